@@ -1,0 +1,331 @@
+"""The one HTTP client of every source.
+
+It waits as long as the server asks, retries what may pass, and never takes half an answer for a
+whole one.
+"""
+
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+import requests
+import tenacity
+
+from extract.tables import clean
+
+log = logging.getLogger("flowhouse.extract")
+
+TRIES = 5
+RUN_BUDGET_S = 65 * 60
+TIMEOUT_S = (10, 120)
+
+
+class SourceError(Exception):
+    """A source cannot be read; the message is one line for people and holds no secret."""
+
+
+class Refused(SourceError):
+    """The credentials were refused (401)."""
+
+
+class Forbidden(SourceError):
+    """The credentials are good, the permission is missing (403)."""
+
+
+class Unavailable(SourceError):
+    """The source did not give a whole answer after all tries."""
+
+
+class BudgetExhausted(SourceError):
+    """The source asked to wait longer than this run may take; the rest follows in the next run."""
+
+
+class IncompleteRead(SourceError):
+    """The source ended a listing before its end."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole answer: status, decoded JSON body, headers, and the server's time."""
+
+    status: int
+    data: Any
+    headers: Mapping[str, str]
+    server_time: datetime
+
+
+class _Passing(Exception):
+    """A failure that may pass. `wait_s` None asks for backoff; a throttle is not a try."""
+
+    def __init__(self, reason: str, wait_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait_s = wait_s
+
+
+class Api:
+    """A source's HTTP API.
+
+    Args:
+        source: Name of the source, for messages.
+        base_url: Root that paths are appended to.
+        credential: Name of the setting that holds the credential, for the message of a refusal.
+        headers: Headers of every request.
+        authorize: Returns the headers that carry the credentials; called for every request, and
+            with True after a 401 so that a token can be minted anew.
+        sleep: Waits; tests replace it.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        base_url: str,
+        *,
+        credential: str,
+        authorize: Callable[[bool], Mapping[str, str]],
+        headers: Mapping[str, str] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.source = source
+        self.base_url = base_url.rstrip("/")
+        self.credential = credential
+        self.authorize = authorize
+        self.headers = {"Accept": "application/json", **(headers or {})}
+        self.sleep = sleep
+        self.waited_s = 0.0
+        self.session = requests.Session()
+        self.session.trust_env = False
+        adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=8)
+        self.session.mount("http://", adapter)
+        self.session.mount("https://", adapter)
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None, **options: Any) -> Reply:
+        """GET a path below the base, or a whole URL on the same host (a `Link`)."""
+        return self.request("GET", path, params=params, **options)
+
+    def post(self, path: str, body: Any, **options: Any) -> Reply:
+        """POST a JSON body."""
+        return self.request("POST", path, body=body, **options)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        allow: tuple[int, ...] = (),
+        reject: Callable[[Any], str | None] | None = None,
+    ) -> Reply:
+        """Send a request until there is a whole answer.
+
+        Args:
+            method: HTTP method.
+            path: Path below the base, or a URL on the same host.
+            params: Query parameters.
+            body: JSON body.
+            allow: Statuses beyond 2xx that are answers for the caller (404, 410, 304, 422).
+            reject: Looks at the decoded body and returns why it is no whole answer, or None.
+
+        Raises:
+            Refused: 401 twice.
+            Forbidden: 403 that is no throttle.
+            Unavailable: No whole answer after all tries.
+            BudgetExhausted: The server asks for a longer wait than the run may take.
+        """
+        renewed = False
+
+        def attempt() -> Reply:
+            nonlocal renewed
+            reply = self._send(method, path, params, body, renewed)
+            if reply.status_code == 401 and not renewed:
+                renewed = True
+                reply = self._send(method, path, params, body, renewed)
+            return self._judge(reply, path, allow, reject)
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_Passing),
+            stop=self._stop,
+            wait=self._wait,
+            sleep=self._pause,
+            reraise=True,
+        )
+        try:
+            return retrying(attempt)
+        except _Passing as failure:
+            raise Unavailable(f"{self.source}: no answer from {_place(path)}: {failure}") from None
+
+    def _send(
+        self, method: str, path: str, params: Mapping | None, body: Any, renew: bool
+    ) -> requests.Response:
+        url = (
+            path
+            if path.startswith(("http://", "https://"))
+            else f"{self.base_url}/{path.lstrip('/')}"
+        )
+        host = urlsplit(self.base_url).netloc
+        for _ in range(5):
+            if urlsplit(url).netloc != host:
+                raise Unavailable(
+                    f"{self.source}: {_place(path)} leads to another host; not followed"
+                )
+            try:
+                reply = self.session.request(
+                    method,
+                    url,
+                    params=params,
+                    data=None if body is None else msgspec.json.encode(body),
+                    headers={
+                        **self.headers,
+                        **({} if body is None else {"Content-Type": "application/json"}),
+                        **self.authorize(renew),
+                    },
+                    timeout=TIMEOUT_S,
+                    allow_redirects=False,
+                )
+            except (requests.ConnectionError, requests.Timeout) as error:
+                raise _Passing(_reason(error)) from None
+            except requests.RequestException as error:
+                raise _Passing(type(error).__name__) from None
+            if reply.status_code not in (301, 302, 307, 308) or "Location" not in reply.headers:
+                return reply
+            url, params = urljoin(url, reply.headers["Location"]), None
+        raise Unavailable(f"{self.source}: {_place(path)} redirects without end")
+
+    def _judge(
+        self,
+        reply: requests.Response,
+        path: str,
+        allow: tuple[int, ...],
+        reject: Callable[[Any], str | None] | None,
+    ) -> Reply:
+        """Sort an answer into: whole, passing failure, or final failure."""
+        server_time = _server_time(reply)
+        status = reply.status_code
+        if status in allow:
+            return Reply(status, _decoded(reply, lenient=True), reply.headers, server_time)
+        if 200 <= status < 300:
+            data = _decoded(reply)
+            why = reject(data) if reject else None
+            if why:
+                raise _Passing(why)
+            return Reply(status, data, reply.headers, server_time)
+        if status == 401:
+            raise Refused(f"{self.credential}: {self.source} refused the credentials (401)")
+        if status == 429 or (status == 403 and _is_throttle(reply)):
+            raise _Passing(f"throttled ({status})", throttle_wait(reply.headers, server_time))
+        if status == 403:
+            raise Forbidden(f"{self.source}: no permission for {_place(path)} (403)")
+        if status == 408 or status >= 500:
+            asked = _retry_after(reply.headers, server_time)
+            raise _Passing(f"status {status}", asked)
+        raise SourceError(f"{self.source}: {_place(path)} answered {status}")
+
+    def _stop(self, state: tenacity.RetryCallState) -> bool:
+        failure = state.outcome.exception()
+        if failure.wait_s is not None:
+            if self.waited_s + failure.wait_s > RUN_BUDGET_S:
+                raise BudgetExhausted(
+                    f"{self.source}: must wait {failure.wait_s:.0f} s, too long for this run"
+                )
+            return False
+        return state.attempt_number >= TRIES
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        failure = state.outcome.exception()
+        if failure.wait_s is not None:
+            return failure.wait_s * (1 + random.uniform(0.0, 0.2))
+        return min(60.0, 0.5 * 2**state.attempt_number) * random.uniform(0.5, 1.0)
+
+    def _pause(self, seconds: float) -> None:
+        self.waited_s += seconds
+        if seconds > 5:
+            log.info("%s: waiting %.0f s, as the server asked", self.source, seconds)
+        self.sleep(seconds)
+
+
+def throttle_wait(headers: Mapping[str, str], server_time: datetime) -> float:
+    """Return how many seconds a throttled client must wait: never less than the server asked.
+
+    `Retry-After` (seconds or HTTP date) is trusted first; then the reset header (epoch seconds or
+    ISO minutes) when nothing remains; else a minute, as GitHub asks for secondary limits.
+    """
+    asked = _retry_after(headers, server_time)
+    if asked:
+        return asked
+    reset = headers.get("X-RateLimit-Reset")
+    if reset and headers.get("X-RateLimit-Remaining", "0") == "0":
+        moment = _reset_time(reset)
+        if moment is not None:
+            return max(1.0, (moment - server_time).total_seconds())
+    return 60.0
+
+
+def _retry_after(headers: Mapping[str, str], server_time: datetime) -> float | None:
+    value = headers.get("Retry-After")
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return max(1.0, float(value))
+    try:
+        return max(1.0, (parsedate_to_datetime(value) - server_time).total_seconds())
+    except ValueError:
+        return None
+
+
+def _reset_time(value: str) -> datetime | None:
+    try:
+        if value.strip().isdigit():
+            return datetime.fromtimestamp(int(value), UTC)
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _is_throttle(reply: requests.Response) -> bool:
+    headers = reply.headers
+    return (
+        "Retry-After" in headers
+        or headers.get("X-RateLimit-Remaining") == "0"
+        or b"rate limit" in reply.content.lower()
+    )
+
+
+def _server_time(reply: requests.Response) -> datetime:
+    try:
+        return parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return datetime.now(UTC)
+
+
+def _decoded(reply: requests.Response, lenient: bool = False) -> Any:
+    content = reply.content
+    if not content:
+        return None
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # The standard library reads lone surrogates, which real trackers do send.
+        try:
+            return clean(json.loads(content))
+        except ValueError:
+            if lenient:
+                return None
+            raise _Passing("the answer is no JSON") from None
+
+
+def _place(path: str) -> str:
+    """Return a path without its query, which may carry what should not be logged."""
+    return urlsplit(path).path or path
+
+
+def _reason(error: Exception) -> str:
+    return "timed out" if isinstance(error, requests.Timeout) else "connection failed"

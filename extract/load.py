@@ -1,0 +1,238 @@
+"""Loads one source into its raw tables and says, object by object, what it did."""
+
+import logging
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.pipeline.exceptions import PipelineStepFailed
+from filelock import FileLock, Timeout
+
+from extract import warehouse
+from extract.api import BudgetExhausted, Refused, SourceError
+from extract.sources import SOURCES
+from extract.tables import ARROW_TYPES, BIGINT, TEXT, TIMESTAMP, RawTable
+
+log = logging.getLogger("flowhouse.extract")
+
+AUDIT_COLUMNS = {
+    "audit_key": TEXT,
+    "refresh_id": TEXT,
+    "source": TEXT,
+    "object": TEXT,
+    "scope": TEXT,
+    "window_from": TIMESTAMP,
+    "window_to": TIMESTAMP,
+    "api_count": BIGINT,
+    "extracted": BIGINT,
+    "loaded": BIGINT,
+    "rejected": BIGINT,
+    "deleted": BIGINT,
+    "acl_gap": BIGINT,
+    "status": TEXT,
+    "message": TEXT,
+    "finished_at": TIMESTAMP,
+}
+
+
+class Busy(SourceError):
+    """Another process loads the same source."""
+
+
+@dataclass
+class Audit:
+    """What one load did for one object (raw table) in one scope.
+
+    `status` is complete, incomplete (fewer rows than the source counts), partial (stopped by the
+    run budget) or failed. `api_count` is None where the source does not count.
+    """
+
+    source: str
+    object: str
+    scope: str = ""
+    window_from: datetime | None = None
+    window_to: datetime | None = None
+    api_count: int | None = None
+    extracted: int = 0
+    rejected: int = 0
+    deleted: int = 0
+    acl_gap: int = 0
+    status: str = "complete"
+    message: str = ""
+    finished_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass
+class Load:
+    """One load of one source: what was asked for, and what was done so far.
+
+    Sources call `audit` once per object and scope, `progress` while they page, and set `more` when
+    another window is left to read after this one is committed.
+    """
+
+    source: str
+    refresh_id: str
+    full: bool = False
+    more: bool = False
+    audits: list[Audit] = field(default_factory=list)
+    rows: dict[str, int] = field(default_factory=dict)
+    _told: float = field(default_factory=time.monotonic)
+
+    def audit(self, object: str, **facts: Any) -> None:
+        """Note what was read of an object; see `Audit` for the facts."""
+        self.audits.append(Audit(self.source, object, **facts))
+
+    def progress(self, object: str, done: int, total: int | None, began: float) -> None:
+        """Log how far a long listing is, at most every two seconds."""
+        now = time.monotonic()
+        if now - self._told < 2:
+            return
+        self._told = now
+        rate = done / max(now - began, 0.001)
+        left = (
+            ""
+            if not total
+            else f" of {total:,}, {max(total - done, 0) / max(rate, 0.1):.0f} s left"
+        )
+        log.info("%s: %s %s rows%s (%.0f/s)", self.source, object, f"{done:,}", left, rate)
+
+
+def load(source: str, refresh_id: str, full: bool = False) -> Load:
+    """Load what changed in a source since the last load, window by window.
+
+    A source that cannot be read leaves its raw tables as they were; the audit says so and the
+    other sources go on. A source that is off gets empty tables, so that every model can be built.
+
+    Raises:
+        Busy: Another process loads the same source.
+        SettingFault: A setting is missing or wrong.
+        Refused: The source refuses the credentials.
+    """
+    module = SOURCES[source]
+    work = Load(source, refresh_id, full)
+    lock = FileLock(_lock_folder() / f"{source}.lock", timeout=0)
+    try:
+        with lock:
+            pipeline = warehouse.pipeline_for(source)
+            pipeline.abort_packages()
+            _create_tables(pipeline, source)
+            if module.is_on():
+                _read(pipeline, module, work)
+                _write_audits(pipeline, work)
+    except Timeout:
+        raise Busy(f"{source}: another process is loading this source; try again later") from None
+    return work
+
+
+def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:
+    """Run window after window; each is committed before the next one is read."""
+    try:
+        while True:
+            work.more = False
+            pipeline.run(module.build(work))
+            counts = pipeline.last_trace.last_normalize_info.row_counts
+            for table, rows in counts.items():
+                if not table.startswith("_dlt"):
+                    work.rows[table] = work.rows.get(table, 0) + rows
+            if not work.more:
+                return
+    except PipelineStepFailed as failure:
+        pipeline.abort_packages()
+        error = _cause(failure)
+        if error is None or isinstance(error, Refused):
+            raise error or failure from None
+        _note_failure(work, error)
+    except SourceError as error:
+        if isinstance(error, Refused):
+            raise
+        _note_failure(work, error)
+
+
+def _note_failure(work: Load, error: SourceError) -> None:
+    status = "partial" if isinstance(error, BudgetExhausted) else "failed"
+    work.audit("*", status=status, message=str(error))
+    log.warning("%s", error)
+
+
+def _cause(failure: BaseException) -> SourceError | None:
+    """Return the source's own error inside dlt's, or None when the fault is ours."""
+    seen: BaseException | None = failure
+    while seen is not None:
+        if isinstance(seen, SourceError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def tables_of(source: str) -> dlt.sources.DltSource:
+    """Return a source's raw tables without their content: their names, keys and columns."""
+
+    @dlt.source(name=source, max_table_nesting=0)
+    def tables() -> Iterator[Any]:
+        for table in SOURCES[source].TABLES:
+            yield table.resource(_nothing_of(table))
+        yield _audit_resource([])
+
+    return tables()
+
+
+def _create_tables(pipeline: dlt.Pipeline, source: str) -> None:
+    """Create the raw tables that are not there yet, empty."""
+    pipeline.sync_destination()
+    tables = tables_of(source)
+    known = pipeline.default_schema.tables if pipeline.default_schema_name else {}
+    if not warehouse.raw_file(source).exists() or not set(tables.resources) <= set(known):
+        pipeline.run(tables)
+
+
+def _nothing_of(table: RawTable) -> Any:
+    def nothing() -> Iterator[pa.Table]:
+        yield table.batch([])
+
+    return nothing
+
+
+def _write_audits(pipeline: dlt.Pipeline, work: Load) -> None:
+    rows = [
+        {
+            **asdict(audit),
+            "audit_key": str(uuid.uuid4()),
+            "refresh_id": work.refresh_id,
+            "loaded": audit.extracted if audit.status != "failed" else 0,
+        }
+        for audit in work.audits
+    ]
+
+    @dlt.source(name=pipeline.dataset_name, max_table_nesting=0)
+    def audits() -> Any:
+        yield _audit_resource(rows)
+
+    pipeline.run(audits())
+
+
+def _audit_resource(rows: list[dict[str, Any]]) -> Any:
+    schema = pa.schema([pa.field(name, ARROW_TYPES[kind]) for name, kind in AUDIT_COLUMNS.items()])
+
+    def load_audits() -> Iterator[pa.Table]:
+        yield pa.Table.from_pylist(rows, schema=schema)
+
+    return dlt.resource(
+        load_audits,
+        name="load_audits",
+        write_disposition="append",
+        columns={
+            name: {"data_type": kind, "nullable": name != "audit_key"}
+            for name, kind in AUDIT_COLUMNS.items()
+        },
+    )
+
+
+def _lock_folder() -> Any:
+    folder = warehouse.home() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

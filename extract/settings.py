@@ -1,0 +1,63 @@
+"""Settings of the sources, by dlt's own rules, with faults that name the setting and no value.
+
+A source is on when its `base_url` is set: `SOURCES__JIRA__BASE_URL` in the environment, or
+`base_url` under `[sources.jira]` in `.dlt/config.toml` or `.dlt/secrets.toml`.
+"""
+
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import dlt
+from dlt.common.configuration import resolve_configuration
+from dlt.common.configuration.exceptions import (
+    ConfigFieldMissingException,
+    ConfigurationException,
+)
+from dlt.common.configuration.specs import BaseConfiguration
+
+Spec = TypeVar("Spec", bound=BaseConfiguration)
+
+
+class SettingFault(Exception):
+    """A setting is missing or wrong; the message names it and never shows its value."""
+
+
+def setting_name(source: str, field: str) -> str:
+    """Return the environment variable of a source's setting."""
+    return f"SOURCES__{source.upper()}__{field.upper()}"
+
+
+def is_on(source: str) -> bool:
+    """Whether a source is configured."""
+    return bool(dlt.config.get(f"sources.{source}.base_url"))
+
+
+def settings_for(source: str, spec: type[Spec]) -> Spec:
+    """Read the settings of a source.
+
+    Raises:
+        SettingFault: One line per faulty setting.
+    """
+    try:
+        settings = resolve_configuration(spec(), sections=("sources", source))
+    except ConfigFieldMissingException as error:
+        names = [setting_name(source, field) for field in error.fields]
+        raise SettingFault("\n".join(f"{name} is not set" for name in names)) from None
+    except ConfigurationException as error:
+        field = getattr(error, "field_name", "settings")
+        raise SettingFault(
+            f"{setting_name(source, field)} cannot be read as {_kind(error)}"
+        ) from None
+    address = urlsplit(settings.base_url)
+    if address.scheme not in ("http", "https") or not address.netloc:
+        raise SettingFault(f"{setting_name(source, 'base_url')} is not a http(s) address")
+    if address.username or address.password:
+        raise SettingFault(f"{setting_name(source, 'base_url')} must not carry credentials")
+    return settings
+
+
+def _kind(error: ConfigurationException) -> str:
+    hint = getattr(error, "hint", None)
+    if "list" in str(hint).lower():
+        return "a JSON list"
+    return getattr(hint, "__name__", "its type")

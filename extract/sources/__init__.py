@@ -1,0 +1,13 @@
+"""The sources we load, by name. A module here has what `SourceModule` says."""
+
+from collections.abc import Mapping
+from types import ModuleType
+
+from extract.sources import github, jenkins, jira, servicenow
+
+SOURCES: Mapping[str, ModuleType] = {
+    "jira": jira,
+    "github": github,
+    "jenkins": jenkins,
+    "servicenow": servicenow,
+}

@@ -1,0 +1,134 @@
+"""Raw tables: typed keys and cursors beside one JSON payload, yielded to dlt as Arrow tables."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import dlt
+import msgspec
+import pyarrow as pa
+from dlt.sources import DltResource
+
+TEXT, BIGINT, BOOLEAN, TIMESTAMP = "text", "bigint", "bool", "timestamp"
+ARROW_TYPES = {
+    TEXT: pa.string(),
+    BIGINT: pa.int64(),
+    BOOLEAN: pa.bool_(),
+    TIMESTAMP: pa.timestamp("us", tz="UTC"),
+}
+
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """One raw table of one source.
+
+    Args:
+        name: Plural noun of what a row is.
+        endpoint: Path of the API that fills it, for lineage.
+        key: Columns of the primary key: the source's immutable ids.
+        columns: Typed columns beside the payload, name to dlt type.
+    """
+
+    name: str
+    endpoint: str
+    key: tuple[str, ...]
+    columns: dict[str, str]
+
+    @property
+    def all_columns(self) -> dict[str, str]:
+        """Every column, in order, with its dlt type."""
+        return {**self.columns, "payload": TEXT, "_scope": TEXT, "_fetched_at": TIMESTAMP}
+
+    def batch(self, rows: Iterable[dict[str, Any]], scope: str = "") -> pa.Table:
+        """Return rows as one Arrow table.
+
+        Args:
+            rows: One dict per row with the typed columns and `payload` as a JSON-ready object.
+            scope: The part of the source that the rows belong to (project, repository, table).
+        """
+        fetched_at = datetime.now(UTC)
+        rows = [
+            {
+                **row,
+                "payload": encode(row["payload"]),
+                "_scope": scope,
+                "_fetched_at": fetched_at,
+            }
+            for row in rows
+        ]
+        schema = pa.schema(
+            [pa.field(name, ARROW_TYPES[kind]) for name, kind in self.all_columns.items()]
+        )
+        return pa.Table.from_pylist(rows, schema=schema)
+
+    def resource(self, generate: Callable[..., Any]) -> DltResource:
+        """Return the dlt resource that merges what `generate` yields into this table.
+
+        Rows with one key replace each other, the newest fetched wins. Nothing is ever removed.
+        """
+        return dlt.resource(generate, **self._hints())
+
+    def transformer(self, generate: Callable[..., Any], parent: DltResource) -> DltResource:
+        """Return the resource that makes this table of every batch of its parent resource."""
+        return dlt.transformer(generate, data_from=parent, **self._hints())
+
+    def _hints(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "primary_key": list(self.key),
+            "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
+            "columns": {
+                name: {
+                    "data_type": kind,
+                    "nullable": name not in self.key,
+                    **({"dedup_sort": "desc"} if name == "_fetched_at" else {}),
+                }
+                for name, kind in self.all_columns.items()
+            },
+            "max_table_nesting": 0,
+        }
+
+
+def encode(payload: Any) -> str:
+    """Return a payload as JSON text that every database can hold: no lone surrogate, no NUL."""
+    try:
+        text = _encoder.encode(payload).decode()
+    except UnicodeEncodeError:
+        return encode(clean(payload))
+    return encode(clean(payload)) if "\\u0000" in text and _has_nul(payload) else text
+
+
+def clean(value: Any) -> Any:
+    """Return a JSON value without lone surrogates and NUL characters in its texts."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\x00", "")
+    if isinstance(value, list):
+        return [clean(element) for element in value]
+    if isinstance(value, dict):
+        return {clean(name): clean(element) for name, element in value.items()}
+    return value
+
+
+def _has_nul(value: Any) -> bool:
+    return clean(value) != value
+
+
+def instant(value: object) -> datetime | None:
+    """Return a source's time as a UTC instant.
+
+    Accepts ISO texts with any offset (`Z`, `+0000`, `+02:00`), epoch milliseconds as number or
+    text, and `YYYY-MM-DD HH:MM:SS` (UTC by contract). Empty or unreadable values give None.
+    """
+    if value in (None, ""):
+        return None
+    text = str(value).strip()
+    try:
+        if text.lstrip("-").isdigit() and len(text) > 8:
+            return datetime.fromtimestamp(int(text) / 1000, UTC)
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

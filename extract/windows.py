@@ -1,0 +1,52 @@
+"""Closed windows on the server's clock: [lo, hi), with overlap behind and a safety lag in front.
+
+A watermark is never "the newest row seen": an index that shows a row late would lose it for good.
+It is the end of a window that was read to its end, and it is committed with the load.
+"""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True)
+class Window:
+    """A half-open span of the server's time; `lo` None means from the beginning."""
+
+    lo: datetime | None
+    hi: datetime
+
+    def contains(self, moment: datetime | None) -> bool:
+        """Whether a moment lies in the window."""
+        return moment is not None and (self.lo is None or self.lo <= moment) and moment < self.hi
+
+
+def next_window(
+    state: MutableMapping,
+    scope: str,
+    server_now: datetime,
+    *,
+    overlap: timedelta,
+    safety_lag: timedelta,
+    start: datetime | None = None,
+    full: bool = False,
+) -> Window:
+    """Return the window to read next for a scope.
+
+    Args:
+        state: State of the dlt resource; holds the watermarks.
+        scope: The part of the source that has a watermark of its own.
+        server_now: Time by the server's clock.
+        overlap: How far the window reaches back behind the last one.
+        safety_lag: How far it stays behind the server's clock, for indexes that lag.
+        start: Where the first window begins; None reads everything.
+        full: Read from the start again.
+    """
+    mark = state.get("watermarks", {}).get(scope)
+    lo = start if full or mark is None else datetime.fromisoformat(mark) - overlap
+    return Window(lo, server_now - safety_lag)
+
+
+def close_window(state: MutableMapping, scope: str, window: Window) -> None:
+    """Move the watermark of a scope to the end of a window that was read completely."""
+    state.setdefault("watermarks", {})[scope] = window.hi.isoformat()

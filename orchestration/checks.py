@@ -1,0 +1,57 @@
+"""Expectations on raw tables, as asset checks that stop dbt from building on bad data.
+
+They run in a process of their own: Great Expectations keeps a DuckDB handle open, which would lock
+the raw files against the next load.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import dagster as dg
+
+from extract.sources import SOURCES
+from extract.warehouse import ROOT
+from orchestration.environment import expectation_results_file
+
+CHECK = "meets_expectations"
+
+
+def build_checks() -> dg.AssetChecksDefinition:
+    """Define one blocking check per raw table, all evaluated by one Great Expectations run."""
+    specs = [
+        dg.AssetCheckSpec(CHECK, asset=[source, table.name], blocking=True)
+        for source, module in SOURCES.items()
+        for table in module.TABLES
+    ]
+
+    @dg.multi_asset_check(name="raw_tables_meet_expectations", specs=specs)
+    def raw_tables_meet_expectations(
+        context: dg.AssetCheckExecutionContext,
+    ) -> Iterator[dg.AssetCheckResult]:
+        target = expectation_results_file(context.run_id)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "extract.expectations", str(target)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise dg.Failure(f"the expectations could not be evaluated: {done.stderr[-2000:]}")
+        results = json.loads(target.read_text())
+        for spec in specs:
+            failures = results["/".join(spec.asset_key.path)]["failures"]
+            yield dg.AssetCheckResult(
+                asset_key=spec.asset_key,
+                check_name=CHECK,
+                passed=not failures,
+                metadata={"failures": failures},
+            )
+
+    return raw_tables_meet_expectations
+
+
+defs = dg.Definitions(asset_checks=[build_checks()])

@@ -1,0 +1,209 @@
+"""The command `flowhouse`: checks the configuration, starts Dagster jobs, says what came out.
+
+Exit codes: 0 published, 1 failed (the last published warehouse is untouched), 2 bad
+configuration, 3 partial (some scopes failed, the rest was published).
+"""
+
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+PUBLISHED, FAILED, BAD_CONFIGURATION, PARTIAL = 0, 1, 2, 3
+
+log = logging.getLogger("flowhouse")
+
+
+def start_logging() -> None:
+    """Log progress: in columns on a terminal, as plain lines elsewhere."""
+    if log.handlers:
+        return
+    if sys.stderr.isatty():
+        handler: logging.Handler = RichHandler(
+            console=Console(stderr=True), show_path=False, show_level=False, markup=False
+        )
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def stop(code: int, *lines: str) -> None:
+    """Print one line per problem and exit."""
+    for line in lines:
+        click.echo(f"flowhouse: {line}", err=True)
+    raise SystemExit(code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="flowhouse")
+def main() -> None:
+    """The open value-stream warehouse."""
+    start_logging()
+
+
+@main.command()
+@click.option("--source", "sources", multiple=True, metavar="NAME", help="Load only this source.")
+@click.option("--as-of", metavar="ISO", help="The instant that open work is aged to.")
+@click.option("--full", is_flag=True, help="Read everything again, not only what changed.")
+def refresh(sources: tuple[str, ...], as_of: str | None, full: bool) -> None:
+    """Extract what changed, transform, test, publish, report."""
+    from extract.warehouse import home
+
+    as_of = as_of or os.environ.get("FLOWHOUSE_AS_OF", "")
+    check_configuration(sources, as_of)
+    home().mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(home() / "refresh.lock", timeout=0):
+            run_refresh(sources, as_of, full)
+    except Timeout:
+        stop(FAILED, "a refresh is running already; wait until it has ended")
+
+
+def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
+    """Exit with 2 and one line per fault, before anything is written."""
+    from extract.api import Refused, SourceError
+    from extract.settings import SettingFault
+    from extract.sources import SOURCES
+    from extract.tables import instant
+
+    faults = [
+        f"--source {name}: there is no such source; choose from {', '.join(SOURCES)}"
+        for name in sources
+        if name not in SOURCES
+    ]
+    if as_of and instant(as_of) is None:
+        faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
+    on = [name for name, module in SOURCES.items() if module.is_on()]
+    if not on:
+        faults.append(
+            "no source is configured; set SOURCES__JIRA__BASE_URL (or GITHUB, JENKINS, SERVICENOW)"
+        )
+    for name in sources or on:
+        if name in SOURCES and name not in on:
+            faults.append(f"SOURCES__{name.upper()}__BASE_URL is not set")
+        elif name in SOURCES:
+            try:
+                SOURCES[name].check()
+            except (SettingFault, Refused) as fault:
+                faults.extend(str(fault).splitlines())
+            except SourceError as failure:
+                log.warning("%s; the other sources go on", failure)
+    if faults:
+        stop(BAD_CONFIGURATION, *faults)
+
+
+def run_refresh(sources: tuple[str, ...], as_of: str, full: bool) -> None:
+    """Run the Dagster job `refresh` and exit with what came out."""
+    began = time.monotonic()
+    from orchestration import environment  # noqa: I001  first: the others read what it sets
+
+    import dagster as dg
+    from orchestration.definitions import defs  # noqa: F401
+
+    with dg.DagsterInstance.get() as instance:
+        result = dg.execute_job(
+            dg.reconstructable(refresh_job),
+            instance=instance,
+            run_config={
+                "resources": {
+                    "refresh": {"config": {"sources": list(sources), "as_of": as_of, "full": full}}
+                },
+                "loggers": {"console": {"config": {"log_level": "ERROR"}}},
+            },
+        )
+    if not result.success:
+        stop(FAILED, *failures_of(result), "nothing was published")
+    gaps = gaps_of(result.run_id)
+    click.echo(f"published  {environment.published_folder() / 'warehouse.duckdb'}")
+    click.echo(f"report     {environment.report_file()}")
+    click.echo(f"refresh    {result.run_id} in {time.monotonic() - began:.0f} s")
+    if gaps:
+        stop(PARTIAL, *gaps)
+
+
+def refresh_job() -> Any:
+    """Return the Dagster job; Dagster's step processes build it anew through this function."""
+    start_logging()
+    from orchestration.definitions import defs
+
+    return defs.resolve_job_def("refresh")
+
+
+def failures_of(result: Any) -> list[str]:
+    """Return one line per failed step and per failed check of a Dagster run."""
+    lines = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            cause = error.cause or error
+            lines.append(f"{event.step_key}: {cause.message.strip().splitlines()[0]}")
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            check = event.asset_check_evaluation_data
+            if not check.passed and check.severity.value == "ERROR":
+                where = check.asset_key.to_user_string()
+                lines.append(f"{where}: the check {check.check_name} failed")
+    return lines or ["the refresh failed; see `make dev`"]
+
+
+def gaps_of(refresh_id: str) -> list[str]:
+    """Return one line per gap that the loads of a refresh noted."""
+    from orchestration.status import loads
+
+    return [
+        f"{row['source']} {row['object']} {row['scope']}: {row['status']}: {row['message']}"
+        for row in loads()
+        if row["refresh_id"] == refresh_id and row["status"] != "complete"
+    ]
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def status(as_json: bool) -> None:
+    """Show the last refresh per source, freshness, open gaps and sizes."""
+    from orchestration.status import status as read_status
+
+    facts = read_status()
+    if as_json:
+        click.echo(json.dumps(facts, indent=2, default=str))
+        return
+    console = Console()
+    table = Table("source", "last load", "age", "rows", "gaps", box=None)
+    for source in facts["sources"]:
+        table.add_row(
+            source["source"],
+            str(source["last_load_at"] or "never"),
+            source["age"],
+            f"{source['extracted']:,}",
+            str(len(source["gaps"])),
+        )
+    console.print(table)
+    for source in facts["sources"]:
+        for gap in source["gaps"]:
+            console.print(f"gap  {source['source']} {gap}", markup=False, highlight=False)
+    console.print(f"published  {facts['published'] or 'nothing yet'}", markup=False)
+    console.print(f"size       {facts['bytes'] / 1e6:.1f} MB", markup=False)
+
+
+@main.command()
+@click.option("--output", type=click.Path(path_type=Path), help="Where to write it.")
+def report(output: Path | None) -> None:
+    """Write the static report from the published warehouse."""
+    from orchestration.environment import published_folder, report_file
+    from publish.report import write_report
+
+    warehouse = published_folder() / "warehouse.duckdb"
+    if not warehouse.exists():
+        stop(FAILED, "nothing is published yet; run `flowhouse refresh` first")
+    click.echo(write_report(warehouse, output or report_file()))

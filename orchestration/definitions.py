@@ -1,0 +1,15 @@
+"""Everything Dagster runs. `dagster dev` starts here."""
+
+from orchestration import environment  # noqa: F401, I001  first: the others read what it sets
+
+import dagster as dg
+
+from orchestration import automation, checks, ingestion, publication, transformation
+
+defs = dg.Definitions.merge(
+    ingestion.defs,
+    checks.defs,
+    transformation.defs,
+    publication.defs,
+    automation.defs,
+)

@@ -1,0 +1,51 @@
+"""Points dbt, Dagster and Great Expectations at FLOWHOUSE_HOME, before any of them is imported."""
+
+import os
+import shutil
+from pathlib import Path
+
+from extract.warehouse import ROOT, home, raw_folder
+
+DBT_PROJECT = ROOT / "dbt_project"
+
+
+def build_file() -> Path:
+    """Return the working warehouse that dbt writes."""
+    return home() / "build.duckdb"
+
+
+def published_folder() -> Path:
+    """Return the folder of the published warehouse's versions and of the link to the newest."""
+    return home() / "published"
+
+
+def report_file() -> Path:
+    """Return the static report."""
+    return home() / "report" / "index.html"
+
+
+def expectation_results_file(refresh_id: str) -> Path:
+    """Return where the checks of the raw tables leave their results for one refresh."""
+    return home() / "expectations" / f"{refresh_id}.json"
+
+
+def prepare() -> None:
+    """Set what the tools read from the environment; what the user has set stays."""
+    for name, value in {
+        "FLOWHOUSE_BUILD": build_file(),
+        "FLOWHOUSE_RAW": raw_folder(),
+        "DBT_PROJECT_DIR": DBT_PROJECT,
+        "DBT_PROFILES_DIR": DBT_PROJECT,
+        "DBT_TARGET_PATH": home() / "dbt" / "target",
+        "DBT_LOG_PATH": home() / "dbt" / "logs",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "GX_ANALYTICS_ENABLED": "false",
+        "DAGSTER_HOME": home() / "dagster",
+    }.items():
+        os.environ.setdefault(name, str(value))
+    state = Path(os.environ["DAGSTER_HOME"])
+    state.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(ROOT / "dagster.yaml", state / "dagster.yaml")
+
+
+prepare()

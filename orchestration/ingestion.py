@@ -1,0 +1,115 @@
+"""Raw tables: one asset per dlt resource, keyed by its address, fed by the API that it comes from.
+
+Each source is one step, so that sources load side by side and none stops another: a source that
+cannot be read leaves its tables as they were, and its check `is_complete` says why.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import dagster as dg
+from dagster_dlt import DagsterDltTranslator, build_dlt_asset_specs
+from dagster_dlt.translator import DltResourceTranslatorData
+
+from extract.load import Load, load, tables_of
+from extract.sources import SOURCES
+from extract.warehouse import pipeline_for
+
+FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36))
+
+
+class RefreshOptions(dg.ConfigurableResource):
+    """What one refresh is asked to do.
+
+    Attributes:
+        sources: Sources to load; empty loads every configured one.
+        full: Read everything again instead of what changed.
+        as_of: ISO time that open work is aged to; empty means FLOWHOUSE_AS_OF, then now.
+    """
+
+    sources: list[str] = []
+    full: bool = False
+    as_of: str = ""
+
+
+class RawTableTranslator(DagsterDltTranslator):
+    """Maps resource `issues` of source `jira` to the asset jira/issues, fed by api/jira/issues."""
+
+    def get_asset_spec(self, data: DltResourceTranslatorData) -> dg.AssetSpec:
+        """Describe the raw table that a dlt resource is loaded into."""
+        source, table = data.resource.source_name, data.resource.name
+        endpoints = _endpoints(source)
+        return (
+            super()
+            .get_asset_spec(data)
+            .replace_attributes(
+                key=[source, table],
+                deps=[["api", source, table]] if table in endpoints else [],
+                group_name=source,
+                freshness_policy=FRESHNESS,
+                description=f"Raw table, filled from {endpoints.get(table, 'the loads themselves')}.",
+            )
+        )
+
+
+def build_ingestion(source: str) -> dg.Definitions:
+    """Define the endpoints of a source and the raw tables they are loaded into."""
+    specs = build_dlt_asset_specs(
+        dlt_source=tables_of(source),
+        dlt_pipeline=pipeline_for(source),
+        dagster_dlt_translator=RawTableTranslator(),
+    )
+
+    @dg.multi_asset(
+        name=f"load_{source}",
+        specs=specs,
+        check_specs=[dg.AssetCheckSpec("is_complete", asset=spec.key) for spec in specs],
+    )
+    def raw_tables(
+        context: dg.AssetExecutionContext, refresh: RefreshOptions
+    ) -> Iterator[dg.MaterializeResult]:
+        if refresh.sources and source not in refresh.sources:
+            work = Load(source, context.run_id)
+        else:
+            work = load(source, context.run_id, refresh.full)
+        for spec in specs:
+            yield _result(spec.key, work)
+
+    endpoints = [
+        dg.AssetSpec(["api", source, table], group_name=source, kinds={"api"}, description=endpoint)
+        for table, endpoint in _endpoints(source).items()
+    ]
+    return dg.Definitions(assets=[*endpoints, raw_tables])
+
+
+def _endpoints(source: str) -> dict[str, str]:
+    return {table.name: table.endpoint for table in SOURCES[source].TABLES}
+
+
+def _result(key: dg.AssetKey, work: Load) -> dg.MaterializeResult:
+    """Say how many rows came, and whether the source gave all that it counts."""
+    gaps = [
+        audit
+        for audit in work.audits
+        if audit.object in (key.path[-1], "*") and audit.status != "complete"
+    ]
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata={"rows_loaded": work.rows.get(key.path[-1], 0)},
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="is_complete",
+                passed=not gaps,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={
+                    "gaps": [f"{gap.scope or 'all'}: {gap.status}: {gap.message}" for gap in gaps]
+                },
+            )
+        ],
+    )
+
+
+defs = dg.Definitions.merge(
+    *(build_ingestion(source) for source in SOURCES),
+    dg.Definitions(resources={"refresh": RefreshOptions()}),
+)

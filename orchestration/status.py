@@ -1,0 +1,95 @@
+"""What the loads left behind: last load per source, freshness, open gaps, sizes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from extract.sources import SOURCES
+from extract.warehouse import home, raw_file
+from orchestration.environment import build_file, published_folder
+
+LOADS = """
+select
+    refresh_id,
+    source,
+    object,
+    scope,
+    status,
+    message,
+    extracted,
+    finished_at,
+    row_number() over (
+        partition by source, object, scope
+        order by finished_at desc
+    ) = 1 as is_latest
+from {address}.load_audits
+order by finished_at
+"""
+
+
+def loads() -> list[dict[str, Any]]:
+    """Return every load audit, oldest first.
+
+    Read from the raw files, which know failed refreshes too; a file that is being loaded right now
+    is locked, so for its source the published audits stand in.
+    """
+    rows: list[dict[str, Any]] = []
+    for source in SOURCES:
+        file = raw_file(source)
+        if not file.exists():
+            continue
+        try:
+            with duckdb.connect(str(file), read_only=True) as raw:
+                rows += raw.execute(LOADS.format(address=source)).df().to_dict("records")
+        except duckdb.IOException:
+            rows += [row for row in _published_loads() if row["source"] == source]
+    return rows
+
+
+def _published_loads() -> list[dict[str, Any]]:
+    file = published_folder() / "warehouse.duckdb"
+    if not file.exists():
+        return []
+    with duckdb.connect(str(file), read_only=True) as published:
+        return published.execute(LOADS.format(address="meta")).df().to_dict("records")
+
+
+def status() -> dict[str, Any]:
+    """Return per source its last load and gaps, and what is published."""
+    rows = loads()
+    now = datetime.now(UTC)
+    sources = []
+    for source in SOURCES:
+        own = [row for row in rows if row["source"] == source]
+        last = max((row["finished_at"] for row in own), default=None)
+        last_refresh = own[-1]["refresh_id"] if own else None
+        sources.append(
+            {
+                "source": source,
+                "is_on": SOURCES[source].is_on(),
+                "last_load_at": last.isoformat(timespec="seconds") if own else None,
+                "age": str(now - last.tz_convert(UTC)).split(".")[0] if own else "",
+                "extracted": sum(
+                    row["extracted"] for row in own if row["refresh_id"] == last_refresh
+                ),
+                "gaps": [
+                    f"{row['object']} {row['scope']}: {row['status']}: {row['message']}"
+                    for row in own
+                    if row["refresh_id"] == last_refresh and row["status"] != "complete"
+                ],
+            }
+        )
+    link = published_folder() / "warehouse.duckdb"
+    files = [build_file(), *(raw_file(source) for source in SOURCES), link]
+    return {
+        "home": str(home()),
+        "published": str(link.resolve()) if link.exists() else None,
+        "published_at": (
+            datetime.fromtimestamp(link.stat().st_mtime, UTC).isoformat(timespec="seconds")
+            if link.exists()
+            else None
+        ),
+        "bytes": sum(file.stat().st_size for file in files if file.exists()),
+        "sources": sources,
+    }

@@ -1,0 +1,128 @@
+"""Models, seeds, tests and exposures of dbt_project/, as assets and asset checks.
+
+Keys and groups come from dbt_project.yml (`+schema`, `+meta`): nothing is renamed here.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliResource,
+    DbtProject,
+    dbt_assets,
+)
+
+from extract.tables import instant
+from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
+from orchestration.ingestion import RefreshOptions
+from publish.quality import record_results
+
+DBT = str(Path(sys.executable).with_name("dbt"))
+TARGET = Path(os.environ["DBT_TARGET_PATH"])
+
+dbt_project = DbtProject(DBT_PROJECT, target_path=TARGET, profiles_dir=DBT_PROJECT)
+translator = DagsterDbtTranslator(
+    settings=DagsterDbtTranslatorSettings(
+        enable_asset_checks=True, enable_source_tests_as_checks=True
+    )
+)
+
+
+def parse_if_stale() -> None:
+    """Parse the dbt project when its manifest is missing or older than any file it is made of."""
+    manifest = dbt_project.manifest_path
+    company = os.environ.get("FLOWHOUSE_COMPANY_SEEDS")
+    folders = [DBT_PROJECT, *([Path(company)] if company else [])]
+    newest = max(
+        path.stat().st_mtime for folder in folders for path in folder.rglob("*") if path.is_file()
+    )
+    stamp = TARGET / "company_seeds.txt"
+    known = stamp.read_text() if stamp.exists() else None
+    if manifest.exists() and manifest.stat().st_mtime > newest and known == str(company):
+        return
+    done = subprocess.run(
+        [DBT, "parse", "--quiet"], cwd=DBT_PROJECT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"the dbt project cannot be parsed:\n{done.stdout}{done.stderr}")
+    stamp.write_text(str(company))
+
+
+parse_if_stale()
+
+
+@dbt_assets(
+    manifest=dbt_project.manifest_path,
+    project=dbt_project,
+    dagster_dbt_translator=translator,
+    name="build_models",
+)
+def dbt_models(
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, refresh: RefreshOptions
+) -> Iterator:
+    """Build the selected models and run their tests, then keep every result."""
+    as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
+    variables = {
+        "as_of": as_of.replace(tzinfo=None, microsecond=0).isoformat(sep=" "),
+        "refresh_id": context.run_id,
+    }
+    call = dbt.cli(
+        ["build", "--vars", json.dumps(variables)], context=context, raise_on_error=False
+    )
+    yield from call.stream()
+    record_results(
+        build_file(),
+        context.run_id,
+        dbt_results=call.target_path / "run_results.json",
+        manifest=dbt_project.manifest_path,
+        expectation_results=expectation_results_file(context.run_id),
+    )
+    shutil.rmtree(call.target_path, ignore_errors=True)
+    if not call.is_successful():
+        raise dg.Failure(f"dbt build failed: {call.get_error() or 'see the failed checks'}")
+
+
+def build_exposures(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
+    """Describe every exposure as an external asset, so that lineage ends where people look."""
+    return [
+        dg.AssetSpec(
+            ["exposure", exposure["name"]],
+            deps=[
+                translator.get_asset_spec(manifest, node, dbt_project)
+                for node in exposure["depends_on"]["nodes"]
+            ],
+            description=exposure["description"],
+            group_name="exposures",
+            kinds={exposure["type"]},
+        )
+        for exposure in manifest["exposures"].values()
+    ]
+
+
+def published_models(manifest: Mapping[str, Any]) -> list[dg.AssetKey]:
+    """Return the keys of the models that leave the working warehouse."""
+    return [
+        translator.get_asset_spec(manifest, node_id, dbt_project).key
+        for node_id, node in manifest["nodes"].items()
+        if node["resource_type"] == "model" and node["schema"] in ("marts", "metrics", "meta")
+    ]
+
+
+MANIFEST = json.loads(dbt_project.manifest_path.read_text())
+
+defs = dg.Definitions(
+    assets=[dbt_models, *build_exposures(MANIFEST)],
+    resources={
+        "dbt": DbtCliResource(dbt_project, profiles_dir=str(DBT_PROJECT), dbt_executable=DBT)
+    },
+)

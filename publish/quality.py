@@ -1,0 +1,100 @@
+"""Keeps the result of every test of every refresh: `meta.quality_results`."""
+
+import json
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+TABLE = """
+create schema if not exists meta;
+create table if not exists meta.quality_results (
+    refresh_id varchar not null,
+    test varchar not null,
+    severity varchar not null,
+    status varchar not null,
+    failures bigint not null
+);
+comment on table meta.quality_results is
+    'One row per refresh and test: every expectation on a raw table and every dbt test.';
+comment on column meta.quality_results.refresh_id is 'The refresh that ran the test.';
+comment on column meta.quality_results.test is
+    'Name of the test; for raw tables expectation:<source>/<table>.';
+comment on column meta.quality_results.severity is
+    'error (a failure stops publication) or warn (it is shown).';
+comment on column meta.quality_results.status is 'pass, warn, fail, error or skipped.';
+comment on column meta.quality_results.failures is 'Number of failing rows or expectations.';
+"""
+
+
+def record_results(
+    build: Path,
+    refresh_id: str,
+    *,
+    dbt_results: Path,
+    manifest: Path,
+    expectation_results: Path,
+) -> int:
+    """Append the results of one refresh to the working warehouse and return how many they are.
+
+    Args:
+        build: The working warehouse.
+        refresh_id: The refresh that ran the tests.
+        dbt_results: dbt's run_results.json.
+        manifest: dbt's manifest.json, for names and severities.
+        expectation_results: What `extract.expectations` wrote.
+    """
+    rows = [*_dbt_rows(dbt_results, manifest), *_expectation_rows(expectation_results)]
+    results = pa.Table.from_pylist(
+        [{"refresh_id": refresh_id, **row} for row in rows],
+        schema=pa.schema(
+            [
+                ("refresh_id", pa.string()),
+                ("test", pa.string()),
+                ("severity", pa.string()),
+                ("status", pa.string()),
+                ("failures", pa.int64()),
+            ]
+        ),
+    )
+    with duckdb.connect(str(build)) as warehouse:
+        warehouse.execute(TABLE)
+        warehouse.register("results", results)
+        warehouse.execute("delete from meta.quality_results where refresh_id = ?", [refresh_id])
+        warehouse.execute("insert into meta.quality_results by name from results")
+    return len(rows)
+
+
+def _dbt_rows(dbt_results: Path, manifest: Path) -> list[dict]:
+    if not dbt_results.exists():
+        return []
+    nodes = json.loads(manifest.read_text())
+    tests = nodes["nodes"] | nodes.get("unit_tests", {})
+    return [
+        {
+            "test": tests[result["unique_id"]]["name"],
+            "severity": _severity(tests[result["unique_id"]]),
+            "status": result["status"],
+            "failures": result["failures"] or 0,
+        }
+        for result in json.loads(dbt_results.read_text())["results"]
+        if result["unique_id"].startswith(("test.", "unit_test.")) and result["unique_id"] in tests
+    ]
+
+
+def _severity(node: dict) -> str:
+    return str(node.get("config", {}).get("severity") or "error").lower()
+
+
+def _expectation_rows(path: Path) -> list[dict]:
+    if not path.exists():
+        return []
+    return [
+        {
+            "test": f"expectation:{table}",
+            "severity": "error",
+            "status": "fail" if result["failures"] else "pass",
+            "failures": len(result["failures"]),
+        }
+        for table, result in json.loads(path.read_text()).items()
+    ]

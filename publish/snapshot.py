@@ -1,0 +1,98 @@
+"""Publishes the tested warehouse: a new versioned file, then the link flips to it.
+
+Readers that hold the old version keep it; whoever opens the link next gets the new one. Version
+names are never reused, so a write-ahead log that some reader left behind can never be replayed
+into another file.
+"""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+SCHEMAS = ("marts", "metrics", "meta")
+KEPT_VERSIONS = 2
+
+# Clients that BI tools ship with are older than ours; they read this storage version.
+STORAGE_VERSION = "v1.2.0"
+
+
+def publish(build: Path, folder: Path) -> Path:
+    """Write marts, metrics and meta of the working warehouse to a new version and link to it.
+
+    Args:
+        build: The working warehouse; nobody may be writing to it.
+        folder: Where the versions and the link `warehouse.duckdb` are.
+
+    Returns:
+        The path of the new version.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    version = folder / f"warehouse-{stamp}.duckdb"
+    draft = folder / f".warehouse-{stamp}.draft"
+    draft.unlink(missing_ok=True)
+    try:
+        _copy(build, draft)
+        os.chmod(draft, 0o444)
+        os.replace(draft, version)
+    finally:
+        draft.unlink(missing_ok=True)
+    with duckdb.connect(str(version), read_only=True) as copy:
+        copy.execute("select count(*) from duckdb_tables()")
+    link = folder / ".warehouse.link"
+    link.unlink(missing_ok=True)
+    link.symlink_to(version.name)
+    os.replace(link, folder / "warehouse.duckdb")
+    for old in sorted(folder.glob("warehouse-*.duckdb"))[:-KEPT_VERSIONS]:
+        old.unlink()
+    return version
+
+
+def _copy(build: Path, draft: Path) -> None:
+    """Copy the tables of the public schemas, with their descriptions, as one file without a log."""
+    with duckdb.connect() as link:
+        link.execute("set enable_progress_bar = false")
+        link.execute(f"attach '{build}' as build (read_only)")
+        link.execute(f"attach '{draft}' as copy (storage_version '{STORAGE_VERSION}')")
+        tables = link.execute(
+            """
+            select schema_name, table_name, comment
+            from duckdb_tables()
+            where database_name = 'build' and list_contains(?, schema_name)
+            order by 1, 2
+            """,
+            [list(SCHEMAS)],
+        ).fetchall()
+        for schema in SCHEMAS:
+            link.execute(f"create schema copy.{schema}")
+        for schema, table, comment in tables:
+            address = f'{schema}."{table}"'
+            link.execute(f"create table copy.{address} as from build.{address}")
+            if comment:
+                link.execute(f"comment on table copy.{address} is {_quoted(comment)}")
+        columns = link.execute(
+            """
+            select schema_name, table_name, column_name, comment
+            from duckdb_columns()
+            where
+                database_name = 'build'
+                and list_contains(?, schema_name)
+                and comment is not null
+            """,
+            [list(SCHEMAS)],
+        ).fetchall()
+        for schema, table, column, comment in columns:
+            link.execute(
+                f'comment on column copy.{schema}."{table}"."{column}" is {_quoted(comment)}'
+            )
+        link.execute("checkpoint copy")
+        link.execute("detach copy")
+    log = Path(f"{draft}.wal")
+    if log.exists():
+        raise RuntimeError(f"{log.name} was left beside the new version; it is not published")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,215 @@
+"""The HTTP client, against a server that answers what each test scripts."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from extract.api import Api, BudgetExhausted, Forbidden, Refused, Unavailable, throttle_wait
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+DATE = "Thu, 01 Jan 2026 12:00:00 GMT"
+
+
+class Script:
+    """A server whose answers are queued: (status, headers, body)."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, dict, bytes]] = []
+        self.seen: list[tuple[str, dict]] = []
+        script = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                script.seen.append((self.path, dict(self.headers)))
+                status, headers, body = script.answers.pop(0)
+                self.send_response_only(status)
+                headers = {"Date": DATE, "Content-Length": str(len(body)), **headers}
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+                if int(headers["Content-Length"]) != len(body):
+                    self.close_connection = True
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def will(self, status: int = 200, headers: dict | None = None, body: object = None) -> None:
+        content = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
+        self.answers.append((status, headers or {}, content))
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    script = Script()
+    yield script
+    script.server.shutdown()
+    script.server.server_close()
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def api(script: Script, waits: list[float]) -> Api:
+    return Api(
+        "jira",
+        script.url,
+        credential="SOURCES__JIRA__API_TOKEN",
+        authorize=lambda renew: {"Authorization": "Bearer new" if renew else "Bearer old"},
+        sleep=waits.append,
+    )
+
+
+def test_an_answer_has_its_body_and_the_servers_time(api: Api, script: Script) -> None:
+    script.will(body={"a": 1})
+    reply = api.get("/x")
+    assert (reply.data, reply.server_time) == ({"a": 1}, NOW)
+
+
+def test_t1_a_401_renews_the_credential_once_and_asks_again(api: Api, script: Script) -> None:
+    script.will(401)
+    script.will(body={"ok": True})
+    assert api.get("/x").data == {"ok": True}
+    assert [headers["Authorization"] for _, headers in script.seen] == ["Bearer old", "Bearer new"]
+
+
+def test_t1b_a_second_401_names_the_setting_and_not_its_value(api: Api, script: Script) -> None:
+    script.will(401)
+    script.will(401)
+    with pytest.raises(Refused, match="SOURCES__JIRA__API_TOKEN") as refused:
+        api.get("/x")
+    assert "Bearer" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "at_least"),
+    [
+        ({"Retry-After": "1800"}, 1800),
+        ({"Retry-After": "Thu, 01 Jan 2026 12:10:00 GMT"}, 600),
+        ({"Retry-After": "0"}, 1),
+        ({"X-RateLimit-Reset": "2026-01-01T12:05Z", "X-RateLimit-Remaining": "0"}, 300),
+        ({"X-RateLimit-Reset": "1767269400", "X-RateLimit-Remaining": "0"}, 600),
+        ({}, 60),
+    ],
+    ids=["T2 seconds", "T2b date", "T2c zero", "T2d ISO minute", "T2d epoch", "no header"],
+)
+def test_t2_a_throttled_client_waits_no_less_than_asked(
+    api: Api, script: Script, waits: list[float], headers: dict, at_least: float
+) -> None:
+    script.will(429, headers)
+    script.will(body={"ok": True})
+    assert api.get("/x").data == {"ok": True}
+    assert at_least <= sum(waits) <= at_least * 1.2
+
+
+def test_t2e_a_wait_beyond_the_runs_budget_ends_the_run(api: Api, script: Script) -> None:
+    script.will(429, {"Retry-After": "7200"})
+    with pytest.raises(BudgetExhausted):
+        api.get("/x")
+
+
+def test_t3_a_secondary_limit_is_a_throttle(api: Api, script: Script, waits: list[float]) -> None:
+    body = b'{"message": "You have exceeded a secondary rate limit"}'
+    script.will(403, {"X-RateLimit-Remaining": "4000"}, body)
+    script.will(body={"ok": True})
+    api.get("/x")
+    assert sum(waits) >= 60
+
+
+def test_t3b_a_missing_permission_is_final(api: Api, script: Script) -> None:
+    script.will(403, {"X-RateLimit-Remaining": "4000"}, b'{"message": "Resource not accessible"}')
+    with pytest.raises(Forbidden):
+        api.get("/x")
+    assert len(script.seen) == 1
+
+
+def test_t3c_a_reset_header_on_a_503_is_not_waited_for(
+    api: Api, script: Script, waits: list[float]
+) -> None:
+    script.will(503, {"X-RateLimit-Reset": "1767270600", "X-RateLimit-Remaining": "0"})
+    script.will(body={"ok": True})
+    api.get("/x")
+    assert sum(waits) < 10
+
+
+def test_t4_four_failures_pass_and_five_do_not(api: Api, script: Script) -> None:
+    for _ in range(4):
+        script.will(502)
+    script.will(body={"ok": True})
+    assert api.get("/x").data == {"ok": True}
+    for _ in range(5):
+        script.will(502)
+    with pytest.raises(Unavailable):
+        api.get("/x")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({}, b'{"issues": [1, 2'),
+        ({"Content-Length": "500"}, b'{"issues": [1, 2'),
+        ({"Content-Type": "text/html"}, b"<html><title>Log in</title></html>"),
+    ],
+    ids=["cut JSON", "cut body", "login page"],
+)
+def test_t5_half_an_answer_is_asked_again(
+    api: Api, script: Script, headers: dict, body: bytes
+) -> None:
+    script.will(200, headers, body)
+    script.will(body={"issues": [1, 2, 3]})
+    assert api.get("/x").data == {"issues": [1, 2, 3]}
+
+
+def test_t5_an_answer_that_the_caller_rejects_is_asked_again(api: Api, script: Script) -> None:
+    script.will(body={"result": [1], "error": {"message": "cancelled"}})
+    script.will(body={"result": [1, 2]})
+    reply = api.get("/x", reject=lambda data: "cancelled" if "error" in data else None)
+    assert reply.data == {"result": [1, 2]}
+
+
+def test_t7_a_redirect_to_another_host_gets_no_credentials(api: Api, script: Script) -> None:
+    other = Script()
+    script.will(302, {"Location": f"{other.url}/x"})
+    with pytest.raises(Unavailable, match="another host"):
+        api.get("/x")
+    assert other.seen == []
+    other.server.server_close()
+
+
+def test_a_redirect_on_the_same_host_is_followed(api: Api, script: Script) -> None:
+    script.will(301, {"Location": "/y"})
+    script.will(body={"ok": True})
+    assert api.get("/x").data == {"ok": True}
+    assert [path for path, _ in script.seen] == ["/x", "/y"]
+
+
+def test_t8_a_source_that_is_down_says_so(waits: list[float]) -> None:
+    api = Api(
+        "jira", "http://127.0.0.1:9", credential="X", authorize=lambda _: {}, sleep=waits.append
+    )
+    with pytest.raises(Unavailable, match="connection failed"):
+        api.get("/secret-path?token=abc")
+    assert len(waits) == 4
+
+
+def test_lone_surrogates_and_nul_are_cleaned(api: Api, script: Script) -> None:
+    script.will(200, {}, b'{"name": "a\\ud83dz"}')
+    assert api.get("/x").data == {"name": "a?z"}
+
+
+def test_a_reset_header_without_exhaustion_is_no_wait() -> None:
+    headers = {"X-RateLimit-Reset": "1767270600", "X-RateLimit-Remaining": "12"}
+    assert throttle_wait(headers, NOW) == 60

@@ -1,0 +1,78 @@
+"""Publishing: whole versions only, old readers undisturbed, nothing but the public schemas."""
+
+import os
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from publish.snapshot import publish
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    path = tmp_path / "build.duckdb"
+    with duckdb.connect(str(path)) as warehouse:
+        for schema in ("staging", "marts", "metrics", "meta"):
+            warehouse.execute(f"create schema {schema}")
+        warehouse.execute("create table staging.secret as select 1 as payload")
+        warehouse.execute("create table marts.dim_dates as select date '2026-01-01' as date_day")
+        warehouse.execute("comment on table marts.dim_dates is 'One row per day, isn''t it.'")
+        warehouse.execute("comment on column marts.dim_dates.date_day is 'The day.'")
+    return path
+
+
+def days(warehouse: duckdb.DuckDBPyConnection) -> list[tuple]:
+    return warehouse.execute("select cast(date_day as varchar) from marts.dim_dates").fetchall()
+
+
+def test_only_the_public_schemas_leave_with_their_descriptions(build: Path, tmp_path: Path) -> None:
+    publish(build, tmp_path / "published")
+    link = tmp_path / "published" / "warehouse.duckdb"
+    with duckdb.connect(str(link), read_only=True) as published:
+        tables = published.execute("select schema_name, table_name, comment from duckdb_tables()")
+        assert tables.fetchall() == [("marts", "dim_dates", "One row per day, isn't it.")]
+        columns = published.execute("select column_name, comment from duckdb_columns()")
+        assert ("date_day", "The day.") in columns.fetchall()
+
+
+def test_a_reader_keeps_its_version_while_the_next_one_is_published(
+    build: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "published" / "warehouse.duckdb"
+    publish(build, link.parent)
+    with duckdb.connect(str(link), read_only=True) as reader:
+        with duckdb.connect(str(build)) as warehouse:
+            warehouse.execute("insert into marts.dim_dates values (date '2026-01-02')")
+        publish(build, link.parent)
+        assert days(reader) == [("2026-01-01",)]
+        with duckdb.connect(str(link), read_only=True) as later:
+            assert days(later) == [("2026-01-01",), ("2026-01-02",)]
+
+
+def test_a_log_that_a_reader_left_behind_does_not_reach_the_next_version(
+    build: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "published"
+    first = publish(build, folder)
+    Path(f"{first}.wal").write_bytes(b"left behind by somebody who wrote")
+    publish(build, folder)
+    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as published:
+        assert days(published) == [("2026-01-01",)]
+
+
+def test_two_versions_are_kept_and_none_is_writable(build: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "published"
+    versions = [publish(build, folder) for _ in range(3)]
+    assert sorted(folder.glob("warehouse-*.duckdb")) == versions[1:]
+    assert os.stat(versions[-1]).st_mode & 0o777 == 0o444
+    assert [path.name for path in folder.iterdir() if path.name.endswith((".draft", ".wal"))] == []
+
+
+def test_a_failed_publication_leaves_the_last_version(build: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "published"
+    first = publish(build, folder)
+    with pytest.raises(duckdb.IOException):
+        publish(tmp_path / "missing.duckdb", folder)
+    assert (folder / "warehouse.duckdb").resolve() == first
+    assert [path.name for path in folder.iterdir()].count(first.name) == 1

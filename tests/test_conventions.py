@@ -1,0 +1,214 @@
+"""The rules of the house, checked on what dbt and the code themselves say of the project."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = ROOT / "dbt_project"
+
+PREFIXES = {
+    "staging": ("stg_",),
+    "intermediate": ("int_",),
+    "marts": ("dim_", "fct_", "bridge_"),
+    "metrics": ("metric_",),
+    "meta": ("load_audits", "refreshes"),
+}
+MAY_READ = {
+    "staging": {"source"},
+    "intermediate": {"staging", "intermediate", "seed"},
+    "marts": {"intermediate", "marts", "seed"},
+    "metrics": {"marts", "metrics", "meta"},
+    "meta": {"intermediate"},
+}
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    target = tmp_path_factory.mktemp("dbt")
+    subprocess.run(
+        [Path(sys.executable).with_name("dbt"), "parse", "--quiet", "--target-path", target],
+        cwd=PROJECT,
+        env={**os.environ, "DBT_PROFILES_DIR": str(PROJECT), "DBT_LOG_PATH": str(target)},
+        check=True,
+    )
+    return json.loads((target / "manifest.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def nodes(manifest: dict) -> dict:
+    return manifest["nodes"] | manifest["sources"]
+
+
+@pytest.fixture(scope="session")
+def models(nodes: dict) -> list[dict]:
+    return [node for node in nodes.values() if node["resource_type"] == "model"]
+
+
+def layer(node: dict) -> str:
+    return node["fqn"][1] if node["resource_type"] == "model" else node["resource_type"]
+
+
+def test_a_name_says_its_layer(models: list[dict]) -> None:
+    assert [m["name"] for m in models if not m["name"].startswith(PREFIXES[layer(m)])] == []
+
+
+def test_a_layer_reads_only_the_layers_before_it(models: list[dict], nodes: dict) -> None:
+    wrong = [
+        (model["name"], nodes[key]["name"])
+        for model in models
+        for key in model["depends_on"]["nodes"]
+        if layer(nodes[key]) not in MAY_READ[layer(model)]
+    ]
+    assert wrong == []
+
+
+def test_a_model_is_documented_in_the_file_of_its_name(models: list[dict]) -> None:
+    wrong = [m["name"] for m in models if Path(m["patch_path"] or "").stem != m["name"]]
+    assert wrong == []
+
+
+def test_every_description_says_what_one_row_is(manifest: dict, models: list[dict]) -> None:
+    described = [*models, *manifest["sources"].values()]
+    described += [n for n in manifest["nodes"].values() if n["resource_type"] == "seed"]
+    assert [n["name"] for n in described if not n["description"].startswith("One row per ")] == []
+
+
+def test_every_column_of_a_public_model_is_described_and_typed(models: list[dict]) -> None:
+    wrong = [
+        (model["name"], column["name"])
+        for model in models
+        if layer(model) in ("marts", "metrics", "meta")
+        for column in model["columns"].values()
+        if not column["description"] or not column["data_type"]
+    ]
+    assert wrong == []
+
+
+def test_every_public_model_has_an_enforced_contract(models: list[dict]) -> None:
+    wrong = [
+        model["name"]
+        for model in models
+        if layer(model) in ("marts", "metrics", "meta") and not model["contract"]["enforced"]
+    ]
+    assert wrong == []
+
+
+def test_every_public_model_has_a_tested_key(models: list[dict], nodes: dict) -> None:
+    tested = {
+        node["attached_node"]
+        for node in nodes.values()
+        if node["resource_type"] == "test"
+        and "unique" in (node.get("test_metadata") or {}).get("name", "")
+    }
+    public = [m for m in models if layer(m) in ("marts", "metrics", "meta")]
+    assert [m["name"] for m in public if m["unique_id"] not in tested] == []
+
+
+def test_every_source_table_names_its_endpoint(manifest: dict) -> None:
+    wrong = [
+        (source["source_name"], source["name"])
+        for source in manifest["sources"].values()
+        if source["name"] != "load_audits"
+        and "api_endpoint" not in {**source["meta"], **source["config"].get("meta", {})}
+    ]
+    assert wrong == []
+
+
+def test_every_raw_table_is_a_dbt_source_and_the_other_way_round(manifest: dict) -> None:
+    from extract.sources import SOURCES
+
+    raw = {(name, table.name) for name, module in SOURCES.items() for table in module.TABLES}
+    raw |= {(name, "load_audits") for name in SOURCES}
+    assert {(s["source_name"], s["name"]) for s in manifest["sources"].values()} == raw
+
+
+def test_every_sql_file_has_its_yml(models: list[dict]) -> None:
+    files = [path for path in (PROJECT / "models").rglob("*.sql")]
+    assert [path.name for path in files if not path.with_suffix(".yml").exists()] == []
+
+
+BANNED = {
+    r"::": "cast(x as type)",
+    r"\bqualify\b": "a subquery with row_number()",
+    r"\bcurrent_date\b|\bcurrent_timestamp\b|\bnow\(": "the variable as_of",
+    r"\bdistinct on\b": "row_number()",
+    r"\bexclude\b": "a list of columns",
+    r"\bstrftime\b|\bdate_diff\b|\bepoch\(": "a macro of macros/dialect.sql",
+    r"\bgroup by all\b|\border by all\b": "a list of columns",
+}
+
+
+@pytest.mark.parametrize("pattern", BANNED, ids=lambda pattern: pattern.replace("\\b", ""))
+def test_models_keep_to_the_sql_that_engines_share(pattern: str) -> None:
+    wrong = [
+        path.name
+        for folder in ("models", "tests")
+        for path in (PROJECT / folder).rglob("*.sql")
+        if re.search(pattern, re.sub(r"--[^\n]*", "", path.read_text()).lower())
+    ]
+    assert wrong == [], f"write {BANNED[pattern]}"
+
+
+MAY_IMPORT = {
+    "extract": {"extract"},
+    "publish": {"publish"},
+    "demo": {"demo"},
+    "orchestration": {"orchestration", "extract", "publish"},
+}
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_a_package_imports_only_what_it_may_know(package: str) -> None:
+    wrong = []
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for name in names:
+                top = name.split(".")[0]
+                if top in MAY_IMPORT and top not in MAY_IMPORT[package]:
+                    wrong.append((path.name, name))
+                if top.startswith("dagster") and package != "orchestration":
+                    wrong.append((path.name, name))
+    assert wrong == []
+
+
+def test_every_setting_that_a_source_reads_is_listed_in_env_example() -> None:
+    from dlt.common.configuration.specs import BaseConfiguration
+
+    from extract.settings import setting_name
+    from extract.sources import SOURCES
+
+    listed = (ROOT / ".env.example").read_text()
+    missing = [
+        setting_name(name, field)
+        for name, module in SOURCES.items()
+        for spec in vars(module).values()
+        if isinstance(spec, type)
+        and issubclass(spec, BaseConfiguration)
+        and spec.__module__ == module.__name__
+        for field in spec.get_resolvable_fields()
+        if setting_name(name, field) not in listed
+    ]
+    assert missing == []
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) < 150
+
+
+def test_no_recorded_data_is_in_the_repository() -> None:
+    files = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert [name for name in files if name.endswith((".ndjson", ".xz", ".gz", ".duckdb"))] == []
