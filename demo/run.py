@@ -29,7 +29,8 @@ def main() -> int:
             **{name: value for name, value in os.environ.items() if "SOURCES__" not in name},
             **settings,
             "FLOWHOUSE_HOME": str(home),
-            "FLOWHOUSE_COMPANY_SEEDS": str(ROOT / "demo" / "seeds"),
+            "FLOWHOUSE_PSEUDONYM_KEY": "flowhouse-demo-key",
+            "FLOWHOUSE_COMPANY": "demo",
         }
         print(f"demo company: serving after {time.monotonic() - began:.0f} s", flush=True)
         flowhouse = str(Path(sys.executable).with_name("flowhouse"))
@@ -38,8 +39,7 @@ def main() -> int:
         servers.send_signal(signal.SIGTERM)
         servers.wait(10)
     if code == 0:
-        seeds = environment["FLOWHOUSE_COMPANY_SEEDS"]
-        print(f"dagster    FLOWHOUSE_HOME={home} FLOWHOUSE_COMPANY_SEEDS={seeds} make dev")
+        print(f"dagster    FLOWHOUSE_HOME={home} FLOWHOUSE_COMPANY=demo make dev")
         print(f"done in {time.monotonic() - began:.0f} s")
     return code
 

@@ -1,11 +1,9 @@
 """Loads one source into its raw tables and says, object by object, what it did."""
 
 import logging
-import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import asdict
 from typing import Any
 
 import dlt
@@ -17,6 +15,7 @@ from extract import warehouse
 from extract.api import BudgetExhausted, Refused, SourceError
 from extract.sources import SOURCES
 from extract.tables import ARROW_TYPES, BIGINT, TEXT, TIMESTAMP, RawTable
+from extract.work import Audit, Load, merged
 
 log = logging.getLogger("flowhouse.extract")
 
@@ -42,64 +41,6 @@ AUDIT_COLUMNS = {
 
 class Busy(SourceError):
     """Another process loads the same source."""
-
-
-@dataclass
-class Audit:
-    """What one load did for one object (raw table) in one scope.
-
-    `status` is complete, incomplete (fewer rows than the source counts), partial (stopped by the
-    run budget) or failed. `api_count` is None where the source does not count.
-    """
-
-    source: str
-    object: str
-    scope: str = ""
-    window_from: datetime | None = None
-    window_to: datetime | None = None
-    api_count: int | None = None
-    extracted: int = 0
-    rejected: int = 0
-    deleted: int = 0
-    acl_gap: int = 0
-    status: str = "complete"
-    message: str = ""
-    finished_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-
-@dataclass
-class Load:
-    """One load of one source: what was asked for, and what was done so far.
-
-    Sources call `audit` once per object and scope, `progress` while they page, and set `more` when
-    another window is left to read after this one is committed.
-    """
-
-    source: str
-    refresh_id: str
-    full: bool = False
-    more: bool = False
-    audits: list[Audit] = field(default_factory=list)
-    rows: dict[str, int] = field(default_factory=dict)
-    _told: float = field(default_factory=time.monotonic)
-
-    def audit(self, object: str, **facts: Any) -> None:
-        """Note what was read of an object; see `Audit` for the facts."""
-        self.audits.append(Audit(self.source, object, **facts))
-
-    def progress(self, object: str, done: int, total: int | None, began: float) -> None:
-        """Log how far a long listing is, at most every two seconds."""
-        now = time.monotonic()
-        if now - self._told < 2:
-            return
-        self._told = now
-        rate = done / max(now - began, 0.001)
-        left = (
-            ""
-            if not total
-            else f" of {total:,}, {max(total - done, 0) / max(rate, 0.1):.0f} s left"
-        )
-        log.info("%s: %s %s rows%s (%.0f/s)", self.source, object, f"{done:,}", left, rate)
 
 
 def load(source: str, refresh_id: str, full: bool = False) -> Load:
@@ -130,11 +71,18 @@ def load(source: str, refresh_id: str, full: bool = False) -> Load:
 
 
 def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:
-    """Run window after window; each is committed before the next one is read."""
+    """Run window after window; each is committed before the next one is read.
+
+    What a window noted counts only when the window is committed.
+    """
+    committed: list[Audit] = []
     try:
         while True:
-            work.more = False
+            work.more, work.audits = False, []
             pipeline.run(module.build(work))
+            work.windows += 1
+            committed = merged([*committed, *work.audits])
+            work.audits = committed
             counts = pipeline.last_trace.last_normalize_info.row_counts
             for table, rows in counts.items():
                 if not table.startswith("_dlt"):
@@ -146,10 +94,12 @@ def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:
         error = _cause(failure)
         if error is None or isinstance(error, Refused):
             raise error or failure from None
+        work.audits = committed
         _note_failure(work, error)
     except SourceError as error:
         if isinstance(error, Refused):
             raise
+        work.audits = committed
         _note_failure(work, error)
 
 

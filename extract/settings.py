@@ -4,6 +4,7 @@ A source is on when its `base_url` is set: `SOURCES__JIRA__BASE_URL` in the envi
 `base_url` under `[sources.jira]` in `.dlt/config.toml` or `.dlt/secrets.toml`.
 """
 
+from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -54,6 +55,23 @@ def settings_for(source: str, spec: type[Spec]) -> Spec:
     if address.username or address.password:
         raise SettingFault(f"{setting_name(source, 'base_url')} must not carry credentials")
     return settings
+
+
+def start_of(source: str, start_date: str | None) -> datetime | None:
+    """Return where the first load of a source begins; None reads everything.
+
+    Raises:
+        SettingFault: The date cannot be read.
+    """
+    if not start_date:
+        return None
+    try:
+        moment = datetime.fromisoformat(start_date)
+    except ValueError:
+        raise SettingFault(
+            f"{setting_name(source, 'start_date')} is not an ISO date, for example 2024-01-31"
+        ) from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _kind(error: ConfigurationException) -> str:

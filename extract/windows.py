@@ -4,9 +4,12 @@ A watermark is never "the newest row seen": an index that shows a row late would
 It is the end of a window that was read to its end, and it is committed with the load.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+SHORTEST = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -50,3 +53,19 @@ def next_window(
 def close_window(state: MutableMapping, scope: str, window: Window) -> None:
     """Move the watermark of a scope to the end of a window that was read completely."""
     state.setdefault("watermarks", {})[scope] = window.hi.isoformat()
+
+
+def shortened(window: Window, count: Callable[[Window], int], most: int) -> tuple[Window, int]:
+    """Halve a window from behind until the source counts at most `most` rows in it.
+
+    Rows that share one moment cannot be parted, so a window of ten minutes is taken as it is.
+
+    Returns:
+        The window and its count.
+    """
+    lo = window.lo or BEGINNING
+    rows = count(window)
+    while rows > most and window.hi - lo > SHORTEST:
+        window = Window(window.lo, lo + (window.hi - lo) / 2)
+        rows = count(window)
+    return window, rows

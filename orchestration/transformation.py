@@ -41,21 +41,18 @@ translator = DagsterDbtTranslator(
 def parse_if_stale() -> None:
     """Parse the dbt project when its manifest is missing or older than any file it is made of."""
     manifest = dbt_project.manifest_path
-    company = os.environ.get("FLOWHOUSE_COMPANY_SEEDS")
-    folders = [DBT_PROJECT, *([Path(company)] if company else [])]
-    newest = max(
-        path.stat().st_mtime for folder in folders for path in folder.rglob("*") if path.is_file()
-    )
-    stamp = TARGET / "company_seeds.txt"
+    company = os.environ.get("FLOWHOUSE_COMPANY", "company")
+    newest = max(path.stat().st_mtime for path in DBT_PROJECT.rglob("*") if path.is_file())
+    stamp = TARGET / "company.txt"
     known = stamp.read_text() if stamp.exists() else None
-    if manifest.exists() and manifest.stat().st_mtime > newest and known == str(company):
+    if manifest.exists() and manifest.stat().st_mtime > newest and known == company:
         return
     done = subprocess.run(
         [DBT, "parse", "--quiet"], cwd=DBT_PROJECT, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError(f"the dbt project cannot be parsed:\n{done.stdout}{done.stderr}")
-    stamp.write_text(str(company))
+    stamp.write_text(company)
 
 
 parse_if_stale()

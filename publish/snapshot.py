@@ -47,6 +47,7 @@ def publish(build: Path, folder: Path) -> Path:
     os.replace(link, folder / "warehouse.duckdb")
     for old in sorted(folder.glob("warehouse-*.duckdb"))[:-KEPT_VERSIONS]:
         old.unlink()
+        Path(f"{old}.wal").unlink(missing_ok=True)
     return version
 
 

@@ -1,0 +1,99 @@
+{#- The only place where engines differ: every macro has a default (DuckDB) and what others need. -#}
+
+{#- A typed struct of JSON text, in one parse. The schema is a mapping of names to DuckDB types,
+    mappings and one-element lists. PostgreSQL serves finished marts and parses no payloads. -#}
+{% macro parse_json(column, schema) %}{{ return(adapter.dispatch('parse_json')(column, schema)) }}{% endmacro %}
+{% macro default__parse_json(column, schema) -%}
+    from_json({{ column }}, '{{ tojson(schema) }}')
+{%- endmacro %}
+{% macro spark__parse_json(column, schema) -%}
+    from_json({{ column }}, '{{ spark_type(schema) }}')
+{%- endmacro %}
+
+{% macro spark_type(schema) -%}
+    {%- if schema is mapping -%}
+        struct<{% for name, part in schema.items() %}`{{ name }}`: {{ spark_type(part) }}{{ ', ' if not loop.last }}{% endfor %}>
+    {%- elif schema is string -%}
+        {{ {'VARCHAR': 'string', 'BIGINT': 'bigint', 'DOUBLE': 'double', 'BOOLEAN': 'boolean'}[schema] }}
+    {%- else -%}
+        array<{{ spark_type(schema[0]) }}>
+    {%- endif -%}
+{%- endmacro %}
+
+{#- A join clause: one row per element of an array; `position` counts from 1. -#}
+{% macro each(array, element, position) %}{{ return(adapter.dispatch('each')(array, element, position)) }}{% endmacro %}
+{% macro default__each(array, element, position) -%}
+    cross join lateral (
+        select
+            unnest({{ array }}) as {{ element }},
+            generate_subscripts({{ array }}, 1) as {{ position }}
+    ) as each_{{ element }}
+{%- endmacro %}
+{% macro spark__each(array, element, position) -%}
+    lateral view posexplode({{ array }}) each_{{ element }} as {{ position }}, {{ element }}
+{%- endmacro %}
+
+{#- An instant with a zone, as UTC without one. -#}
+{% macro utc(expression) %}{{ return(adapter.dispatch('utc')(expression)) }}{% endmacro %}
+{% macro default__utc(expression) -%}
+    timezone('UTC', cast({{ expression }} as timestamp with time zone))
+{%- endmacro %}
+{% macro spark__utc(expression) -%}
+    cast({{ expression }} as timestamp)
+{%- endmacro %}
+
+{#- A text that should be a UTC time, a number or a truth value; null where it is none. -#}
+{% macro safe_cast_text(expression, type) %}{{ return(adapter.dispatch('safe_cast_text')(expression, type)) }}{% endmacro %}
+{% macro default__safe_cast_text(expression, type) -%}
+    try_cast(nullif(trim({{ expression }}), '') as {{ type }})
+{%- endmacro %}
+
+{#- Whole seconds between two UTC times. Seconds add up: a to b plus b to c is a to c. -#}
+{% macro seconds_between(earlier, later) %}{{ return(adapter.dispatch('seconds_between')(earlier, later)) }}{% endmacro %}
+{% macro default__seconds_between(earlier, later) -%}
+    date_diff('second', {{ earlier }}, {{ later }})
+{%- endmacro %}
+{% macro spark__seconds_between(earlier, later) -%}
+    (unix_seconds({{ later }}) - unix_seconds({{ earlier }}))
+{%- endmacro %}
+{% macro postgres__seconds_between(earlier, later) -%}
+    cast(floor(extract(epoch from {{ later }})) - floor(extract(epoch from {{ earlier }})) as bigint)
+{%- endmacro %}
+
+{#- UTC time plus whole seconds. -#}
+{% macro add_seconds(moment, seconds) %}{{ return(adapter.dispatch('add_seconds')(moment, seconds)) }}{% endmacro %}
+{% macro default__add_seconds(moment, seconds) -%}
+    ({{ moment }} + to_seconds({{ seconds }}))
+{%- endmacro %}
+
+{#- UTC time as local time of a zone, and back. -#}
+{% macro local_time(moment, zone) %}{{ return(adapter.dispatch('local_time')(moment, zone)) }}{% endmacro %}
+{% macro default__local_time(moment, zone) -%}
+    timezone({{ zone }}, timezone('UTC', {{ moment }}))
+{%- endmacro %}
+{% macro spark__local_time(moment, zone) -%}
+    from_utc_timestamp({{ moment }}, {{ zone }})
+{%- endmacro %}
+
+{% macro utc_of_local(moment, zone) %}{{ return(adapter.dispatch('utc_of_local')(moment, zone)) }}{% endmacro %}
+{% macro default__utc_of_local(moment, zone) -%}
+    timezone('UTC', timezone({{ zone }}, {{ moment }}))
+{%- endmacro %}
+{% macro spark__utc_of_local(moment, zone) -%}
+    to_utc_timestamp({{ moment }}, {{ zone }})
+{%- endmacro %}
+
+{#- A join clause: one row per day from one date to another, both included. -#}
+{% macro each_day(first, last, day) %}{{ return(adapter.dispatch('each_day')(first, last, day)) }}{% endmacro %}
+{% macro default__each_day(first, last, day) -%}
+    cross join lateral (
+        select cast(
+            unnest(generate_series(
+                cast({{ first }} as timestamp), cast({{ last }} as timestamp), interval '1' day
+            )) as date
+        ) as {{ day }}
+    ) as each_{{ day }}
+{%- endmacro %}
+{% macro spark__each_day(first, last, day) -%}
+    lateral view explode(sequence({{ first }}, {{ last }}, interval 1 day)) each_{{ day }} as {{ day }}
+{%- endmacro %}

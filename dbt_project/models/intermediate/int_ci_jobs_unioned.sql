@@ -1,0 +1,82 @@
+with
+
+jobs as (
+
+    select * from {{ ref('stg_github__jobs') }}
+
+),
+
+stages as (
+
+    select * from {{ ref('stg_jenkins__stages') }}
+
+),
+
+github as (
+
+    select
+        ci_job_key,
+        ci_run_key,
+        'github' as source_system,
+        coalesce(name, 'unknown') as job,
+        coalesce(conclusion, status) as raw_result,
+        case
+            when status <> 'completed' then 'running'
+            when conclusion in ('success', 'failure', 'cancelled', 'skipped', 'neutral')
+                then conclusion
+            when conclusion = 'timed_out' then 'timeout'
+            else 'unknown'
+        end as result,
+        created_at as queued_at,
+        started_at,
+        completed_at as finished_at
+
+    from jobs
+
+),
+
+jenkins as (
+
+    select
+        ci_job_key,
+        ci_run_key,
+        'jenkins' as source_system,
+        coalesce(name, 'unknown') as job,
+        status as raw_result,
+        case
+            when status = 'success' then 'success'
+            when status in ('failed', 'unstable') then 'failure'
+            when status = 'aborted' then 'cancelled'
+            when status = 'not_executed' then 'skipped'
+            when status in ('in_progress', 'paused_pending_input') then 'running'
+            else 'unknown'
+        end as result,
+        cast(null as timestamp) as queued_at,
+        started_at,
+        case
+            when status not in ('in_progress', 'paused_pending_input')
+                then {{ add_seconds('started_at', 'cast(floor(duration_ms / 1000.0) as bigint)') }}
+        end as finished_at
+
+    from stages
+
+),
+
+unioned as (
+
+    select * from github
+    union all
+    select * from jenkins
+
+),
+
+final as (
+
+    select unioned.* from unioned
+
+    inner join {{ ref('int_ci_runs_unioned') }} as runs
+        on unioned.ci_run_key = runs.ci_run_key
+
+)
+
+select * from final

@@ -1,0 +1,177 @@
+with
+
+work_items as (
+
+    select * from {{ ref('int_work_items_unioned') }}
+
+),
+
+recorded_changes as (
+
+    select * from {{ ref('int_status_changes_unioned') }}
+
+),
+
+-- No item changes before it exists: such changes are counted from its creation, and flagged.
+changes as (
+
+    select
+        recorded_changes.source_event_id,
+        recorded_changes.work_item_key,
+        recorded_changes.from_status as recorded_from_status,
+        recorded_changes.to_status,
+        recorded_changes.actor_key,
+        recorded_changes.changed_at < work_items.created_at as is_before_creation,
+        greatest(recorded_changes.changed_at, work_items.created_at) as changed_at,
+        row_number() over in_order as change_no,
+        lag(recorded_changes.to_status) over in_order as previous_status
+
+    from recorded_changes
+
+    inner join work_items
+        on recorded_changes.work_item_key = work_items.work_item_key
+
+    window in_order as (
+        partition by recorded_changes.work_item_key
+        order by
+            recorded_changes.changed_at,
+            recorded_changes.order_no,
+            recorded_changes.order_in_event,
+            recorded_changes.source_event_id
+    )
+
+),
+
+-- Sources log moves only. An item was born in the status that its first move left.
+births as (
+
+    select
+        work_items.work_item_key || ':created' as source_event_id,
+        work_items.work_item_key,
+        cast(null as varchar) as recorded_from_status,
+        coalesce(
+            first_changes.recorded_from_status,
+            work_items.initial_status,
+            work_items.source_status,
+            'unknown'
+        ) as to_status,
+        cast(null as varchar) as actor_key,
+        false as is_before_creation,
+        work_items.created_at as changed_at,
+        0 as change_no,
+        cast(null as varchar) as previous_status,
+        true as is_synthetic,
+        false as is_gap,
+        false as is_drift
+
+    from work_items
+
+    left join changes as first_changes
+        on
+            work_items.work_item_key = first_changes.work_item_key
+            and first_changes.change_no = 1
+
+),
+
+moves as (
+
+    select
+        source_event_id,
+        work_item_key,
+        recorded_from_status,
+        to_status,
+        actor_key,
+        is_before_creation,
+        changed_at,
+        change_no,
+        coalesce(previous_status, recorded_from_status) as previous_status,
+        false as is_synthetic,
+        coalesce(previous_status <> recorded_from_status, false) as is_gap,
+        false as is_drift
+
+    from changes
+
+),
+
+last_moves as (
+
+    select
+        work_item_key,
+        max(change_no) as change_no,
+        max(changed_at) as changed_at
+
+    from changes
+
+    group by 1
+
+),
+
+-- The source shows another status than its history ends with: the move was not recorded.
+drifts as (
+
+    select
+        work_items.work_item_key || ':drift' as source_event_id,
+        work_items.work_item_key,
+        moves.to_status as recorded_from_status,
+        work_items.source_status as to_status,
+        cast(null as varchar) as actor_key,
+        false as is_before_creation,
+        greatest(work_items.updated_at, last_moves.changed_at) as changed_at,
+        last_moves.change_no + 1 as change_no,
+        moves.to_status as previous_status,
+        true as is_synthetic,
+        false as is_gap,
+        true as is_drift
+
+    from work_items
+
+    inner join last_moves
+        on work_items.work_item_key = last_moves.work_item_key
+
+    inner join moves
+        on
+            last_moves.work_item_key = moves.work_item_key
+            and last_moves.change_no = moves.change_no
+
+    where
+        work_items.source_status <> moves.to_status
+        and work_items.updated_at <= {{ as_of() }}
+
+),
+
+unioned as (
+
+    select * from births
+    union all
+    select * from moves
+    union all
+    select * from drifts
+
+),
+
+-- A move to where the item already is, is no move.
+final as (
+
+    select
+        source_event_id,
+        work_item_key,
+        row_number() over (
+            partition by work_item_key
+            order by change_no
+        ) as transition_seq,
+        previous_status as from_status,
+        to_status,
+        actor_key,
+        is_synthetic,
+        is_gap,
+        is_drift,
+        is_before_creation,
+        changed_at
+
+    from unioned
+
+    where change_no = 0 or to_status is distinct from previous_status
+
+)
+
+select * from final

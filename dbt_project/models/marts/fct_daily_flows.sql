@@ -1,0 +1,300 @@
+with
+
+groups as (
+
+    select
+        work_items.work_item_key,
+        work_items.value_stream_key,
+        work_items.workflow,
+        work_items.level,
+        work_items.work_type,
+        value_streams.time_zone
+
+    from {{ ref('dim_work_items') }} as work_items
+
+    inner join {{ ref('dim_value_streams') }} as value_streams
+        on work_items.value_stream_key = value_streams.value_stream_key
+
+    where work_items.is_current
+
+),
+
+flows as (
+
+    select * from {{ ref('fct_work_item_flows') }}
+
+),
+
+visits as (
+
+    select
+        groups.value_stream_key,
+        groups.workflow,
+        groups.level,
+        groups.work_type,
+        groups.time_zone,
+        visits.work_item_key,
+        visits.stage_key,
+        visits.stage,
+        visits.flow_state,
+        visits.flow_state not in ('done', 'cancelled') as is_wip,
+        visits.entered_at,
+        visits.exited_at,
+        case when visits.entered_at >= flows.started_at then flows.started_at end as started_at
+
+    from {{ ref('fct_stage_visits') }} as visits
+
+    inner join groups
+        on visits.work_item_key = groups.work_item_key
+
+    inner join flows
+        on visits.work_item_key = flows.work_item_key
+
+),
+
+blocked_stays as (
+
+    select
+        visits.*,
+        greatest(visits.entered_at, intervals.blocked_from) as starts_at,
+        least(
+            coalesce(visits.exited_at, timestamp '9999-12-31'),
+            coalesce(intervals.blocked_to, timestamp '9999-12-31')
+        ) as ends_at
+
+    from visits
+
+    inner join {{ ref('fct_blocked_intervals') }} as intervals
+        on visits.work_item_key = intervals.work_item_key
+
+    where
+        visits.is_wip
+        and intervals.blocked_from < coalesce(visits.exited_at, timestamp '9999-12-31')
+        and coalesce(intervals.blocked_to, timestamp '9999-12-31') > visits.entered_at
+
+),
+
+-- Every stay is an event that adds one and an event that takes one away.
+events as (
+
+    select
+        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        entered_at as happened_at,
+        1 as arrivals,
+        0 as departures,
+        case when is_wip then 1 else 0 end as wip_change,
+        case when is_wip and started_at is not null then 1 else 0 end as started_change,
+        case
+            when is_wip and started_at is not null
+                then {{ seconds_between("timestamp '1970-01-01'", 'started_at') }}
+            else 0
+        end as started_second_change,
+        0 as blocked_change
+
+    from visits
+
+    union all
+
+    select
+        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        exited_at as happened_at,
+        0 as arrivals,
+        1 as departures,
+        case when is_wip then -1 else 0 end as wip_change,
+        case when is_wip and started_at is not null then -1 else 0 end as started_change,
+        case
+            when is_wip and started_at is not null
+                then -{{ seconds_between("timestamp '1970-01-01'", 'started_at') }}
+            else 0
+        end as started_second_change,
+        0 as blocked_change
+
+    from visits
+
+    where exited_at is not null
+
+    union all
+
+    select
+        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        starts_at as happened_at,
+        0 as arrivals,
+        0 as departures,
+        0 as wip_change,
+        0 as started_change,
+        0 as started_second_change,
+        1 as blocked_change
+
+    from blocked_stays
+
+    union all
+
+    select
+        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        ends_at as happened_at,
+        0 as arrivals,
+        0 as departures,
+        0 as wip_change,
+        0 as started_change,
+        0 as started_second_change,
+        -1 as blocked_change
+
+    from blocked_stays
+
+    where ends_at <= {{ as_of() }}
+
+),
+
+dated_events as (
+
+    select
+        *,
+        cast({{ local_time('happened_at', 'time_zone') }} as date) as date_day
+
+    from events
+
+),
+
+spans as (
+
+    select
+        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        min(date_day) over (
+            partition by value_stream_key, workflow, level, work_type
+        ) as first_day,
+        cast({{ local_time(as_of(), 'time_zone') }} as date) as last_day
+
+    from (
+        select
+            value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+            min(date_day) as date_day
+
+        from dated_events
+
+        group by 1, 2, 3, 4, 5, 6, 7, 8
+    ) as first_days
+
+),
+
+days as (
+
+    select
+        spans.value_stream_key,
+        spans.workflow,
+        spans.level,
+        spans.work_type,
+        spans.stage_key,
+        spans.stage,
+        spans.flow_state,
+        date_day,
+        {{ utc_of_local('cast(date_day as timestamp)', 'spans.time_zone') }} as day_starts_at,
+        least(
+            {{ utc_of_local("cast(date_day + interval '1' day as timestamp)", 'spans.time_zone') }},
+            {{ as_of() }}
+        ) as day_ends_at
+
+    from spans
+
+    {{ each_day('spans.first_day', 'spans.last_day', 'date_day') }}
+
+),
+
+daily_events as (
+
+    select
+        days.value_stream_key,
+        days.workflow,
+        days.level,
+        days.work_type,
+        days.stage_key,
+        days.stage,
+        days.flow_state,
+        days.date_day,
+        days.day_starts_at,
+        days.day_ends_at,
+        coalesce(sum(dated_events.arrivals), 0) as arrivals,
+        coalesce(sum(dated_events.departures), 0) as departures,
+        coalesce(sum(dated_events.wip_change), 0) as wip_change,
+        coalesce(sum(dated_events.started_change), 0) as started_change,
+        coalesce(sum(dated_events.started_second_change), 0) as started_second_change,
+        coalesce(sum(dated_events.blocked_change), 0) as blocked_change,
+        coalesce(
+            sum(
+                dated_events.wip_change
+                * {{ seconds_between('dated_events.happened_at', 'days.day_ends_at') }}
+            ),
+            0
+        ) as wip_s_of_events
+
+    from days
+
+    left join dated_events
+        on
+            days.value_stream_key = dated_events.value_stream_key
+            and days.workflow = dated_events.workflow
+            and days.level = dated_events.level
+            and days.work_type = dated_events.work_type
+            and days.stage_key = dated_events.stage_key
+            and days.date_day = dated_events.date_day
+
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+
+),
+
+running as (
+
+    select
+        *,
+        sum(wip_change) over so_far as wip_eod,
+        sum(started_change) over so_far as started_eod,
+        sum(started_second_change) over so_far as started_second_eod,
+        sum(blocked_change) over so_far as blocked_eod
+
+    from daily_events
+
+    window so_far as (
+        partition by value_stream_key, workflow, level, work_type, stage_key
+        order by date_day
+        rows between unbounded preceding and current row
+    )
+
+),
+
+final as (
+
+    select
+        value_stream_key || '|' || workflow || '|' || level || '|' || work_type || '|' || stage
+        || '|' || cast(date_day as varchar) as daily_flow_key,
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        stage_key,
+        stage,
+        flow_state,
+        cast(wip_eod as bigint) as wip_eod,
+        cast(
+            (wip_eod - wip_change) * {{ seconds_between('day_starts_at', 'day_ends_at') }}
+            + wip_s_of_events as bigint
+        ) as wip_s,
+        cast(arrivals as bigint) as arrivals,
+        cast(departures as bigint) as departures,
+        cast(blocked_eod as bigint) as blocked_wip,
+        cast(
+            case
+                when flow_state in ('new', 'wait') then wip_eod
+                when flow_state = 'active' then blocked_eod
+                else 0
+            end as bigint
+        ) as queue_len,
+        cast(
+            started_eod * {{ seconds_between("timestamp '1970-01-01'", 'day_ends_at') }}
+            - started_second_eod as bigint
+        ) as age_sum_s,
+        date_day
+
+    from running
+
+)
+
+select * from final

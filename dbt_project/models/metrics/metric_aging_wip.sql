@@ -1,0 +1,107 @@
+with
+
+flows as (
+
+    select * from {{ ref('fct_work_item_flows') }}
+
+),
+
+work_items as (
+
+    select * from {{ ref('dim_work_items') }}
+    where is_current
+
+),
+
+visits as (
+
+    select * from {{ ref('fct_stage_visits') }}
+
+),
+
+-- How old finished items were when they left a stage for the last time.
+leavings as (
+
+    select
+        work_items.value_stream_key,
+        work_items.workflow,
+        work_items.level,
+        visits.stage_key,
+        visits.work_item_key,
+        max({{ seconds_between('flows.started_at', 'visits.exited_at') }}) as age_s
+
+    from visits
+
+    inner join flows
+        on visits.work_item_key = flows.work_item_key
+
+    inner join work_items
+        on visits.work_item_key = work_items.work_item_key
+
+    where
+        flows.outcome = 'done'
+        and visits.exited_at > flows.started_at
+        and visits.flow_state not in ('done', 'cancelled')
+
+    group by 1, 2, 3, 4, 5
+
+),
+
+paces as (
+
+    select
+        value_stream_key,
+        level,
+        stage_key,
+        count(*) as n,
+        percentile_disc(0.5) within group (order by age_s) as p50_s,
+        percentile_disc(0.85) within group (order by age_s) as p85_s,
+        percentile_disc(0.95) within group (order by age_s) as p95_s
+
+    from leavings
+
+    group by 1, 2, 3
+
+),
+
+final as (
+
+    select
+        flows.work_item_key,
+        work_items.item_key,
+        work_items.value_stream_key,
+        work_items.workflow,
+        work_items.level,
+        work_items.work_type,
+        work_items.team_key,
+        visits.stage_key,
+        visits.stage,
+        flows.age_s,
+        visits.elapsed_s as stage_age_s,
+        visits.blocked_s as stage_blocked_s,
+        cast(coalesce(paces.n, 0) as bigint) as pace_n,
+        cast(paces.p50_s as bigint) as pace_p50_s,
+        cast(paces.p85_s as bigint) as pace_p85_s,
+        cast(paces.p95_s as bigint) as pace_p95_s,
+        coalesce(flows.age_s > paces.p85_s, false) as is_late,
+        flows.started_at
+
+    from flows
+
+    inner join work_items
+        on flows.work_item_key = work_items.work_item_key
+
+    inner join visits
+        on flows.work_item_key = visits.work_item_key and visits.is_open
+
+    left join paces
+        on
+            work_items.value_stream_key = paces.value_stream_key
+            and work_items.level = paces.level
+            and visits.stage_key = paces.stage_key
+
+    where flows.outcome = 'open' and flows.started_at is not null
+
+)
+
+select * from final

@@ -1,0 +1,62 @@
+with
+
+visits as (
+
+    select
+        work_items.value_stream_key,
+        work_items.workflow,
+        work_items.level,
+        visits.stage_key,
+        visits.stage,
+        visits.flow_state,
+        visits.elapsed_s,
+        visits.active_s,
+        visits.wait_s,
+        visits.blocked_s,
+        visits.is_rework,
+        cast(
+            date_trunc('week', {{ local_time('visits.exited_at', 'value_streams.time_zone') }})
+            as date
+        ) as week_start
+
+    from {{ ref('fct_stage_visits') }} as visits
+
+    inner join {{ ref('dim_work_items') }} as work_items
+        on visits.work_item_key = work_items.work_item_key and work_items.is_current
+
+    inner join {{ ref('dim_value_streams') }} as value_streams
+        on work_items.value_stream_key = value_streams.value_stream_key
+
+    where visits.exited_at is not null and visits.flow_state not in ('done', 'cancelled')
+
+),
+
+final as (
+
+    select
+        value_stream_key || '|' || level || '|' || stage_key || '|'
+        || cast(week_start as varchar) as metric_time_in_stage_key,
+        value_stream_key,
+        workflow,
+        level,
+        stage_key,
+        stage,
+        flow_state,
+        count(*) as visits,
+        cast(percentile_disc(0.5) within group (order by elapsed_s) as bigint) as elapsed_p50_s,
+        cast(percentile_disc(0.85) within group (order by elapsed_s) as bigint) as elapsed_p85_s,
+        cast(sum(elapsed_s) as bigint) as elapsed_s,
+        cast(sum(active_s) as bigint) as active_s,
+        cast(sum(wait_s) as bigint) as wait_s,
+        cast(sum(blocked_s) as bigint) as blocked_s,
+        count(case when is_rework then 1 end) as rework_visits,
+        week_start
+
+    from visits
+
+    group by
+        value_stream_key, workflow, level, stage_key, stage, flow_state, week_start
+
+)
+
+select * from final

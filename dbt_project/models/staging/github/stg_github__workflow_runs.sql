@@ -1,0 +1,42 @@
+with
+
+source as (
+
+    select
+        id,
+        run_attempt,
+        repository,
+        head_sha,
+        event,
+        status,
+        conclusion,
+        created_at,
+        run_started_at,
+        updated_at,
+        {{ parse_json('payload', {'name': 'VARCHAR', 'path': 'VARCHAR'}) }} as payload
+
+    from {{ source('github', 'workflow_runs') }}
+
+),
+
+renamed as (
+
+    select
+        'github:run:' || id || ':' || run_attempt as ci_run_key,
+        id as run_id,
+        repository,
+        coalesce(payload.name, payload.path) as pipeline,
+        head_sha,
+        event,
+        lower(status) as status,
+        lower(conclusion) as conclusion,
+        run_attempt,
+        {{ utc('created_at') }} as created_at,
+        {{ utc('run_started_at') }} as started_at,
+        {{ utc('updated_at') }} as updated_at
+
+    from source
+
+)
+
+select * from renamed

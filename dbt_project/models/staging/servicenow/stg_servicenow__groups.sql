@@ -1,0 +1,19 @@
+with
+
+source as (
+
+    select * from {{ source('servicenow', 'groups') }}
+
+),
+
+renamed as (
+
+    select
+        sys_id as group_id,
+        name
+
+    from source
+
+)
+
+select * from renamed

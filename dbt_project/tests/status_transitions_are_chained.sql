@@ -1,0 +1,28 @@
+with
+
+transitions as (
+
+    select
+        *,
+        lag(to_status) over (
+            partition by work_item_key
+            order by transition_seq
+        ) as previous_status,
+        lag(changed_at) over (
+            partition by work_item_key
+            order by transition_seq
+        ) as previous_changed_at
+
+    from {{ ref('fct_status_transitions') }}
+
+)
+
+select status_transition_key
+
+from transitions
+
+where
+    (transition_seq = 1 and from_status is not null)
+    or (transition_seq > 1 and from_status is distinct from previous_status)
+    or from_status = to_status
+    or changed_at < previous_changed_at

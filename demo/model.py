@@ -1,0 +1,261 @@
+"""The records of the demo company, each with the moments at which it changed."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from demo.company import STREAM_OF_PROJECT, Person, Stream
+from demo.flow import Ticket
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class History:
+    """One change of an issue: what Jira records of it, and what it makes of the issue's state."""
+
+    at: int
+    author: Person | None
+    items: list[Json]
+    patch: Json
+    id: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Issue:
+    """A Jira issue: its state at creation and its histories, in order of time."""
+
+    ticket: Ticket
+    kind: str
+    created: int
+    reporter: Person
+    creator: Person
+    initial: Json
+    histories: list[History] = field(default_factory=list)
+    id: int = 0
+    flags: list[tuple[int, int | None]] = field(default_factory=list)
+    links: list[tuple[str, str, "Issue", int]] = field(default_factory=list)
+    repository: str = ""
+
+    def state(self, now: int) -> Json:
+        """Return the state at a moment."""
+        state = dict(self.initial)
+        for history in self.histories:
+            if history.at > now:
+                break
+            state.update(history.patch)
+        return state
+
+    def revision(self, now: int) -> int:
+        """Return how many changes there were by then."""
+        count = 0
+        for history in self.histories:
+            if history.at > now:
+                break
+            count += 1
+        return count
+
+    def updated(self, now: int) -> int:
+        """Return the time of the last change by then."""
+        revision = self.revision(now)
+        return self.histories[revision - 1].at if revision else self.created
+
+    def key(self, now: int) -> str:
+        """Return the key at a moment; keys change when an issue moves."""
+        state = self.state(now)
+        return f"{state['project']}-{state['number']}"
+
+    @property
+    def stream(self) -> Stream:
+        """The value stream of the project that the issue ends in."""
+        project = self.initial["project"]
+        for history in self.histories:
+            project = history.patch.get("project", project)
+        return STREAM_OF_PROJECT[project]
+
+
+@dataclass(slots=True, eq=False)
+class Commit:
+    """A commit, and from when until when its pull request shows it."""
+
+    sha: str
+    at: int
+    author: Person
+    message: str
+    seen_from: int = 0
+    seen_until: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Review:
+    """A submitted review."""
+
+    at: int
+    state: str
+    author: Person
+    id: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Event:
+    """An entry of a pull request's timeline; `kind` is GitHub's type name."""
+
+    at: int
+    kind: str
+    actor: Person
+    before: str | None = None
+    after: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class PullRequest:
+    """A pull request with everything that ever happens to it."""
+
+    repository: str
+    created: int
+    author: Person
+    kind: str
+    issue: Issue | None
+    is_draft: bool = False
+    commits: list[Commit] = field(default_factory=list)
+    reviews: list[Review] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    merged: int | None = None
+    closed: int | None = None
+    merge_sha: str | None = None
+    labels: tuple[str, ...] = ()
+    title: str = ""
+    body: str = ""
+    branch: str = ""
+    additions: int = 0
+    deletions: int = 0
+    files: int = 0
+    id: int = 0
+    number: int = 0
+    reverts: "PullRequest | None" = None
+
+    @property
+    def node_id(self) -> str:
+        """GitHub's global id."""
+        return f"PR_kwDO{self.id}"
+
+    def moments(self) -> list[int]:
+        """Return every moment at which something of it changed, in order."""
+        times = [self.created, *(commit.seen_from for commit in self.commits)]
+        times += [review.at for review in self.reviews] + [event.at for event in self.events]
+        return sorted(times)
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A job of one attempt of an Actions run."""
+
+    name: str
+    created: int
+    started: int
+    completed: int
+    conclusion: str
+    steps: list[tuple[str, int, int, str]]
+    id: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One attempt of an Actions run."""
+
+    started: int
+    completed: int
+    conclusion: str
+    actor: Person
+    jobs: list[Job]
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """An Actions run."""
+
+    repository: str
+    workflow: str
+    event: str
+    branch: str
+    sha: str
+    created: int
+    actor: Person
+    title: str
+    attempts: list[Attempt]
+    pull: PullRequest | None = None
+    id: int = 0
+    number: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Build:
+    """A Jenkins build with its stages (name, start, duration, pause, status), all in ms."""
+
+    job: str
+    repository: str
+    number: int
+    started_ms: int
+    duration_ms: int
+    result: str
+    sha: str
+    cause: str
+    user: Person | None
+    queue_ms: int
+    stages: list[tuple[str, int, int, int, str]]
+
+
+@dataclass(slots=True, eq=False)
+class Deployment:
+    """A deployment to an environment; `pulls` are the changes that it brings there first."""
+
+    repository: str
+    environment: str
+    sha: str
+    created: int
+    creator: Person
+    statuses: list[tuple[int, str]]
+    kind: str = "release"
+    pulls: list[PullRequest] = field(default_factory=list)
+    retry_of: "Deployment | None" = None
+    restores: "Deployment | None" = None
+    change: "Record | None" = None
+    incidents: list["Record"] = field(default_factory=list)
+    id: int = 0
+
+    @property
+    def succeeded(self) -> int | None:
+        """When it first succeeded."""
+        return next((at for at, state in self.statuses if state == "success"), None)
+
+    @property
+    def ended(self) -> int:
+        """When it succeeded or failed."""
+        ends = ("success", "failure", "error")
+        return next((at for at, state in self.statuses if state in ends), self.created)
+
+
+@dataclass(slots=True, eq=False)
+class Mod:
+    """One update of a ServiceNow record."""
+
+    at: int
+    user: Person
+    values: dict[str, str]
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """A ServiceNow record: values at insert and its updates, in order of time."""
+
+    table: str
+    sys_id: str
+    created: int
+    creator: Person
+    base: dict[str, str]
+    mods: list[Mod] = field(default_factory=list)
+    deployment: Deployment | None = None
+    fix: Issue | None = None
+
+    def revision(self, now: int) -> int:
+        """Return how many updates there were by then."""
+        return sum(mod.at <= now for mod in self.mods)

@@ -1,0 +1,191 @@
+"""What truly happened: visits, waits, constraints and links, straight from the simulation.
+
+None of this is read from an API or from the histories that the APIs serve.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from demo.company import NOW, OWNER, STATUSES, STREAMS
+from demo.model import Deployment, Issue, PullRequest, Record
+from demo.operations import CHANGE_STATES, INCIDENT_STATES
+from demo.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A stay in a status, [entered_at, exited_at) in epoch seconds; None = still there."""
+
+    status: str
+    stage: str
+    flow_state: str
+    entered_at: int
+    exited_at: int | None
+
+    def seconds(self, as_of: int = NOW) -> int:
+        """Return how long the stay lasted by a moment."""
+        return (as_of if self.exited_at is None else self.exited_at) - self.entered_at
+
+
+def visits(issue: Issue, as_of: int = NOW) -> list[Visit]:
+    """Return the true stays of an issue, gap-free from its creation."""
+    first = "To Do" if issue.kind == "Epic" else "Backlog"
+    steps = [(issue.created, first), *(s for s in issue.ticket.steps if s[0] <= as_of)]
+    ends: list[int | None] = [*(at for at, _ in steps[1:]), None]
+    return [
+        Visit(status, STATUSES[status][2], STATUSES[status][3], at, end)
+        for (at, status), end in zip(steps, ends, strict=True)
+    ]
+
+
+def blocked(issue: Issue, as_of: int = NOW) -> list[tuple[int, int | None]]:
+    """Return the true blocked intervals of an issue."""
+    return [
+        (begin, end if end is not None and end <= as_of else None)
+        for begin, end in issue.flags
+        if begin <= as_of
+    ]
+
+
+def stage_seconds(world: World, as_of: int = NOW) -> dict[tuple[str, str], int]:
+    """Return the seconds spent per (issue id, stage), terminal stages left out."""
+    totals: dict[tuple[str, str], int] = defaultdict(int)
+    for issue in world.issues:
+        if issue.created <= as_of:
+            for visit in visits(issue, as_of):
+                if visit.flow_state not in ("done", "cancelled"):
+                    totals[str(issue.id), visit.stage] += visit.seconds(as_of)
+    return dict(totals)
+
+
+def constraints() -> dict[str, str]:
+    """Return the stage that truly limits each value stream, as the simulation was built."""
+    return {stream.key: stream.constraint for stream in STREAMS}
+
+
+def mean_wait(world: World, as_of: int = NOW) -> dict[tuple[str, str], float]:
+    """Return the mean finished stay in seconds per (value stream, waiting stage)."""
+    stays: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for issue in world.issues:
+        if issue.kind == "Epic" or issue.created > as_of:
+            continue
+        for visit in visits(issue, as_of):
+            if visit.flow_state == "wait" and visit.exited_at is not None:
+                stays[issue.ticket.stream.key, visit.stage].append(visit.seconds())
+    return {key: sum(values) / len(values) for key, values in stays.items()}
+
+
+def record_visits(record: Record, as_of: int = NOW) -> list[tuple[str, int, int | None]]:
+    """Return the true (state label, entered, exited) of an incident or a change request."""
+    codes = INCIDENT_STATES if record.table == "incident" else CHANGE_STATES
+    labels = {code: label for label, code in codes.items()}
+    marks = [(record.created, record.base["state"])]
+    for mod in record.mods:
+        if mod.at <= as_of and "state" in mod.values:
+            marks.append((mod.at, mod.values["state"]))
+    ends: list[int | None] = [*(at for at, _ in marks[1:]), None]
+    return [(labels[code], at, end) for (at, code), end in zip(marks, ends, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A true link from an issue through a change to production and what broke there.
+
+    Ids are the sources' own: Jira issue id, pull request databaseId, commit sha, deployment id,
+    incident sys_ids; None where the chain ends.
+    """
+
+    issue_id: str | None
+    pull_request_id: str
+    merge_sha: str | None
+    deployment_id: str | None
+    deployed_at: int | None
+    incident_ids: tuple[str, ...]
+
+
+def chains(world: World, as_of: int = NOW) -> list[Chain]:
+    """Return one chain per pull request that exists, in order of creation."""
+    shipped: dict[int, Deployment] = {}
+    for deployment in world.deployments:
+        if deployment.environment == "production" and (deployment.succeeded or as_of + 1) <= as_of:
+            for pull in _content(deployment):
+                shipped.setdefault(pull.id, deployment)
+    found = []
+    for pull in world.pulls:
+        if pull.created > as_of:
+            continue
+        deployment = shipped.get(pull.id)
+        is_merged = pull.merged is not None and pull.merged <= as_of
+        incidents = [i for i in deployment.incidents if i.created <= as_of] if deployment else []
+        found.append(
+            Chain(
+                str(pull.issue.id) if pull.issue else None,
+                str(pull.id),
+                pull.merge_sha if is_merged else None,
+                str(deployment.id) if deployment else None,
+                deployment.succeeded if deployment else None,
+                tuple(incident.sys_id for incident in incidents),
+            )
+        )
+    return found
+
+
+def _content(deployment: Deployment) -> list[PullRequest]:
+    """Return what a deployment brought, counting what a failed try before it had."""
+    pulls, earlier = list(deployment.pulls), deployment.retry_of
+    while earlier is not None:
+        pulls += earlier.pulls
+        earlier = earlier.retry_of
+    return pulls
+
+
+def incident_causes(world: World, as_of: int = NOW) -> dict[str, str]:
+    """Return incident sys_id → id of the production deployment that truly caused it."""
+    return {
+        incident.sys_id: str(incident.deployment.id)
+        for incident in world.incidents
+        if incident.created <= as_of and incident.deployment is not None
+    }
+
+
+def change_deployments(world: World, as_of: int = NOW) -> dict[str, str]:
+    """Return change sys_id → id of the deployment that truly belongs to it."""
+    return {
+        change.sys_id: str(change.deployment.id)
+        for change in world.changes
+        if change.created <= as_of and change.deployment is not None
+        and change.deployment.created <= as_of
+    }  # fmt: skip
+
+
+def failed_deployments(world: World, as_of: int = NOW) -> set[str]:
+    """Return the ids of production deployments that failed or truly caused an incident."""
+    return {
+        str(d.id) for d in world.deployments
+        if d.environment == "production" and d.created <= as_of and d.ended <= as_of
+        and (d.succeeded is None or any(i.created <= as_of for i in d.incidents))
+    }  # fmt: skip
+
+
+def counts(world: World, as_of: int = NOW) -> dict[str, int]:
+    """Return how many records of each kind exist at a moment, under the raw tables' names."""
+    issues = [i for i in world.issues if i.created <= as_of and i.id not in world.deleted]
+    pulls = [pull for pull in world.pulls if pull.created <= as_of]
+    attempts = [a for run in world.runs for a in run.attempts if a.started <= as_of]
+    deployments = [d for d in world.deployments if d.created <= as_of]
+    builds = [b for row in world.builds.values() for b in row if b.started_ms <= as_of * 1000]
+    return {
+        "jira.issues": len(issues),
+        "jira.histories": sum(issue.revision(as_of) for issue in issues),
+        "github.repositories": len({f"{OWNER}/{pull.repository}" for pull in pulls}),
+        "github.pull_requests": len(pulls),
+        "github.reviews": sum(r.at <= as_of for pull in pulls for r in pull.reviews),
+        "github.workflow_runs": len(attempts),
+        "github.jobs": sum(job.created <= as_of for a in attempts for job in a.jobs),
+        "github.deployments": len(deployments),
+        "github.deployment_statuses": sum(at <= as_of for d in deployments for at, _ in d.statuses),
+        "jenkins.builds": len(builds),
+        "jenkins.stages": sum(stage[1] <= as_of * 1000 for b in builds for stage in b.stages),
+        "servicenow.incidents": sum(record.created <= as_of for record in world.incidents),
+        "servicenow.change_requests": sum(record.created <= as_of for record in world.changes),
+    }

@@ -1,0 +1,98 @@
+"""What a load is asked to do, and what it notes of every object that it reads."""
+
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+log = logging.getLogger("flowhouse.extract")
+
+STATUSES = ("complete", "partial", "incomplete", "failed")
+"""How a load of an object can end, from good to bad."""
+
+
+@dataclass
+class Audit:
+    """What one load did for one object (raw table) in one scope.
+
+    `status` is complete, incomplete (fewer rows than the source counts), partial (stopped by the
+    run budget) or failed. `api_count` is None where the source does not count.
+    """
+
+    source: str
+    object: str
+    scope: str = ""
+    window_from: datetime | None = None
+    window_to: datetime | None = None
+    api_count: int | None = None
+    extracted: int = 0
+    rejected: int = 0
+    deleted: int = 0
+    acl_gap: int = 0
+    status: str = "complete"
+    message: str = ""
+    finished_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass
+class Load:
+    """One load of one source: what was asked for, and what was done so far.
+
+    Sources call `audit` once per object, scope and window, `progress` while they page, and set
+    `more` when another window is left to read after this one is committed. `windows` says how many
+    windows of this load are committed: dimensions are read in the first one only, and `full` holds
+    for the first one only.
+    """
+
+    source: str
+    refresh_id: str
+    full: bool = False
+    more: bool = False
+    windows: int = 0
+    audits: list[Audit] = field(default_factory=list)
+    rows: dict[str, int] = field(default_factory=dict)
+    _told: float = field(default_factory=time.monotonic)
+
+    def audit(self, object: str, **facts: Any) -> Audit:
+        """Note what was read of an object; see `Audit` for the facts.
+
+        The note is returned, so that a table that is fed piece by piece can go on counting.
+        """
+        audit = Audit(self.source, object, **facts)
+        self.audits.append(audit)
+        return audit
+
+    def progress(self, object: str, done: int, total: int | None, began: float) -> None:
+        """Log how far a long listing is, at most every two seconds."""
+        now = time.monotonic()
+        if now - self._told < 2:
+            return
+        self._told = now
+        rate = done / max(now - began, 0.001)
+        left = (
+            ""
+            if not total
+            else f" of {total:,}, {max(total - done, 0) / max(rate, 0.1):.0f} s left"
+        )
+        log.info("%s: %s %s rows%s (%.0f/s)", self.source, object, f"{done:,}", left, rate)
+
+
+def merged(audits: Iterable[Audit]) -> list[Audit]:
+    """Return one audit per object and scope: the windows of one load together."""
+    by_object: dict[tuple[str, str], Audit] = {}
+    for audit in audits:
+        known = by_object.setdefault((audit.object, audit.scope), audit)
+        if known is audit:
+            continue
+        known.window_to, known.finished_at = audit.window_to, audit.finished_at
+        if known.api_count is not None and audit.api_count is not None:
+            known.api_count += audit.api_count
+        known.extracted += audit.extracted
+        known.rejected += audit.rejected
+        known.deleted += audit.deleted
+        known.acl_gap += audit.acl_gap
+        known.status = max(known.status, audit.status, key=STATUSES.index)
+        known.message = "; ".join(dict.fromkeys(filter(None, (known.message, audit.message))))
+    return list(by_object.values())

@@ -1,0 +1,71 @@
+with slices as (
+    select distinct
+        workflow || '/' || level as work,
+        unnest([value_stream_key, 'all']) as stream
+    from marts.dim_work_items
+    where is_current
+),
+
+velocities as (
+    select
+        flows.workflow || '/' || flows.level as work,
+        unnest([flows.value_stream_key, 'all']) as stream,
+        flows.velocity
+    from metrics.metric_flow as flows
+    cross join moments
+    where
+        flows.work_type = 'all'
+        and flows.is_complete_period
+        and flows.week_start >= moments.week_start - to_weeks(4)
+),
+
+throughputs as (
+    select work, stream, cast(sum(velocity) as bigint) as finished_4_weeks
+    from velocities
+    group by work, stream
+),
+
+times as (
+    select
+        work,
+        stream,
+        count(start_to_done_s) as finished_items,
+        quantile_disc(start_to_done_s, 0.50) as start_to_done_p50_s,
+        quantile_disc(start_to_done_s, 0.85) as start_to_done_p85_s,
+        sum(active_s) / nullif(sum(active_s + wait_s), 0) as flow_efficiency_share
+    from sliced_finished
+    group by work, stream
+),
+
+open_items as (
+    select workflow || '/' || level as work, unnest([value_stream_key, 'all']) as stream
+    from metrics.metric_aging_wip
+),
+
+loads as (
+    select work, stream, count(*) as wip from open_items group by work, stream
+),
+
+unmapped as (
+    select work, stream, count(distinct work_item_key) as unmapped_items
+    from sliced_visits
+    where stage = 'unmapped'
+    group by work, stream
+)
+
+select
+    slices.work,
+    slices.stream,
+    coalesce(throughputs.finished_4_weeks, 0) as finished_4_weeks,
+    coalesce(times.finished_items, 0) as finished_items,
+    times.start_to_done_p50_s,
+    times.start_to_done_p85_s,
+    times.flow_efficiency_share,
+    coalesce(loads.wip, 0) as wip,
+    coalesce(unmapped.unmapped_items, 0) as unmapped_items
+from slices
+left join throughputs using (work, stream)
+left join times using (work, stream)
+left join loads using (work, stream)
+left join unmapped using (work, stream)
+order by slices.work, slices.stream

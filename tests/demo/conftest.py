@@ -1,0 +1,71 @@
+import pytest
+import requests
+
+from demo import serve, world
+
+
+@pytest.fixture(scope="session")
+def company():
+    return world.build()
+
+
+@pytest.fixture(scope="session")
+def servers(company):
+    with serve.start(company) as running:
+        yield running
+
+
+class Client:
+    """Asks one API with credentials."""
+
+    def __init__(self, url, **session):
+        self.url, self.session = url, requests.Session()
+        self.session.trust_env = False
+        for name, value in session.items():
+            setattr(self.session, name, value)
+
+    def get(self, path, **params):
+        return self.session.get(f"{self.url}{path}", params=params, timeout=20)
+
+    def post(self, path, body):
+        return self.session.post(f"{self.url}{path}", json=body, timeout=20)
+
+
+def connect(servers, name):
+    if name == "github":
+        return Client(servers.urls[name], headers={"Authorization": "Bearer demo-token"})
+    user = "demo@example.com" if name == "jira" else "demo"
+    return Client(servers.urls[name], auth=(user, "demo-token"))
+
+
+@pytest.fixture(scope="session")
+def jira(servers):
+    return connect(servers, "jira")
+
+
+@pytest.fixture(scope="session")
+def github(servers):
+    return connect(servers, "github")
+
+
+@pytest.fixture(scope="session")
+def jenkins(servers):
+    return connect(servers, "jenkins")
+
+
+@pytest.fixture(scope="session")
+def servicenow(servers):
+    return connect(servers, "servicenow")
+
+
+@pytest.fixture
+def own_servers():
+    """Servers of a world of their own, for tests that change it."""
+    with serve.start() as running:
+        yield running
+
+
+@pytest.fixture
+def client_of():
+    """Connects to one API of some servers, with credentials."""
+    return connect

@@ -1,0 +1,43 @@
+"""Prints a digest of all that the demo company's APIs can answer; runs in its own process."""
+
+import hashlib
+
+import msgspec
+
+from demo import github, github_graphql, jenkins, jira, servicenow, truth
+from demo.company import HORIZON
+from demo.world import build
+
+
+def main():
+    world = build()
+    digest = hashlib.sha256()
+
+    def add(value):
+        digest.update(msgspec.json.encode(value))
+
+    for issue in world.issues:
+        add(jira.render(issue, HORIZON))
+        add([jira.history_json(history, []) for history in issue.histories])
+        add([visit.__repr__() for visit in truth.visits(issue)])
+    for pull in world.pulls:
+        add(github.pull_json(pull, HORIZON))
+        add([github_graphql.commit_json(commit) for commit in pull.commits])
+        add([github_graphql.review(review) for review in pull.reviews])
+        add([github_graphql.timeline_item(pull, *row) for row in enumerate(pull.events)])
+    for run in world.runs:
+        for number, attempt in enumerate(run.attempts, start=1):
+            add(github.run_json(run, HORIZON, number))
+            add([github.job_json(run, job, number, HORIZON) for job in attempt.jobs])
+    for row in world.deployments:
+        add([github.deployment_json(row, HORIZON), row.statuses])
+    for builds in world.builds.values():
+        add([[jenkins.build_json(build, HORIZON, ""), build.stages] for build in builds])
+    tables = servicenow.Tables(world)
+    for table in servicenow.COLUMNS:
+        add(tables.rows(table, HORIZON))
+    print(digest.hexdigest())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""The replay server (../shared/replay), and one load of a source into a home of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+SHARED = Path(__file__).parents[3] / "shared"
+
+
+class Replay:
+    """Recorded data behind the sources' own APIs, with a clock that tests set."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def url(self, api: str) -> str:
+        return f"{self.root}/{api}"
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(
+            f"{self.root}/_control/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+        )
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return json.load(reply)
+
+    @property
+    def clock(self) -> str:
+        return self.control("GET", "clock")["now"]
+
+    @clock.setter
+    def clock(self, now: str) -> None:
+        self.control("POST", "clock", {"now": now, "speed": 0})
+
+    def counts(self, api: str) -> dict[str, int]:
+        return self.control("GET", "counts")["counts"][api]
+
+    def fault(self, api: str, path_regex: str, **what: Any) -> None:
+        self.control("POST", "faults", {"api": api, "path_regex": path_regex, **what})
+
+    def scenario(self, api: str, **settings: Any) -> None:
+        self.control("POST", "scenario", {api: settings})
+
+    def mutate(self, api: str, op: str, name: str) -> None:
+        self.control("POST", "mutate", {"api": api, "op": op, "id": name})
+
+    def requests(self, api: str, after: int = 0) -> list[dict[str, Any]]:
+        return self.control("GET", f"journal?api={api}&after={after}&limit=100000")["requests"]
+
+    @property
+    def last(self) -> int:
+        """Number of the last request so far."""
+        return self.control("GET", "journal?limit=1")["total"]
+
+
+@pytest.fixture(scope="session")
+def replay_server() -> Iterator[Replay]:
+    script = SHARED / "replay" / "serve.py"
+    if not script.exists():
+        pytest.skip(f"the recorded data are not there: {SHARED}")
+    process = subprocess.Popen(
+        [sys.executable, script, "--port", "0", "--now", "2022-08-01T00:00:00Z"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for line in process.stdout:
+            if line.startswith("http://"):
+                yield Replay(line.split()[0])
+                break
+        else:
+            pytest.fail("the replay server did not start")
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def replay(replay_server: Replay) -> Iterator[Replay]:
+    """The replay server as at its start: clock, journal, faults, mutations, scenarios."""
+    replay_server.control("POST", "reset")
+    yield replay_server
+    for api in ("jira", "jira-dc", "servicenow", "github", "jenkins"):
+        replay_server.control("POST", "scenario", {api: {}})
+    replay_server.control("POST", "reset")
+
+
+class Home:
+    """A FLOWHOUSE_HOME, and what a load left in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def load(self, source: str, full: bool = False) -> Any:
+        from extract.load import load
+
+        return load(source, "a-refresh", full)
+
+    def rows(self, source: str, sql: str) -> list[tuple]:
+        path = self.folder / "raw" / f"raw_{source}.duckdb"
+        with duckdb.connect(str(path), read_only=True) as raw:
+            return raw.execute(sql).fetchall()
+
+    def value(self, source: str, sql: str) -> Any:
+        return self.rows(source, sql)[0][0]
+
+    def texts(self, source: str) -> str:
+        """Everything that the raw file holds, as one text."""
+        tables = self.rows(source, "select table_schema, table_name from information_schema.tables")
+        return "\n".join(
+            self.value(source, f"select string_agg(t::varchar, chr(10)) from {schema}.{table} t")
+            or ""
+            for schema, table in tables
+        )
+
+    def content(self, source: str, table: str) -> list[tuple]:
+        """All rows of a table but for the marks of the load."""
+        return self.rows(
+            source,
+            f"select * exclude (_fetched_at, _dlt_load_id) from {source}.{table} order by all",
+        )
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+    return Home(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def loaded_homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Homes after a first whole load, by source; see `loaded`."""
+    return {}
+
+
+@pytest.fixture
+def loaded(
+    home: Home, replay: Replay, loaded_homes: dict[str, Path], tmp_path_factory: Any
+) -> Callable[[str], Home]:
+    """Return a function that gives a home in which a source is loaded once, as of the replay."""
+
+    def first_load(source: str) -> Home:
+        if source not in loaded_homes:
+            home.load(source)
+            kept = tmp_path_factory.mktemp("loaded") / source
+            shutil.copytree(home.folder, kept)
+            loaded_homes[source] = kept
+        else:
+            shutil.copytree(loaded_homes[source], home.folder, dirs_exist_ok=True)
+        return home
+
+    return first_load
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("SOURCES__")]:
+        monkeypatch.delenv(name)

@@ -1,0 +1,523 @@
+"""Jira: what is loaded, what is left out, and what never gets lost."""
+
+import json
+import lzma
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from extract.api import Refused, Unavailable
+from extract.settings import SettingFault
+from extract.sources import jira
+from extract.windows import Window
+
+real = pytest.mark.real
+NOW = "2022-08-01T00:00:00Z"
+
+
+@pytest.fixture
+def cloud(replay: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("SOURCES__JIRA__BASE_URL", replay.url("jira"))
+    monkeypatch.setenv("SOURCES__JIRA__EMAIL", "anyone@example.com")
+    monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "replay-token")
+    return replay
+
+
+@pytest.fixture
+def data_center(replay: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("SOURCES__JIRA__BASE_URL", replay.url("jira-dc"))
+    monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "replay-token")
+    return replay
+
+
+def loaded_counts(home: Any) -> dict[str, int]:
+    return {
+        "issues": home.value("jira", "select count(*) from jira.issues"),
+        "histories": home.value("jira", "select count(*) from jira.histories"),
+        "items": home.value("jira", "select sum(item_count) from jira.histories"),
+    }
+
+
+def served_counts(replay: Any, api: str = "jira") -> dict[str, int]:
+    counts = replay.counts(api)
+    return {name: counts[name] for name in ("issues", "histories", "items")}
+
+
+def audit_of(work: Any, table: str, scope: str = "") -> Any:
+    [audit] = [a for a in work.audits if (a.object, a.scope) == (table, scope)]
+    return audit
+
+
+def bodies(requests: list[dict[str, Any]]) -> list[str]:
+    """Ids whose bodies were asked for."""
+    return [
+        issue_id
+        for request in requests
+        if request["path"].endswith("/issue/bulkfetch")
+        for issue_id in as_json(request["body"])["issueIdsOrKeys"]
+    ]
+
+
+def as_json(body: Any) -> Any:
+    return json.loads(body) if isinstance(body, str) else body
+
+
+@real
+def test_everything_that_jira_holds_is_loaded(cloud: Any, loaded: Any) -> None:
+    home = loaded("jira")
+    assert loaded_counts(home) == served_counts(cloud)
+    status_changes = """
+        select count(*) from (
+            select unnest(payload->'$.items[*].field') as field from jira.histories
+        ) where field = '"status"'
+    """
+    assert home.value("jira", status_changes) == cloud.counts("jira")["status_changes"]
+
+
+@real
+def test_a_second_load_asks_little_and_changes_nothing(cloud: Any, loaded: Any) -> None:
+    home = loaded("jira")
+    before = [home.content("jira", table.name) for table in jira.TABLES]
+    last = cloud.last
+    work = home.load("jira")
+    asked = cloud.requests("jira", last)
+    assert len(asked) <= 10
+    assert bodies(asked) == []
+    assert [home.content("jira", table.name) for table in jira.TABLES] == before
+    assert {audit.status for audit in work.audits} == {"complete"}
+
+
+@real
+def test_only_what_changed_is_read_again(cloud: Any, loaded: Any) -> None:
+    home = loaded("jira")
+    before = home.content("jira", "histories")
+    cloud.clock = "2022-08-01T02:00:00Z"
+    cloud.mutate("jira", "touch", "EE-1")
+    cloud.clock = "2022-08-01T03:00:00Z"
+    last = cloud.last
+    work = home.load("jira")
+    assert bodies(cloud.requests("jira", last)) == ["100010063"]
+    assert audit_of(work, "issues").extracted == 1
+    touched = "select updated_at from jira.issues where key = 'EE-1'"
+    assert home.value("jira", touched) == datetime(2022, 8, 1, 2, tzinfo=UTC)
+    assert home.content("jira", "histories") == before
+    assert loaded_counts(home) == served_counts(cloud)
+
+
+@real
+def test_c5_an_update_that_the_index_shows_late_is_not_lost(cloud: Any, loaded: Any) -> None:
+    home = loaded("jira")
+    cloud.scenario("jira", index_lag_s={"default": 0, "EE-1": 20 * 60})
+    cloud.clock = "2022-08-01T02:00:00Z"
+    cloud.mutate("jira", "touch", "EE-1")
+    cloud.mutate("jira", "touch", "EE-2")
+    updated = "select updated_at from jira.issues where key = 'EE-1'"
+    for clock in ("2022-08-01T02:10:00Z", "2022-08-01T02:30:00Z"):
+        before = home.value("jira", updated)
+        cloud.clock = clock
+        home.load("jira")
+    assert before < datetime(2022, 8, 1, tzinfo=UTC)
+    assert home.value("jira", updated) == datetime(2022, 8, 1, 2, tzinfo=UTC)
+
+
+@real
+def test_c7_the_users_time_zone_does_not_matter(cloud: Any, loaded: Any) -> None:
+    home = loaded("jira")
+    cloud.scenario("jira", user_timezone="Asia/Kolkata")
+    cloud.clock = "2022-08-01T02:00:00Z"
+    cloud.mutate("jira", "touch", "EE-1")
+    cloud.clock = "2022-08-01T02:20:00Z"
+    assert audit_of(home.load("jira"), "issues").extracted == 1
+
+
+@real
+def test_a_long_history_is_read_window_by_window(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jira, "MOST_IN_WINDOW", 800)
+    work = home.load("jira")
+    assert work.windows >= 3
+    assert audit_of(work, "issues").window_to == datetime(2022, 7, 31, 23, 55, tzinfo=UTC)
+    assert loaded_counts(home) == served_counts(cloud)
+
+
+@real
+def test_h1_histories_that_span_pages_are_all_loaded(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jira, "HISTORIES_PER_REQUEST", 40)
+    monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["EE"]')
+    home.load("jira")
+    pages = [r for r in cloud.requests("jira") if r["path"].endswith("changelog/bulkfetch")]
+    assert len(pages) >= 10
+    per_issue = home.rows(
+        "jira",
+        """
+        select i.key, count(h.id) from jira.issues as i
+        left join jira.histories as h on h.issue_id = i.id group by 1
+        """,
+    )
+    assert dict(per_issue) == {
+        issue["key"]: len(issue["changelog"]["histories"])
+        for issue in recorded("devlake.ndjson.xz")
+        if issue["key"].startswith("EE-")
+    }
+
+
+@real
+def test_t6_a_repeated_page_token_is_an_incomplete_read(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 500)
+    token = first_token(cloud)
+    cloud.fault("jira", "search/jql", times=99, merge={"nextPageToken": token})
+    last = cloud.last
+    work = home.load("jira")
+    [failure] = work.audits
+    assert (failure.object, failure.status) == ("*", "failed")
+    assert "pagination loop" in failure.message
+    searches = [r for r in cloud.requests("jira", last) if r["path"].endswith("search/jql")]
+    assert len(searches) == 2
+    assert home.value("jira", "select count(*) from jira.issues") == 0
+
+
+def first_token(cloud: Any) -> str:
+    """The token of the first page of the query that a first load makes."""
+    api = jira._api(jira._settings())
+    window = Window(None, datetime(2022, 7, 31, 23, 55, tzinfo=UTC))
+    body = {
+        "jql": f"{jira.bounds(window)} ORDER BY created ASC, key ASC",
+        "fields": ["id", "updated"],
+        "maxResults": 500,
+    }
+    return api.post("/rest/api/3/search/jql", body).data["nextPageToken"]
+
+
+@real
+def test_c11_a_listing_that_ends_early_leaves_the_watermark(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 1500)
+    cloud.fault("jira", "search/jql", drop=["nextPageToken"])
+    audit = audit_of(home.load("jira"), "issues")
+    assert (audit.status, audit.api_count, audit.extracted) == ("incomplete", 2216, 1500)
+    audit = audit_of(home.load("jira"), "issues")
+    assert (audit.status, audit.extracted, audit.window_from) == ("complete", 2216, None)
+    assert loaded_counts(home) == served_counts(cloud)
+
+
+@real
+def test_t6_empty_and_short_pages_with_a_token_go_on(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["EE"]')
+    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 10)
+    cloud.fault("jira", "search/jql", skip=1, merge={"issues": None}, drop=["isLast"])
+    work = home.load("jira")
+    assert audit_of(work, "issues", "EE").status == "incomplete"
+    assert home.value("jira", "select count(*) from jira.issues") == 20
+
+
+@real
+def test_an_issue_that_the_bulk_endpoint_omits_is_read_by_itself(cloud: Any, loaded: Any) -> None:
+    home = loaded("jira")
+    cloud.clock = "2022-08-01T02:00:00Z"
+    cloud.mutate("jira", "touch", "EE-1")
+    cloud.clock = "2022-08-01T03:00:00Z"
+    cloud.fault("jira", "issue/bulkfetch", times=2, merge={"issues": []})
+    audit = audit_of(home.load("jira"), "issues")
+    assert (audit.status, audit.extracted, audit.rejected) == ("complete", 1, 0)
+
+
+@real
+def test_an_issue_that_vanishes_while_we_read_is_counted_and_kept(cloud: Any, loaded: Any) -> None:
+    home = loaded("jira")
+    cloud.clock = "2022-08-01T02:00:00Z"
+    cloud.mutate("jira", "touch", "EE-1")
+    cloud.mutate("jira", "touch", "EE-2")
+    cloud.clock = "2022-08-01T03:00:00Z"
+    cloud.fault("jira", "search/jql", mutate={"op": "delete", "id": "EE-1"})
+    audit = audit_of(home.load("jira"), "issues")
+    assert (audit.status, audit.extracted, audit.rejected) == ("incomplete", 1, 1)
+    assert home.value("jira", "select count(*) from jira.issues where key = 'EE-1'") == 1
+
+
+@real
+def test_each_configured_project_has_its_own_window(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["EE", "NOPE", "K5"]')
+    work = home.load("jira")
+    assert audit_of(work, "issues", "NOPE").status == "failed"
+    assert audit_of(work, "issues", "EE").extracted == 30
+    assert audit_of(work, "issues", "K5").extracted == 3
+    scopes = home.rows("jira", "select _scope, count(*) from jira.issues group by 1 order by 1")
+    assert scopes == [("EE", 30), ("K5", 3)]
+
+
+@real
+def test_a_start_date_limits_the_first_load(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__JIRA__START_DATE", "2022-01-01")
+    home.load("jira")
+    expected = [
+        issue["key"]
+        for issue in recorded("devlake.ndjson.xz")
+        if datetime.fromisoformat(issue["fields"]["updated"]) >= datetime(2022, 1, 1, tzinfo=UTC)
+    ]
+    found = [key for (key,) in home.rows("jira", "select key from jira.issues")]
+    assert set(expected) <= set(found)
+    assert home.value("jira", "select min(updated_at) from jira.issues").year >= 2021
+
+
+@real
+def test_nobody_is_named(cloud: Any, loaded: Any) -> None:
+    text = loaded("jira").texts("jira")
+    assert "@" not in text
+    people = set()
+    for name in ("devlake.ndjson.xz", "titanium.ndjson.xz"):
+        for issue in recorded(name):
+            raw = json.dumps(issue)
+            people |= set(re.findall(r'"(?:displayName|accountId|emailAddress)": "([^"]+)"', raw))
+    assert len(people) > 100
+    assert {person for person in people if person in text} == set()
+
+
+@real
+def test_data_center_gives_the_same_issues(
+    data_center: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_center.scenario("jira-dc", search_cap=40)
+    monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["EE", "K5"]')
+    work = home.load("jira")
+    assert audit_of(work, "issues", "EE").api_count == 30
+    assert loaded_counts(home) == {"issues": 33, "histories": 522, "items": 714}
+    sprints = """
+        select payload->>'$.fields.sprints[0].state' from jira.issues
+        where key = 'EE-1'
+    """
+    assert home.value("jira", sprints) == "closed"
+    assert "@" not in home.texts("jira")
+    assert "Person " not in home.texts("jira")
+
+
+@real
+def test_c2_data_center_reads_again_what_changed_while_it_paged(
+    data_center: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jira, "SERVER_PAGE", 10)
+    monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["EE"]')
+    # The count, then the first page; what follows is shifted by one.
+    data_center.fault(
+        "jira-dc", "2/search", skip=1, mutate={"op": "delete", "id": "EE-1", "api": "jira-dc"}
+    )
+    work = home.load("jira")
+    assert audit_of(work, "issues", "EE").status == "complete"
+    left = {i["key"] for i in recorded("devlake.ndjson.xz") if i["key"].startswith("EE-")}
+    found = {key for (key,) in home.rows("jira", "select key from jira.issues")}
+    assert left - {"EE-1"} <= found
+
+
+def recorded(name: str) -> list[dict[str, Any]]:
+    from pathlib import Path
+
+    path = Path(__file__).parents[3] / "shared" / "data" / "jira" / name
+    with lzma.open(path, "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+@real
+def test_a_wrong_token_is_refused_by_the_name_of_its_setting(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "a-wrong-token")
+    for ask in (jira.check, lambda: home.load("jira")):
+        with pytest.raises(Refused, match="SOURCES__JIRA__API_TOKEN") as refused:
+            ask()
+        assert "a-wrong-token" not in str(refused.value)
+
+
+def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES__JIRA__BASE_URL", "https://example.atlassian.net")
+    with pytest.raises(SettingFault, match="SOURCES__JIRA__API_TOKEN is not set"):
+        jira.check()
+    monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "secret-value")
+    monkeypatch.setenv("SOURCES__JIRA__DEPLOYMENT", "moon")
+    monkeypatch.setenv("SOURCES__JIRA__START_DATE", "yesterday")
+    with pytest.raises(SettingFault) as fault:
+        jira.check()
+    assert {line.split()[0] for line in str(fault.value).splitlines()} == {
+        "SOURCES__JIRA__EMAIL",
+        "SOURCES__JIRA__DEPLOYMENT",
+        "SOURCES__JIRA__START_DATE",
+    }
+    assert "secret-value" not in str(fault.value)
+
+
+def test_a_server_that_is_down_leaves_what_was_loaded(
+    home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__JIRA__BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "x")
+    monkeypatch.setattr(jira.Api.__init__, "__kwdefaults__", {"headers": None, "sleep": id})
+    with pytest.raises(Unavailable):
+        jira.check()
+    [audit] = home.load("jira").audits
+    assert (audit.object, audit.status) == ("*", "failed")
+
+
+def test_bounds_are_absolute_and_wider_than_the_window() -> None:
+    lo = datetime(2024, 5, 1, 12, 0, 30, tzinfo=UTC)
+    hi = datetime(2024, 5, 1, 13, 0, 0, 1, tzinfo=UTC)
+    assert jira.bounds(Window(lo, hi), "PAY") == (
+        # 11:58:00 and 13:01:00
+        'project = "PAY" AND updated >= 1714564680000 AND updated < 1714568460000'
+    )
+    on_the_minute = Window(None, datetime(2024, 5, 1, 13, tzinfo=UTC))
+    assert jira.bounds(on_the_minute) == "updated >= 0 AND updated < 1714568400000"
+
+
+PERSON = {
+    "accountId": "5b10ac8d82e05b22cc7d4ef5",
+    "displayName": "Mia Example",
+    "emailAddress": "mia@example.com",
+    "accountType": "atlassian",
+}
+FIELDS = [
+    ("customfield_1", "Story Points", "number", "float"),
+    ("customfield_2", "Points d'histoire", "number", "jsw-story-points"),
+    ("customfield_3", "Equipo", "team", "atlassian-team"),
+    ("customfield_4", "Flagged", "array", "multicheckboxes"),
+    ("customfield_5", "Browsers", "array", "multicheckboxes"),
+    ("customfield_6", "Sprint", "array", "gh-sprint"),
+    ("customfield_7", "Epos", "any", "gh-epic-link"),
+    ("customfield_8", "Reviewer", "user", "userpicker"),
+    ("customfield_9", "status", "string", "textfield"),
+]
+ROLES = {
+    "customfield_1": "story_points",
+    "customfield_2": "story_points",
+    "customfield_3": "team",
+    "customfield_4": "flagged",
+    "customfield_6": "sprints",
+    "customfield_7": "epic_key",
+}
+
+
+def test_custom_fields_are_found_by_their_type_and_not_their_name() -> None:
+    catalogue = [
+        {"id": field, "name": name, "schema": {"type": kind, "custom": f"com.example:{custom}"}}
+        for field, name, kind, custom in FIELDS
+    ]
+    assert jira.custom_fields([*catalogue, {"id": "summary", "name": "Summary"}]) == ROLES
+
+
+def test_an_issue_keeps_what_is_allowed_and_nothing_else() -> None:
+    unknown: set[str] = set()
+    row = jira.issue_row(
+        {
+            "id": 10042,
+            "key": "PAY-7",
+            "fields": {
+                "summary": "Mia wants money",
+                "newfangled": "secret",
+                "status": {"id": "3", "name": "In Progress", "statusCategory": {"key": "x"}},
+                "project": {"id": 7, "key": "PAY", "name": "Payments"},
+                "created": "2024-03-31T03:10:00.000+0200",
+                "updated": "2024-03-31T01:20:00.000+0000",
+                "assignee": PERSON,
+                "creator": {**PERSON, "accountType": "app"},
+                "labels": ["fast", "mia@example.com"],
+                "customfield_1": None,
+                "customfield_2": 3.0,
+                "customfield_3": {"id": "t-1", "title": "Blue"},
+                "customfield_4": [{"value": "Impediment"}],
+                "customfield_6": [{"id": 5, "name": "Sprint 5", "state": "active", "goal": "win"}],
+                "customfield_7": "PAY-1",
+                "customfield_8": PERSON,
+            },
+        },
+        ROLES,
+        unknown,
+    )
+    fields = row["payload"]["fields"]
+    assert row["created_at"] == datetime(2024, 3, 31, 1, 10, tzinfo=UTC)
+    assert (row["id"], row["project_id"], row["project_key"]) == ("10042", "7", "PAY")
+    assert fields["story_points"] == 3.0
+    assert fields["team"] == {"id": "t-1", "name": "Blue"}
+    assert fields["flagged"] is True
+    assert fields["sprints"] == [{"id": 5, "state": "active"}]
+    assert fields["epic_key"] == "PAY-1"
+    assert fields["labels"] == ["fast"]
+    assert fields["assignee"]["actor_type"] == "human"
+    assert fields["creator"]["actor_type"] == "bot"
+    assert unknown == {"summary", "newfangled", "customfield_8"}
+    text = json.dumps(row, default=str)
+    for secret in ("Mia", "@", PERSON["accountId"], "secret", "goal"):
+        assert secret not in text
+
+
+def test_nulls_where_lists_and_objects_should_be_are_loaded() -> None:
+    lists = ("labels", "components", "fixVersions", "issuelinks")
+    fields = {name: None for name in (*jira.ISSUE_FIELDS, *ROLES)}
+    row = jira.issue_row({"id": "1", "key": "PAY-1", "fields": fields}, ROLES, set())
+    assert {name: row["payload"]["fields"][name] for name in lists} == {name: [] for name in lists}
+    assert row["payload"]["fields"]["sprints"] == []
+    assert row["project_key"] == "PAY"
+    bare = jira.issue_row({"id": "2", "key": "PAY-2", "fields": None}, ROLES, set())
+    assert {name: bare["payload"]["fields"][name] for name in lists} == {n: [] for n in lists}
+    assert bare["created_at"] is None
+
+
+def test_an_old_sprint_text_is_read() -> None:
+    text = "com.atlassian.greenhopper.service.sprint.Sprint@1f[id=12,rapidViewId=3,state=CLOSED]"
+    assert jira.derived({"customfield_6": [text]}, ROLES)["sprints"] == [
+        {"id": 12, "state": "closed"}
+    ]
+
+
+def item(field: str, **values: Any) -> dict[str, Any]:
+    return {"field": field, "fieldtype": "jira", **values}
+
+
+def test_a_change_keeps_values_of_allowed_fields_only() -> None:
+    row = jira.history_row(
+        "10042",
+        {
+            "id": "9",
+            "created": 1711848000000,
+            "author": PERSON,
+            "items": [
+                {"field": "status", "fieldId": "status", "from": "1", "toString": "Done"},
+                item("description", fieldId="description", toString="mia@example.com"),
+                item("assignee", fieldId="assignee", to=PERSON["accountId"], toString="Mia"),
+                {"field": "status", "fieldId": "customfield_9", "fieldtype": "custom", "to": "x"},
+                {"field": "Epos", "fieldtype": "custom", "toString": "PAY-1"},
+                item("labels", fieldId="labels", toString="a mia@example.com b"),
+                None,
+            ],
+        },
+        {"Epos"},
+        {"customfield_7"},
+    )
+    items = row["payload"]["items"]
+    assert row["item_count"] == 6
+    assert row["created_at"] == datetime(2024, 3, 31, 1, 20, tzinfo=UTC)
+    assert (items[0]["from"], items[0]["toString"]) == ("1", "Done")
+    assert (items[1]["field"], items[1]["toString"]) == ("description", None)
+    assert len(items[2]["to"]) == 20 and items[2]["toString"] is None
+    assert items[3]["to"] is None
+    assert items[4]["toString"] == "PAY-1"
+    assert items[5]["toString"] == "a b"
+    assert "Mia" not in json.dumps(row, default=str)
+
+
+@pytest.mark.parametrize("items", [None, [], {}], ids=["null", "none", "object"])
+def test_h3_a_history_without_items_or_author_is_loaded(items: Any) -> None:
+    history = {"id": 7, "created": "2024-03-31T01:20:00.000+0000", "items": items, "author": None}
+    row = jira.history_row("1", history, set(), set())
+    assert (row["id"], row["item_count"], row["payload"]["author"]) == ("7", 0, None)
+    assert jira.history_row("1", {"created": 1}, set(), set()) is None

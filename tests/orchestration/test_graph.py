@@ -1,0 +1,59 @@
+"""The graph is whole: it starts at an API endpoint and ends at what people look at."""
+
+import dagster as dg
+import pytest
+
+from orchestration.definitions import defs
+
+
+@pytest.fixture(scope="module")
+def graph() -> dg.AssetGraph:
+    return defs.resolve_asset_graph()
+
+
+def names(keys: set[dg.AssetKey]) -> set[str]:
+    return {key.to_user_string() for key in keys}
+
+
+def test_the_report_traces_back_to_every_source(graph: dg.AssetGraph) -> None:
+    report = dg.AssetKey(["published", "report"])
+    assert names(graph.get_ancestor_asset_keys(report)) >= {
+        "api/jira/histories",
+        "jira/histories",
+        "api/github/workflow_runs",
+        "api/jenkins/builds",
+        "api/servicenow/audits",
+        "config/status_stages",
+        "config/value_streams",
+        "intermediate/int_status_changes_unioned",
+        "marts/fct_stage_visits",
+        "metrics/metric_time_in_stage",
+        "published/warehouse",
+    }
+
+
+def test_every_asset_is_in_a_group(graph: dg.AssetGraph) -> None:
+    keys = graph.get_all_asset_keys()
+    assert names({key for key in keys if graph.get(key).group_name == "default"}) == set()
+
+
+def test_every_raw_table_has_a_blocking_expectation(graph: dg.AssetGraph) -> None:
+    from extract.sources import SOURCES
+
+    for source, module in SOURCES.items():
+        for table in module.TABLES:
+            key = dg.AssetCheckKey(dg.AssetKey([source, table.name]), "meets_expectations")
+            assert graph.get(key).blocking, key
+
+
+def test_dbt_tests_are_checks(graph: dg.AssetGraph) -> None:
+    visits = dg.AssetKey(["marts", "fct_stage_visits"])
+    assert len(graph.get_check_keys_for_assets({visits})) >= 3
+
+
+def test_the_refresh_rebuilds_everything_every_night() -> None:
+    job = defs.resolve_job_def("refresh")
+    selected = names(job.asset_layer.selected_asset_keys)
+    assert {"jira/issues", "marts/dim_work_items", "published/report"} <= selected
+    schedule = defs.resolve_schedule_def("refresh_daily")
+    assert (schedule.cron_schedule, schedule.job_name) == ("0 4 * * *", "refresh")

@@ -1,0 +1,339 @@
+"""From the demo company's servers to the published numbers, through the command line.
+
+One world, one first refresh; the tests below follow each other over it, as the days of a real
+installation do.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from filelock import FileLock
+
+from demo import serve, world
+
+ROOT = Path(__file__).parents[1]
+FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
+
+PROMISED = (
+    "marts.dim_dates marts.dim_work_items marts.dim_stages marts.dim_value_streams "
+    "marts.fct_status_transitions marts.fct_stage_transitions marts.fct_stage_visits "
+    "marts.fct_work_item_flows marts.fct_daily_flows marts.fct_changes marts.fct_ci_runs "
+    "marts.fct_deployments marts.fct_incidents metrics.metric_flow metrics.metric_time_in_stage "
+    "metrics.metric_cumulative_flow metrics.metric_aging_wip meta.load_audits meta.quality_results"
+).split()
+
+
+class Company:
+    """The demo company's servers and a house that reads them."""
+
+    def __init__(self, servers: Any, home: Path) -> None:
+        self.servers = servers
+        self.home = home
+
+    def refresh(self, *words: str, **settings: str) -> subprocess.CompletedProcess:
+        environment = {
+            **os.environ,
+            **self.servers.env,
+            "FLOWHOUSE_HOME": str(self.home),
+            "FLOWHOUSE_COMPANY": "demo",
+            "FLOWHOUSE_PSEUDONYM_KEY": "a test's key",
+            **settings,
+        }
+        return subprocess.run(
+            [FLOWHOUSE, *(words or ("refresh",))],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def link(self) -> Path:
+        return self.home / "published" / "warehouse.duckdb"
+
+    def rows(self, sql: str, parameters: list | None = None) -> list[tuple]:
+        with duckdb.connect(str(self.link), read_only=True) as warehouse:
+            return warehouse.execute(sql, parameters or []).fetchall()
+
+    def raw_rows(self, source: str, sql: str) -> list[tuple]:
+        path = self.home / "raw" / f"raw_{source}.duckdb"
+        with duckdb.connect(str(path), read_only=True) as warehouse:
+            return warehouse.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    with serve.start(world.build()) as servers:
+        company = Company(servers, tmp_path_factory.mktemp("company"))
+        done = company.refresh()
+        assert done.returncode == 0, done.stdout + done.stderr[-4000:]
+        yield company
+
+
+def test_every_promised_table_has_rows_while_another_process_reads(company: Company) -> None:
+    reader = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb; c = duckdb.connect({str(company.link)!r}, read_only=True); input()",
+        ],
+        stdin=subprocess.PIPE,
+    )
+    try:
+        counts = {name: company.rows(f"select count(*) from {name}")[0][0] for name in PROMISED}
+    finally:
+        reader.communicate(b"\n")
+    assert [name for name, count in counts.items() if count == 0] == []
+
+
+def test_rows_come_from_all_four_sources(company: Company) -> None:
+    sources = company.rows("select distinct source_system from marts.dim_work_items")
+    assert {source for (source,) in sources} == {"jira", "github", "servicenow"}
+    runs = company.rows("select distinct source_system from marts.fct_ci_runs")
+    assert {source for (source,) in runs} == {"github", "jenkins"}
+
+
+def test_nothing_of_the_world_is_missing(company: Company) -> None:
+    made = company.servers.world
+    now = made.now
+    kinds = dict(
+        company.rows(
+            "select item_kind, count(*) from marts.dim_work_items where is_current group by 1"
+        )
+    )
+    assert kinds["issue"] == sum(issue.created <= now for issue in made.issues)
+    assert kinds["pull_request"] == sum(pull.created <= now for pull in made.pulls)
+    assert kinds["incident"] == sum(record.created <= now for record in made.incidents)
+    assert kinds["change_request"] == sum(record.created <= now for record in made.changes)
+    runs = dict(company.rows("select source_system, count(*) from marts.fct_ci_runs group by 1"))
+    assert runs["github"] == sum(
+        attempt.started <= now
+        for run in made.runs
+        if run.created <= now
+        for attempt in run.attempts
+    )
+    assert runs["jenkins"] == sum(
+        build.started_ms <= now * 1000 for builds in made.builds.values() for build in builds
+    )
+    deployments = company.rows("select count(*) from marts.fct_deployments")
+    assert deployments == [(sum(d.created <= now for d in made.deployments),)]
+
+
+def test_visits_equal_the_true_stage_times_to_the_second(company: Company) -> None:
+    """The truth is the simulation's own steps, through the stage of each status by hand."""
+    stage_of = {
+        "Backlog": "backlog",
+        "Selected for Development": "selected",
+        "In Progress": "in_progress",
+        "Ready for Review": "waiting_review",
+        "In Review": "review",
+        "Ready for Test": "waiting_test",
+        "In Test": "test",
+        "Ready for Release": "waiting_release",
+        "Done": "done",
+        "Cancelled": "cancelled",
+        "To Do": "to_do",
+    }
+    made = company.servers.world
+    expected = set()
+    epics = {
+        key
+        for (key,) in company.rows(
+            "select work_item_key from marts.dim_work_items where workflow <> 'software'"
+        )
+    }
+    for issue in made.issues:
+        key = f"jira:{issue.id}"
+        if issue.created > made.now or key in epics:
+            continue
+        steps: list[list] = []
+        for at, status in issue.ticket.steps:
+            stage = stage_of[status]
+            if at <= made.now and not (steps and steps[-1][1] == stage):
+                steps.append([at, stage])
+        for (entered, stage), later in zip(steps, [*steps[1:], None], strict=True):
+            expected.add((key, stage, entered, later[0] if later else None))
+    found = {
+        (key, stage, _epoch(entered), _epoch(exited))
+        for key, stage, entered, exited in company.rows(
+            """
+            select work_item_key, stage, entered_at, exited_at
+            from marts.fct_stage_visits
+            inner join marts.dim_work_items using (work_item_key)
+            where is_current and source_system = 'jira' and workflow = 'software'
+            """
+        )
+    }
+    assert len(found) > 10_000
+    assert found == expected
+
+
+def _epoch(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.replace(tzinfo=UTC).timestamp())
+
+
+def test_waiting_is_longest_at_the_true_constraint(company: Company) -> None:
+    from demo.company import STREAMS
+
+    found = dict(
+        company.rows(
+            """
+            with waits as (
+                select
+                    value_stream_key, stage, sum(wait_s) as wait_s,
+                    row_number() over (
+                        partition by value_stream_key order by sum(wait_s) desc
+                    ) as place
+                from marts.fct_stage_visits
+                inner join marts.dim_work_items using (work_item_key)
+                inner join marts.fct_work_item_flows using (work_item_key)
+                where
+                    is_current and workflow = 'software' and outcome = 'done'
+                    and fct_stage_visits.flow_state in ('wait', 'active')
+                group by 1, 2
+            )
+            select value_stream_key, stage from waits where place = 1
+            """
+        )
+    )
+    assert found == {stream.key: stream.constraint for stream in STREAMS}
+
+
+def test_nobody_of_the_company_is_named_anywhere(company: Company) -> None:
+    planted = company.servers.world.planted()
+    for source in ("jira", "github", "jenkins", "servicenow"):
+        names = company.raw_rows(
+            source, f"select table_name from duckdb_tables() where schema_name = '{source}'"
+        )
+        for (table,) in names:
+            rows = company.raw_rows(source, f"select cast(t as varchar) from {source}.{table} as t")
+            text = "\n".join(row for (row,) in rows)
+            assert [name for name in planted if name in text] == [], (source, table)
+    for path in [*company.home.rglob("*.log"), *company.home.rglob("*.html")]:
+        text = path.read_text(errors="replace")
+        assert [name for name in planted if name in text] == [], path
+    build = (company.home / "build.duckdb").read_bytes()
+    assert [name for name in planted if name.encode() in build] == []
+
+
+def test_the_reports_totals_equal_sql_on_the_published_file(company: Company) -> None:
+    page = (company.home / "report" / "index.html").read_text()
+    start = page.index('<script type="application/json"')
+    data = json.loads(page[page.index(">", start) + 1 : page.index("</script>", start)])
+    found = {
+        row["stream"]: row["wip"]
+        for row in data["figures"]
+        if row["work"] == "software/story"
+    }
+    expected = dict(
+        company.rows(
+            """
+            select value_stream_key, count(*)
+            from marts.fct_work_item_flows
+            inner join marts.dim_work_items using (work_item_key)
+            where
+                is_current and workflow = 'software' and level = 'story'
+                and outcome = 'open' and started_at is not null
+            group by 1
+            """
+        )
+    )
+    assert {name: count for name, count in found.items() if name != "all"} == expected
+    assert found["all"] == sum(expected.values())
+
+
+def test_every_test_left_its_result(company: Company) -> None:
+    (count, failed), = company.rows(
+        """
+        select count(*), count(*) filter (where severity = 'error' and status <> 'pass')
+        from meta.quality_results
+        """
+    )
+    assert count > 100
+    assert failed == 0
+
+
+def test_a_wrong_token_is_a_fault_of_the_configuration(company: Company, tmp_path: Path) -> None:
+    home = tmp_path / "nothing"
+    done = company.refresh(SOURCES__JIRA__API_TOKEN="wrong-token", FLOWHOUSE_HOME=str(home))
+    lines = [line for line in done.stderr.splitlines() if line.startswith("flowhouse: ")]
+    assert done.returncode == 2
+    assert len(lines) == 1
+    assert "SOURCES__JIRA__API_TOKEN" in lines[0]
+    assert "wrong-token" not in done.stdout + done.stderr
+    assert not home.exists()
+
+
+def test_a_second_refresh_while_one_runs_is_refused(company: Company) -> None:
+    with FileLock(company.home / "refresh.lock"):
+        done = company.refresh()
+    assert done.returncode == 1
+    assert "flowhouse: a refresh is running already" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_second_refresh_reads_only_what_changed_and_a_change_arrives(company: Company) -> None:
+    servers = company.servers
+    made = servers.world
+    moved = company.rows(
+        """
+        select item_key, work_item_key from marts.dim_work_items
+        where is_current and workflow = 'software' and current_status = 'In Progress'
+        order by 1 limit 1
+        """
+    )[0]
+    everything = """
+        select * from marts.fct_stage_visits
+        where work_item_key <> ? and not is_open order by work_item_key, visit_seq
+    """
+    before = company.rows(everything, [moved[1]])
+    asked = len(servers.journal)
+    at = made.now + 600
+    made.move_issue(moved[0], "Ready for Review", at)
+    servers.clock.set(at + 3600)
+    done = company.refresh(FLOWHOUSE_AS_OF=datetime.fromtimestamp(at, UTC).isoformat())
+    assert done.returncode == 0, done.stderr[-4000:]
+    visits = company.rows(
+        """
+        select stage, is_open from marts.fct_stage_visits
+        where work_item_key = ? order by visit_seq desc limit 1
+        """,
+        [moved[1]],
+    )
+    assert visits == [("waiting_review", True)]
+    after = company.rows(everything, [moved[1]])
+    assert set(before) <= set(after)
+    requests = [entry for entry in servers.journal[asked:] if entry[0] == "jira"]
+    assert sum("bulkfetch" in entry[2] for entry in requests) <= 4
+    assert len(servers.journal) - asked < 400
+
+
+def test_a_source_that_is_down_is_a_gap_and_the_others_are_published(company: Company) -> None:
+    version = company.link.resolve()
+    company.servers.down("jenkins")
+    done = company.refresh()
+    assert done.returncode == 3, done.stderr[-4000:]
+    assert company.link.resolve() != version
+    assert company.rows("select count(*) from marts.fct_ci_runs where source_system = 'jenkins'")
+    status = json.loads(company.refresh("status", "--json").stdout)
+    gaps = {source["source"]: source["gaps"] for source in status["sources"]}
+    assert gaps["jenkins"] and not gaps["jira"]
+
+
+def test_a_failed_check_leaves_the_published_file_untouched(company: Company) -> None:
+    version = company.link.resolve()
+    path = company.home / "raw" / "raw_jira.duckdb"
+    with duckdb.connect(str(path)) as raw:
+        raw.execute("update jira.issues set payload = '{half' where id = (select min(id) from jira.issues)")
+    done = company.refresh("refresh", "--source", "servicenow")
+    assert done.returncode == 1, done.stderr[-4000:]
+    assert "jira/issues" in done.stderr
+    assert company.link.resolve() == version
