@@ -103,7 +103,9 @@ def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
     if faults:
         stop(BAD_CONFIGURATION, *faults)
     if not os.environ.get("FLOWHOUSE_PSEUDONYM_KEY"):
-        log.warning("FLOWHOUSE_PSEUDONYM_KEY is not set: people are hashed with the public demo key")
+        log.warning(
+            "FLOWHOUSE_PSEUDONYM_KEY is not set: people are hashed with the public demo key"
+        )
 
 
 def run_refresh(sources: tuple[str, ...], as_of: str, full: bool) -> None:

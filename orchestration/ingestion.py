@@ -47,7 +47,9 @@ class RawTableTranslator(DagsterDltTranslator):
                 deps=[["api", source, table]] if table in endpoints else [],
                 group_name=source,
                 freshness_policy=FRESHNESS,
-                description=f"Raw table, filled from {endpoints.get(table, 'the loads themselves')}.",
+                description=(
+                    f"Raw table, filled from {endpoints.get(table, 'the loads themselves')}."
+                ),
             )
         )
 

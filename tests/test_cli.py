@@ -68,9 +68,7 @@ def test_an_unknown_source_is_refused(tmp_path: Path) -> None:
 def test_a_report_without_a_published_warehouse_says_what_to_do(tmp_path: Path) -> None:
     done = flowhouse(tmp_path / "home", "report")
     assert done.returncode == 1
-    assert lines(done) == [
-        "flowhouse: nothing is published yet; run `flowhouse refresh` first"
-    ]
+    assert lines(done) == ["flowhouse: nothing is published yet; run `flowhouse refresh` first"]
 
 
 def test_status_of_an_empty_house(tmp_path: Path) -> None:

@@ -22,13 +22,27 @@ from demo import serve, world
 ROOT = Path(__file__).parents[1]
 FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
 
-PROMISED = (
-    "marts.dim_dates marts.dim_work_items marts.dim_stages marts.dim_value_streams "
-    "marts.fct_status_transitions marts.fct_stage_transitions marts.fct_stage_visits "
-    "marts.fct_work_item_flows marts.fct_daily_flows marts.fct_changes marts.fct_ci_runs "
-    "marts.fct_deployments marts.fct_incidents metrics.metric_flow metrics.metric_time_in_stage "
-    "metrics.metric_cumulative_flow metrics.metric_aging_wip meta.load_audits meta.quality_results"
-).split()
+PROMISED = [
+    "marts.dim_dates",
+    "marts.dim_work_items",
+    "marts.dim_stages",
+    "marts.dim_value_streams",
+    "marts.fct_status_transitions",
+    "marts.fct_stage_transitions",
+    "marts.fct_stage_visits",
+    "marts.fct_work_item_flows",
+    "marts.fct_daily_flows",
+    "marts.fct_changes",
+    "marts.fct_ci_runs",
+    "marts.fct_deployments",
+    "marts.fct_incidents",
+    "metrics.metric_flow",
+    "metrics.metric_time_in_stage",
+    "metrics.metric_cumulative_flow",
+    "metrics.metric_aging_wip",
+    "meta.load_audits",
+    "meta.quality_results",
+]
 
 
 class Company:
@@ -229,9 +243,7 @@ def test_the_reports_totals_equal_sql_on_the_published_file(company: Company) ->
     start = page.index('<script type="application/json"')
     data = json.loads(page[page.index(">", start) + 1 : page.index("</script>", start)])
     found = {
-        row["stream"]: row["wip"]
-        for row in data["figures"]
-        if row["work"] == "software/story"
+        row["stream"]: row["wip"] for row in data["figures"] if row["work"] == "software/story"
     }
     expected = dict(
         company.rows(
@@ -251,7 +263,7 @@ def test_the_reports_totals_equal_sql_on_the_published_file(company: Company) ->
 
 
 def test_every_test_left_its_result(company: Company) -> None:
-    (count, failed), = company.rows(
+    ((count, failed),) = company.rows(
         """
         select count(*), count(*) filter (where severity = 'error' and status <> 'pass')
         from meta.quality_results
@@ -332,7 +344,9 @@ def test_a_failed_check_leaves_the_published_file_untouched(company: Company) ->
     version = company.link.resolve()
     path = company.home / "raw" / "raw_jira.duckdb"
     with duckdb.connect(str(path)) as raw:
-        raw.execute("update jira.issues set payload = '{half' where id = (select min(id) from jira.issues)")
+        raw.execute(
+            "update jira.issues set payload = '{half' where id = (select min(id) from jira.issues)"
+        )
     done = company.refresh("refresh", "--source", "servicenow")
     assert done.returncode == 1, done.stderr[-4000:]
     assert "jira/issues" in done.stderr

@@ -1,6 +1,7 @@
-"""The whole job against recorded real data, served over the sources' own APIs (../shared/replay)."""
+"""The whole job against recorded real data, served over the sources' own APIs."""
 
 import json
+import lzma
 import os
 import subprocess
 import sys
@@ -117,9 +118,8 @@ def jobs_of_listed_runs() -> int:
 
 
 def _lines(path: Path) -> list[str]:
-    import lzma
-
-    text = lzma.open(path, "rt").read() if path.suffix == ".xz" else path.read_text()
+    content = path.read_bytes()
+    text = (lzma.decompress(content) if path.suffix == ".xz" else content).decode()
     return [line for line in text.splitlines() if line]
 
 
