@@ -64,6 +64,15 @@ class RawTable:
         )
         return pa.Table.from_pylist(rows, schema=schema)
 
+    def mixed(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> pa.Table:
+        """Return (scope, row) pairs as one Arrow table."""
+        scopes: dict[str, list[dict[str, Any]]] = {}
+        for scope, row in rows:
+            scopes.setdefault(scope, []).append(row)
+        if not scopes:
+            return self.batch([])
+        return pa.concat_tables([self.batch(part, scope) for scope, part in scopes.items()])
+
     def resource(self, generate: Callable[..., Any]) -> DltResource:
         """Return the dlt resource that merges what `generate` yields into this table.
 

@@ -6,6 +6,7 @@ published file can never hold a payload.
 
 import os
 from pathlib import Path
+from typing import Any
 
 # dlt reads these when it starts. They belong to the code, not to a user's configuration: without
 # the load id staging cannot tell what is new, and no telemetry leaves the machine.
@@ -15,6 +16,7 @@ os.environ.setdefault("LOAD__TRUNCATE_STAGING_DATASET", "true")
 os.environ.setdefault("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
 
 import dlt
+import duckdb
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,6 +37,18 @@ def raw_file(source: str) -> Path:
     Not `<source>.duckdb`: DuckDB cannot tell a catalog from a schema of the same name.
     """
     return raw_folder() / f"raw_{source}.duckdb"
+
+
+def rows(source: str, query: str, **parameters: Any) -> list[tuple]:
+    """Return what a query finds in the raw file of a source; not while a load writes to it.
+
+    Args:
+        source: Name of the source.
+        query: SQL; tables are `<source>.<table>`, parameters `$name`.
+        parameters: Values of the parameters.
+    """
+    with duckdb.connect(str(raw_file(source)), read_only=True) as raw:
+        return raw.execute(query, parameters).fetchall()
 
 
 def pipeline_for(source: str) -> dlt.Pipeline:
