@@ -378,7 +378,7 @@ def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.Monkey
 
 
 def test_an_incident_keeps_what_is_allowed_and_hashes_people() -> None:
-    row = servicenow.task_row(
+    row = servicenow.record_row(
         "incident",
         {
             "sys_id": "a1",
@@ -433,7 +433,7 @@ def test_a_change_keeps_values_of_allowed_fields_only() -> None:
 
 
 def test_a_person_is_the_same_in_a_record_and_in_its_changes() -> None:
-    record = servicenow.task_row("incident", {"sys_id": "a1", "assigned_to": "0ff1ce"})
+    record = servicenow.record_row("incident", {"sys_id": "a1", "assigned_to": "0ff1ce"})
     old, _ = audit_values("assigned_to", "0ff1ce", "")
     assert record["payload"]["assigned_to"]["person_key"] == old
 
