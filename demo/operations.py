@@ -26,7 +26,21 @@ CHANGE_STATES = {
     "New": "-5", "Assess": "-4", "Authorize": "-3", "Scheduled": "-2", "Implement": "-1",
     "Review": "0", "Closed": "3", "Canceled": "4",
 }  # fmt: skip
-INCIDENT_TARGET, CHANGE_TARGET = 400, 500
+PROBLEM_STATES = {
+    "New": "101", "Assess": "102", "Root Cause Analysis": "103", "Fix in Progress": "104",
+    "Resolved": "106", "Closed": "107",
+}  # fmt: skip
+TASK_STATES = {
+    "Pending": "-5", "Open": "1", "Work in Progress": "2", "Closed Complete": "3",
+    "Closed Incomplete": "4", "Closed Skipped": "7",
+}  # fmt: skip
+STATES = {
+    "incident": INCIDENT_STATES, "change_request": CHANGE_STATES, "problem": PROBLEM_STATES,
+    "sc_req_item": TASK_STATES, "sc_task": TASK_STATES, "change_task": TASK_STATES,
+}  # fmt: skip
+INCIDENT_TARGET, CHANGE_TARGET, REQUEST_TARGET = 400, 500, 150
+SYSTEM = Person("", "", "system", "", "", 0, "", True)
+"""Who approves what needs nobody's approval."""
 RESOLVE_HOURS = {"1": 3.0, "2": 8.0, "3": 26.0, "4": 60.0}
 
 
@@ -126,7 +140,9 @@ class Operations:
                 values = {"state": "4", "active": "false", "closed_at": text_of(at)}
                 record.mods.append(Mod(at, rng.choice(owners), values))
                 break
-            record.mods.append(Mod(at, rng.choice(owners), self.change_values(state, at, close)))
+            owner, values = rng.choice(owners), self.change_values(state, at, close)
+            by_rule = kind == "standard" and state == "Scheduled"
+            record.mods.append(Mod(at, SYSTEM if by_rule else owner, values))
         self.changes.append(record)
         return record
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from urllib.parse import urlencode
 
-from demo.company import START
+from demo.company import HOUR, START
 from demo.http import Api, Request, Response, is_basic
 from demo.model import Json, Record
-from demo.operations import CHANGE_STATES, INCIDENT_STATES, text_of
+from demo.operations import INCIDENT_STATES, RESOLVE_HOURS, STATES, text_of
 from demo.world import World, user_name
 
 USER, PASSWORD = "demo", "demo-token"
@@ -20,14 +20,22 @@ BASE = ["sys_id", "sys_created_on", "sys_created_by", "sys_updated_on", "sys_upd
 TASK = [*BASE, "sys_class_name", "number", "state", "active", "opened_at", "closed_at", "priority",
         "close_code", "assignment_group", "assigned_to", "business_service", "cmdb_ci", "parent",
         "correlation_id", "short_description", "opened_by", "closed_by", "made_sla",
-        "reassignment_count"]  # fmt: skip
+        "reassignment_count", "approval"]  # fmt: skip
 COLUMNS = {
     "incident": [*TASK, "incident_state", "severity", "impact", "urgency", "category", "rfc",
                  "reopen_count", "caused_by", "problem_id", "caller_id", "resolved_at",
-                 "resolved_by"],
-    "change_request": [*TASK, "type", "risk", "approval", "phase", "start_date", "end_date",
+                 "resolved_by", "hold_reason", "parent_incident"],
+    "change_request": [*TASK, "type", "risk", "phase", "start_date", "end_date",
                        "work_start", "work_end", "requested_by"],
-    "problem": TASK,
+    "change_task": [*TASK, "change_request", "change_task_type", "work_start", "work_end"],
+    "problem": [*TASK, "impact", "urgency", "resolved_at", "rfc", "first_reported_by_task"],
+    "sc_req_item": [*TASK, "stage", "request", "cat_item", "due_date", "requested_for"],
+    "sc_task": [*TASK, "request_item", "request", "due_date"],
+    "task_sla": [*BASE, "task", "sla", "stage", "active", "has_breached", "start_time", "end_time",
+                 "planned_end_time", "duration", "business_duration", "pause_duration",
+                 "percentage", "business_percentage"],
+    "contract_sla": [*BASE, "name", "type", "target", "duration"],
+    "ar_incident": [*BASE, "number"],
     "sys_audit": ["sys_id", "tablename", "documentkey", "fieldname", "oldvalue", "newvalue", "user",
                   "record_checkpoint", "reason", "sys_created_on", "sys_created_by"],
     "metric_definition": [*BASE, "name", "table", "field", "type", "active"],
@@ -36,7 +44,7 @@ COLUMNS = {
     "sys_choice": [*BASE, "name", "element", "value", "label", "language", "inactive", "sequence"],
     "sys_user_group": [*BASE, "name", "active", "manager"],
     "cmdb_ci_service": [*BASE, "name", "sys_class_name", "operational_status"],
-    "sys_user": [*BASE, "user_name", "name", "email", "active"],
+    "sys_user": [*BASE, "user_name", "name", "email", "active", "web_service_access_only"],
     "sys_dictionary": [*BASE, "name", "element", "internal_type", "reference", "audit", "active"],
     "sys_audit_delete": [*BASE, "tablename", "documentkey", "display_value", "user"],
 }  # fmt: skip
@@ -45,12 +53,19 @@ REFERENCES = {
     "cmdb_ci": "cmdb_ci_service", "caller_id": "sys_user", "opened_by": "sys_user",
     "assigned_to": "sys_user", "resolved_by": "sys_user", "closed_by": "sys_user",
     "requested_by": "sys_user", "caused_by": "change_request", "rfc": "change_request",
-    "problem_id": "problem", "definition": "metric_definition", "manager": "sys_user",
+    "problem_id": "problem", "parent": "task", "parent_incident": "incident", "task": "task",
+    "sla": "contract_sla", "request_item": "sc_req_item", "requested_for": "sys_user",
+    "first_reported_by_task": "task", "definition": "metric_definition", "manager": "sys_user",
 }  # fmt: skip
 AUDITED = {
     "state", "incident_state", "priority", "assignment_group", "assigned_to", "resolved_by",
     "approval", "active", "close_code", "reopen_count", "reassignment_count", "made_sla",
+    "problem_id", "stage", "correlation_id", "caused_by",
 }  # fmt: skip
+SLA_HOURS = {
+    "response": {priority: hours / 6 for priority, hours in RESOLVE_HOURS.items()},
+    "resolution": {priority: 1.5 * hours for priority, hours in RESOLVE_HOURS.items()},
+}
 METRICS = {"incident_state": "Incident State Duration", "assignment_group": "Assignment Group"}
 _OPERATORS = (
     "ISNOTEMPTY|ISEMPTY|NOT IN|NOT LIKE|IN|LIKE|CONTAINS|STARTSWITH|ENDSWITH|>=|<=|!=|=|>|<"
@@ -86,12 +101,18 @@ class Tables:
     def made(self, table: str, now: int) -> list[Row]:
         """Make a table's rows."""
         world = self.world
-        if table == "incident":
-            return [task(record, now) for record in world.incidents if record.created <= now]
-        if table == "change_request":
-            return [task(record, now) for record in world.changes if record.created <= now]
+        if table in STATES:
+            return [
+                task(record, now) for record in world.records()
+                if record.table == table and record.created <= now
+            ]  # fmt: skip
+        if table == "task_sla":
+            return [
+                row for record in world.incidents if record.created <= now
+                for row in slas(record, now)
+            ]  # fmt: skip
         if table == "sys_audit":
-            records = [r for r in (*world.incidents, *world.changes) if r.created <= now]
+            records = [r for r in world.records() if r.created <= now]
             rows = [row for record in records for row in audits(record, now)]
             return sorted(rows, key=lambda row: (row["sys_created_on"], row["sys_id"]))
         if table == "metric_instance":
@@ -133,6 +154,13 @@ class Tables:
                 }
                 for name, key in world.services.items()
             ]
+        if table == "contract_sla":
+            return [
+                {**base, "sys_id": identifier(table, target, priority), "type": "SLA",
+                 "target": target, "name": f"Priority {priority} {target}",
+                 "duration": text_of(int(hours * HOUR))}
+                for target, limits in SLA_HOURS.items() for priority, hours in limits.items()
+            ]  # fmt: skip
         if table == "metric_definition":
             return [
                 {**base, "sys_id": identifier(table, field), "name": name, "table": "incident",
@@ -142,10 +170,11 @@ class Tables:
         if table == "sys_user":
             return [
                 {**base, "sys_id": p.sys_id, "user_name": user_name(p), "name": p.name,
-                 "email": p.email, "active": "true"}
+                 "email": p.email, "active": "true",
+                 "web_service_access_only": "true" if p.is_bot else "false"}
                 for p in world.people
             ] + [{**base, "sys_id": identifier(USER), "user_name": USER, "name": "Demo reader",
-                  "email": "", "active": "true"}]  # fmt: skip
+                  "email": "", "active": "true", "web_service_access_only": "true"}]  # fmt: skip
         if table == "sys_choice":
             return [base | row for row in choices()]
         if table == "sys_dictionary":
@@ -196,6 +225,48 @@ def audits(record: Record, now: int) -> list[Row]:
     return rows
 
 
+def slas(record: Record, now: int) -> list[Row]:
+    """Return the agreements on an incident: to respond, and to resolve; on hold, they pause.
+
+    They hold for the priority that it was opened with, and end when it is first in progress,
+    and first resolved.
+    """
+    rows = []
+    for target, ends in (("response", {"2", "6", "7", "8"}), ("resolution", {"6", "7", "8"})):
+        limit = int(SLA_HOURS[target][record.base["priority"]] * HOUR)
+        paused, since, count, last = 0, None, 0, record.created
+        end = stage = None
+        for mod in record.mods:
+            state = mod.values.get("state")
+            if mod.at > now or state is None:
+                continue
+            count, last = count + 1, mod.at
+            if since is not None:
+                paused, since = paused + mod.at - since, None
+            if state in ends:
+                end, stage = mod.at, "cancelled" if state == "8" else "completed"
+                break
+            since = mod.at if state == "3" else None
+        until = now if end is None else end
+        standing = paused + (until - since if since is not None else 0)
+        used = until - record.created - standing
+        rows.append({
+            "sys_id": identifier("task_sla", record.sys_id, target), "task": record.sys_id,
+            "sla": identifier("contract_sla", target, record.base["priority"]),
+            "stage": stage or ("paused" if since is not None else "in_progress"),
+            "active": "false" if end else "true",
+            "has_breached": "true" if used > limit else "false",
+            "start_time": text_of(record.created), "end_time": text_of(end) if end else "",
+            "planned_end_time": text_of(record.created + limit + standing),
+            "duration": text_of(used), "business_duration": text_of(used),
+            "pause_duration": text_of(standing), "percentage": f"{100 * used / limit:.2f}",
+            "business_percentage": f"{100 * used / limit:.2f}", "sys_mod_count": str(count),
+            "sys_created_on": text_of(record.created), "sys_updated_on": text_of(last),
+            "sys_created_by": "system", "sys_updated_by": "system",
+        })  # fmt: skip
+    return rows
+
+
 def spans(record: Record, field: str, now: int) -> list[Row]:
     """Return the times during which one field kept its value; inactive records end the last."""
     marks = [(record.created, record.base[field])]
@@ -229,7 +300,7 @@ def choices() -> list[Row]:
     """Return the labels of coded values, per table."""
     lists = {
         ("incident", "state"): INCIDENT_STATES, ("incident", "incident_state"): INCIDENT_STATES,
-        ("change_request", "state"): CHANGE_STATES,
+        **{(name, "state"): STATES[name] for name in STATES if name != "incident"},
         ("task", "priority"): {"1 - Critical": "1", "2 - High": "2", "3 - Moderate": "3",
                                "4 - Low": "4", "5 - Planning": "5"},
         ("incident", "severity"): {"1 - High": "1", "2 - Medium": "2", "3 - Low": "3"},

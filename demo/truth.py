@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from demo.company import NOW, OWNER, STATUSES, STREAMS
 from demo.model import Deployment, Issue, PullRequest, Record
-from demo.operations import CHANGE_STATES, INCIDENT_STATES
+from demo.operations import STATES
 from demo.world import World
 
 
@@ -76,9 +76,8 @@ def mean_wait(world: World, as_of: int = NOW) -> dict[tuple[str, str], float]:
 
 
 def record_visits(record: Record, as_of: int = NOW) -> list[tuple[str, int, int | None]]:
-    """Return the true (state label, entered, exited) of an incident or a change request."""
-    codes = INCIDENT_STATES if record.table == "incident" else CHANGE_STATES
-    labels = {code: label for label, code in codes.items()}
+    """Return the true (state label, entered, exited) of a ServiceNow record."""
+    labels = {code: label for label, code in STATES[record.table].items()}
     marks = [(record.created, record.base["state"])]
     for mod in record.mods:
         if mod.at <= as_of and "state" in mod.values:
@@ -188,4 +187,6 @@ def counts(world: World, as_of: int = NOW) -> dict[str, int]:
         "jenkins.stages": sum(stage[1] <= as_of * 1000 for b in builds for stage in b.stages),
         "servicenow.incidents": sum(record.created <= as_of for record in world.incidents),
         "servicenow.change_requests": sum(record.created <= as_of for record in world.changes),
+        "servicenow.problems": sum(record.created <= as_of for record in world.problems),
+        "servicenow.requested_items": sum(record.created <= as_of for record in world.requests),
     }

@@ -14,6 +14,7 @@ from demo.issues import number as number_issues
 from demo.model import Build, Deployment, History, Issue, Mod, PullRequest, Record, Run
 from demo.operations import INCIDENT_STATES, Operations
 from demo.releases import Releases, Trouble
+from demo.servicedesk import ServiceDesk
 
 
 @dataclass
@@ -35,9 +36,16 @@ class World:
     incidents: list[Record]
     groups: dict[str, str]
     services: dict[str, str]
+    problems: list[Record]
+    requests: list[Record]
+    tasks: list[Record]
     now: int = NOW
     version: int = 0
     deleted: set[int] = field(default_factory=set)
+
+    def records(self) -> list[Record]:
+        """Return every task of ServiceNow."""
+        return [*self.incidents, *self.changes, *self.problems, *self.requests, *self.tasks]
 
     def issue(self, key: str) -> Issue:
         """Return an issue by its present key.
@@ -134,7 +142,10 @@ def build(seed: int = SEED) -> World:
     builds = jenkins_builds(pulls, people, seed)
     operations = Operations(people, seed)
     operations.run(releases.deployments, releases.troubles)
+    desk_work = ServiceDesk(operations, seed)
+    desk_work.run()
     return World(
         seed, people, issues, pulls, runs, builds, releases.deployments, releases.troubles,
         operations.changes, operations.incidents, operations.groups, operations.services,
+        desk_work.problems, desk_work.requests, desk_work.tasks,
     )  # fmt: skip
