@@ -12,6 +12,23 @@ recorded_changes as (
 
 ),
 
+-- Nobody moves many items by hand within one second.
+bulks as (
+
+    select
+        actor_key,
+        date_trunc('second', changed_at) as second_at
+
+    from recorded_changes
+
+    where actor_key is not null
+
+    group by 1, 2
+
+    having count(distinct work_item_key) >= {{ var('bulk_move_items') }}
+
+),
+
 -- No item changes before it exists: such changes are counted from its creation, and flagged.
 changes as (
 
@@ -21,6 +38,8 @@ changes as (
         recorded_changes.from_status as recorded_from_status,
         recorded_changes.to_status,
         recorded_changes.actor_key,
+        recorded_changes.actor_type,
+        bulks.actor_key is not null as is_bulk,
         recorded_changes.changed_at < work_items.created_at as is_before_creation,
         greatest(recorded_changes.changed_at, work_items.created_at) as changed_at,
         row_number() over in_order as change_no,
@@ -30,6 +49,11 @@ changes as (
 
     inner join work_items
         on recorded_changes.work_item_key = work_items.work_item_key
+
+    left join bulks
+        on
+            recorded_changes.actor_key = bulks.actor_key
+            and date_trunc('second', recorded_changes.changed_at) = bulks.second_at
 
     window in_order as (
         partition by recorded_changes.work_item_key
@@ -42,7 +66,8 @@ changes as (
 
 ),
 
--- Sources log moves only. An item was born in the status that its first move left.
+-- Sources log moves only. An item was born in the status that its first move left. One that has
+-- ended and has no move at all was not born there: its history is lost but for its end.
 births as (
 
     select
@@ -52,17 +77,23 @@ births as (
         coalesce(
             first_changes.recorded_from_status,
             work_items.initial_status,
-            work_items.source_status,
+            case when not coalesce(work_items.ended_at > work_items.created_at, false)
+                    then work_items.source_status
+            end,
             'unknown'
         ) as to_status,
         cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type,
+        false as is_bulk,
         false as is_before_creation,
         work_items.created_at as changed_at,
         0 as change_no,
         cast(null as varchar) as previous_status,
         true as is_synthetic,
         false as is_gap,
-        false as is_drift
+        false as is_drift,
+        false as is_end_only,
+        false as is_deletion
 
     from work_items
 
@@ -81,13 +112,17 @@ moves as (
         recorded_from_status,
         to_status,
         actor_key,
+        actor_type,
+        is_bulk,
         is_before_creation,
         changed_at,
         change_no,
         coalesce(previous_status, recorded_from_status) as previous_status,
         false as is_synthetic,
         coalesce(previous_status <> recorded_from_status, false) as is_gap,
-        false as is_drift
+        false as is_drift,
+        false as is_end_only,
+        false as is_deletion
 
     from changes
 
@@ -115,13 +150,17 @@ drifts as (
         moves.to_status as recorded_from_status,
         work_items.source_status as to_status,
         cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type,
+        false as is_bulk,
         false as is_before_creation,
         greatest(work_items.updated_at, last_moves.changed_at) as changed_at,
         last_moves.change_no + 1 as change_no,
         moves.to_status as previous_status,
         true as is_synthetic,
         false as is_gap,
-        true as is_drift
+        true as is_drift,
+        false as is_end_only,
+        false as is_deletion
 
     from work_items
 
@@ -139,13 +178,98 @@ drifts as (
 
 ),
 
-unioned as (
+ends as (
+
+    select
+        work_items.work_item_key || ':ended' as source_event_id,
+        work_items.work_item_key,
+        births.to_status as recorded_from_status,
+        work_items.source_status as to_status,
+        cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type,
+        false as is_bulk,
+        false as is_before_creation,
+        work_items.ended_at as changed_at,
+        1 as change_no,
+        births.to_status as previous_status,
+        true as is_synthetic,
+        false as is_gap,
+        false as is_drift,
+        true as is_end_only,
+        false as is_deletion
+
+    from work_items
+
+    inner join births
+        on work_items.work_item_key = births.work_item_key
+
+    where
+        work_items.ended_at > work_items.created_at
+        and work_items.ended_at <= {{ as_of() }}
+        and work_items.source_status is not null
+        and not exists (
+            select 1 from last_moves
+            where last_moves.work_item_key = work_items.work_item_key
+        )
+
+),
+
+before_deletion as (
 
     select * from births
     union all
     select * from moves
     union all
     select * from drifts
+    union all
+    select * from ends
+
+),
+
+-- What the source no longer has ends on the day on which that was seen.
+deletions as (
+
+    select
+        work_items.work_item_key || ':deleted' as source_event_id,
+        work_items.work_item_key,
+        last_of.to_status as recorded_from_status,
+        'deleted' as to_status,
+        cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type,
+        false as is_bulk,
+        false as is_before_creation,
+        greatest(work_items.deleted_at, last_of.changed_at) as changed_at,
+        last_of.change_no + 1 as change_no,
+        last_of.to_status as previous_status,
+        true as is_synthetic,
+        false as is_gap,
+        false as is_drift,
+        false as is_end_only,
+        true as is_deletion
+
+    from work_items
+
+    inner join (
+        select
+            *,
+            row_number() over (
+                partition by work_item_key
+                order by change_no desc
+            ) as place
+
+        from before_deletion
+    ) as last_of
+        on work_items.work_item_key = last_of.work_item_key and last_of.place = 1
+
+    where work_items.deleted_at <= {{ as_of() }}
+
+),
+
+unioned as (
+
+    select * from before_deletion
+    union all
+    select * from deletions
 
 ),
 
@@ -162,15 +286,19 @@ final as (
         previous_status as from_status,
         to_status,
         actor_key,
+        actor_type,
+        is_bulk,
         is_synthetic,
         is_gap,
         is_drift,
+        is_end_only,
+        is_deletion,
         is_before_creation,
         changed_at
 
     from unioned
 
-    where change_no = 0 or to_status is distinct from previous_status
+    where change_no = 0 or is_deletion or to_status is distinct from previous_status
 
 )
 

@@ -80,7 +80,9 @@ jira as (
         cast(null as varchar) as initial_status,
         issues.created_at is not null as has_recorded_creation,
         coalesce(issues.created_at, issues.updated_at, {{ as_of() }}) as created_at,
-        issues.updated_at
+        issues.updated_at,
+        issues.resolved_at as ended_at,
+        issues.deleted_detected_at as deleted_at
 
     from issues
 
@@ -112,7 +114,9 @@ github as (
             pull_requests.opened_at, pull_requests.merged_at,
             pull_requests.closed_at, pull_requests.updated_at, {{ as_of() }}
         ) as created_at,
-        pull_requests.updated_at
+        pull_requests.updated_at,
+        cast(null as timestamp) as ended_at,
+        cast(null as timestamp) as deleted_at
 
     from pull_requests
 
@@ -144,7 +148,9 @@ servicenow_incidents as (
             incidents.opened_at, incidents.created_at,
             incidents.updated_at, {{ as_of() }}
         ) as created_at,
-        incidents.updated_at
+        incidents.updated_at,
+        coalesce(incidents.resolved_at, incidents.closed_at) as ended_at,
+        incidents.deleted_detected_at as deleted_at
 
     from incidents
 
@@ -182,7 +188,9 @@ servicenow_changes as (
             change_requests.opened_at, change_requests.created_at,
             change_requests.updated_at, {{ as_of() }}
         ) as created_at,
-        change_requests.updated_at
+        change_requests.updated_at,
+        change_requests.closed_at as ended_at,
+        change_requests.deleted_detected_at as deleted_at
 
     from change_requests
 
