@@ -12,9 +12,11 @@ dates as (
 
 ),
 
-periods as (
+-- Every day is a day of up to four periods.
+period_days as (
 
     select
+        date_day,
         'day' as period,
         date_day as period_start,
         date_day as period_end
@@ -23,28 +25,42 @@ periods as (
     union all
 
     select
+        date_day,
         'week' as period,
         iso_week_start as period_start,
         cast(iso_week_start + interval '6' day as date) as period_end
     from dates
-    group by 2, 3
 
     union all
 
     select
+        date_day,
         'month' as period,
         month_start as period_start,
         cast(month_start + interval '1' month - interval '1' day as date) as period_end
     from dates
-    group by 2, 3
 
     union all
 
     select
+        dates.date_day,
         'increment' as period,
-        starts_on as period_start,
-        ends_on as period_end
-    from {{ ref('dim_increments') }}
+        increments.starts_on as period_start,
+        increments.ends_on as period_end
+    from dates
+    inner join {{ ref('dim_increments') }} as increments
+        on dates.increment_key = increments.increment_key
+
+),
+
+periods as (
+
+    select
+        period,
+        period_start,
+        period_end
+    from period_days
+    group by 1, 2, 3
 
 ),
 
@@ -230,8 +246,8 @@ measured as (
         rollups.level,
         rollups.work_type,
         rollups.team_key,
-        periods.period,
-        periods.period_start,
+        period_days.period,
+        period_days.period_start,
         count(*) as velocity,
         count(rollups.start_to_done_s) as n,
         percentile_disc(0.5) within group (order by rollups.start_to_done_s) as flow_time_p50_s,
@@ -245,8 +261,8 @@ measured as (
 
     from rollups
 
-    inner join periods
-        on rollups.finished_date between periods.period_start and periods.period_end
+    inner join period_days
+        on rollups.finished_date = period_days.date_day
 
     group by 1, 2, 3, 4, 5, 6, 7
 
@@ -275,14 +291,14 @@ earlier_measured as (
         earlier_rollups.level,
         earlier_rollups.work_type,
         earlier_rollups.team_key,
-        periods.period,
-        periods.period_start,
+        period_days.period,
+        period_days.period_start,
         count(*) as earlier_finishes
 
     from earlier_rollups
 
-    inner join periods
-        on earlier_rollups.finished_date between periods.period_start and periods.period_end
+    inner join period_days
+        on earlier_rollups.finished_date = period_days.date_day
 
     group by 1, 2, 3, 4, 5, 6, 7
 
@@ -290,13 +306,16 @@ earlier_measured as (
 
 loads as (
 
-    select value_stream_key, workflow, level, work_type, date_day, load from daily_loads
+    select value_stream_key, workflow, level, work_type, 'all' as team_key, date_day, load
+    from daily_loads
 
     union all
 
-    select value_stream_key, workflow, level, 'all' as work_type, date_day, sum(load) as load
+    select
+        value_stream_key, workflow, level, 'all' as work_type, 'all' as team_key, date_day,
+        sum(load) as load
     from daily_loads
-    group by 1, 2, 3, 5
+    group by 1, 2, 3, 6
 
 ),
 
@@ -334,8 +353,8 @@ joined as (
 
     left join loads
         on
-            grid.team_key = 'all'
-            and grid.value_stream_key = loads.value_stream_key
+            grid.value_stream_key = loads.value_stream_key
+            and grid.team_key = loads.team_key
             and grid.workflow = loads.workflow
             and grid.level = loads.level
             and grid.work_type = loads.work_type
