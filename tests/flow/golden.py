@@ -450,7 +450,16 @@ CASES = [
                 2024-04-12 09:00 Done
                 """,
                 kind="Risk",
-            )
+            ),
+            Issue(
+                "LAB-57",  # finished before it moved: it stays in the laboratory's throughput
+                """
+                2024-06-03 09:00 created in In Progress
+                2024-06-04 09:00 Done
+                2024-06-10 09:00 Key: BER-57
+                """,
+                kind="Improvement",
+            ),
         ],
         flows={"LAB-15": {"start_to_done_s": 96 * H}},
         visits={"LAB-15": ["in_progress 96h", "done -"]},
@@ -468,6 +477,8 @@ CASES = [
             """select value_stream_key, velocity from metrics.metric_flow_periods
                where work_type = 'risk' and team_key = 'all' and period = 'day'
                  and period_start = date '2024-04-12' order by 1""": [("berlin", 1), ("lab", 0)],
+            """select value_stream_key, item_key from metrics.metric_cycle_times
+               where work_item_key = 'jira:LAB-57'""": [("lab", "LAB-57")],
             """select work_items.value_stream_key from marts.fct_stage_transitions
                inner join marts.dim_work_items as work_items using (work_item_version_key)
                where fct_stage_transitions.work_item_key = 'jira:LAB-15'
@@ -1015,14 +1026,25 @@ CASES = [
                 2024-06-24 00:00 created in Backlog
                 2024-06-26 00:00 In Progress
                 """,
-            )
+            ),
+            Issue(
+                "LAB-58",  # what happens after as_of has not happened
+                """
+                2024-06-28 00:00 created in In Progress
+                2024-07-02 00:00 Done
+                """,
+            ),
         ],
         flows={
             "LAB-48": {
                 "outcome": "open", "age_s": 120 * H, "start_to_done_s": None, "in_flow_s": 120 * H,
-            }
+            },
+            "LAB-58": {"outcome": "open", "age_s": 72 * H, "history_quality": "complete"},
         },
-        visits={"LAB-48": ["backlog 48h", "in_progress 120h open"]},
+        visits={
+            "LAB-48": ["backlog 48h", "in_progress 120h open"],
+            "LAB-58": ["in_progress 72h open"],
+        },
         rows={
             """select stage, age_s, stage_age_s from metrics.metric_aging_wip
                where work_item_key = 'jira:LAB-48'""": [("in_progress", 120 * H, 120 * H)],
@@ -1121,6 +1143,14 @@ CASES = [
             """select velocity from metrics.metric_flow_periods
                where value_stream_key = 'nepal' and work_type = 'feature' and team_key = 'all'
                  and period = 'day' and period_start = date '2024-05-20'""": [(0,)],
+            """select period, period_start, is_complete_period from metrics.metric_flow_periods
+               where value_stream_key = 'lab' and work_type = 'all' and team_key = 'all'
+                 and workflow = 'software' and level = 'story' and period_end >= '2024-06-30'
+               order by 1, 2""": [
+                ("day", day("06-30"), True), ("day", day("07-01"), False),
+                ("month", day("06-01"), True), ("month", day("07-01"), False),
+                ("week", day("06-24"), True), ("week", day("07-01"), False),
+            ],
         },
     ),
     Case(

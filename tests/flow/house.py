@@ -1,4 +1,4 @@
-"""A house of hand-written raw rows: raw files as the extraction leaves them, one dbt build over them.
+"""A house of hand-written raw rows: raw files as the extraction leaves them, built by dbt.
 
 Histories are written as people tell them, one line per change:
 
