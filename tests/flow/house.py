@@ -158,7 +158,19 @@ class Issue:
             "updated_at": updated,
             "payload": payload,
         }
-        return {("jira", "issues"): [issue], ("jira", "histories"): histories}
+        rows = {("jira", "issues"): [issue], ("jira", "histories"): histories}
+        if self.deleted:
+            rows["jira", "tombstones"] = [
+                {
+                    "object": "issues",
+                    "id": self.key,
+                    "state": "deleted",
+                    "missed_at": moment(self.deleted),
+                    "gone_at": moment(self.deleted),
+                    "payload": {},
+                }
+            ]
+        return rows
 
 
 @dataclass
