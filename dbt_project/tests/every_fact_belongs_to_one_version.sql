@@ -61,5 +61,7 @@ group by 1
 
 having
     count(*) <> 1
-    or max(case when facts.work_item_version_key = work_items.work_item_version_key then 1 else 0 end)
+    or max(
+        case when facts.work_item_version_key = work_items.work_item_version_key then 1 else 0 end
+    )
     = 0

@@ -2,16 +2,24 @@ with
 
 raw_items as (
 
-    select work_item_key, coalesce(created_at, timestamp '0001-01-01') as created_at
+    select
+        work_item_key,
+        coalesce(created_at, timestamp '0001-01-01') as created_at
     from {{ ref('stg_jira__issues') }}
     union all
-    select work_item_key, coalesce(opened_at, timestamp '0001-01-01') as created_at
+    select
+        work_item_key,
+        coalesce(opened_at, timestamp '0001-01-01') as created_at
     from {{ ref('stg_github__pull_requests') }}
     union all
-    select work_item_key, coalesce(opened_at, created_at, timestamp '0001-01-01') as created_at
+    select
+        work_item_key,
+        coalesce(opened_at, created_at, timestamp '0001-01-01') as created_at
     from {{ ref('stg_servicenow__incidents') }}
     union all
-    select work_item_key, coalesce(opened_at, created_at, timestamp '0001-01-01') as created_at
+    select
+        work_item_key,
+        coalesce(opened_at, created_at, timestamp '0001-01-01') as created_at
     from {{ ref('stg_servicenow__change_requests') }}
 
 ),

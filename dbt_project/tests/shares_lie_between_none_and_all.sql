@@ -12,32 +12,56 @@ shares as (
 
     union all
 
-    select 'efficiency ' || metric_flow_period_key, flow_efficiency_share, active_s, active_s + wait_s
+    select
+        'efficiency ' || metric_flow_period_key,
+        flow_efficiency_share,
+        active_s,
+        active_s + wait_s
     from {{ ref('metric_flow_periods') }}
 
     union all
 
-    select 'started ' || metric_flow_period_key, started_share, n, velocity
+    select
+        'started ' || metric_flow_period_key,
+        started_share,
+        n,
+        velocity
     from {{ ref('metric_flow_periods') }}
 
     union all
 
-    select 'rework ' || metric_flow_period_key, rework_share, rework_s, in_flow_s
+    select
+        'rework ' || metric_flow_period_key,
+        rework_share,
+        rework_s,
+        in_flow_s
     from {{ ref('metric_flow_periods') }}
 
     union all
 
-    select 'first pass ' || metric_flow_period_key, first_pass_yield_share, first_pass_items, velocity
+    select
+        'first pass ' || metric_flow_period_key,
+        first_pass_yield_share,
+        first_pass_items,
+        velocity
     from {{ ref('metric_flow_periods') }}
 
     union all
 
-    select 'distribution ' || metric_flow_period_key, distribution_share, null, null
+    select
+        'distribution ' || metric_flow_period_key,
+        distribution_share,
+        null,
+        null
     from {{ ref('metric_flow_periods') }}
 
     union all
 
-    select 'quality ' || metric_data_quality_key, affected_share, affected, total
+    select
+        'quality ' || metric_data_quality_key,
+        affected_share,
+        affected,
+        total
     from {{ ref('metric_data_quality') }}
 
 )

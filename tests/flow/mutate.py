@@ -214,7 +214,8 @@ MUTATIONS = [
     Mutation(
         "who moves to another stream leaves the one before",
         f"{MARTS}/fct_daily_flows.sql",
-        "when stays.is_wip and groups.valid_to <", "when false and groups.valid_to <",
+        "stays.is_wip and groups.valid_to < coalesce(",
+        "false and groups.valid_to < coalesce(",
     ),
     Mutation(
         "the teams of an item share it",
@@ -240,8 +241,8 @@ MUTATIONS = [
     Mutation(
         "of a lost history no start is made up",
         f"{INTERMEDIATE}/int_status_transitions.sql",
-        "case when not coalesce(work_items.ended_at > work_items.created_at, false)",
-        "case when true",
+        "when not coalesce(work_items.ended_at > work_items.created_at, false)",
+        "when true",
     ),
     Mutation(
         "a gap in the history is flagged",

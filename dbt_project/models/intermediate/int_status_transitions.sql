@@ -106,7 +106,8 @@ births as (
         coalesce(
             first_statuses.from_status,
             work_items.initial_status,
-            case when not coalesce(work_items.ended_at > work_items.created_at, false)
+            case
+                when not coalesce(work_items.ended_at > work_items.created_at, false)
                     then work_items.source_status
             end,
             'unknown'

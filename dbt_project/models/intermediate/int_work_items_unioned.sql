@@ -216,7 +216,8 @@ servicenow_changes as (
         services.name as service_name,
         coalesce(labels.label, change_requests.state) as source_status,
         cast(null as varchar) as initial_status,
-        coalesce(change_requests.opened_at, change_requests.created_at) is not null as has_recorded_creation,
+        coalesce(change_requests.opened_at, change_requests.created_at) is not null
+            as has_recorded_creation,
         coalesce(
             change_requests.opened_at, change_requests.created_at, first_audits.changed_at,
             change_requests.updated_at, {{ as_of() }}

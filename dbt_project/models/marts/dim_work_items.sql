@@ -75,26 +75,51 @@ current_statuses as (
 -- Whoever owns the scope, the team or the service of an item may change while the item does not.
 ownership_dates as (
 
-    select source_system, scope, cast(null as varchar) as team_name,
-        cast(null as varchar) as service_name, valid_from as changes_on
+    select
+        source_system,
+        scope,
+        cast(null as varchar) as team_name,
+        cast(null as varchar) as service_name,
+        valid_from as changes_on
     from scopes
     union
-    select source_system, scope, null as team_name, null as service_name, valid_to as changes_on
+    select
+        source_system,
+        scope,
+        null as team_name,
+        null as service_name,
+        valid_to as changes_on
     from scopes
     union
-    select null as source_system, null as scope, name as team_name, null as service_name,
+    select
+        null as source_system,
+        null as scope,
+        name as team_name,
+        null as service_name,
         valid_from as changes_on
     from teams
     union
-    select null as source_system, null as scope, name as team_name, null as service_name,
+    select
+        null as source_system,
+        null as scope,
+        name as team_name,
+        null as service_name,
         valid_to as changes_on
     from teams
     union
-    select null as source_system, null as scope, null as team_name, name as service_name,
+    select
+        null as source_system,
+        null as scope,
+        null as team_name,
+        name as service_name,
         valid_from as changes_on
     from services
     union
-    select null as source_system, null as scope, null as team_name, name as service_name,
+    select
+        null as source_system,
+        null as scope,
+        null as team_name,
+        name as service_name,
         valid_to as changes_on
     from services
 

@@ -139,9 +139,21 @@ teams as (
         team_key
 
     from (
-        select value_stream_key, workflow, level, work_type, team_key from finished
+        select
+            value_stream_key,
+            workflow,
+            level,
+            work_type,
+            team_key
+        from finished
         union all
-        select value_stream_key, workflow, level, work_type, team_key from earlier
+        select
+            value_stream_key,
+            workflow,
+            level,
+            work_type,
+            team_key
+        from earlier
     ) as teams_of_finished
 
     group by 1, 2, 3, 4, 5
@@ -151,22 +163,39 @@ teams as (
 -- One row per group, and those of all types and of all teams together.
 groups as (
 
-    select value_stream_key, workflow, level, work_type, 'all' as team_key, first_day, last_day
+    select
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        'all' as team_key,
+        first_day,
+        last_day
     from spans
 
     union all
 
     select
-        value_stream_key, workflow, level, 'all' as work_type, 'all' as team_key,
-        min(first_day) as first_day, max(last_day) as last_day
+        value_stream_key,
+        workflow,
+        level,
+        'all' as work_type,
+        'all' as team_key,
+        min(first_day) as first_day,
+        max(last_day) as last_day
     from spans
     group by 1, 2, 3
 
     union all
 
     select
-        spans.value_stream_key, spans.workflow, spans.level, spans.work_type, teams.team_key,
-        spans.first_day, spans.last_day
+        spans.value_stream_key,
+        spans.workflow,
+        spans.level,
+        spans.work_type,
+        teams.team_key,
+        spans.first_day,
+        spans.last_day
     from spans
     inner join teams
         on
@@ -178,8 +207,13 @@ groups as (
     union all
 
     select
-        spans.value_stream_key, spans.workflow, spans.level, 'all' as work_type, teams.team_key,
-        min(spans.first_day) as first_day, max(spans.last_day) as last_day
+        spans.value_stream_key,
+        spans.workflow,
+        spans.level,
+        'all' as work_type,
+        teams.team_key,
+        min(spans.first_day) as first_day,
+        max(spans.last_day) as last_day
     from spans
     inner join teams
         on
@@ -211,29 +245,69 @@ grid as (
 rollups as (
 
     select
-        value_stream_key, workflow, level, work_type, team_key, finished_date,
-        start_to_done_s, in_flow_s, active_s, wait_s, rework_s, is_first_pass
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        team_key,
+        finished_date,
+        start_to_done_s,
+        in_flow_s,
+        active_s,
+        wait_s,
+        rework_s,
+        is_first_pass
     from finished
 
     union all
 
     select
-        value_stream_key, workflow, level, 'all' as work_type, team_key, finished_date,
-        start_to_done_s, in_flow_s, active_s, wait_s, rework_s, is_first_pass
+        value_stream_key,
+        workflow,
+        level,
+        'all' as work_type,
+        team_key,
+        finished_date,
+        start_to_done_s,
+        in_flow_s,
+        active_s,
+        wait_s,
+        rework_s,
+        is_first_pass
     from finished
 
     union all
 
     select
-        value_stream_key, workflow, level, work_type, 'all' as team_key, finished_date,
-        start_to_done_s, in_flow_s, active_s, wait_s, rework_s, is_first_pass
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        'all' as team_key,
+        finished_date,
+        start_to_done_s,
+        in_flow_s,
+        active_s,
+        wait_s,
+        rework_s,
+        is_first_pass
     from finished
 
     union all
 
     select
-        value_stream_key, workflow, level, 'all' as work_type, 'all' as team_key, finished_date,
-        start_to_done_s, in_flow_s, active_s, wait_s, rework_s, is_first_pass
+        value_stream_key,
+        workflow,
+        level,
+        'all' as work_type,
+        'all' as team_key,
+        finished_date,
+        start_to_done_s,
+        in_flow_s,
+        active_s,
+        wait_s,
+        rework_s,
+        is_first_pass
     from finished
 
 ),
@@ -270,15 +344,40 @@ measured as (
 
 earlier_rollups as (
 
-    select value_stream_key, workflow, level, work_type, team_key, finished_date from earlier
-    union all
-    select value_stream_key, workflow, level, 'all' as work_type, team_key, finished_date
+    select
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        team_key,
+        finished_date
     from earlier
     union all
-    select value_stream_key, workflow, level, work_type, 'all' as team_key, finished_date
+    select
+        value_stream_key,
+        workflow,
+        level,
+        'all' as work_type,
+        team_key,
+        finished_date
     from earlier
     union all
-    select value_stream_key, workflow, level, 'all' as work_type, 'all' as team_key, finished_date
+    select
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        'all' as team_key,
+        finished_date
+    from earlier
+    union all
+    select
+        value_stream_key,
+        workflow,
+        level,
+        'all' as work_type,
+        'all' as team_key,
+        finished_date
     from earlier
 
 ),
@@ -306,13 +405,25 @@ earlier_measured as (
 
 loads as (
 
-    select value_stream_key, workflow, level, work_type, 'all' as team_key, date_day, load
+    select
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        'all' as team_key,
+        date_day,
+        load
     from daily_loads
 
     union all
 
     select
-        value_stream_key, workflow, level, 'all' as work_type, 'all' as team_key, date_day,
+        value_stream_key,
+        workflow,
+        level,
+        'all' as work_type,
+        'all' as team_key,
+        date_day,
         sum(load) as load
     from daily_loads
     group by 1, 2, 3, 6
