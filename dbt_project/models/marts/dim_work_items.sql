@@ -125,6 +125,13 @@ ownership_dates as (
 
 ),
 
+changes_of_owner as (
+
+    select * from ownership_dates
+    where changes_on is not null
+
+),
+
 beginnings as (
 
     select
@@ -139,22 +146,22 @@ beginnings as (
     select
         versions.work_item_key,
         versions.version_no,
-        cast(ownership_dates.changes_on as timestamp) as valid_from
+        cast(changes_of_owner.changes_on as timestamp) as valid_from
 
     from versions
 
-    inner join ownership_dates
+    inner join changes_of_owner
         on
             (
-                versions.source_system = ownership_dates.source_system
-                and versions.scope = ownership_dates.scope
+                versions.source_system = changes_of_owner.source_system
+                and versions.scope = changes_of_owner.scope
             )
-            or versions.team_name = ownership_dates.team_name
-            or versions.service_name = ownership_dates.service_name
+            or versions.team_name = changes_of_owner.team_name
+            or versions.service_name = changes_of_owner.service_name
 
     where
-        cast(ownership_dates.changes_on as timestamp) > versions.valid_from
-        and cast(ownership_dates.changes_on as timestamp)
+        cast(changes_of_owner.changes_on as timestamp) > versions.valid_from
+        and cast(changes_of_owner.changes_on as timestamp)
         < coalesce(versions.valid_to, {{ as_of() }})
 
 ),
