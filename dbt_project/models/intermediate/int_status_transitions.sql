@@ -41,7 +41,7 @@ first_statuses as (
 
 ),
 
--- Nobody moves many items by hand within one second.
+-- Nobody moves many items by hand within one second. Erased people share one key.
 bulks as (
 
     select
@@ -50,7 +50,7 @@ bulks as (
 
     from recorded_changes
 
-    where actor_key is not null
+    where actor_key is not null and actor_key <> 'erased'
 
     group by 1, 2
 
