@@ -486,7 +486,7 @@ CASES = [
         },
     ),
     Case(
-        "a project that changes hands counts for its old owner until then",
+        "a project or a team that changes hands counts for its old owner until then",
         [
             Issue(
                 "OWN-1",
@@ -495,7 +495,16 @@ CASES = [
                 2024-04-16 00:00 Done
                 """,
                 kind="Tech Debt",
-            )
+            ),
+            Issue(
+                "ODD-2",  # nobody has the project; the team is lent to Nepal
+                """
+                2024-04-14 00:00 created in In Progress
+                2024-04-16 00:00 Done
+                """,
+                kind="Improvement",
+                team="Gamma",
+            ),
         ],
         rows={
             """select value_stream_key, valid_from, valid_to from marts.dim_work_items
@@ -509,6 +518,13 @@ CASES = [
             ],
             """select value_stream_key from metrics.metric_cycle_times
                where work_item_key = 'jira:OWN-1'""": [("nepal",)],
+            """select team_key, value_stream_key, valid_from from marts.dim_work_items
+               where work_item_key = 'jira:ODD-2' order by 3""": [
+                ("gamma", "lab", at("04-14 00:00")), ("gamma", "nepal", at("04-15 00:00")),
+            ],
+            """select team_key, value_stream_key from marts.dim_teams order by 1""": [
+                ("alpha", "lab"), ("beta", "lab"), ("gamma", "nepal"), ("unassigned", "unassigned"),
+            ],
         },
     ),
     Case(

@@ -201,6 +201,11 @@ MUTATIONS = [
         "            and {{ valid_at('scopes', 'pieces.valid_from') }}\n", "",
     ),
     Mutation(
+        "whom a team works for changes on a day",
+        f"{MARTS}/dim_work_items.sql",
+        "            and {{ valid_at('teams', 'pieces.valid_from') }}\n", "",
+    ),
+    Mutation(
         "a project that changes hands makes another version",
         f"{MARTS}/dim_work_items.sql",
         "cast(changes_of_owner.changes_on as timestamp) > versions.valid_from",
