@@ -160,8 +160,11 @@ unioned as (
 
 final as (
 
-    select * from unioned
-    where changed_at <= {{ as_of() }}
+    select
+        *,
+        changed_at <= {{ as_of() }} as has_happened
+
+    from unioned
 
 )
 

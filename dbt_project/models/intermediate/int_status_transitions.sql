@@ -6,13 +6,42 @@ work_items as (
 
 ),
 
-recorded_changes as (
+all_changes as (
 
     select * from {{ ref('int_status_changes_unioned') }}
 
 ),
 
--- Nobody moves many items by hand within one second.
+recorded_changes as (
+
+    select * from all_changes
+    where has_happened
+
+),
+
+first_statuses as (
+
+    select
+        work_item_key,
+        from_status
+
+    from (
+        select
+            work_item_key,
+            from_status,
+            row_number() over (
+                partition by work_item_key
+                order by changed_at, order_no, order_in_event, source_event_id
+            ) as place
+
+        from all_changes
+    ) as placed
+
+    where place = 1
+
+),
+
+-- Nobody moves many items by hand within one second. Erased people share one key.
 bulks as (
 
     select
@@ -21,7 +50,7 @@ bulks as (
 
     from recorded_changes
 
-    where actor_key is not null
+    where actor_key is not null and actor_key <> 'erased'
 
     group by 1, 2
 
@@ -75,9 +104,10 @@ births as (
         work_items.work_item_key,
         cast(null as varchar) as recorded_from_status,
         coalesce(
-            first_changes.recorded_from_status,
+            first_statuses.from_status,
             work_items.initial_status,
-            case when not coalesce(work_items.ended_at > work_items.created_at, false)
+            case
+                when not coalesce(work_items.ended_at > work_items.created_at, false)
                     then work_items.source_status
             end,
             'unknown'
@@ -97,10 +127,8 @@ births as (
 
     from work_items
 
-    left join changes as first_changes
-        on
-            work_items.work_item_key = first_changes.work_item_key
-            and first_changes.change_no = 1
+    left join first_statuses
+        on work_items.work_item_key = first_statuses.work_item_key
 
 ),
 

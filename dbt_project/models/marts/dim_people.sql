@@ -2,9 +2,14 @@ with
 
 actors as (
 
-    select actor_key as person_key, actor_type from {{ ref('int_status_transitions') }}
+    select
+        actor_key as person_key,
+        actor_type
+    from {{ ref('int_status_transitions') }}
     union all
-    select author_key as person_key, author_type as actor_type
+    select
+        author_key as person_key,
+        author_type as actor_type
     from {{ ref('int_pull_requests_measured') }}
 
 ),

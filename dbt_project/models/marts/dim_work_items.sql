@@ -75,28 +75,60 @@ current_statuses as (
 -- Whoever owns the scope, the team or the service of an item may change while the item does not.
 ownership_dates as (
 
-    select source_system, scope, cast(null as varchar) as team_name,
-        cast(null as varchar) as service_name, valid_from as changes_on
+    select
+        source_system,
+        scope,
+        cast(null as varchar) as team_name,
+        cast(null as varchar) as service_name,
+        valid_from as changes_on
     from scopes
     union
-    select source_system, scope, null as team_name, null as service_name, valid_to as changes_on
+    select
+        source_system,
+        scope,
+        null as team_name,
+        null as service_name,
+        valid_to as changes_on
     from scopes
     union
-    select null as source_system, null as scope, name as team_name, null as service_name,
+    select
+        null as source_system,
+        null as scope,
+        name as team_name,
+        null as service_name,
         valid_from as changes_on
     from teams
     union
-    select null as source_system, null as scope, name as team_name, null as service_name,
+    select
+        null as source_system,
+        null as scope,
+        name as team_name,
+        null as service_name,
         valid_to as changes_on
     from teams
     union
-    select null as source_system, null as scope, null as team_name, name as service_name,
+    select
+        null as source_system,
+        null as scope,
+        null as team_name,
+        name as service_name,
         valid_from as changes_on
     from services
     union
-    select null as source_system, null as scope, null as team_name, name as service_name,
+    select
+        null as source_system,
+        null as scope,
+        null as team_name,
+        name as service_name,
         valid_to as changes_on
     from services
+
+),
+
+changes_of_owner as (
+
+    select * from ownership_dates
+    where changes_on is not null
 
 ),
 
@@ -114,22 +146,22 @@ beginnings as (
     select
         versions.work_item_key,
         versions.version_no,
-        cast(ownership_dates.changes_on as timestamp) as valid_from
+        cast(changes_of_owner.changes_on as timestamp) as valid_from
 
     from versions
 
-    inner join ownership_dates
+    inner join changes_of_owner
         on
             (
-                versions.source_system = ownership_dates.source_system
-                and versions.scope = ownership_dates.scope
+                versions.source_system = changes_of_owner.source_system
+                and versions.scope = changes_of_owner.scope
             )
-            or versions.team_name = ownership_dates.team_name
-            or versions.service_name = ownership_dates.service_name
+            or versions.team_name = changes_of_owner.team_name
+            or versions.service_name = changes_of_owner.service_name
 
     where
-        cast(ownership_dates.changes_on as timestamp) > versions.valid_from
-        and cast(ownership_dates.changes_on as timestamp)
+        cast(changes_of_owner.changes_on as timestamp) > versions.valid_from
+        and cast(changes_of_owner.changes_on as timestamp)
         < coalesce(versions.valid_to, {{ as_of() }})
 
 ),

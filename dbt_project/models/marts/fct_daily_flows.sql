@@ -132,7 +132,8 @@ visits as (
         stays.is_wip,
         greatest(stays.entered_at, groups.valid_from) as entered_at,
         case
-            when stays.is_wip and groups.valid_to < coalesce(stays.exited_at, timestamp '9999-12-31')
+            when
+                stays.is_wip and groups.valid_to < coalesce(stays.exited_at, timestamp '9999-12-31')
                 then groups.valid_to
             else stays.exited_at
         end as exited_at,
@@ -201,7 +202,14 @@ blocked_stays as (
 events as (
 
     select
-        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        stage_key,
+        stage,
+        flow_state,
+        time_zone,
         entered_at as happened_at,
         1 as arrivals,
         0 as departures,
@@ -219,7 +227,14 @@ events as (
     union all
 
     select
-        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        stage_key,
+        stage,
+        flow_state,
+        time_zone,
         exited_at as happened_at,
         0 as arrivals,
         1 as departures,
@@ -239,7 +254,14 @@ events as (
     union all
 
     select
-        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        stage_key,
+        stage,
+        flow_state,
+        time_zone,
         starts_at as happened_at,
         0 as arrivals,
         0 as departures,
@@ -253,7 +275,14 @@ events as (
     union all
 
     select
-        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        stage_key,
+        stage,
+        flow_state,
+        time_zone,
         ends_at as happened_at,
         0 as arrivals,
         0 as departures,
@@ -281,7 +310,14 @@ dated_events as (
 spans as (
 
     select
-        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        stage_key,
+        stage,
+        flow_state,
+        time_zone,
         min(date_day) over (
             partition by value_stream_key, workflow, level, work_type
         ) as first_day,
@@ -289,7 +325,14 @@ spans as (
 
     from (
         select
-            value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+            value_stream_key,
+            workflow,
+            level,
+            work_type,
+            stage_key,
+            stage,
+            flow_state,
+            time_zone,
             min(date_day) as date_day
 
         from dated_events

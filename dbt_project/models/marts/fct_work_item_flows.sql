@@ -138,7 +138,9 @@ moments as (
         max(case when visits.is_terminal and visits.flow_state = 'done' then visits.entered_at end)
         as last_done_at,
         max(
-            case when visits.is_terminal and visits.flow_state = 'cancelled' then visits.entered_at end
+            case
+                when visits.is_terminal and visits.flow_state = 'cancelled' then visits.entered_at
+            end
         ) as stopped_at,
         max(
             case
@@ -398,7 +400,9 @@ final as (
         cast(
             {{ seconds_between('deliveries.first_commit_at', 'moments.last_done_at') }} as bigint
         ) as first_commit_to_done_s,
-        cast(case when moments.started_at is not null then coalesce(sums.in_flow_s, 0) end as bigint)
+        cast(
+            case when moments.started_at is not null then coalesce(sums.in_flow_s, 0) end as bigint
+        )
         as in_flow_s,
         cast(
             case when moments.started_at is not null then coalesce(sums.in_flow_business_s, 0) end

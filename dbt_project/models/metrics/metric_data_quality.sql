@@ -90,23 +90,68 @@ transitions as (
 
 unioned as (
 
-    select source_system, measure, affected, total from histories
+    select
+        source_system,
+        measure,
+        affected,
+        total
+    from histories
     union all
-    select source_system, 'items_without_value_stream' as measure, without_stream, total from items
+    select
+        source_system,
+        'items_without_value_stream' as measure,
+        without_stream,
+        total
+    from items
     union all
-    select source_system, 'items_without_team' as measure, without_team, total from items
+    select
+        source_system,
+        'items_without_team' as measure,
+        without_team,
+        total
+    from items
     union all
-    select source_system, 'items_moved_in_bulk' as measure, bulk_moved, total from items
+    select
+        source_system,
+        'items_moved_in_bulk' as measure,
+        bulk_moved,
+        total
+    from items
     union all
-    select source_system, 'items_deleted' as measure, deleted, total from items
+    select
+        source_system,
+        'items_deleted' as measure,
+        deleted,
+        total
+    from items
     union all
-    select source_system, 'finished_never_started' as measure, never_started, finished from items
+    select
+        source_system,
+        'finished_never_started' as measure,
+        never_started,
+        finished
+    from items
     union all
-    select source_system, 'seconds_unmapped' as measure, unmapped, total from visits
+    select
+        source_system,
+        'seconds_unmapped' as measure,
+        unmapped,
+        total
+    from visits
     union all
-    select source_system, 'transitions_synthetic' as measure, synthetic, total from transitions
+    select
+        source_system,
+        'transitions_synthetic' as measure,
+        synthetic,
+        total
+    from transitions
     union all
-    select source_system, 'transitions_by_bots' as measure, automated, total from transitions
+    select
+        source_system,
+        'transitions_by_bots' as measure,
+        automated,
+        total
+    from transitions
 
 ),
 

@@ -12,9 +12,11 @@ dates as (
 
 ),
 
-periods as (
+-- Every day is a day of up to four periods.
+period_days as (
 
     select
+        date_day,
         'day' as period,
         date_day as period_start,
         date_day as period_end
@@ -23,28 +25,42 @@ periods as (
     union all
 
     select
+        date_day,
         'week' as period,
         iso_week_start as period_start,
         cast(iso_week_start + interval '6' day as date) as period_end
     from dates
-    group by 2, 3
 
     union all
 
     select
+        date_day,
         'month' as period,
         month_start as period_start,
         cast(month_start + interval '1' month - interval '1' day as date) as period_end
     from dates
-    group by 2, 3
 
     union all
 
     select
+        dates.date_day,
         'increment' as period,
-        starts_on as period_start,
-        ends_on as period_end
-    from {{ ref('dim_increments') }}
+        increments.starts_on as period_start,
+        increments.ends_on as period_end
+    from dates
+    inner join {{ ref('dim_increments') }} as increments
+        on dates.increment_key = increments.increment_key
+
+),
+
+periods as (
+
+    select
+        period,
+        period_start,
+        period_end
+    from period_days
+    group by 1, 2, 3
 
 ),
 
@@ -123,9 +139,21 @@ teams as (
         team_key
 
     from (
-        select value_stream_key, workflow, level, work_type, team_key from finished
+        select
+            value_stream_key,
+            workflow,
+            level,
+            work_type,
+            team_key
+        from finished
         union all
-        select value_stream_key, workflow, level, work_type, team_key from earlier
+        select
+            value_stream_key,
+            workflow,
+            level,
+            work_type,
+            team_key
+        from earlier
     ) as teams_of_finished
 
     group by 1, 2, 3, 4, 5
@@ -135,22 +163,39 @@ teams as (
 -- One row per group, and those of all types and of all teams together.
 groups as (
 
-    select value_stream_key, workflow, level, work_type, 'all' as team_key, first_day, last_day
+    select
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        'all' as team_key,
+        first_day,
+        last_day
     from spans
 
     union all
 
     select
-        value_stream_key, workflow, level, 'all' as work_type, 'all' as team_key,
-        min(first_day) as first_day, max(last_day) as last_day
+        value_stream_key,
+        workflow,
+        level,
+        'all' as work_type,
+        'all' as team_key,
+        min(first_day) as first_day,
+        max(last_day) as last_day
     from spans
     group by 1, 2, 3
 
     union all
 
     select
-        spans.value_stream_key, spans.workflow, spans.level, spans.work_type, teams.team_key,
-        spans.first_day, spans.last_day
+        spans.value_stream_key,
+        spans.workflow,
+        spans.level,
+        spans.work_type,
+        teams.team_key,
+        spans.first_day,
+        spans.last_day
     from spans
     inner join teams
         on
@@ -162,8 +207,13 @@ groups as (
     union all
 
     select
-        spans.value_stream_key, spans.workflow, spans.level, 'all' as work_type, teams.team_key,
-        min(spans.first_day) as first_day, max(spans.last_day) as last_day
+        spans.value_stream_key,
+        spans.workflow,
+        spans.level,
+        'all' as work_type,
+        teams.team_key,
+        min(spans.first_day) as first_day,
+        max(spans.last_day) as last_day
     from spans
     inner join teams
         on
@@ -195,29 +245,69 @@ grid as (
 rollups as (
 
     select
-        value_stream_key, workflow, level, work_type, team_key, finished_date,
-        start_to_done_s, in_flow_s, active_s, wait_s, rework_s, is_first_pass
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        team_key,
+        finished_date,
+        start_to_done_s,
+        in_flow_s,
+        active_s,
+        wait_s,
+        rework_s,
+        is_first_pass
     from finished
 
     union all
 
     select
-        value_stream_key, workflow, level, 'all' as work_type, team_key, finished_date,
-        start_to_done_s, in_flow_s, active_s, wait_s, rework_s, is_first_pass
+        value_stream_key,
+        workflow,
+        level,
+        'all' as work_type,
+        team_key,
+        finished_date,
+        start_to_done_s,
+        in_flow_s,
+        active_s,
+        wait_s,
+        rework_s,
+        is_first_pass
     from finished
 
     union all
 
     select
-        value_stream_key, workflow, level, work_type, 'all' as team_key, finished_date,
-        start_to_done_s, in_flow_s, active_s, wait_s, rework_s, is_first_pass
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        'all' as team_key,
+        finished_date,
+        start_to_done_s,
+        in_flow_s,
+        active_s,
+        wait_s,
+        rework_s,
+        is_first_pass
     from finished
 
     union all
 
     select
-        value_stream_key, workflow, level, 'all' as work_type, 'all' as team_key, finished_date,
-        start_to_done_s, in_flow_s, active_s, wait_s, rework_s, is_first_pass
+        value_stream_key,
+        workflow,
+        level,
+        'all' as work_type,
+        'all' as team_key,
+        finished_date,
+        start_to_done_s,
+        in_flow_s,
+        active_s,
+        wait_s,
+        rework_s,
+        is_first_pass
     from finished
 
 ),
@@ -230,8 +320,8 @@ measured as (
         rollups.level,
         rollups.work_type,
         rollups.team_key,
-        periods.period,
-        periods.period_start,
+        period_days.period,
+        period_days.period_start,
         count(*) as velocity,
         count(rollups.start_to_done_s) as n,
         percentile_disc(0.5) within group (order by rollups.start_to_done_s) as flow_time_p50_s,
@@ -245,8 +335,8 @@ measured as (
 
     from rollups
 
-    inner join periods
-        on rollups.finished_date between periods.period_start and periods.period_end
+    inner join period_days
+        on rollups.finished_date = period_days.date_day
 
     group by 1, 2, 3, 4, 5, 6, 7
 
@@ -254,15 +344,40 @@ measured as (
 
 earlier_rollups as (
 
-    select value_stream_key, workflow, level, work_type, team_key, finished_date from earlier
-    union all
-    select value_stream_key, workflow, level, 'all' as work_type, team_key, finished_date
+    select
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        team_key,
+        finished_date
     from earlier
     union all
-    select value_stream_key, workflow, level, work_type, 'all' as team_key, finished_date
+    select
+        value_stream_key,
+        workflow,
+        level,
+        'all' as work_type,
+        team_key,
+        finished_date
     from earlier
     union all
-    select value_stream_key, workflow, level, 'all' as work_type, 'all' as team_key, finished_date
+    select
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        'all' as team_key,
+        finished_date
+    from earlier
+    union all
+    select
+        value_stream_key,
+        workflow,
+        level,
+        'all' as work_type,
+        'all' as team_key,
+        finished_date
     from earlier
 
 ),
@@ -275,14 +390,14 @@ earlier_measured as (
         earlier_rollups.level,
         earlier_rollups.work_type,
         earlier_rollups.team_key,
-        periods.period,
-        periods.period_start,
+        period_days.period,
+        period_days.period_start,
         count(*) as earlier_finishes
 
     from earlier_rollups
 
-    inner join periods
-        on earlier_rollups.finished_date between periods.period_start and periods.period_end
+    inner join period_days
+        on earlier_rollups.finished_date = period_days.date_day
 
     group by 1, 2, 3, 4, 5, 6, 7
 
@@ -290,13 +405,28 @@ earlier_measured as (
 
 loads as (
 
-    select value_stream_key, workflow, level, work_type, date_day, load from daily_loads
+    select
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        'all' as team_key,
+        date_day,
+        load
+    from daily_loads
 
     union all
 
-    select value_stream_key, workflow, level, 'all' as work_type, date_day, sum(load) as load
+    select
+        value_stream_key,
+        workflow,
+        level,
+        'all' as work_type,
+        'all' as team_key,
+        date_day,
+        sum(load) as load
     from daily_loads
-    group by 1, 2, 3, 5
+    group by 1, 2, 3, 6
 
 ),
 
@@ -334,8 +464,8 @@ joined as (
 
     left join loads
         on
-            grid.team_key = 'all'
-            and grid.value_stream_key = loads.value_stream_key
+            grid.value_stream_key = loads.value_stream_key
+            and grid.team_key = loads.team_key
             and grid.workflow = loads.workflow
             and grid.level = loads.level
             and grid.work_type = loads.work_type

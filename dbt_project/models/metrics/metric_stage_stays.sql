@@ -121,7 +121,8 @@ final as (
         max(case when numbered.is_rework and not numbered.is_bounce then 1 else 0 end) = 1
         as is_rework,
         min(numbered.entered_at) as entered_at,
-        case when max(case when numbered.is_open then 1 else 0 end) = 0
+        case
+            when max(case when numbered.is_open then 1 else 0 end) = 0
                 then max(numbered.exited_at)
         end as exited_at
 
