@@ -9,6 +9,7 @@ source as (
         created_at,
         updated_at,
         {{ parse_json('payload', {
+            'deleted_detected_at': 'VARCHAR',
             'fields': {
                 'issuetype': {
                     'id': 'VARCHAR',
@@ -56,7 +57,8 @@ renamed as (
         coalesce(payload.fields.flagged, false) as is_flagged,
         {{ utc('created_at') }} as created_at,
         {{ utc('updated_at') }} as updated_at,
-        {{ utc("nullif(payload.fields.resolutiondate, '')") }} as resolved_at
+        {{ utc("nullif(payload.fields.resolutiondate, '')") }} as resolved_at,
+        {{ utc("nullif(payload.deleted_detected_at, '')") }} as deleted_detected_at
 
     from source
 
