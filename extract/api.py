@@ -7,6 +7,7 @@ whole one.
 import json
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ log = logging.getLogger("flowhouse.extract")
 TRIES = 5
 RUN_BUDGET_S = 65 * 60
 TIMEOUT_S = (10, 120)
+THROTTLED = "throttled"
+"""What `reject` returns for an answer that says, with status 200, that a limit is reached."""
 
 
 class SourceError(Exception):
@@ -100,6 +103,8 @@ class Api:
         self.headers = {"Accept": "application/json", **(headers or {})}
         self.sleep = sleep
         self.waited_s = 0.0
+        self.waits: list[float] = []
+        self.lock = threading.Lock()
         self.session = requests.Session()
         self.session.trust_env = False
         adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=8)
@@ -215,7 +220,8 @@ class Api:
             data = _decoded(reply)
             why = reject(data) if reject else None
             if why:
-                raise _Passing(why)
+                wait = throttle_wait(reply.headers, server_time) if why == THROTTLED else None
+                raise _Passing(why, wait)
             return Reply(status, data, reply.headers, server_time)
         if status == 401:
             raise Refused(f"{self.credential}: {self.source} refused the credentials (401)")
@@ -231,7 +237,7 @@ class Api:
     def _stop(self, state: tenacity.RetryCallState) -> bool:
         failure = state.outcome.exception()
         if failure.wait_s is not None:
-            if self.waited_s + failure.wait_s > RUN_BUDGET_S:
+            if self.waited_s + self._more_than_waited(failure.wait_s) > RUN_BUDGET_S:
                 raise BudgetExhausted(
                     f"{self.source}: must wait {failure.wait_s:.0f} s, too long for this run"
                 )
@@ -245,10 +251,22 @@ class Api:
         return min(60.0, 0.5 * 2**state.attempt_number) * random.uniform(0.5, 1.0)
 
     def _pause(self, seconds: float) -> None:
-        self.waited_s += seconds
+        end = time.monotonic() + seconds
+        with self.lock:
+            self.waited_s += self._more_than_waited(seconds)
+            self.waits.append(end)
         if seconds > 5:
             log.info("%s: waiting %.0f s, as the server asked", self.source, seconds)
-        self.sleep(seconds)
+        try:
+            self.sleep(seconds)
+        finally:
+            with self.lock:
+                self.waits.remove(end)
+
+    def _more_than_waited(self, seconds: float) -> float:
+        """Return how much a wait adds to those of other threads: waiting together counts once."""
+        longest = max(self.waits, default=0.0) - time.monotonic()
+        return seconds - min(seconds, max(longest, 0.0))
 
 
 def throttle_wait(headers: Mapping[str, str], server_time: datetime) -> float:
