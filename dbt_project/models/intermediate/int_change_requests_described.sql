@@ -2,23 +2,41 @@ with
 
 change_requests as (
 
-    select * from {{ ref('stg_servicenow__change_requests') }}
+    select * from {{ ref('stg_servicenow__tasks') }}
+    where table_name = 'change_request'
+
+),
+
+approvals as (
+
+    select * from {{ ref('int_servicenow_approvals') }}
 
 ),
 
 final as (
 
     select
-        work_item_key,
-        coalesce(opened_at, created_at) as requested_at,
-        work_end_at,
-        closed_at,
-        change_type,
-        risk,
-        close_code,
-        correlation_id
+        change_requests.work_item_key,
+        coalesce(change_requests.opened_at, change_requests.created_at) as requested_at,
+        change_requests.work_end_at,
+        change_requests.closed_at,
+        change_requests.task_type as change_type,
+        change_requests.risk,
+        change_requests.close_code,
+        change_requests.correlation_id,
+        approvals.requested_at as approval_requested_at,
+        approvals.approved_at,
+        approvals.approval_wait_s,
+        -- A standard change is approved once and for all, by its template.
+        coalesce(
+            approvals.is_automated,
+            case when change_requests.task_type = 'standard' then true end
+        ) as is_automated
 
     from change_requests
+
+    left join approvals
+        on change_requests.work_item_key = approvals.work_item_key
 
 )
 

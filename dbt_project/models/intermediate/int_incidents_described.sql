@@ -2,7 +2,14 @@ with
 
 incidents as (
 
-    select * from {{ ref('stg_servicenow__incidents') }}
+    select * from {{ ref('stg_servicenow__tasks') }}
+    where table_name = 'incident'
+
+),
+
+histories as (
+
+    select * from {{ ref('int_servicenow_histories') }}
 
 ),
 
@@ -22,12 +29,15 @@ final as (
         incidents.closed_at,
         incidents.severity,
         incidents.priority,
-        incidents.reassignment_count,
+        histories.reassignment_count,
         incidents.reopen_count,
         incidents.made_sla,
         incidents.caused_by
 
     from incidents
+
+    left join histories
+        on incidents.work_item_key = histories.work_item_key
 
     left join services
         on coalesce(incidents.business_service, incidents.cmdb_ci) = services.service_id

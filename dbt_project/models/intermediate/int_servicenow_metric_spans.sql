@@ -3,35 +3,35 @@ with
 instances as (
 
     select * from {{ ref('stg_servicenow__metric_instances') }}
+    where started_at is not null
 
 ),
 
 definitions as (
 
     select * from {{ ref('stg_servicenow__metric_definitions') }}
-    where
-        table_name in ('incident', 'change_request')
-        and field in ('state', 'incident_state')
+    where field in ('state', 'incident_state', 'problem_state')
 
 ),
 
-spans as (
+tasks as (
+
+    select * from {{ ref('stg_servicenow__tasks') }}
+
+),
+
+-- Where several metrics follow the state of a record, one of them tells the story.
+placed as (
 
     select
         instances.metric_instance_id,
-        'servicenow:' || definitions.table_name || ':' || instances.document_id as work_item_key,
+        tasks.work_item_key,
+        definitions.definition_id,
         coalesce(instances.value, instances.field_value, 'unknown') as value,
         instances.started_at,
-        row_number() over (
-            partition by definitions.table_name, instances.document_id, definitions.definition_id
-            order by instances.started_at, instances.metric_instance_id
-        ) as span_no,
-        lag(coalesce(instances.value, instances.field_value, 'unknown')) over (
-            partition by definitions.table_name, instances.document_id, definitions.definition_id
-            order by instances.started_at, instances.metric_instance_id
-        ) as previous_value,
+        instances.ended_at,
         dense_rank() over (
-            partition by definitions.table_name, instances.document_id
+            partition by tasks.work_item_key
             order by definitions.field desc, definitions.definition_id
         ) as definition_place
 
@@ -40,7 +40,8 @@ spans as (
     inner join definitions
         on instances.definition_id = definitions.definition_id
 
-    where instances.started_at is not null
+    inner join tasks
+        on instances.document_id = tasks.sys_id
 
 ),
 
@@ -50,13 +51,20 @@ final as (
         metric_instance_id,
         work_item_key,
         value,
-        previous_value,
-        span_no,
-        started_at
+        lag(value) over in_order as previous_value,
+        row_number() over in_order as span_no,
+        started_at,
+        -- Spans are calculated one by one, later: after quick changes they overlap or leave gaps.
+        coalesce(lag(ended_at) over in_order <> started_at, false) as is_disjoint
 
-    from spans
+    from placed
 
     where definition_place = 1
+
+    window in_order as (
+        partition by work_item_key
+        order by started_at, metric_instance_id
+    )
 
 )
 

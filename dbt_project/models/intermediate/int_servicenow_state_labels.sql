@@ -3,41 +3,83 @@ with
 choices as (
 
     select * from {{ ref('stg_servicenow__choices') }}
-    where field in ('state', 'incident_state') and coalesce(language, 'en') = 'en'
+    where
+        field in ('state', 'incident_state', 'problem_state')
+        and coalesce(language, 'en') = 'en'
+        and label is not null
 
 ),
 
--- A table inherits the labels of `task` where it has none of its own.
+tasks as (
+
+    select * from {{ ref('stg_servicenow__tasks') }}
+
+),
+
+audits as (
+
+    select * from {{ ref('stg_servicenow__audits') }}
+
+),
+
+-- A record may have had another class than today.
+classes as (
+
+    select
+        class_name,
+        table_name
+
+    from tasks
+
+    union
+
+    select
+        audits.class_name,
+        tasks.table_name
+
+    from audits
+
+    inner join tasks
+        on audits.work_item_key = tasks.work_item_key
+
+    where audits.class_name is not null
+
+),
+
+-- A class inherits the labels of its table, and those of `task`, where it has none of its own.
 ranked as (
 
     select
-        records.table_name,
+        classes.class_name,
         choices.value,
         choices.label,
         row_number() over (
-            partition by records.table_name, choices.value
+            partition by classes.class_name, choices.value
             order by
-                case when choices.table_name = records.table_name then 0 else 1 end,
+                case
+                    when choices.table_name = classes.class_name then 0
+                    when choices.table_name = classes.table_name then 1
+                    else 2
+                end,
                 case when choices.field = 'state' then 0 else 1 end,
                 choices.choice_id
         ) as place
 
-    from (values ('incident'), ('change_request')) as records (table_name)
+    from classes
 
     inner join choices
         on
-            choices.table_name = records.table_name
+            choices.table_name = classes.class_name
+            or choices.table_name = classes.table_name
             or choices.table_name = 'task'
-
-    where choices.label is not null
 
 ),
 
 final as (
 
     select
-        table_name || ':' || value as state_label_key,
-        table_name,
+        class_name || ':' || value as state_label_key,
+        class_name,
         value,
         label
 

@@ -19,22 +19,16 @@ pull_request_changes as (
 
 ),
 
-audits as (
+state_changes as (
 
-    select * from {{ ref('stg_servicenow__audits') }}
-    where field in ('state', 'incident_state')
-
-),
-
-spans as (
-
-    select * from {{ ref('int_servicenow_metric_spans') }}
+    select * from {{ ref('int_servicenow_state_changes') }}
 
 ),
 
-labels as (
+-- Tasks below an item are no items.
+records as (
 
-    select * from {{ ref('int_servicenow_state_labels') }}
+    select * from {{ ref('int_servicenow_records') }}
 
 ),
 
@@ -80,69 +74,23 @@ github as (
 
 ),
 
--- Incidents mirror their state in `incident_state`; one of the two fields tells the story.
-audited_fields as (
-
-    select
-        work_item_key,
-        max(field) as field
-
-    from audits
-
-    group by 1
-
-),
-
 servicenow as (
 
     select
-        'servicenow:' || audits.audit_id as source_event_id,
-        audits.work_item_key,
-        coalesce(old_labels.label, nullif(audits.from_value, ''), 'unknown') as from_status,
-        coalesce(new_labels.label, nullif(audits.to_value, ''), 'unknown') as to_status,
-        audits.actor_key,
-        audits.actor_type,
-        coalesce(audits.update_no, 0) as order_no,
+        'servicenow:' || state_changes.source_event_id as source_event_id,
+        state_changes.work_item_key,
+        state_changes.from_status,
+        state_changes.to_status,
+        state_changes.actor_key,
+        state_changes.actor_type,
+        state_changes.order_no,
         0 as order_in_event,
-        audits.changed_at
+        state_changes.changed_at
 
-    from audits
+    from state_changes
 
-    inner join audited_fields
-        on
-            audits.work_item_key = audited_fields.work_item_key
-            and audits.field = audited_fields.field
-
-    left join labels as old_labels
-        on audits.from_value = old_labels.value and audits.table_name = old_labels.table_name
-
-    left join labels as new_labels
-        on audits.to_value = new_labels.value and audits.table_name = new_labels.table_name
-
-),
-
--- Where the audit cannot be read, the spans of a metric on the state stand in.
-measured as (
-
-    select
-        'servicenow:' || spans.metric_instance_id as source_event_id,
-        spans.work_item_key,
-        spans.previous_value as from_status,
-        spans.value as to_status,
-        cast(null as varchar) as actor_key,
-        cast(null as varchar) as actor_type,
-        spans.span_no as order_no,
-        0 as order_in_event,
-        spans.started_at as changed_at
-
-    from spans
-
-    where
-        spans.previous_value is not null
-        and not exists (
-            select 1 from audited_fields
-            where audited_fields.work_item_key = spans.work_item_key
-        )
+    inner join records
+        on state_changes.work_item_key = records.work_item_key
 
 ),
 
@@ -153,8 +101,6 @@ unioned as (
     select * from github
     union all
     select * from servicenow
-    union all
-    select * from measured
 
 ),
 

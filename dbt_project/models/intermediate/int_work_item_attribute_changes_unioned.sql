@@ -12,6 +12,12 @@ audits as (
 
 ),
 
+records as (
+
+    select * from {{ ref('int_servicenow_records') }}
+
+),
+
 groups as (
 
     select * from {{ ref('stg_servicenow__groups') }}
@@ -67,7 +73,9 @@ audited as (
         audits.to_value,
         old_groups.name as from_group,
         new_groups.name as to_group,
-        audits.table_name,
+        split_part(audits.work_item_key, ':', 2) as kind,
+        old_parents.work_item_key as from_parent,
+        new_parents.work_item_key as to_parent,
         coalesce(audits.update_no, 0) as order_no,
         audits.changed_at
 
@@ -79,7 +87,13 @@ audited as (
     left join groups as new_groups
         on audits.to_value = new_groups.group_id
 
-    where audits.field in ('assignment_group', 'priority')
+    left join records as old_parents
+        on audits.from_value = old_parents.source_id and old_parents.deleted_at is null
+
+    left join records as new_parents
+        on audits.to_value = new_parents.source_id and new_parents.deleted_at is null
+
+    where audits.field in ('assignment_group', 'priority', 'parent')
 
 ),
 
@@ -89,8 +103,8 @@ servicenow as (
         'servicenow:' || audit_id || ':scope' as source_event_id,
         work_item_key,
         'scope' as attribute,
-        coalesce(from_group, table_name) as from_value,
-        coalesce(to_group, table_name) as to_value,
+        coalesce(from_group, kind) as from_value,
+        coalesce(to_group, kind) as to_value,
         order_no,
         changed_at
 
@@ -127,6 +141,21 @@ servicenow as (
     from audited
 
     where field = 'priority'
+
+    union all
+
+    select
+        'servicenow:' || audit_id || ':parent' as source_event_id,
+        work_item_key,
+        'parent' as attribute,
+        from_parent as from_value,
+        to_parent as to_value,
+        order_no,
+        changed_at
+
+    from audited
+
+    where field = 'parent'
 
 ),
 

@@ -33,7 +33,8 @@ jira as (
         end as link_type,
         'jira_link' as method,
         cast(1 as double) as confidence,
-        cast(null as timestamp) as valid_from
+        cast(null as timestamp) as valid_from,
+        cast(null as timestamp) as valid_to
 
     from issue_links
 
@@ -50,7 +51,8 @@ github as (
         'implements' as link_type,
         'issue_key' as method,
         cast(0.9 as double) as confidence,
-        pull_requests.created_at as valid_from
+        pull_requests.created_at as valid_from,
+        cast(null as timestamp) as valid_to
 
     from issue_keys
 
@@ -59,11 +61,30 @@ github as (
 
 ),
 
+servicenow as (
+
+    select
+        source_link_id,
+        from_key,
+        to_key,
+        to_item_key,
+        link_type,
+        method,
+        confidence,
+        valid_from,
+        valid_to
+
+    from {{ ref('int_servicenow_links') }}
+
+),
+
 final as (
 
     select * from jira
     union all
     select * from github
+    union all
+    select * from servicenow
 
 )
 

@@ -12,33 +12,9 @@ pull_requests as (
 
 ),
 
-incidents as (
+servicenow as (
 
-    select * from {{ ref('stg_servicenow__incidents') }}
-
-),
-
-change_requests as (
-
-    select * from {{ ref('stg_servicenow__change_requests') }}
-
-),
-
-groups as (
-
-    select * from {{ ref('stg_servicenow__groups') }}
-
-),
-
-services as (
-
-    select * from {{ ref('stg_servicenow__services') }}
-
-),
-
-labels as (
-
-    select * from {{ ref('int_servicenow_state_labels') }}
+    select * from {{ ref('int_servicenow_records') }}
 
 ),
 
@@ -56,18 +32,6 @@ first_issue_changes as (
         min(changed_at) as changed_at
 
     from {{ ref('stg_jira__issue_changes') }}
-
-    group by 1
-
-),
-
-first_audits as (
-
-    select
-        work_item_key,
-        min(changed_at) as changed_at
-
-    from {{ ref('stg_servicenow__audits') }}
 
     group by 1
 
@@ -155,102 +119,13 @@ github as (
 
 ),
 
-servicenow_incidents as (
-
-    select
-        incidents.work_item_key,
-        'servicenow' as source_system,
-        incidents.sys_id as source_id,
-        incidents.number as item_key,
-        'incident' as item_kind,
-        coalesce(groups.name, 'incident') as scope,
-        'Incident' as raw_type,
-        false as is_subtask,
-        incidents.priority,
-        cast(null as double) as points,
-        cast(null as varchar) as parent_work_item_key,
-        groups.name as team_name,
-        services.name as service_name,
-        coalesce(labels.label, incidents.state) as source_status,
-        cast(null as varchar) as initial_status,
-        coalesce(incidents.opened_at, incidents.created_at) is not null as has_recorded_creation,
-        coalesce(
-            incidents.opened_at, incidents.created_at, first_audits.changed_at,
-            incidents.updated_at, {{ as_of() }}
-        ) as created_at,
-        incidents.updated_at,
-        coalesce(incidents.resolved_at, incidents.closed_at) as ended_at,
-        incidents.deleted_detected_at as deleted_at
-
-    from incidents
-
-    left join groups
-        on incidents.assignment_group = groups.group_id
-
-    left join first_audits
-        on incidents.work_item_key = first_audits.work_item_key
-
-    left join services
-        on coalesce(incidents.business_service, incidents.cmdb_ci) = services.service_id
-
-    left join labels
-        on incidents.state = labels.value and labels.table_name = 'incident'
-
-),
-
-servicenow_changes as (
-
-    select
-        change_requests.work_item_key,
-        'servicenow' as source_system,
-        change_requests.sys_id as source_id,
-        change_requests.number as item_key,
-        'change_request' as item_kind,
-        coalesce(groups.name, 'change_request') as scope,
-        coalesce(change_requests.change_type, 'unknown') as raw_type,
-        false as is_subtask,
-        change_requests.priority,
-        cast(null as double) as points,
-        cast(null as varchar) as parent_work_item_key,
-        groups.name as team_name,
-        services.name as service_name,
-        coalesce(labels.label, change_requests.state) as source_status,
-        cast(null as varchar) as initial_status,
-        coalesce(change_requests.opened_at, change_requests.created_at) is not null
-            as has_recorded_creation,
-        coalesce(
-            change_requests.opened_at, change_requests.created_at, first_audits.changed_at,
-            change_requests.updated_at, {{ as_of() }}
-        ) as created_at,
-        change_requests.updated_at,
-        change_requests.closed_at as ended_at,
-        change_requests.deleted_detected_at as deleted_at
-
-    from change_requests
-
-    left join groups
-        on change_requests.assignment_group = groups.group_id
-
-    left join first_audits
-        on change_requests.work_item_key = first_audits.work_item_key
-
-    left join services
-        on coalesce(change_requests.business_service, change_requests.cmdb_ci) = services.service_id
-
-    left join labels
-        on change_requests.state = labels.value and labels.table_name = 'change_request'
-
-),
-
 unioned as (
 
     select * from jira
     union all
     select * from github
     union all
-    select * from servicenow_incidents
-    union all
-    select * from servicenow_changes
+    select * from servicenow
 
 ),
 

@@ -92,15 +92,15 @@ named as (
         links.link_type,
         links.method,
         max(links.confidence) as confidence,
-        min(links.valid_from) as valid_from,
-        cast(null as timestamp) as valid_to
+        links.valid_from,
+        links.valid_to
 
     from links
 
     left join known_keys
         on links.to_item_key = known_keys.item_key
 
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 6, 7
 
 ),
 

@@ -2,7 +2,7 @@ with
 
 services as (
 
-    select * from {{ ref('services') }}
+    select * from {{ ref('int_services_unioned') }} as services
     where {{ valid_at('services', as_of()) }}
 
 ),
@@ -26,7 +26,7 @@ final as (
     select
         service_key,
         name,
-        value_stream_key,
+        coalesce(value_stream_key, 'unassigned') as value_stream_key,
         coalesce(team_key, 'unassigned') as team_key,
         valid_from,
         valid_to

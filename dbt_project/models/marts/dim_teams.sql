@@ -2,7 +2,7 @@ with
 
 teams as (
 
-    select * from {{ ref('teams') }}
+    select * from {{ ref('int_teams_unioned') }} as teams
     where {{ valid_at('teams', as_of()) }}
 
 ),
@@ -26,7 +26,7 @@ final as (
     select
         team_key,
         name,
-        value_stream_key,
+        coalesce(value_stream_key, 'unassigned') as value_stream_key,
         valid_from,
         valid_to
 

@@ -38,13 +38,13 @@ scopes as (
 
 teams as (
 
-    select * from {{ ref('teams') }}
+    select * from {{ ref('int_teams_unioned') }}
 
 ),
 
 services as (
 
-    select * from {{ ref('services') }}
+    select * from {{ ref('int_services_unioned') }}
 
 ),
 

@@ -362,6 +362,12 @@ deliveries as (
 
 ),
 
+histories as (
+
+    select * from {{ ref('int_servicenow_histories') }}
+
+),
+
 final as (
 
     select
@@ -369,14 +375,19 @@ final as (
         work_items.work_item_version_key,
         moments.outcome,
         case
-            when flaws.conflicts = 1 then 'conflict'
-            when flaws.gaps = 1 then 'gap'
+            when flaws.conflicts = 1 or histories.history_quality = 'conflict' then 'conflict'
+            when flaws.gaps = 1 or histories.history_quality = 'gap' then 'gap'
             when flaws.drifts = 1 then 'drift'
-            when flaws.ends_only = 1 or (flaws.recorded = 0 and flaws.first_status = 'unknown')
+            when
+                flaws.ends_only = 1
+                or (flaws.recorded = 0 and flaws.first_status = 'unknown')
+                or histories.history_quality = 'snapshot_only'
                 then 'snapshot_only'
             when not described_items.has_recorded_creation then 'truncated'
             else 'complete'
         end as history_quality,
+        coalesce(histories.history_source, 'changelog') as history_source,
+        coalesce(histories.precision_s, 1) as history_precision_s,
         cast(
             {{ seconds_between('work_items.created_at', 'moments.last_done_at') }} as bigint
         ) as created_to_done_s,
@@ -463,6 +474,9 @@ final as (
 
     left join moves
         on work_items.work_item_key = moves.work_item_key
+
+    left join histories
+        on work_items.work_item_key = histories.work_item_key
 
     left join flaws
         on work_items.work_item_key = flaws.work_item_key

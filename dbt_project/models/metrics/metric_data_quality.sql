@@ -88,6 +88,26 @@ transitions as (
 
 ),
 
+flags as (
+
+    select
+        flows.source_system,
+        'flag_' || flags.reason as measure,
+        count(*) as affected,
+        max(items.total) as total
+
+    from {{ ref('fct_history_flags') }} as flags
+
+    inner join flows
+        on flags.work_item_key = flows.work_item_key
+
+    inner join items
+        on flows.source_system = items.source_system
+
+    group by 1, 2
+
+),
+
 unioned as (
 
     select

@@ -6,6 +6,7 @@ source as (
         sys_id,
         table_name,
         document_id,
+        _scope,
         field_name,
         sys_created_at,
         record_checkpoint,
@@ -23,8 +24,10 @@ renamed as (
 
     select
         sys_id as audit_id,
-        'servicenow:' || table_name || ':' || document_id as work_item_key,
-        table_name,
+        'servicenow:'
+        || case when _scope = 'sc_req_item' then 'request' else _scope end
+        || ':' || document_id as work_item_key,
+        table_name as class_name,
         field_name as field,
         payload.oldvalue as from_value,
         payload.newvalue as to_value,

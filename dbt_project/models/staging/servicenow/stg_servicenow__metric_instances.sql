@@ -6,7 +6,9 @@ source as (
         sys_id,
         definition_id,
         document_id,
-        {{ parse_json('payload', {'value': 'VARCHAR', 'field_value': 'VARCHAR', 'start': 'VARCHAR', 'end': 'VARCHAR'}) }} as payload
+        started_at,
+        ended_at,
+        {{ parse_json('payload', {'value': 'VARCHAR', 'field_value': 'VARCHAR'}) }} as payload
 
     from {{ source('servicenow', 'metric_instances') }}
 
@@ -20,8 +22,8 @@ renamed as (
         document_id,
         payload.value as value,
         payload.field_value as field_value,
-        {{ safe_cast_text('payload.start', 'timestamp') }} as started_at,
-        {{ safe_cast_text('payload."end"', 'timestamp') }} as ended_at
+        {{ utc('started_at') }} as started_at,
+        {{ utc('ended_at') }} as ended_at
 
     from source
 
