@@ -110,7 +110,7 @@ unlabelled as (
     left join labels
         on tasks.class_name = labels.class_name and tasks.state = labels.value
 
-    where tasks.state is not null and labels.value is null
+    where labels.value is null and {{ safe_cast_text('tasks.state', 'bigint') }} is not null
 
 ),
 

@@ -52,7 +52,8 @@ audited as (
         'audit' as history_source,
         coalesce(old_labels.label, nullif(audits.from_value, ''), 'unknown') as from_status,
         coalesce(new_labels.label, nullif(audits.to_value, ''), 'unknown') as to_status,
-        new_labels.label is null as is_unlabelled,
+        new_labels.label is null
+        and {{ safe_cast_text('audits.to_value', 'bigint') }} is not null as is_unlabelled,
         audits.actor_key,
         audits.actor_type,
         coalesce(audits.update_no, 0) as order_no,
@@ -146,7 +147,8 @@ snapshots as (
         'snapshot' as history_source,
         coalesce(old_labels.label, seen.previous_state) as from_status,
         coalesce(new_labels.label, seen.state) as to_status,
-        new_labels.label is null as is_unlabelled,
+        new_labels.label is null
+        and {{ safe_cast_text('seen.state', 'bigint') }} is not null as is_unlabelled,
         cast(null as varchar) as actor_key,
         cast(null as varchar) as actor_type,
         coalesce(seen.update_count, 0) as order_no,

@@ -4,7 +4,8 @@ incidents as (
 
     select
         incidents.*,
-        work_items.value_stream_key
+        work_items.value_stream_key,
+        work_items.level
 
     from {{ ref('fct_incidents') }} as incidents
 
@@ -29,6 +30,7 @@ agreed as (
 
     select
         incidents.value_stream_key,
+        incidents.level,
         coalesce(incidents.priority, 'unknown') as priority,
         task_slas.target,
         task_slas.counted_s as time_s,
@@ -49,6 +51,7 @@ judged as (
 
     select
         value_stream_key,
+        level,
         coalesce(priority, 'unknown') as priority,
         'incident' as target,
         time_to_resolve_s as time_s,
@@ -74,6 +77,7 @@ grouped as (
     select
         dates.month_start,
         unioned.value_stream_key,
+        unioned.level,
         unioned.priority,
         unioned.target,
         count(*) as ended,
@@ -86,17 +90,18 @@ grouped as (
     inner join dates
         on unioned.ended_on = dates.date_day
 
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5
 
 ),
 
 final as (
 
     select
-        cast(month_start as varchar) || '|' || value_stream_key || '|' || priority || '|' || target
+        cast(month_start as varchar) || '|' || value_stream_key || '|' || level || '|' || priority || '|' || target
         as metric_incident_sla_key,
         month_start,
         value_stream_key,
+        level,
         priority,
         target,
         cast(ended as bigint) as ended,

@@ -6,7 +6,7 @@ source as (
         sys_id,
         table_name,
         document_id,
-        _scope,
+        coalesce(nullif(_scope, ''), table_name) as record_table,
         field_name,
         sys_created_at,
         record_checkpoint,
@@ -25,7 +25,7 @@ renamed as (
     select
         sys_id as audit_id,
         'servicenow:'
-        || case when _scope = 'sc_req_item' then 'request' else _scope end
+        || case when record_table = 'sc_req_item' then 'request' else record_table end
         || ':' || document_id as work_item_key,
         table_name as class_name,
         field_name as field,

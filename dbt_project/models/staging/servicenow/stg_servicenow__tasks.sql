@@ -87,7 +87,7 @@ renamed as (
         || case when table_name = 'sc_req_item' then 'request' else table_name end
         || ':' || sys_id as work_item_key,
         table_name,
-        sys_class_name as class_name,
+        coalesce(sys_class_name, table_name) as class_name,
         sys_id,
         number,
         coalesce(payload.state, payload.incident_state, payload.problem_state) as state,
