@@ -16,7 +16,7 @@ from demo.jenkins import Jenkins
 from demo.jira import TOKEN as JIRA_TOKEN
 from demo.jira import USER as JIRA_USER
 from demo.jira import Jira
-from demo.servicenow import PASSWORD, ServiceNow
+from demo.servicenow import PASSWORD, ServiceNow, Tables
 from demo.servicenow import USER as SERVICENOW_USER
 from demo.world import World, build
 
@@ -43,7 +43,7 @@ class Servers:
         self.faults = Faults()
         self.apis = {
             "jira": Jira(world), "github": GitHub(world), "jenkins": Jenkins(world),
-            "servicenow": ServiceNow(world),
+            "servicenow": ServiceNow(Tables(world)),
         }  # fmt: skip
         self.servers: dict[str, Server] = {}
         for place, (name, api) in enumerate(self.apis.items()):

@@ -386,9 +386,9 @@ class ServiceNow(Api):
 
     name = "servicenow"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, tables: Tables) -> None:
         super().__init__()
-        self.tables = Tables(world)
+        self.tables = tables
         self.hidden: set[str] = set()
         self.forbidden_tables: set[str] = set()
         prefix = "/api/now/(?:v[12]/)?"
@@ -451,7 +451,8 @@ class ServiceNow(Api):
         table = match[1]
         if refusal := self.denied(table):
             return refusal
-        limit, offset = request.number("sysparm_limit", 10_000), request.number("sysparm_offset", 0)
+        limit = request.number("sysparm_limit", 10_000, 10_000)
+        offset = request.number("sysparm_offset", 0)
         rows = self.matching(request, table)
         shown = [row for row in rows[offset : offset + limit] if row["sys_id"] not in self.hidden]
         headers = {}

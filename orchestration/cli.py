@@ -183,19 +183,22 @@ def status(as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=2, default=str))
         return
     console = Console()
-    table = Table("source", "last load", "age", "rows", "gaps", box=None)
+    table = Table("source", "last load", "age", "rows", "hidden", "gaps", box=None)
     for source in facts["sources"]:
         table.add_row(
             source["source"],
             str(source["last_load_at"] or "never"),
             source["age"],
             f"{source['extracted']:,}",
+            f"{source['hidden']:,}",
             str(len(source["gaps"])),
         )
     console.print(table)
     for source in facts["sources"]:
         for gap in source["gaps"]:
             console.print(f"gap  {source['source']} {gap}", markup=False, highlight=False)
+        for note in source["notes"]:
+            console.print(f"note {source['source']} {note}", markup=False, highlight=False)
     console.print(f"published  {facts['published'] or 'nothing yet'}", markup=False)
     console.print(f"size       {facts['bytes'] / 1e6:.1f} MB", markup=False)
 

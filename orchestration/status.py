@@ -18,6 +18,7 @@ select
     status,
     message,
     extracted,
+    acl_gap,
     finished_at,
     row_number() over (
         partition by source, object, scope
@@ -64,19 +65,24 @@ def status() -> dict[str, Any]:
         own = [row for row in rows if row["source"] == source]
         last = max((row["finished_at"] for row in own), default=None)
         last_refresh = own[-1]["refresh_id"] if own else None
+        latest = [row for row in own if row["refresh_id"] == last_refresh]
         sources.append(
             {
                 "source": source,
                 "is_on": SOURCES[source].is_on(),
                 "last_load_at": last.isoformat(timespec="seconds") if own else None,
                 "age": str(now - last.tz_convert(UTC)).split(".")[0] if own else "",
-                "extracted": sum(
-                    row["extracted"] for row in own if row["refresh_id"] == last_refresh
-                ),
+                "extracted": sum(row["extracted"] for row in latest),
+                "hidden": sum(row["acl_gap"] for row in latest),
                 "gaps": [
                     f"{row['object']} {row['scope']}: {row['status']}: {row['message']}"
-                    for row in own
-                    if row["refresh_id"] == last_refresh and row["status"] != "complete"
+                    for row in latest
+                    if row["status"] != "complete"
+                ],
+                "notes": [
+                    f"{row['object']} {row['scope']}: {row['message']}"
+                    for row in latest
+                    if row["status"] == "complete" and row["message"]
                 ],
             }
         )

@@ -261,7 +261,7 @@ SYSTEM_USERS = frozenset({"system", "guest"})
 
 OVERLAP = timedelta(minutes=10)
 SAFETY_LAG = timedelta(minutes=2)
-MOST_IN_WINDOW = 20_000
+MOST_IN_WINDOW = 10_000
 PAGE = 1_000
 ID_PAGE = 10_000
 AUDIT_PAGE = 5_000
@@ -643,7 +643,6 @@ def audit_row(row: Row, bots: Set[str] = SYSTEM_USERS) -> dict[str, Any]:
         "sys_created_at": instant(row.get("sys_created_on")),
         "record_checkpoint": _number(row.get("record_checkpoint")),
         "payload": {
-            **{part: _text(row.get(part)) for part in AUDIT_FIELDS},
             "oldvalue": _value(name, row.get("oldvalue")),
             "newvalue": _value(name, row.get("newvalue")),
             "user": person(NAME, user, is_bot=user in bots),
