@@ -27,6 +27,7 @@ COLUMNS = {
                  "resolved_by", "hold_reason", "parent_incident"],
     "change_request": [*TASK, "type", "risk", "phase", "start_date", "end_date",
                        "work_start", "work_end", "requested_by"],
+    "task": TASK,
     "change_task": [*TASK, "change_request", "change_task_type", "work_start", "work_end"],
     "problem": [*TASK, "impact", "urgency", "resolved_at", "rfc", "first_reported_by_task"],
     "sc_req_item": [*TASK, "stage", "request", "cat_item", "due_date", "requested_for"],
@@ -101,10 +102,10 @@ class Tables:
     def made(self, table: str, now: int) -> list[Row]:
         """Make a table's rows."""
         world = self.world
-        if table in STATES:
+        if table == "task" or table in STATES:
             return [
                 task(record, now) for record in world.records()
-                if record.table == table and record.created <= now
+                if table in ("task", record.table) and record.created <= now
             ]  # fmt: skip
         if table == "task_sla":
             return [

@@ -40,7 +40,7 @@ from dlt.sources import DltSource
 
 from extract import settings, warehouse
 from extract.api import TIMEOUT_S, Api, Forbidden, IncompleteRead, Refused, Unavailable
-from extract.census import PRESENT, Census, Findings, tombstones
+from extract.census import MISSED, PRESENT, Census, Findings, tombstones
 from extract.privacy import person, person_key
 from extract.settings import SettingFault, setting_name, settings_for, start_of
 from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, RawTable, instant
@@ -426,6 +426,8 @@ class Listing:
             Forbidden: The table is not for this user.
             IncompleteRead: The rows do not fit the query, or do not come to an end.
         """
+        if self.count == 0:
+            return
         last, offset = "", 0
         for _ in range(MOST_PAGES):
             rows, total = self._page(last, offset)
@@ -943,8 +945,10 @@ class Reader:
         if not absent:
             return {}, {}
         logged = self.deletions(table, absent)
-        found.suspects += [row_id for row_id in found.missed if row_id in (logged or {})]
-        found.missed = [row_id for row_id in found.missed if row_id not in (logged or {})]
+        for row_id in [row_id for row_id in found.missed if row_id in (logged or {})]:
+            found.missed.remove(row_id)
+            found.suspects.append(row_id)
+            self.census[table].marks[row_id] = (MISSED, self.server_now, None)
         suspects = found.suspects
         present = self.shown(table, suspects)
         archived = self.shown(f"ar_{table}", suspects)

@@ -148,11 +148,11 @@ class MadeServiceNow(ServiceNow):
 
     tables: Instance  # type: ignore[assignment]
 
-    def denied(self, table: str):  # noqa: ANN201
+    def denied(self, table: str):
         """A table that is not installed is invalid."""
         return super().denied(f"no {table}" if table in self.tables.absent else table)
 
-    def shown(self, request, table, rows):  # noqa: ANN001, ANN201
+    def shown(self, request, table, rows):
         """References as objects where the instance insists."""
         if self.tables.links:
             request.query.pop("sysparm_exclude_reference_link", None)
