@@ -31,6 +31,12 @@ status_transitions as (
 
 ),
 
+checked_histories as (
+
+    select * from {{ ref('int_histories_checked') }}
+
+),
+
 described_items as (
 
     select * from {{ ref('int_work_items_unioned') }}
@@ -192,10 +198,13 @@ final as (
         work_items.work_item_key,
         moments.outcome,
         case
-            when flaws.conflicts = 1 then 'conflict'
-            when flaws.gaps = 1 then 'gap'
+            when flaws.conflicts = 1 or checked_histories.history_quality = 'conflict' then 'conflict'
+            when flaws.gaps = 1 or checked_histories.history_quality = 'gap' then 'gap'
             when flaws.drifts = 1 then 'drift'
-            when not described_items.has_recorded_creation then 'truncated'
+            when
+                not described_items.has_recorded_creation
+                or checked_histories.history_quality = 'truncated'
+                then 'truncated'
             else 'complete'
         end as history_quality,
         cast(
@@ -261,6 +270,9 @@ final as (
 
     left join flaws
         on work_items.work_item_key = flaws.work_item_key
+
+    left join checked_histories
+        on work_items.work_item_key = checked_histories.work_item_key
 
 )
 
