@@ -120,7 +120,7 @@ class Census:
         version: str = "epoch_ms(updated_at)",
         where: str = "true",
     ) -> "Census":
-        """Read from the raw file what is loaded.
+        """Read from the raw file what is loaded; rows of a load that was cut off have no version.
 
         Args:
             source: Name of the source.
@@ -132,8 +132,8 @@ class Census:
         [key] = table.key
         known = warehouse.rows(
             source,
-            f"select {key}, {version}, _scope from {source}.{table.name} "
-            f"where ({where}) and ($scope = '' or _scope = $scope)",
+            f"select {key}, case when {warehouse.is_whole(source)} then {version} end, _scope "
+            f"from {source}.{table.name} where ({where}) and ($scope = '' or _scope = $scope)",
             scope=scope,
         )
         marks = warehouse.rows(

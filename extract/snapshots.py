@@ -24,26 +24,29 @@ def snapshots(endpoint: str) -> RawTable:
 
 
 def changed(
-    source: str, object: str, rows: Iterable[dict[str, Any]], server_now: datetime
-) -> list[dict[str, Any]]:
-    """Return a snapshot of every row whose payload is not the last one that was seen.
+    source: str, table: RawTable, rows: Iterable[dict[str, Any]], server_now: datetime
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows of a dimension that are not loaded as they are, and their snapshots.
 
     Args:
         source: Name of the source.
-        object: Name of the dimension's raw table.
+        table: The dimension's raw table.
         rows: Its rows as they are now, with `id` and `payload`.
         server_now: The server's time.
     """
-    last = dict(
+    address, whole = f"{source}.{table.name}", warehouse.is_whole(source)
+    loaded = dict(warehouse.rows(source, f"select id, payload from {address} where {whole}"))
+    seen = dict(
         warehouse.rows(
             source,
             f"select id, arg_max(payload, seen_at) from {source}.snapshots "
             "where object = $object group by id",
-            object=object,
+            object=table.name,
         )
     )
-    return [
-        {"object": object, "id": row["id"], "seen_at": server_now, "payload": row["payload"]}
-        for row in rows
-        if last.get(row["id"]) != encode(row["payload"])
+    texts = [(row, encode(row["payload"])) for row in rows]
+    return [row for row, text in texts if loaded.get(row["id"]) != text], [
+        {"object": table.name, "id": row["id"], "seen_at": server_now, "payload": row["payload"]}
+        for row, text in texts
+        if seen.get(row["id"]) != text
     ]

@@ -51,6 +51,14 @@ def rows(source: str, query: str, **parameters: Any) -> list[tuple]:
         return raw.execute(query, parameters).fetchall()
 
 
+def is_whole(source: str) -> str:
+    """Return the SQL condition of rows whose load was written to its end.
+
+    A load that was killed can leave the rows of one table without those of another.
+    """
+    return f"_dlt_load_id in (select load_id from {source}._dlt_loads where status = 0)"
+
+
 def pipeline_for(source: str) -> dlt.Pipeline:
     """Return the pipeline that loads a source into the schema of the same name.
 

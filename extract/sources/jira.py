@@ -794,7 +794,7 @@ class Reader:
 
     def take(self, table: str) -> list[pa.Table]:
         """Return and forget what is ready of a table."""
-        return self.ready.pop(table, [])
+        return [rows for rows in self.ready.pop(table, []) if rows.num_rows]
 
     @property
     def start(self) -> datetime | None:
@@ -1205,11 +1205,10 @@ class Reader:
             if reply.status == 200:
                 rows[sprint_id] = reply.data
         made = [_sprint_row(row) for row in rows.values()]
-        self.ready["sprints"].append(SPRINTS.batch(made))
-        self.ready["snapshots"].append(
-            SNAPSHOTS.batch(changed(NAME, "sprints", made, self.server_now))
-        )
-        self.work.audit("sprints", extracted=len(rows))
+        new, seen = changed(NAME, SPRINTS, made, self.server_now)
+        self.ready["sprints"].append(SPRINTS.batch(new))
+        self.ready["snapshots"].append(SNAPSHOTS.batch(seen))
+        self.work.audit("sprints", extracted=len(rows), loaded=len(new))
 
     def _note(self) -> None:
         """Note what was read beside the issues."""
@@ -1319,23 +1318,23 @@ def _dimensions(reader: Reader, fields: list[dict[str, Any]]) -> Iterator[DltRes
             ]
         except Forbidden as failure:
             work.audit(table.name, status="failed", message=str(failure))
-            return table.resource(lambda: iter([table.batch([])]))
+            return table.resource(lambda: iter([]))
         for row in rows:
             row["name"] = row["payload"].get("name")
-        reader.ready["snapshots"].append(
-            SNAPSHOTS.batch(changed(NAME, table.name, rows, reader.server_now))
-        )
+        new, seen = changed(NAME, table, rows, reader.server_now)
+        reader.ready["snapshots"].append(SNAPSHOTS.batch(seen))
         words = [f"unknown fields: {', '.join(sorted(unknown))}" if unknown else "", message]
         is_whole = bool(rows) or may_be_empty
         work.audit(
             table.name,
             api_count=len(rows),
             extracted=len(rows),
+            loaded=len(new),
             # None at all is a lost permission, not an empty Jira; what we have stays.
             status="complete" if is_whole else "incomplete",
             message="; ".join(filter(None, words)) if is_whole else "Jira shows none to this user",
         )
-        return table.resource(lambda: iter([table.batch(rows)]))
+        return table.resource(lambda: iter([table.batch(new)] if new else []))
 
     yield dimension(PROJECTS, PROJECT, lambda: reader.visible, lambda row: {"key": row.get("key")})
     yield dimension(STATUSES, STATUS, lambda: _statuses(site), _category)
