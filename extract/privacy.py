@@ -9,9 +9,14 @@ import hashlib
 import hmac
 import os
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from extract.warehouse import home
+
 DEMO_KEY = "flowhouse-demo-key"
+ERASED = "erased"
+"""What stands for everybody who is forgotten."""
 
 KEEP = object()
 """Shape of a scalar that is kept as it is."""
@@ -29,8 +34,24 @@ def pseudonym_key() -> bytes:
 
 
 def person_key(source: str, account_id: str) -> str:
-    """Return the keyed hash that stands for a person: 20 characters of base32 (HMAC-SHA256)."""
-    return _hash(pseudonym_key(), f"{source}:{account_id}")
+    """Return the keyed hash that stands for a person: 20 characters of base32 (HMAC-SHA256).
+
+    Everybody who is forgotten has the same key.
+    """
+    key = _hash(pseudonym_key(), f"{source}:{account_id}")
+    return ERASED if key in forgotten() else key
+
+
+def forgotten_file() -> Path:
+    """Return the list of the keys of forgotten people, one a line."""
+    return home() / "forgotten.txt"
+
+
+@lru_cache(maxsize=1)
+def forgotten() -> frozenset[str]:
+    """Return the keys of forgotten people; read once per process, and again after an erasure."""
+    file = forgotten_file()
+    return frozenset(file.read_text().split()) if file.exists() else frozenset()
 
 
 @lru_cache(maxsize=100_000)

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 # dlt reads these when it starts. They belong to the code, not to a user's configuration: without
-# the load id staging cannot tell what is new, and no telemetry leaves the machine.
+# the load id staging cannot tell what is new, no telemetry leaves the machine, and what was loaded
+# does not stay behind as files.
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
+os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")
 os.environ.setdefault("LOAD__TRUNCATE_STAGING_DATASET", "true")
 os.environ.setdefault("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
 

@@ -43,6 +43,7 @@ from extract import settings, warehouse
 from extract.api import Api, Forbidden, IncompleteRead
 from extract.census import Census, Findings, tombstones
 from extract.privacy import KEEP, pick
+from extract.probes import Probe, clock
 from extract.settings import SettingFault, setting_name, settings_for, start_of
 from extract.snapshots import changed, snapshots
 from extract.sources.jira_rows import (
@@ -59,6 +60,7 @@ from extract.sources.jira_rows import (
     Chain,
     History,
     Rows,
+    candidates,
     milliseconds,
     person_of,
 )
@@ -187,6 +189,8 @@ DAILY = timedelta(hours=20)
 WHERE = ("project", "updated", "archiveddate")
 """What is asked of an issue that search no longer shows."""
 
+NEWEST = "updated >= 0 ORDER BY updated DESC"
+
 ROOTS = {"cloud": "/rest/api/3", "datacenter": "/rest/api/2"}
 AGILE = "/rest/agile/1.0"
 MOST_IN_WINDOW = 20_000
@@ -279,6 +283,83 @@ def _deployment(api: Api) -> str:
     reply = api.get(f"{ROOTS['cloud']}/serverInfo", allow=(404,))
     is_cloud = reply.status == 200 and (reply.data or {}).get("deploymentType") == "Cloud"
     return "cloud" if is_cloud else "datacenter"
+
+
+def probes() -> Iterator[Probe]:
+    """Ask what only this instance can answer; `flowhouse doctor` prints it."""
+    config, api, deployment, server_now = _connect()
+    yield Probe(True, f"deployment: {deployment}")
+    yield clock(server_now)
+    fields = api.get(f"{ROOTS[deployment]}/field").data or []
+    site = (Cloud if deployment == "cloud" else DataCenter)(api, Rows(fields))
+    projects = site.projects()
+    keys = {str(row.get("key")) for row in projects}
+    for place, project in enumerate(config.projects or [], 1):
+        if project not in keys:
+            name = setting_name(NAME, "projects")
+            yield Probe(False, f"{name}: project no. {place} is not visible to this user")
+    yield Probe(bool(projects), f"projects: {len(projects):,} visible")
+    yield from _count_probes(
+        site, [key for key in config.projects or [""] if not key or key in keys]
+    )
+    yield from _field_probes(config, fields)
+    yield from _endpoint_probes(site)
+
+
+def _count_probes(site: "Site", scopes: list[str]) -> Iterator[Probe]:
+    """Compare the count of issues with what Jira says of each project, and try the search."""
+    totals = {
+        str(row.get("key")): (row.get("insight") or {}).get("totalIssueCount")
+        for row in site.projects()
+    }
+    for scope in scopes:
+        count = site.count(_since(None, scope))
+        said = totals.get(scope) if scope else sum(total or 0 for total in totals.values())
+        hidden = max((said or 0) - count, 0)
+        yield Probe(
+            bool(count) and not hidden,
+            f"issues of {scope or 'all projects'}: {count:,} visible"
+            + (f", {hidden:,} more are hidden from this user" if hidden else ""),
+        )
+    newest = site.newest()
+    if not newest:
+        return
+    issue_id, updated = newest
+    hits = [
+        site.count(f"id = {issue_id} AND updated >= {low} AND updated < {high}")
+        for low, high in ((updated, updated + 1), (updated + 1, updated + 60_000))
+    ]
+    exact = "to the millisecond" if hits == [1, 0] else "to the minute or so, as we assume"
+    yield Probe(True, f"search: epoch milliseconds are read {exact}")
+
+
+def _field_probes(config: JiraSettings, fields: list[dict[str, Any]]) -> Iterator[Probe]:
+    """List the custom fields that could be meant where there are several."""
+    names = {str(row.get("id")): str(row.get("name")) for row in fields}
+    for role, setting in (("story_points", "story_points_field"), ("team", "team_field")):
+        chosen = config[setting]
+        found = [key for key, known in candidates(fields).items() if known == role]
+        if chosen:
+            line = f"{role}: {setting_name(NAME, setting)} is one of Jira's fields"
+            is_there = chosen in names
+            yield Probe(is_there, line if is_there else line.replace(" is one", " is none"))
+        else:
+            listed = ", ".join(f"{names[key]} ({key})" for key in found) or "no field"
+            line = f"{role}: {listed}"
+            if len(found) > 1:
+                line += f"; the first with a value counts, {setting_name(NAME, setting)} decides"
+            yield Probe(True, line)
+
+
+def _endpoint_probes(site: "Site") -> Iterator[Probe]:
+    """Say which optional endpoints this user may read."""
+    for what, path in (
+        ("boards and sprints", f"{AGILE}/board"),
+        ("worklogs", f"{site.root}/worklog/updated"),
+        ("statuses without a workflow", f"{site.root}/statuses/search"),
+    ):
+        status = site.api.get(path, allow=(400, 401, 403, 404)).status
+        yield Probe(True, f"{what}: {'readable' if status == 200 else f'not readable ({status})'}")
 
 
 Listing = dict[str, tuple[int | None, str]]
@@ -412,6 +493,10 @@ class Site(ABC):
     def hidden_histories(self, ids: list[str]) -> set[str]:
         """Return which of these issues, that show no history, have one elsewhere."""
 
+    @abstractmethod
+    def newest(self) -> tuple[str, int] | None:
+        """Return the id of the issue that was updated last, and when, in ms."""
+
     def one(self, issue_id: str, fields: Sequence[str]) -> tuple[int, Body | None]:
         """Read one issue: (status, issue)."""
         reply = self.api.get(
@@ -474,6 +559,15 @@ class Cloud(Site):
                 key = issue.key or ""
                 found[str(issue.id)] = (milliseconds(updated), key.rpartition("-")[0])
         return found
+
+    def newest(self) -> tuple[str, int] | None:
+        """Ask search for one."""
+        body = {"jql": NEWEST, "fields": ["updated"], "maxResults": 1}
+        page = self.api.post("/rest/api/3/search/jql", body, type=_Ids).data
+        for issue in page.issues or []:
+            at = milliseconds(issue.fields.updated if issue.fields else None)
+            return (str(issue.id), at) if at else None
+        return None
 
     def issues(self, reading: Reading) -> Iterator[list[Body]]:
         """List the ids, then read by id what we do not have in this version."""
@@ -625,6 +719,13 @@ class DataCenter(Site):
                 version = None if updated is None else milliseconds(decode(updated))
                 found[str(issue.id)] = (version, (issue.key or "").rpartition("-")[0])
         return found
+
+    def newest(self) -> tuple[str, int] | None:
+        """Ask search for one."""
+        for issue in self._search(NEWEST, 0, 1, ["updated"]).issues or []:
+            at = milliseconds(_opened(issue, "updated"))
+            return (str(issue.id), at) if at else None
+        return None
 
     def issues(self, reading: Reading) -> Iterator[list[Body]]:
         """Page by offset; the window is read anew when its total changes while we page."""

@@ -434,6 +434,9 @@ class Rows:
                 self.misfits.append((issue_id, role, type(value).__name__))
         project = decode(shown["project"]) or {}
         status = decode(shown["status"]) or {}
+        for name in ("resolutiondate", "duedate"):
+            if self._moment(issue_id, shown, name) is None:
+                shown[name] = NULL
         created, updated = (
             self._moment(issue_id, shown, "created"),
             self._moment(issue_id, shown, "updated"),
@@ -470,7 +473,8 @@ class Rows:
             misfits: list[str] = []
             value = decode(raw)
             picked = pick(value, shape, unknown, f"{name}.", misfits)
-            if callable(shape) and value is not None and not isinstance(value, (dict, list)):
+            made_of = {tags: list, person_of: dict}.get(shape if callable(shape) else None, object)
+            if value is not None and not isinstance(value, made_of):
                 misfits.append(f"{name}:{type(value).__name__}")
             self.unknown |= unknown
             if len(self._opened) > MOST_REMEMBERED:

@@ -139,7 +139,7 @@ class ScriptedJira:
         self.journal: list[tuple[str, str, Any]] = []
         self.faults: list[dict[str, Any]] = []
         self.lock = threading.Lock()
-        self.bodies: dict[tuple[int, datetime], bytes] = {}
+        self.bodies: dict[tuple, bytes] = {}
         self.logs: dict[tuple[int, int], bytes] = {}
         site = self
 
@@ -253,7 +253,7 @@ class ScriptedJira:
         ]
 
     def body_of(self, issue: Issue, wanted: list[str]) -> bytes:
-        key = (issue.id, issue.updated)
+        key = (issue.id, issue.updated, *wanted)
         if key not in self.bodies:
             fields = issue.fields()
             shown = {name: fields[name] for name in wanted if name in fields}
@@ -338,6 +338,10 @@ class ScriptedJira:
             for key, (name, kind, custom) in self.fields.items()
         ]
 
+    def feed(self, match: Any, query: Any, body: Any) -> Any:
+        since = int(query.get("since") or 0)
+        return {"values": [], "since": since, "until": since, "lastPage": True}
+
     def project_page(self, *_: Any) -> Any:
         values = [
             {"id": str(n), "key": f"P{n}", "name": f"Project {n}"} for n in range(self.projects)
@@ -359,8 +363,7 @@ ROUTES: list[tuple[str, Callable[..., Any]]] = [
     (r"/rest/api/3/project/search", ScriptedJira.project_page),
     (r"/rest/api/3/project/P\d+/(versions|components)", lambda *_: []),
     (r"/rest/agile/1.0/board", page()),
-    (r"/rest/api/3/worklog/(updated|deleted)", lambda site, match, query, body: {
-        "values": [], "since": int(query["since"]), "until": int(query["since"]), "lastPage": True}),
+    (r"/rest/api/3/worklog/(updated|deleted)", ScriptedJira.feed),
     (r"/rest/api/3/search/jql", ScriptedJira.search),
     (r"/rest/api/3/search/approximate-count",
      lambda site, match, query, body: {"count": len(site.found(body["jql"]))}),
