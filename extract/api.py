@@ -26,6 +26,8 @@ log = logging.getLogger("flowhouse.extract")
 TRIES = 5
 RUN_BUDGET_S = 65 * 60
 TIMEOUT_S = (10, 120)
+THROTTLED = "throttled"
+"""What `reject` returns for an answer that says, with status 200, that a limit is reached."""
 
 
 class SourceError(Exception):
@@ -223,7 +225,8 @@ class Api:
             data = _decoded(reply, type)
             why = reject(data) if reject else None
             if why:
-                raise _Passing(why)
+                wait = throttle_wait(reply.headers, server_time) if why == THROTTLED else None
+                raise _Passing(why, wait)
             return Reply(status, data, reply.headers, server_time)
         if status == 401:
             raise Refused(f"{self.credential}: {self.source} refused the credentials (401)")

@@ -133,9 +133,10 @@ def test_c5_an_update_that_the_index_shows_late_is_not_lost(
 
 
 @real
-def test_c7_the_users_time_zone_does_not_matter(cloud: Any, loaded: Any) -> None:
+@pytest.mark.parametrize("zone", ["Etc/GMT-3", "America/Los_Angeles", "Asia/Kolkata"])
+def test_c7_the_users_time_zone_does_not_matter(cloud: Any, loaded: Any, zone: str) -> None:
     home = loaded("jira")
-    cloud.scenario("jira", user_timezone="Asia/Kolkata")
+    cloud.scenario("jira", user_timezone=zone)
     cloud.clock = "2022-08-01T02:00:00Z"
     cloud.mutate("jira", "touch", "EE-1")
     cloud.clock = "2022-08-01T02:20:00Z"
@@ -436,6 +437,17 @@ def test_a_setting_decides_between_fields_that_could_have_a_role() -> None:
     }
 
 
+def test_v5_a_renamed_or_localised_field_keeps_its_role_in_histories() -> None:
+    """Cloud names the id, Data Center the name that the site gives the field."""
+    for field in ({"field": "Puntos", "fieldId": "customfield_2"}, {"field": "Points d'histoire"}):
+        row = history_row(
+            {"id": "9", "created": 1711848000000,
+             "items": [{**field, "fieldtype": "custom", "fromString": "3", "toString": "5"}]}
+        )  # fmt: skip
+        [item] = row["payload"]["items"]
+        assert (item["role"], item["toString"]) == ("story_points", "5")
+
+
 def issue_row(
     issue: dict[str, Any], unknown: set[str] | None = None, **settings: Any
 ) -> dict[str, Any]:
@@ -548,6 +560,17 @@ def test_a_change_keeps_values_of_allowed_fields_only() -> None:
     assert items[4]["toString"] == "PAY-1"
     assert items[5]["toString"] == "a b"
     assert "Mia" not in json.dumps(row, default=str)
+
+
+def test_h3_unknown_and_equally_named_statuses_are_kept_apart_by_id() -> None:
+    items = [
+        {"field": "status", "fieldId": "status", "from": "1", "to": "2",
+         "fromString": "Done", "toString": "Done"},
+        {"field": "status", "fieldId": "status", "from": 2, "to": None, "toString": "Gone"},
+    ]  # fmt: skip
+    row = history_row({"id": "9", "created": 1711848000000, "items": items})
+    shown = [(item["from"], item["to"], item["toString"]) for item in row["payload"]["items"]]
+    assert shown == [("1", "2", "Done"), ("2", None, "Gone")]
 
 
 @pytest.mark.parametrize("items", [None, [], {}], ids=["null", "none", "object"])

@@ -446,6 +446,33 @@ def test_v4_texts_of_every_kind_load_or_are_cleaned(
     assert raw(home) == oracle(site)
 
 
+def test_v6_requests_are_in_proportion_to_what_changed(
+    home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = next(served(monkeypatch, 1_500, histories=2))
+    monkeypatch.setattr(jira, "MOST_IN_WINDOW", 600)
+    home.load("jira")
+    assert raw(home) == oracle(site)
+    # A hundred bodies a request, whatever the windows; twelve histories an issue fit into a page.
+    assert site.asked("issue/bulkfetch") == 15
+    windows = home.value("jira", "select count(distinct _dlt_load_id) from jira.issues")
+    assert windows >= 3
+    assert site.asked("changelog/bulkfetch") <= windows
+    monkeypatch.setattr(jira, "MOST_IN_WINDOW", 20_000)
+    site.journal.clear()
+    home.load("jira")
+    assert len(site.journal) <= 30
+    assert site.asked("bulkfetch") == 0
+    for issue in list(site.issues.values())[:15]:
+        issue.change(site.now, site)
+    site.now += HOUR
+    site.journal.clear()
+    home.load("jira")
+    assert raw(home) == oracle(site)
+    assert (site.asked("issue/bulkfetch"), site.asked("changelog/bulkfetch")) == (1, 1)
+    assert len(site.journal) <= 30
+
+
 # Recovery
 
 
