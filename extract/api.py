@@ -219,7 +219,8 @@ class Api:
         """Sort an answer into: whole, passing failure, or final failure."""
         server_time = _server_time(reply)
         status = reply.status_code
-        if status in allow:
+        is_throttle = status == 429 or (status == 403 and _is_throttle(reply))
+        if status in allow and not is_throttle:
             return Reply(status, _decoded(reply, lenient=True), reply.headers, server_time)
         if 200 <= status < 300:
             data = _decoded(reply, type)
@@ -230,7 +231,7 @@ class Api:
             return Reply(status, data, reply.headers, server_time)
         if status == 401:
             raise Refused(f"{self.credential}: {self.source} refused the credentials (401)")
-        if status == 429 or (status == 403 and _is_throttle(reply)):
+        if is_throttle:
             raise _Passing(f"throttled ({status})", throttle_wait(reply.headers, server_time))
         if status == 403:
             raise Forbidden(f"{self.source}: no permission for {_place(path)} (403)")

@@ -186,7 +186,7 @@ def _word(value: Any) -> str | None:
 
 
 def moment(value: Any) -> datetime | None:
-    """Return a time: ISO text, or seconds, milliseconds, micro- or nanoseconds as number or text."""
+    """Return a time: ISO text, or seconds, milli-, micro- or nanoseconds as number or text."""
     text = str(value).strip() if value is not None else ""
     if re.fullmatch(r"\d{9,19}(\.\d+)?", text):
         whole = text.partition(".")[0]

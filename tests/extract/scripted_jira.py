@@ -138,6 +138,9 @@ class ScriptedJira:
         self.fields = {name: entry for name, entry in FIELDS.items()}
         self.journal: list[tuple[str, str, Any]] = []
         self.faults: list[dict[str, Any]] = []
+        self.worklogs: dict[int, int] = {}
+        self.deleted_worklogs: dict[int, int] = {}
+        self.worklog_page = 1000
         self.lock = threading.Lock()
         self.bodies: dict[tuple, bytes] = {}
         self.logs: dict[tuple[int, int], bytes] = {}
@@ -340,7 +343,31 @@ class ScriptedJira:
 
     def feed(self, match: Any, query: Any, body: Any) -> Any:
         since = int(query.get("since") or 0)
-        return {"values": [], "since": since, "until": since, "lastPage": True}
+        entries = self.worklogs if match[1] == "updated" else self.deleted_worklogs
+        found = sorted((at, key) for key, at in entries.items() if since <= at)
+        shown = found[: self.worklog_page]
+        return {
+            "values": [{"worklogId": key, "updatedTime": at} for at, key in shown],
+            "since": since,
+            "until": shown[-1][0] if shown else since,
+            "nextPage": "https://elsewhere.example/rest/api/3/worklog/updated?since=1",
+            "lastPage": len(found) <= self.worklog_page,
+        }
+
+    def worklog_list(self, match: Any, query: Any, body: Any) -> Any:
+        return [
+            {
+                "id": str(key),
+                "issueId": "10003",
+                "started": stamp(NOW),
+                "updated": stamp(datetime.fromtimestamp(self.worklogs[key] / 1000, UTC)),
+                "timeSpentSeconds": 60 * key,
+                "author": PEOPLE[0],
+                "comment": "Planted comment",
+            }
+            for key in body["ids"]
+            if key in self.worklogs
+        ]
 
     def project_page(self, *_: Any) -> Any:
         values = [
@@ -364,6 +391,7 @@ ROUTES: list[tuple[str, Callable[..., Any]]] = [
     (r"/rest/api/3/project/P\d+/(versions|components)", lambda *_: []),
     (r"/rest/agile/1.0/board", page()),
     (r"/rest/api/3/worklog/(updated|deleted)", ScriptedJira.feed),
+    (r"/rest/api/3/worklog/list", ScriptedJira.worklog_list),
     (r"/rest/api/3/search/jql", ScriptedJira.search),
     (r"/rest/api/3/search/approximate-count",
      lambda site, match, query, body: {"count": len(site.found(body["jql"]))}),

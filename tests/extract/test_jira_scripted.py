@@ -363,6 +363,27 @@ def test_h9_events_before_the_creation_are_loaded(home: Any, site: ScriptedJira)
     assert raw(home) == oracle(site)
 
 
+def test_worklogs_are_followed_page_by_page_and_deleted_ones_are_marked(
+    home: Any, site: ScriptedJira
+) -> None:
+    site.worklog_page = 2
+    site.worklogs = {n: ms(NOW) - 1_000_000 + n for n in range(1, 8)}
+    home.load("jira")
+    rows = "select id::int, time_spent_s, epoch_ms(updated_at) from jira.worklogs order by 1"
+    assert home.rows("jira", rows) == [(n, 60 * n, at) for n, at in site.worklogs.items()]
+    site.worklogs[3] = ms(NOW)
+    site.deleted_worklogs = {5: ms(NOW), 99: ms(NOW)}
+    site.journal.clear()
+    work = home.load("jira")
+    listed = [body["ids"] for _, path, body in site.journal if path.endswith("worklog/list")]
+    assert listed == [[3]]
+    gone = "select id, state, epoch_ms(gone_at) from jira.tombstones where object = 'worklogs'"
+    assert home.rows("jira", gone) == [("5", "deleted", ms(NOW))]
+    assert [a.deleted for a in work.audits if a.object == "worklogs"] == [1]
+    assert home.rows("jira", rows) == [(n, 60 * n, at) for n, at in site.worklogs.items()]
+    assert "Planted" not in home.texts("jira")
+
+
 # Bad input
 
 
