@@ -47,7 +47,7 @@ def test_c5b_what_the_index_shows_hours_late_is_repaired_by_the_census(
     site.scenario(site.api, index_lag_s={"default": 0, "EE-1": 2 * 3600})
     site.clock = "2022-08-01T02:00:00Z"
     site.mutate(site.api, "touch", "EE-1")
-    for clock in ("2022-08-01T03:00:00Z", "2022-08-01T03:30:00Z", "2022-08-01T23:00:00Z"):
+    for clock in ("2022-08-01T03:30:00Z", "2022-08-01T23:00:00Z"):
         site.clock = clock
         home.load("jira")
     updated = home.value("jira", "select updated_at from jira.issues where key = 'EE-1'")
@@ -105,8 +105,8 @@ def test_x2_an_empty_dimension_is_kept(site: Any, home: Any) -> None:
     assert home.content("jira", "statuses") == before
 
 
-def test_everything_around_issues_is_loaded(cloud: Any, home: Any) -> None:
-    home.load("jira")
+def test_everything_around_issues_is_loaded(cloud: Any, loaded: Any) -> None:
+    home = loaded("jira")
     counts = cloud.counts("jira")
     for table in ("boards", "sprints", "worklogs"):
         assert home.value("jira", f"select count(*) from jira.{table}") == counts[table], table
@@ -158,29 +158,3 @@ def test_h4_endpoints_that_disagree_are_united_and_flagged(
         (select key from jira.issues where updated_at - created_at > interval 1 minute)"""
     assert len(found) == home.value("jira", with_history)
     assert max(count for _, count, _ in found) <= 100
-
-
-def test_h5_a_change_that_is_missing_everywhere_is_a_gap(cloud: Any, home: Any) -> None:
-    work = home.load("jira")
-    [audit] = audits_of(work, "histories", "")
-    gaps = home.value(
-        "jira", "select count(*) from jira.history_checks where history_quality='gap'"
-    )
-    assert (f"{gaps:,} issues with history_quality gap" in audit.message) == (gaps > 0)
-
-
-def test_h7_a_moved_issue_is_one_row_with_its_history(cloud: Any, home: Any) -> None:
-    """DevLake's recording holds issues that moved between projects."""
-    home.load("jira")
-    moved = home.rows(
-        "jira",
-        "select distinct issue_id from jira.histories, "
-        "unnest(cast(payload->'$.items[*].field' as varchar[])) as t(field) where field = 'Key'",
-    )
-    ids = [issue_id for (issue_id,) in moved]
-    counted = home.rows(
-        "jira",
-        f"select count(*), count(distinct key) from jira.issues where id in {tuple(ids) or ('',)}",
-    )
-    assert counted == [(len(ids), len(ids))]
-    assert home.value("jira", "select count(*) from jira.tombstones") == 0
