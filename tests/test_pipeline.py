@@ -281,6 +281,10 @@ def test_nobody_of_the_company_is_named_anywhere(company: Company) -> None:
     for path in [*company.home.rglob("*.log"), *company.home.rglob("*.html")]:
         text = path.read_text(errors="replace")
         assert [name for name in planted if name in text] == [], path
+    for folder in ("dagster", "dlt", "dbt"):  # the event log, states and schemas, compiled models
+        for path in (company.home / folder).rglob("*"):
+            content = path.read_bytes() if path.is_file() else b""
+            assert [name for name in planted if name.encode() in content] == [], path
     build = (company.home / "build.duckdb").read_bytes()
     assert [name for name in planted if name.encode() in build] == []
 
@@ -411,6 +415,30 @@ def test_a_violated_invariant_stops_publication_and_keeps_its_rows(company: Comp
         ).fetchall()
     assert len(rows) == 1
     assert status == "fail"
+
+
+def test_p3_a_forgotten_person_is_gone_from_every_file_and_the_rest_stays(
+    company: Company,
+) -> None:
+    [(key, changes)] = company.rows(
+        "select actor_key, count(*) from marts.fct_status_transitions "
+        "where actor_key is not null and work_item_key like 'jira:%' "
+        "group by 1 order by 2 desc limit 1"
+    )
+    transitions = company.rows("select count(*) from marts.fct_status_transitions")
+    done = company.refresh("forget", key)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert company.rows("select count(*) from marts.fct_status_transitions") == transitions
+    erased = "select count(*) from marts.fct_status_transitions where actor_key = 'erased'"
+    assert company.rows(erased) == [(changes,)]
+    listed = company.home / "forgotten.txt"
+    assert listed.read_text() == f"{key}\n"
+    found = [
+        path
+        for path in company.home.rglob("*")
+        if path.is_file() and path != listed and key.encode() in path.read_bytes()
+    ]
+    assert found == []
 
 
 def test_a_failed_check_leaves_the_published_file_untouched(company: Company) -> None:

@@ -140,7 +140,6 @@ class Issue:
         project = now["Key"].split("-")[0]
         updated = moment(self.updated) if self.updated else (moves or [born])[-1].at
         payload = {
-            "deleted_detected_at": self.deleted and moment(self.deleted).isoformat(),
             "fields": {
                 "issuetype": {"name": now["issuetype"]},
                 "status": {"name": self.shown or status},

@@ -9,6 +9,8 @@ final as (
     select * from {{ ref('stg_jenkins__load_audits') }}
     union all
     select * from {{ ref('stg_servicenow__load_audits') }}
+    union all
+    select * from {{ ref('stg_inbox__load_audits') }}
 
 )
 

@@ -8,7 +8,8 @@ systems as (
         ('jira', 'Jira'),
         ('github', 'GitHub'),
         ('jenkins', 'Jenkins'),
-        ('servicenow', 'ServiceNow')
+        ('servicenow', 'ServiceNow'),
+        ('inbox', 'Inbox')
     ) as systems (source_system_key, name)
 
 ),

@@ -59,6 +59,12 @@ status_transitions as (
 
 ),
 
+checked_histories as (
+
+    select * from {{ ref('int_histories_checked') }}
+
+),
+
 described_items as (
 
     select * from {{ ref('int_work_items_unioned') }}
@@ -369,12 +375,15 @@ final as (
         work_items.work_item_version_key,
         moments.outcome,
         case
-            when flaws.conflicts = 1 then 'conflict'
-            when flaws.gaps = 1 then 'gap'
+            when flaws.conflicts = 1 or checked_histories.history_quality = 'conflict' then 'conflict'
+            when flaws.gaps = 1 or checked_histories.history_quality = 'gap' then 'gap'
             when flaws.drifts = 1 then 'drift'
             when flaws.ends_only = 1 or (flaws.recorded = 0 and flaws.first_status = 'unknown')
                 then 'snapshot_only'
-            when not described_items.has_recorded_creation then 'truncated'
+            when
+                not described_items.has_recorded_creation
+                or checked_histories.history_quality = 'truncated'
+                then 'truncated'
             else 'complete'
         end as history_quality,
         cast(
@@ -478,6 +487,9 @@ final as (
 
     left join deliveries
         on work_items.work_item_key = deliveries.work_item_key
+
+    left join checked_histories
+        on work_items.work_item_key = checked_histories.work_item_key
 
 )
 
