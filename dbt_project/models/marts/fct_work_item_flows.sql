@@ -10,7 +10,7 @@ boundaries as (
 
     select
         workflow,
-        min(case when is_started_boundary then ordinal end) as started_ordinal,
+        min(case when is_started_boundary and ordinal > 0 then ordinal end) as started_ordinal,
         min(case when is_ready_boundary then ordinal end) as ready_ordinal,
         count(case when flow_state = 'wait' and stage <> 'unmapped' then 1 end) as wait_stages
 
