@@ -204,13 +204,16 @@ class Jenkins(Api):
             return render
 
         done = [b for b in builds[max(0, count - 3) : count] if not is_running(b, now)]
-        last = {"lastBuild": self.node(builds[count - 1], now)} if count else {"lastBuild": None}
+        ends = {
+            "firstBuild": self.node(builds[0], now) if count else None,
+            "lastBuild": self.node(builds[count - 1], now) if count else None,
+        }
         return {
             "_class": JOB, "name": name.rsplit("/", 1)[-1], "fullName": name,
             "url": url_of(self.base, name),
             "displayName": name.rsplit("/", 1)[-1], "fullDisplayName": name.replace("/", " » "),
             "buildable": True, "color": COLOURS[done[-1].result] if done else "notbuilt",
-            "inQueue": False, "nextBuildNumber": count + 1, **last,
+            "inQueue": False, "nextBuildNumber": count + 1, **ends,
             "builds": newest(SHOWN), "allBuilds": newest(None),
         }  # fmt: skip
 

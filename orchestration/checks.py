@@ -30,7 +30,7 @@ def build_checks() -> dg.AssetChecksDefinition:
     def raw_tables_meet_expectations(
         context: dg.AssetCheckExecutionContext,
     ) -> Iterator[dg.AssetCheckResult]:
-        target = expectation_results_file(context.run_id)
+        target = expectation_results_file(context.run.run_id)
         target.parent.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
             [sys.executable, "-m", "extract.expectations", str(target)],

@@ -100,6 +100,7 @@ def _result(key: dg.AssetKey, work: Load) -> dg.MaterializeResult:
         metadata={"rows_loaded": work.rows.get(key.path[-1], 0)},
         check_results=[
             dg.AssetCheckResult(
+                asset_key=key,
                 check_name="is_complete",
                 passed=not gaps,
                 severity=dg.AssetCheckSeverity.WARN,

@@ -3,11 +3,14 @@
 Keys and groups come from dbt_project.yml (`+schema`, `+meta`): nothing is renamed here.
 """
 
+import contextlib
 import json
+import logging
 import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +30,11 @@ from orchestration.environment import DBT_PROJECT, build_file, expectation_resul
 from orchestration.ingestion import RefreshOptions
 from publish.quality import record_results
 
+log = logging.getLogger("flowhouse")
+
 DBT = str(Path(sys.executable).with_name("dbt"))
 TARGET = Path(os.environ["DBT_TARGET_PATH"])
+DBT_LOG = Path(os.environ["DBT_LOG_PATH"]) / "build.log"
 
 dbt_project = DbtProject(DBT_PROJECT, target_path=TARGET, profiles_dir=DBT_PROJECT)
 translator = DagsterDbtTranslator(
@@ -76,7 +82,7 @@ def dbt_models(
     call = dbt.cli(
         ["build", "--vars", json.dumps(variables)], context=context, raise_on_error=False
     )
-    yield from call.stream()
+    yield from shown_progress(call.stream())
     record_results(
         build_file(),
         context.run_id,
@@ -86,7 +92,33 @@ def dbt_models(
     )
     shutil.rmtree(call.target_path, ignore_errors=True)
     if not call.is_successful():
-        raise dg.Failure(f"dbt build failed: {call.get_error() or 'see the failed checks'}")
+        raise dg.Failure(f"dbt build failed; {DBT_LOG} says where")
+
+
+def shown_progress(events: Iterator) -> Iterator:
+    """Pass dbt's events on; its hundreds of lines go to a file, the terminal hears how far it is.
+
+    A test of two models is one event for each, of which the second is an observation.
+    """
+    began = told = time.monotonic()
+    total = sum(
+        node["resource_type"] in ("model", "seed", "test") for node in MANIFEST["nodes"].values()
+    )
+    done = 0
+    DBT_LOG.parent.mkdir(parents=True, exist_ok=True)
+    with DBT_LOG.open("w") as file:
+        while True:
+            with contextlib.redirect_stdout(file):
+                event = next(events, None)
+            if event is None:
+                break
+            yield event
+            done += not isinstance(event, dg.AssetObservation)
+            if done >= 20 and time.monotonic() - told >= 2:
+                told = time.monotonic()
+                left = max(total - done, 0) * (told - began) / done
+                log.info("dbt: %d of %d models and tests, %.0f s left", done, total, left)
+    log.info("dbt: %d models and tests in %.0f s", done, time.monotonic() - began)
 
 
 def build_exposures(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:

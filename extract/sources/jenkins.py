@@ -1,0 +1,479 @@
+"""Jenkins: jobs in folders to any depth, their builds, and the stages of Pipeline builds.
+
+Settings: SOURCES__JENKINS__BASE_URL, USER and API_TOKEN, FOLDERS (JSON list of full names; empty =
+everything that the user sees), START_DATE.
+
+A folder is listed level by level, with the newest build of every job, so a job without news costs
+nothing. Builds are read in ranges from the newest back to what is known. A number alone does not
+name a build, because a job that was made anew starts at 1 again: number and start do. Builds that
+run are asked for by number in every load until they have ended. Branches and builds that vanish
+from Jenkins stay in the raw tables. Names of branches may carry names of people: those that are not
+the usual ones are keyed hashes.
+"""
+
+import base64
+import re
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import dlt
+import pyarrow as pa
+from dlt.common.configuration import configspec
+from dlt.common.configuration.specs import BaseConfiguration
+from dlt.common.typing import TSecretStrValue
+from dlt.sources import DltSource
+
+from extract import settings
+from extract.api import Api, Forbidden, IncompleteRead
+from extract.privacy import person_key
+from extract.settings import SettingFault, setting_name, settings_for, start_of
+from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, RawTable, instant
+from extract.work import Audit, Load
+
+NAME = "jenkins"
+
+JOBS = RawTable(
+    "jobs", "/api/json?tree=jobs[...]", ("full_name",), {"full_name": TEXT, "class": TEXT}
+)
+BUILDS = RawTable(
+    "builds",
+    "/job/{name}/api/json?tree=allBuilds[...]",
+    ("job_full_name", "number", "started_at"),
+    {
+        "job_full_name": TEXT,
+        "number": BIGINT,
+        "started_at": TIMESTAMP,
+        "duration_ms": BIGINT,
+        "is_building": BOOLEAN,
+        "result": TEXT,
+        "class": TEXT,
+    },
+)
+STAGES = RawTable(
+    "stages",
+    "/job/{name}/{number}/wfapi/describe",
+    ("job_full_name", "number", "build_started_at", "stage_id"),
+    {
+        "job_full_name": TEXT,
+        "number": BIGINT,
+        "build_started_at": TIMESTAMP,
+        "stage_id": TEXT,
+        "started_at": TIMESTAMP,
+        "duration_ms": BIGINT,
+        "status": TEXT,
+    },
+)
+TABLES = (JOBS, BUILDS, STAGES)
+
+LISTED = "jobs[name,builds[number,timestamp]{0,10},jobs[name]{0,1}]"
+BUILD = (
+    "number,timestamp,duration,building,result,"
+    "actions[causes[_class],lastBuiltRevision[SHA1],remoteUrls,queuingDurationMillis]"
+)
+RANGE = 100
+MOST_RANGES = 10_000
+MOST_IN_WINDOW = 20_000
+DEEPEST = 30
+CONCURRENT_REQUESTS = 2
+"""Jenkins has no rate limit to go by, and reads builds from its disk."""
+
+MOST_WITHOUT_STAGES = 20
+"""After so many 404 in a row, and no stage at all, the plugin that shows stages is not there."""
+
+MULTIBRANCH = "WorkflowMultiBranchProject"
+PIPELINE_RUN = "WorkflowRun"
+USUAL_BRANCH = re.compile(
+    r"(main|master|trunk|develop|development|dev|staging|production"
+    r"|PR-\d+|MR-\d+|v?\d+(\.[\dx]+)*|(release|hotfix)(%2F|-)v?\d+(\.[\dx]+)*)"
+)
+
+
+@configspec
+class JenkinsSettings(BaseConfiguration):
+    """Settings of the source, by dlt's rules."""
+
+    base_url: str = None  # type: ignore[assignment]
+    user: str = None  # type: ignore[assignment]
+    api_token: TSecretStrValue = None  # type: ignore[assignment]
+    folders: list[str] | None = None
+    start_date: str | None = None
+
+
+def is_on() -> bool:
+    """Whether Jenkins is configured."""
+    return settings.is_on(NAME)
+
+
+def check() -> None:
+    """Ask for the front page: a wrong token is refused even where everybody may read.
+
+    Raises:
+        SettingFault: A setting is missing or wrong.
+        SourceError: Jenkins refuses the credentials, or gives no answer.
+    """
+    _server_time(_api(_settings()))
+
+
+def _server_time(api: Api) -> datetime:
+    return api.get("/api/json", {"tree": "mode"}).server_time
+
+
+def _settings() -> JenkinsSettings:
+    config = settings_for(NAME, JenkinsSettings)
+    start_of(NAME, config.start_date)
+    if any(not name.strip("/") for name in config.folders or ()):
+        raise SettingFault(f"{setting_name(NAME, 'folders')} has an empty name in it")
+    return config
+
+
+def _api(config: JenkinsSettings) -> Api:
+    pair = base64.b64encode(f"{config.user}:{config.api_token}".encode()).decode()
+    return Api(
+        NAME,
+        config.base_url,
+        credential=setting_name(NAME, "api_token"),
+        authorize=lambda renew: {"Authorization": f"Basic {pair}"},
+    )
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that builds.
+
+    Args:
+        full_name: The name it is asked by.
+        shown: The name it is loaded under.
+        scope: The top-level folder or job.
+        kind: Its class.
+        newest: Number and start of its ten newest builds: what changes when there is news.
+    """
+
+    full_name: str
+    shown: str
+    scope: str
+    kind: str
+    newest: list[list[int]]
+
+
+def path_of(full_name: str) -> str:
+    """Return the path of an item; the name of a branch is encoded once already."""
+    return "".join(f"/job/{quote(part, safe='')}" for part in full_name.split("/"))
+
+
+def shown_branch(name: str) -> str:
+    """Return the name of a branch as it is loaded: a keyed hash unless it is a usual one."""
+    return name if USUAL_BRANCH.fullmatch(name) else f"branch-{person_key(NAME, name)}"
+
+
+def jobs_below(
+    api: Api, folder: str, shown: str, is_multibranch: bool, depth: int = 0
+) -> Iterator[Job]:
+    """Yield the jobs below a folder, level by level; "" is the front page.
+
+    Raises:
+        IncompleteRead: The folder is gone, or folders lie in each other without end.
+    """
+    if depth > DEEPEST:
+        raise IncompleteRead(f"jenkins: folders lie more than {DEEPEST} deep in each other")
+    reply = api.get(f"{path_of(folder) if folder else ''}/api/json", {"tree": LISTED}, allow=(404,))
+    if reply.status == 404:
+        raise IncompleteRead("jenkins: a folder is not there, or not visible to this user")
+    for item in (reply.data or {}).get("jobs") or []:
+        name = str(item["name"])
+        full_name = f"{folder}/{name}" if folder else name
+        part = shown_branch(name) if is_multibranch else name
+        shown_name = f"{shown}/{part}" if shown else part
+        kind = str(item.get("_class") or "").rpartition(".")[2]
+        if isinstance(item.get("jobs"), list):
+            yield from jobs_below(api, full_name, shown_name, kind == MULTIBRANCH, depth + 1)
+        else:
+            newest = [[int(b["number"]), int(b["timestamp"])] for b in item.get("builds") or []]
+            yield Job(full_name, shown_name, shown_name.partition("/")[0], kind, newest)
+
+
+def build_row(job: Job, build: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the raw row of a build: no name of a person, no parameter, no text."""
+    actions = [action for action in build.get("actions") or [] if isinstance(action, dict)]
+    causes = [
+        re.split(r"[.$]", str(cause.get("_class") or ""))[-1]
+        for action in actions
+        for cause in action.get("causes") or []
+    ]
+    sources = [action for action in actions if action.get("lastBuiltRevision")]
+    queued = [action.get("queuingDurationMillis") for action in actions]
+    is_building = bool(build.get("building"))
+    return {
+        "job_full_name": job.shown,
+        "number": int(build["number"]),
+        "started_at": instant(build["timestamp"]),
+        "duration_ms": None if is_building else build.get("duration"),
+        "is_building": is_building,
+        "result": build.get("result"),
+        "class": str(build.get("_class") or "").rpartition(".")[2],
+        "payload": {
+            "causes": causes,
+            "head_sha": sources[0]["lastBuiltRevision"].get("SHA1") if sources else None,
+            "repository": repository_of(sources[0].get("remoteUrls")) if sources else None,
+            "queue_ms": next((value for value in queued if isinstance(value, int)), None),
+        },
+    }
+
+
+def repository_of(addresses: Any) -> str | None:
+    """Return owner/name of the first address of a repository, https or ssh, without its host."""
+    address = str(addresses[0]) if isinstance(addresses, list) and addresses else ""
+    path = urlsplit(address).path if "://" in address else address.partition(":")[2]
+    parts = path.strip("/").removesuffix(".git").split("/")
+    return "/".join(parts[-2:]) if len(parts) > 1 else None
+
+
+def stage_rows(build: Mapping[str, Any], stages: Any) -> list[dict[str, Any]]:
+    """Return the raw rows of a build's stages, each with its own result."""
+    return [
+        {
+            "job_full_name": build["job_full_name"],
+            "number": build["number"],
+            "build_started_at": build["started_at"],
+            "stage_id": str(stage["id"]),
+            "started_at": instant(stage.get("startTimeMillis")),
+            "duration_ms": stage.get("durationMillis"),
+            "status": stage.get("status"),
+            "payload": {
+                "name": stage.get("name"),
+                "pauseDurationMillis": stage.get("pauseDurationMillis"),
+            },
+        }
+        for stage in stages or []
+        if isinstance(stage, dict) and stage.get("id") not in (None, "")
+    ]
+
+
+def builds_of(
+    api: Api, job: Job, known: list[list[int]], start: datetime | None
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the builds of a job that are not known yet, range by range, from the newest back.
+
+    Builds that start while we read push the ranges towards the end, which only repeats some. One
+    that is deleted pulls them back, so where numbers are missing between two ranges the place is
+    read again; what is missing then is gone. The end is where the oldest build is.
+
+    Raises:
+        IncompleteRead: The builds do not come to an end.
+    """
+    seen: set[int] = set()
+    place, reread = 0, -1
+    for _ in range(MOST_RANGES):
+        tree = f"firstBuild[number],allBuilds[{BUILD}]{{{place},{place + RANGE}}}"
+        reply = api.get(f"{path_of(job.full_name)}/api/json", {"tree": tree}, allow=(404,))
+        if reply.status == 404:
+            # Deleted since it was listed; what we have stays.
+            return
+        page = [
+            build
+            for build in (reply.data or {}).get("allBuilds") or []
+            if isinstance(build, dict) and build.get("timestamp") is not None
+        ]
+        numbers = [int(build["number"]) for build in page]
+        if seen and numbers and max(numbers) < min(seen) - 1 and reread != place:
+            place = reread = max(place - RANGE, 0)
+            continue
+        fresh = [
+            build for build in page if int(build["number"]) not in seen and _is_new(build, known)
+        ]
+        seen.update(numbers)
+        wanted = [build for build in fresh if start is None or instant(build["timestamp"]) >= start]
+        if wanted:
+            yield wanted
+        first = (reply.data or {}).get("firstBuild") or {}
+        is_known = any(not _is_new(build, known) for build in page)
+        is_old = len(wanted) < len(fresh)
+        if not page or is_known or is_old or min(numbers) <= int(first.get("number") or 0):
+            return
+        place += RANGE
+    raise IncompleteRead("jenkins: the builds of a job do not end")
+
+
+def _is_new(build: Mapping[str, Any], known: list[list[int]]) -> bool:
+    """Whether a build has a higher number or a later start than all known ones.
+
+    A job that was made anew has small numbers and late starts.
+    """
+    return not known or (
+        int(build["number"]) > max(number for number, _ in known)
+        or int(build["timestamp"]) > max(started for _, started in known)
+    )
+
+
+@dataclass
+class Reader:
+    """What the tables of one load share."""
+
+    work: Load
+    api: Api
+    server_now: datetime
+    start: datetime | None
+    jobs: list[Job] = field(default_factory=list)
+    counted: dict[str, Audit] = field(default_factory=dict)
+    stages: Audit | None = None
+    without_stages: int = 0
+
+    def list_jobs(self, folders: list[str] | None) -> None:
+        """List the jobs of the chosen folders; one that cannot be read is a failed scope."""
+        for folder in folders or [""]:
+            try:
+                name = folder.strip("/")
+                self.jobs += jobs_below(self.api, name, name, False)
+            except (Forbidden, IncompleteRead) as failure:
+                if not folders:
+                    raise
+                where = setting_name(NAME, "folders")
+                self.work.audit("jobs", scope=name, status="failed", message=f"{where}: {failure}")
+
+    def audit(self, scope: str) -> Audit:
+        """Return the note that counts the builds of a top-level folder or job."""
+        if scope not in self.counted:
+            self.counted[scope] = self.work.audit(
+                "builds", scope=scope, window_from=self.start, window_to=self.server_now
+            )
+        return self.counted[scope]
+
+    def builds(self) -> Iterator[pa.Table]:
+        """Yield the new builds of every job, and those that ran when they were last seen."""
+        state, began = dlt.current.resource_state(), time.monotonic()
+        heads, running = state.setdefault("heads", {}), state.setdefault("running", {})
+        read = 0
+        for job in self.jobs:
+            known = heads.get(job.shown) or []
+            is_full = self.work.full and not self.work.windows
+            open_rows = running.get(job.shown) or {}
+            if job.newest == known and not open_rows and not is_full:
+                continue
+            audit, ran = self.audit(job.scope), {}
+            try:
+                for table, rows in self._builds_of(job, [] if is_full else known, open_rows):
+                    yield table
+                    read += len(rows)
+                    audit.extracted += len(rows)
+                    ran |= {_mark(row): row for row in rows if row["is_building"]}
+                    self.work.progress("builds", read, None, began)
+            except (Forbidden, IncompleteRead) as failure:
+                audit.status, audit.message = "failed", str(failure)
+                continue
+            heads[job.shown] = job.newest
+            running[job.shown] = {mark: _plain(row) for mark, row in ran.items()}
+            if not running[job.shown]:
+                del running[job.shown]
+            if read >= MOST_IN_WINDOW:
+                self.work.more = True
+                return
+
+    def _builds_of(
+        self, job: Job, known: list[list[int]], open_rows: Mapping[str, Mapping[str, Any]]
+    ) -> Iterator[tuple[pa.Table, list[dict[str, Any]]]]:
+        """Yield a job's rows in tables: what is new, then what ran before and was not seen now."""
+        seen: set[str] = set()
+        if job.newest != known:
+            for page in builds_of(self.api, job, known, self.start):
+                rows = [build_row(job, build) for build in page]
+                seen.update(map(_mark, rows))
+                yield BUILDS.batch(rows, job.scope), rows
+        left = [row for mark, row in open_rows.items() if mark not in seen]
+        if left:
+            rows = [self._polled(job, row) for row in left]
+            yield BUILDS.batch(rows, job.scope), rows
+
+    def _polled(self, job: Job, open_row: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask for a build that ran; one that is gone has ended, nobody knows how."""
+        path = f"{path_of(job.full_name)}/{open_row['number']}/api/json"
+        reply = self.api.get(path, {"tree": BUILD}, allow=(404,))
+        row = build_row(job, reply.data) if reply.status == 200 else None
+        if row and _mark(row) == _mark(open_row):
+            return row
+        self.audit(job.scope).deleted += 1
+        started_at = datetime.fromisoformat(open_row["started_at"])
+        return {**open_row, "started_at": started_at, "is_building": False, "result": "VANISHED"}
+
+    def stages_of(self, builds: pa.Table) -> Iterator[pa.Table]:
+        """Yield the stages of a table of builds."""
+        if self.stages is None:
+            self.stages = self.work.audit("stages", window_to=self.server_now)
+        paths = {job.shown: path_of(job.full_name) for job in self.jobs}
+        rows = builds.select(
+            ["job_full_name", "number", "started_at", "class", "_scope"]
+        ).to_pylist()
+        rows = [row for row in rows if row["class"] == PIPELINE_RUN]
+        if not rows or self.without_stages >= MOST_WITHOUT_STAGES:
+            return
+
+        def describe(row: Mapping[str, Any]) -> Any:
+            path = f"{paths[row['job_full_name']]}/{row['number']}/wfapi/describe"
+            reply = self.api.get(path, allow=(404,))
+            return (reply.data or {}) if reply.status == 200 else None
+
+        with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
+            answers = list(pool.map(describe, rows))
+        found = [
+            stage
+            for row, answer in zip(rows, answers, strict=True)
+            for stage in stage_rows(row, (answer or {}).get("stages"))
+        ]
+        missing = sum(answer is None for answer in answers)
+        self.without_stages = 0 if missing < len(rows) else self.without_stages + missing
+        self.stages.rejected += missing
+        self.stages.extracted += len(found)
+        if self.stages.rejected:
+            self.stages.message = "builds without stages: discarded, or the plugin is not there"
+        yield STAGES.batch(found, rows[0]["_scope"])
+
+    def known_jobs(self) -> Iterator[pa.Table]:
+        """Yield the jobs that Jenkins shows."""
+        yield JOBS.batch(
+            [{"full_name": job.shown, "class": job.kind, "payload": {}} for job in self.jobs]
+        )
+        self.work.audit(
+            "jobs",
+            window_to=self.server_now,
+            api_count=len(self.jobs),
+            extracted=len(self.jobs),
+            # None at all is a lost permission, not an empty Jenkins; what we have stays.
+            status="complete" if self.jobs else "incomplete",
+            message="" if self.jobs else "Jenkins shows no job to this user",
+        )
+
+
+def _mark(row: Mapping[str, Any]) -> str:
+    """Return what names a build within its job: its number and its start."""
+    started = row["started_at"]
+    return f"{row['number']}:{started if isinstance(started, str) else started.isoformat()}"
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row as the state can hold it."""
+    return {**row, "started_at": row["started_at"].isoformat()}
+
+
+def build(work: Load) -> DltSource:
+    """Return the source with every build that is new or has gone on since the last load.
+
+    Raises:
+        SourceError: Jenkins refuses the credentials, or gives no answer.
+    """
+    config = _settings()
+    api = _api(config)
+    reader = Reader(work, api, _server_time(api), start_of(NAME, config.start_date))
+    reader.list_jobs(config.folders)
+
+    @dlt.source(name=NAME, max_table_nesting=0)
+    def jenkins() -> Iterator[Any]:
+        if not work.windows:
+            yield JOBS.resource(lambda: reader.known_jobs())
+        builds = BUILDS.resource(lambda: reader.builds())
+        yield builds
+        yield STAGES.transformer(lambda rows: reader.stages_of(rows), builds)
+
+    return jenkins()

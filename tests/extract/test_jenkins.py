@@ -1,0 +1,431 @@
+"""Jenkins: what is loaded, what is left out, and what never gets lost."""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo import jenkins as jenkins_server
+from demo.http import Api, Clock, Faults, Request, Response, Server
+from extract.api import Refused
+from extract.settings import SettingFault
+from extract.sources import jenkins
+
+real = pytest.mark.real
+SHARED = Path(__file__).parents[3] / "shared"
+START = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
+MINUTE = 60_000
+JOB, RUN = "org.x.job.WorkflowJob", "org.x.job.WorkflowRun"
+FOLDER, MULTIBRANCH = "com.x.Folder", "org.x.multibranch.WorkflowMultiBranchProject"
+
+
+def recorded(kind: str) -> list[dict[str, Any]]:
+    path = SHARED / "data" / "jenkins" / f"{kind}.ndjson"
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def controller(replay: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("SOURCES__JENKINS__BASE_URL", replay.url("jenkins"))
+    monkeypatch.setenv("SOURCES__JENKINS__USER", "replay")
+    monkeypatch.setenv("SOURCES__JENKINS__API_TOKEN", "replay-token")
+    replay.clock = "2026-01-01T00:00:00Z"
+    return replay
+
+
+def counts(home: Any) -> dict[str, int]:
+    return {
+        table: home.value("jenkins", f"select count(*) from jenkins.{table}")
+        for table in ("jobs", "builds", "stages")
+    }
+
+
+def audit_of(work: Any, table: str, scope: str = "") -> Any:
+    [audit] = [a for a in work.audits if (a.object, a.scope) == (table, scope)]
+    return audit
+
+
+# ------------------------------------------------------------------ the recorded controller
+
+
+@real
+def test_everything_that_jenkins_holds_is_loaded(controller: Any, home: Any) -> None:
+    work = home.load("jenkins")
+    assert counts(home) == controller.counts("jenkins")
+    found = home.rows(
+        "jenkins",
+        """
+        select job_full_name, number, epoch_ms(started_at), duration_ms, result
+        from jenkins.builds order by all
+        """,
+    )
+    # "feature-1" is a name that anybody may have chosen: it is loaded as a hash.
+    shown = {f"github_org/devlake-jenkins/feature-{n}": n for n in (1, 2)}
+    assert sorted(row[1:] for row in found) == sorted(
+        (b["number"], b["timestamp"], b["duration"], b["result"]) for b in recorded("builds")
+    )
+    assert {row[0] for row in found if "branch-" not in row[0]} == {
+        b["job"] for b in recorded("builds") if b["job"] not in shown
+    }
+    assert {audit.status for audit in work.audits} == {"complete"}
+
+
+@real
+def test_a_second_load_asks_once_per_folder_and_changes_nothing(controller: Any, home: Any) -> None:
+    home.load("jenkins")
+    before = [home.content("jenkins", table) for table in ("builds", "stages")]
+    last = controller.last
+    home.load("jenkins")
+    assert [home.content("jenkins", table) for table in ("builds", "stages")] == before
+    asked = [request["path"] for request in controller.requests("jenkins", last)]
+    folders = sum("Folder" in i["_class"] or "Multi" in i["_class"] for i in recorded("items"))
+    # One for the clock, one for the front page, one for each folder.
+    assert len(asked) == len(set(asked)) + 1 == 2 + folders
+
+
+@real
+def test_day_by_day_equals_one_full_load(
+    controller: Any, home: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = sorted({build["timestamp"] for build in recorded("builds")})
+    days = [datetime.fromtimestamp(ms / 1000, UTC) for ms in moments]
+    # In the middle of a build, and again hours later: running builds have to be followed.
+    for day in days[:: len(days) // 10]:
+        for moment in (day + timedelta(seconds=1), day + timedelta(hours=3)):
+            controller.clock = moment.isoformat()
+            home.load("jenkins")
+    controller.clock = "2026-01-01T00:00:00Z"
+    home.load("jenkins")
+    found = [home.content("jenkins", table) for table in ("builds", "stages")]
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path / "other"))
+    other = type(home)(tmp_path / "other")
+    other.load("jenkins")
+    assert found == [other.content("jenkins", table) for table in ("builds", "stages")]
+
+
+@real
+def test_stages_keep_their_own_results(controller: Any, home: Any) -> None:
+    home.load("jenkins")
+    found = dict(home.rows("jenkins", "select status, count(*) from jenkins.stages group by 1"))
+    expected: dict[str, int] = {}
+    for stage in recorded("stages"):
+        expected[stage["status"]] = expected.get(stage["status"], 0) + 1
+    assert found == expected
+
+
+@real
+def test_nobody_is_named(controller: Any, home: Any) -> None:
+    home.load("jenkins")
+    causes = [
+        cause
+        for build in recorded("builds")
+        for action in build["actions"]
+        for cause in action.get("causes", [])
+    ]
+    names = {cause[key] for cause in causes for key in ("userId", "userName") if key in cause}
+    assert names
+    text = home.texts("jenkins")
+    assert {name for name in names | {"feature-1", "feature-2"} if name in text} == set()
+
+
+@real
+def test_a_wrong_token_is_refused_by_its_settings_name(
+    controller: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__JENKINS__API_TOKEN", "wrong-token")
+    with pytest.raises(Refused, match="SOURCES__JENKINS__API_TOKEN") as refused:
+        jenkins.check()
+    assert "wrong-token" not in str(refused.value)
+
+
+def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES__JENKINS__BASE_URL", "http://127.0.0.1:9")
+    with pytest.raises(SettingFault) as fault:
+        jenkins.check()
+    assert str(fault.value).splitlines() == [
+        "SOURCES__JENKINS__USER is not set",
+        "SOURCES__JENKINS__API_TOKEN is not set",
+    ]
+
+
+@real
+def test_a_folder_that_is_not_there_is_a_failed_scope(
+    controller: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__JENKINS__FOLDERS", '["github_org", "nowhere"]')
+    work = home.load("jenkins")
+    failed = audit_of(work, "jobs", "nowhere")
+    assert (failed.status, "SOURCES__JENKINS__FOLDERS" in failed.message) == ("failed", True)
+    wanted = [b for b in recorded("builds") if b["job"].startswith("github_org/")]
+    assert counts(home)["builds"] == len(wanted)
+
+
+# ------------------------------------------------------------------ a controller that changes
+
+
+class Controller(Api):
+    """Jobs by full name with their builds, oldest first; `after` acts between two answers."""
+
+    name = "jenkins"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classes: dict[str, str] = {}
+        self.builds: dict[str, list[dict[str, Any]]] = {}
+        self.has_stages = True
+        self.asked: list[str] = []
+        self.after: list[tuple[str, Callable[[], None]]] = []
+        self.route("GET", r"/api/json", lambda r, m: self.shown(r, self.node("")))
+        self.route("GET", r"(?P<p>(/job/[^/]+)+)/api/json", self.item)
+        self.route("GET", r"(?P<p>(/job/[^/]+)+)/(?P<n>\d+)/api/json", self.build)
+        self.route("GET", r"(?P<p>(/job/[^/]+)+)/(?P<n>\d+)/wfapi/describe", self.describe)
+
+    def refuse(self, request: Request) -> Response | None:
+        return None
+
+    def answer(self, request: Request) -> Response:
+        target = f"{request.path}?{request.query.get('tree', '')}"
+        self.asked.append(target)
+        answer = super().answer(request)
+        for entry in list(self.after):
+            if re.search(entry[0], target):
+                self.after.remove(entry)
+                entry[1]()
+        return answer
+
+    def shown(self, request: Request, node: dict[str, Any] | None) -> Response:
+        if node is None:
+            return Response(404, b"<html>")
+        tree = jenkins_server.parse_tree(request.query["tree"])
+        return Response(200, jenkins_server.select(node, tree))
+
+    def node(self, name: str) -> dict[str, Any] | None:
+        if name and name not in self.classes:
+            return None
+        inside = sorted(n for n in self.classes if n.rpartition("/")[0] == name)
+        node = {"_class": self.classes.get(name, "Hudson"), "name": name.rpartition("/")[2]}
+        if name not in self.builds:
+            return node | {"jobs": [self.node(one) for one in inside]}
+        newest = self.builds[name][::-1]
+        first = newest[-1] if newest else None
+        return node | {"builds": newest[:100], "allBuilds": newest, "firstBuild": first}
+
+    def item(self, request: Request, match: re.Match[str]) -> Response:
+        return self.shown(request, self.node(match["p"].replace("/job/", "/")[1:]))
+
+    def found(self, match: re.Match[str]) -> dict[str, Any] | None:
+        builds = self.builds.get(match["p"].replace("/job/", "/")[1:], [])
+        return next((b for b in builds if b["number"] == int(match["n"])), None)
+
+    def build(self, request: Request, match: re.Match[str]) -> Response:
+        return self.shown(request, self.found(match))
+
+    def describe(self, request: Request, match: re.Match[str]) -> Response:
+        build = self.found(match)
+        if build is None or not self.has_stages:
+            return Response(404, b"<html>")
+        stages = [
+            {"id": "6", "name": "Build", "status": "SUCCESS", "startTimeMillis": build["timestamp"],
+             "durationMillis": 1000, "pauseDurationMillis": 0},
+        ]  # fmt: skip
+        return Response(200, {"stages": stages})
+
+    def add(self, name: str, numbers: range, start: int = START, **values: Any) -> None:
+        """Add builds, one a minute."""
+        parts = name.split("/")
+        for depth in range(1, len(parts)):
+            self.classes.setdefault("/".join(parts[:depth]), FOLDER)
+        self.classes[name] = JOB
+        self.builds.setdefault(name, []).extend(
+            {"_class": RUN, "number": n, "timestamp": start + n * MINUTE, "duration": 30_000,
+             "building": False, "result": "SUCCESS", "actions": [], **values}
+            for n in numbers
+        )  # fmt: skip
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Controller]:
+    api = Controller()
+    server = Server(api, 0, Clock(START // 1000 + 86400), [], Faults())
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    monkeypatch.setenv("SOURCES__JENKINS__BASE_URL", server.url)
+    monkeypatch.setenv("SOURCES__JENKINS__USER", "reader")
+    monkeypatch.setenv("SOURCES__JENKINS__API_TOKEN", "token")
+    yield api
+    server.shutdown()
+    server.server_close()
+
+
+def numbers(home: Any, job: str) -> list[int]:
+    sql = f"select number from jenkins.builds where job_full_name = '{job}' order by number"
+    return [number for (number,) in home.rows("jenkins", sql)]
+
+
+def test_j1_builds_are_read_in_ranges_whatever_their_number(scripted: Any, home: Any) -> None:
+    scripted.add("a/b/c/job", range(1, 231))
+    home.load("jenkins")
+    assert numbers(home, "a/b/c/job") == list(range(1, 231))
+    assert counts(home)["stages"] == 230
+    ranges = [target for target in scripted.asked if "allBuilds" in target]
+    assert [re.search(r"\{(.*)\}", target)[1] for target in ranges] == [
+        "0,100",
+        "100,200",
+        "200,300",
+    ]
+    assert not any("depth" in target for target in scripted.asked)
+
+
+def test_j1_only_new_builds_are_read_again(scripted: Any, home: Any) -> None:
+    scripted.add("job", range(1, 231))
+    home.load("jenkins")
+    scripted.add("job", range(231, 234))
+    scripted.asked.clear()
+    home.load("jenkins")
+    assert numbers(home, "job") == list(range(1, 234))
+    assert len([target for target in scripted.asked if "allBuilds" in target]) == 1
+    assert len([target for target in scripted.asked if "wfapi" in target]) == 3
+
+
+def test_j1_builds_deleted_while_paging_hide_no_other(scripted: Any, home: Any) -> None:
+    scripted.add("job", range(1, 251))
+
+    def delete() -> None:
+        del scripted.builds["job"][200:210]
+
+    scripted.after.append((r"allBuilds.*\{0,100\}", delete))
+    home.load("jenkins")
+    # 201 to 210 were read before they were deleted; 141 to 150 moved into the range behind us.
+    assert numbers(home, "job") == list(range(1, 251))
+
+
+def test_j1_builds_started_while_paging_are_read_once(scripted: Any, home: Any) -> None:
+    scripted.add("job", range(1, 231))
+    scripted.after.append((r"\{0,100\}", lambda: scripted.add("job", range(231, 241))))
+    home.load("jenkins")
+    assert numbers(home, "job") == list(range(1, 231))
+    home.load("jenkins")
+    assert numbers(home, "job") == list(range(1, 241))
+
+
+def test_j1_discarded_builds_stay(scripted: Any, home: Any) -> None:
+    scripted.add("job", range(1, 151))
+    home.load("jenkins")
+    del scripted.builds["job"][:120]
+    scripted.add("job", range(151, 153))
+    home.load("jenkins")
+    assert numbers(home, "job") == list(range(1, 153))
+
+
+def test_j1_a_deleted_branch_stays(scripted: Any, home: Any) -> None:
+    scripted.add("org/repo/PR-7", range(1, 4))
+    scripted.add("org/repo/main", range(1, 3))
+    home.load("jenkins")
+    del scripted.builds["org/repo/PR-7"], scripted.classes["org/repo/PR-7"]
+    home.load("jenkins")
+    assert numbers(home, "org/repo/PR-7") == [1, 2, 3]
+    assert counts(home)["jobs"] == 2
+
+
+def test_j1_a_running_build_is_followed_until_it_has_ended(scripted: Any, home: Any) -> None:
+    scripted.add("job", range(1, 2), building=True, result=None, duration=0)
+    home.load("jenkins")
+    sql = "select is_building, result, duration_ms from jenkins.builds where number = 1"
+    assert home.rows("jenkins", sql) == [(True, None, None)]
+    scripted.add("job", range(2, 121))
+    home.load("jenkins")
+    assert home.rows("jenkins", sql) == [(True, None, None)]
+    scripted.builds["job"][0] |= {"building": False, "result": "FAILURE", "duration": 99}
+    scripted.asked.clear()
+    home.load("jenkins")
+    assert home.rows("jenkins", sql) == [(False, "FAILURE", 99)]
+    # It is asked for by its number, and its job is not read again.
+    assert not [target for target in scripted.asked if "allBuilds" in target]
+    scripted.asked.clear()
+    home.load("jenkins")
+    assert not [target for target in scripted.asked if "/1/" in target]
+
+
+def test_j1_a_build_that_vanishes_while_it_runs_has_ended(scripted: Any, home: Any) -> None:
+    revision = [{"lastBuiltRevision": {"SHA1": "abc"}, "remoteUrls": ["git@h:o/r.git"]}]
+    scripted.add("job", range(1, 2), building=True, result=None, duration=0, actions=revision)
+    home.load("jenkins")
+    scripted.builds["job"].clear()
+    work = home.load("jenkins")
+    sql = "select is_building, result, payload->>'$.head_sha' from jenkins.builds"
+    assert home.rows("jenkins", sql) == [(False, "VANISHED", "abc")]
+    assert audit_of(work, "builds", "job").deleted == 1
+
+
+def test_j1_a_job_made_anew_is_another_one(scripted: Any, home: Any) -> None:
+    scripted.add("job", range(1, 131), result="FAILURE")
+    home.load("jenkins")
+    scripted.builds["job"].clear()
+    scripted.add("job", range(1, 121), start=START + 10_000 * MINUTE)
+    home.load("jenkins")
+    assert numbers(home, "job") == sorted([*range(1, 131), *range(1, 121)])
+    results = "select result, count(*) from jenkins.builds group by 1 order by 1"
+    assert home.rows("jenkins", results) == [("FAILURE", 130), ("SUCCESS", 120)]
+
+
+def test_j1_without_the_stage_plugin_builds_are_loaded(scripted: Any, home: Any) -> None:
+    scripted.has_stages = False
+    scripted.add("job", range(1, 301))
+    work = home.load("jenkins")
+    assert counts(home) == {"jobs": 1, "builds": 300, "stages": 0}
+    audit = audit_of(work, "stages")
+    assert (audit.status, audit.extracted) == ("complete", 0)
+    assert "plugin" in audit.message
+    assert len([target for target in scripted.asked if "wfapi" in target]) == 100
+
+
+def test_branches_are_loaded_by_hash_unless_they_are_usual_ones(scripted: Any, home: Any) -> None:
+    names = ("main", "PR-12", "release%2F1.4", "ada-lovelace%2Ffix", "PAY-1-call-ada")
+    for name in names:
+        scripted.add(f"repo/{name}", range(1, 2))
+    scripted.classes["repo"] = MULTIBRANCH
+    home.load("jenkins")
+    found = [n for (n,) in home.rows("jenkins", "select full_name from jenkins.jobs order by 1")]
+    usual = [name for name in found if "/branch-" not in name]
+    assert usual == ["repo/PR-12", "repo/main", "repo/release%2F1.4"]
+    assert len(found) == 5
+    assert "ada" not in home.texts("jenkins").lower()
+
+
+def test_no_job_at_all_is_said(scripted: Any, home: Any) -> None:
+    scripted.add("job", range(1, 3))
+    home.load("jenkins")
+    scripted.classes.clear()
+    work = home.load("jenkins")
+    audit = audit_of(work, "jobs")
+    assert (audit.status, audit.message) == ("incomplete", "Jenkins shows no job to this user")
+    assert counts(home) == {"jobs": 1, "builds": 2, "stages": 2}
+
+
+def test_a_start_date_leaves_older_builds_out(
+    scripted: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted.add("job", range(1, 300))
+    monkeypatch.setenv("SOURCES__JENKINS__START_DATE", "2026-01-01T04:00:00Z")
+    home.load("jenkins")
+    assert numbers(home, "job") == list(range(240, 300))
+    assert len([target for target in scripted.asked if "allBuilds" in target]) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("https://github.com/example/api.git", "example/api"),
+        ("https://someone:secret@git.example.com/team/group/api", "group/api"),
+        ("git@github.com:example/api.git", "example/api"),
+        ("ssh://git@github.com:22/example/api.git", "example/api"),
+        ("/srv/git/api.git", None),
+        ("", None),
+    ],
+)
+def test_a_repository_is_its_owner_and_name(address: str, expected: str | None) -> None:
+    assert jenkins.repository_of([address] if address else []) == expected
