@@ -9,7 +9,6 @@ pull_requests as (
 scopes as (
 
     select * from {{ ref('scopes') }}
-    where source_system = 'github'
 
 ),
 
@@ -24,6 +23,7 @@ deployments as (
 deployed_merges as (
 
     select
+        pull_requests.source_system,
         pull_requests.repository,
         pull_requests.merged_at,
         min(deployments.finished_at) as deployed_at
@@ -32,10 +32,11 @@ deployed_merges as (
 
     inner join deployments
         on
-            pull_requests.repository = deployments.repository
+            pull_requests.source_system = deployments.source_system
+            and pull_requests.repository = deployments.repository
             and pull_requests.merge_commit_sha = deployments.sha
 
-    group by 1, 2
+    group by 1, 2, 3
 
 ),
 
@@ -49,7 +50,8 @@ carried as (
 
     inner join deployed_merges
         on
-            pull_requests.repository = deployed_merges.repository
+            pull_requests.source_system = deployed_merges.source_system
+            and pull_requests.repository = deployed_merges.repository
             and pull_requests.merged_at <= deployed_merges.merged_at
             and pull_requests.merged_at <= deployed_merges.deployed_at
 
@@ -96,7 +98,9 @@ final as (
     from pull_requests
 
     left join scopes
-        on pull_requests.repository = scopes.scope
+        on
+            pull_requests.source_system = scopes.source_system
+            and pull_requests.repository = scopes.scope
 
     left join carried
         on pull_requests.work_item_key = carried.work_item_key
