@@ -35,7 +35,14 @@ JIRA = {
     ("settings", "says"),
     [
         ({}, "no source is configured"),
-        ({"SOURCES__JIRA__BASE_URL": "https://x.example"}, "SOURCES__JIRA__EMAIL is not set"),
+        ({"SOURCES__JIRA__BASE_URL": "https://x.example"}, "SOURCES__JIRA__API_TOKEN is not set"),
+        (
+            {
+                "SOURCES__JIRA__BASE_URL": "https://x.atlassian.net",
+                "SOURCES__JIRA__API_TOKEN": "hush-hush",
+            },
+            "SOURCES__JIRA__EMAIL is not set",
+        ),
         ({**JIRA, "SOURCES__JIRA__BASE_URL": "jira.example"}, "SOURCES__JIRA__BASE_URL is not a"),
         ({**JIRA, "SOURCES__JIRA__PROJECTS": "PAY; SHOP"}, "SOURCES__JIRA__PROJECTS cannot be"),
         ({**JIRA, "FLOWHOUSE_AS_OF": "yesterday"}, "FLOWHOUSE_AS_OF (--as-of) is not an ISO time"),
@@ -44,7 +51,15 @@ JIRA = {
             "SOURCES__JIRA__BASE_URL must not carry credentials",
         ),
     ],
-    ids=["nothing", "missing", "address", "list", "time", "credentials in address"],
+    ids=[
+        "nothing",
+        "missing",
+        "missing on cloud",
+        "address",
+        "list",
+        "time",
+        "credentials in address",
+    ],
 )
 def test_a_faulty_setting_is_named_and_its_value_is_not_shown(
     tmp_path: Path, settings: dict, says: str
