@@ -4,9 +4,9 @@ It waits as long as the server asks, retries what may pass, and never takes half
 whole one.
 """
 
-import json
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,13 +19,15 @@ import msgspec
 import requests
 import tenacity
 
-from extract.tables import clean
+from extract.tables import decode
 
 log = logging.getLogger("flowhouse.extract")
 
 TRIES = 5
 RUN_BUDGET_S = 65 * 60
 TIMEOUT_S = (10, 120)
+THROTTLED = "throttled"
+"""What `reject` returns for an answer that says, with status 200, that a limit is reached."""
 
 
 class SourceError(Exception):
@@ -100,6 +102,8 @@ class Api:
         self.headers = {"Accept": "application/json", **(headers or {})}
         self.sleep = sleep
         self.waited_s = 0.0
+        self.gate = threading.Lock()
+        self.quiet_until = 0.0
         self.session = requests.Session()
         self.session.trust_env = False
         adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=8)
@@ -123,6 +127,7 @@ class Api:
         body: Any = None,
         allow: tuple[int, ...] = (),
         reject: Callable[[Any], str | None] | None = None,
+        type: Any = Any,
     ) -> Reply:
         """Send a request until there is a whole answer.
 
@@ -133,6 +138,8 @@ class Api:
             body: JSON body.
             allow: Statuses beyond 2xx that are answers for the caller (404, 410, 304, 422).
             reject: Looks at the decoded body and returns why it is no whole answer, or None.
+            type: What to decode a 2xx body as (a msgspec type); a body of another form is no whole
+                answer.
 
         Raises:
             Refused: 401 twice.
@@ -144,17 +151,20 @@ class Api:
 
         def attempt() -> Reply:
             nonlocal renewed
+            with self.gate:  # closed while the server asks for quiet
+                pass
             reply = self._send(method, path, params, body, renewed)
             if reply.status_code == 401 and not renewed:
                 renewed = True
                 reply = self._send(method, path, params, body, renewed)
-            return self._judge(reply, path, allow, reject)
+            return self._judge(reply, path, allow, reject, type)
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Passing),
             stop=self._stop,
             wait=self._wait,
-            sleep=self._pause,
+            before_sleep=self._pause,
+            sleep=self.sleep,
             reraise=True,
         )
         try:
@@ -205,21 +215,24 @@ class Api:
         path: str,
         allow: tuple[int, ...],
         reject: Callable[[Any], str | None] | None,
+        type: Any,
     ) -> Reply:
         """Sort an answer into: whole, passing failure, or final failure."""
         server_time = _server_time(reply)
         status = reply.status_code
-        if status in allow:
+        is_throttle = status == 429 or (status == 403 and _is_throttle(reply))
+        if status in allow and not is_throttle:
             return Reply(status, _decoded(reply, lenient=True), reply.headers, server_time)
         if 200 <= status < 300:
-            data = _decoded(reply)
+            data = _decoded(reply, type)
             why = reject(data) if reject else None
             if why:
-                raise _Passing(why)
+                wait = throttle_wait(reply.headers, server_time) if why == THROTTLED else None
+                raise _Passing(why, wait)
             return Reply(status, data, reply.headers, server_time)
         if status == 401:
             raise Refused(f"{self.credential}: {self.source} refused the credentials (401)")
-        if status == 429 or (status == 403 and _is_throttle(reply)):
+        if is_throttle:
             raise _Passing(f"throttled ({status})", throttle_wait(reply.headers, server_time))
         if status == 403:
             raise Forbidden(f"{self.source}: no permission for {_place(path)} (403)")
@@ -231,7 +244,9 @@ class Api:
     def _stop(self, state: tenacity.RetryCallState) -> bool:
         failure = state.outcome.exception()
         if failure.wait_s is not None:
-            if self.waited_s + failure.wait_s > RUN_BUDGET_S:
+            # Threads that wait together spend the budget once.
+            begun = max(0.0, self.quiet_until - time.monotonic())
+            if self.waited_s + max(0.0, failure.wait_s - begun) > RUN_BUDGET_S:
                 raise BudgetExhausted(
                     f"{self.source}: must wait {failure.wait_s:.0f} s, too long for this run"
                 )
@@ -239,16 +254,28 @@ class Api:
         return state.attempt_number >= TRIES
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
-        failure = state.outcome.exception()
-        if failure.wait_s is not None:
-            return failure.wait_s * (1 + random.uniform(0.0, 0.2))
+        """Return the backoff; what the server asked for is waited in `_pause`."""
+        if state.outcome.exception().wait_s is not None:
+            return 0.0
         return min(60.0, 0.5 * 2**state.attempt_number) * random.uniform(0.5, 1.0)
 
-    def _pause(self, seconds: float) -> None:
-        self.waited_s += seconds
-        if seconds > 5:
-            log.info("%s: waiting %.0f s, as the server asked", self.source, seconds)
-        self.sleep(seconds)
+    def _pause(self, state: tenacity.RetryCallState) -> None:
+        """Wait as long as the server asks, and let no other thread send anything meanwhile."""
+        asked = state.outcome.exception().wait_s
+        if asked is None:
+            return
+        until = time.monotonic() + asked * (1 + random.uniform(0.0, 0.2))
+        with self.gate:
+            # Another thread may have waited for the same quiet already.
+            seconds = max(0.0, until - time.monotonic())
+            self.waited_s += seconds
+            if seconds > 5:
+                log.info("%s: waiting %.0f s, as the server asked", self.source, seconds)
+            self.quiet_until = time.monotonic() + seconds
+            try:
+                self.sleep(seconds)
+            finally:
+                self.quiet_until = 0.0
 
 
 def throttle_wait(headers: Mapping[str, str], server_time: datetime) -> float:
@@ -308,20 +335,18 @@ def _server_time(reply: requests.Response) -> datetime:
         return datetime.now(UTC)
 
 
-def _decoded(reply: requests.Response, lenient: bool = False) -> Any:
+def _decoded(reply: requests.Response, type: Any = Any, lenient: bool = False) -> Any:
     content = reply.content
     if not content:
         return None
     try:
-        return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        # The standard library reads lone surrogates, which real trackers do send.
-        try:
-            return clean(json.loads(content))
-        except ValueError:
-            if lenient:
-                return None
-            raise _Passing("the answer is no JSON") from None
+        return decode(content, type)
+    except msgspec.ValidationError:
+        raise _Passing("the answer has another form than it should") from None
+    except ValueError:
+        if lenient:
+            return None
+        raise _Passing("the answer is no JSON") from None
 
 
 def _place(path: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import ModuleType
 
-from extract.sources import github, gitlab, jenkins, jira, servicenow
+from extract.sources import github, gitlab, inbox, jenkins, jira, servicenow
 
 SOURCES: Mapping[str, ModuleType] = {
     "jira": jira,
@@ -11,4 +11,5 @@ SOURCES: Mapping[str, ModuleType] = {
     "jenkins": jenkins,
     "gitlab": gitlab,
     "servicenow": servicenow,
+    "inbox": inbox,
 }

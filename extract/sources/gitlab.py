@@ -48,7 +48,7 @@ from extract.census import EVERY, PRESENT, Census, tombstones
 from extract.privacy import person, person_key
 from extract.settings import SettingFault, setting_name, settings_for, start_of
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
-from extract.windows import Window, close_window, next_window, shortened
+from extract.windows import Window, close_window, is_backfill, next_window, shortened
 from extract.work import Audit, Load
 
 NAME = "gitlab"
@@ -798,18 +798,21 @@ class Reader:
         audit.window_from, audit.window_to = window.lo, window.hi
         audit.api_count = len(listed)
         census = Census.of(NAME, kind.table, project.path, version=VERSION)
+        is_anew = self.work.full or is_backfill()
         changed = [
             row
             for row_id, row in listed.items()
-            if (self.work.full and not goes_on)
-            or census.known.get(row_id, ("",))[0] != kind.version(row)
+            if is_anew or census.known.get(row_id, ("",))[0] != kind.version(row)
         ]
         audit.extracted += len(listed) - len(changed)
+        audit.loaded = 0
         yield from self._whole(kind, project, changed, audits)
         close_window(state, mark, window)
         self.room -= len(changed)
         if window.hi < whole.hi:
             return False
+        if is_backfill():
+            return True
         done = set(listed)
         polled = self._unfinished(kind, project, done, audit)
         yield from self._whole(kind, project, polled, audits)
@@ -857,6 +860,8 @@ class Reader:
                 found = [row for part in parts if part for row in part[table.name]]
                 audits[table.name].extracted += len(found)
                 audits[table.name].finished_at = datetime.now(UTC)
+                if table is kind.table:
+                    audits[table.name].loaded += len(found)
                 if found:
                     bundle[table.name] = table.batch(found, project.path)
             yield bundle

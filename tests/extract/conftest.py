@@ -163,6 +163,15 @@ def loaded(
 
 
 @pytest.fixture(autouse=True)
+def nobody_is_forgotten() -> Iterator[None]:
+    from extract.privacy import forgotten
+
+    forgotten.cache_clear()
+    yield
+    forgotten.cache_clear()
+
+
+@pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("SOURCES__")]:
         monkeypatch.delenv(name)

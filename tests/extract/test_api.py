@@ -137,6 +137,33 @@ def test_t3b_a_missing_permission_is_final(api: Api, script: Script) -> None:
     assert len(script.seen) == 1
 
 
+def test_t3_a_throttle_is_waited_for_even_where_403_is_an_answer(
+    api: Api, script: Script, waits: list[float]
+) -> None:
+    script.will(403, {"Retry-After": "90"})
+    script.will(403)
+    assert api.get("/x", allow=(403,)).status == 403
+    assert 89 <= sum(waits) <= 108
+
+
+def test_t2_no_other_request_is_sent_while_the_server_asks_for_quiet(script: Script) -> None:
+    quiet: list[int] = []
+
+    def sleep(seconds: float) -> None:
+        if seconds > 1:
+            thread = threading.Thread(target=lambda: api.get("/other"), daemon=True)
+            thread.start()
+            thread.join(0.3)
+            quiet.append(len(script.seen))
+
+    api = Api("jira", script.url, credential="X", authorize=lambda _: {}, sleep=sleep)
+    script.will(429, {"Retry-After": "1800"})
+    script.will(body={"ok": True})
+    script.will(body={"ok": True})
+    api.get("/x")
+    assert quiet == [1]
+
+
 def test_t3c_a_reset_header_on_a_503_is_not_waited_for(
     api: Api, script: Script, waits: list[float]
 ) -> None:

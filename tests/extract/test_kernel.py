@@ -92,7 +92,7 @@ def test_a_window_is_closed_behind_the_servers_clock_and_overlaps_the_last_one()
     assert next_window(state, "", now, full=True, **rules).lo is None
 
 
-def test_a_batch_has_the_declared_columns_whatever_is_missing() -> None:
+def test_v3_a_batch_has_the_declared_columns_whatever_is_missing() -> None:
     table = RawTable("issues", "/x", ("id",), {"id": TEXT, "n": BIGINT, "at": TIMESTAMP})
     batch = table.batch([{"id": "1", "payload": {"a": None}}], scope="PAY")
     assert batch.column_names == ["id", "n", "at", "payload", "_scope", "_fetched_at"]

@@ -60,6 +60,15 @@ parents as (
 
 ),
 
+run_events as (
+
+    select * from {{ ref('stg_inbox__events') }}
+    where
+        event_type in ('pipelinerun.queued', 'pipelinerun.started', 'pipelinerun.finished')
+        and occurred_at <= {{ as_of() }}
+
+),
+
 github as (
 
     select
@@ -174,8 +183,63 @@ gitlab as (
 
 ),
 
+-- Events come late, twice and out of order; a run is what all of them say.
+told_runs as (
+
+    select
+        producer,
+        run_id,
+        attempt,
+        max(pipeline) as pipeline,
+        max(repository) as repository,
+        max(head_sha) as head_sha,
+        max(trigger_event) as event,
+        max(case when event_type = 'pipelinerun.finished' then raw_result end) as raw_result,
+        min(case when event_type = 'pipelinerun.queued' then occurred_at end) as queued_at,
+        min(case when event_type = 'pipelinerun.started' then occurred_at end) as started_at,
+        max(case when event_type = 'pipelinerun.finished' then occurred_at end) as finished_at,
+        min(occurred_at) as first_seen_at
+
+    from run_events
+
+    group by 1, 2, 3
+
+),
+
+inbox as (
+
+    select
+        'inbox:' || producer || ':' || run_id || ':' || attempt as ci_run_key,
+        'inbox' as source_system,
+        producer || ':' || run_id as source_run_id,
+        coalesce(repository, producer) as scope,
+        repository,
+        coalesce(pipeline, 'unknown') as pipeline,
+        head_sha,
+        event,
+        attempt,
+        raw_result,
+        case
+            when finished_at is null then 'running'
+            when raw_result in ('success', 'succeeded', 'passed') then 'success'
+            when raw_result in ('failure', 'failed', 'fail') then 'failure'
+            when raw_result in ('cancel', 'cancelled', 'canceled', 'aborted') then 'cancelled'
+            when raw_result in ('timeout', 'timed_out') then 'timeout'
+            when raw_result in ('error', 'skipped', 'neutral') then raw_result
+            else 'unknown'
+        end as result,
+        coalesce(queued_at, started_at, first_seen_at) as queued_at,
+        started_at,
+        finished_at
+
+    from told_runs
+
+),
+
 unioned as (
 
+    select * from inbox
+    union all
     select * from github
     union all
     select * from jenkins

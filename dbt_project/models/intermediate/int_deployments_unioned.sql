@@ -31,6 +31,48 @@ outcomes as (
 
 ),
 
+told_deployments as (
+
+    select
+        producer,
+        deployment_id,
+        max(repository) as repository,
+        max(service_name) as service_name,
+        max(raw_environment) as raw_environment,
+        max(head_sha) as head_sha,
+        min(raw_result) as raw_result,
+        min(occurred_at) as occurred_at
+
+    from {{ ref('stg_inbox__events') }}
+
+    where
+        event_type in ('service.deployed', 'service.upgraded', 'service.rolledback')
+        and occurred_at <= {{ as_of() }}
+
+    group by 1, 2
+
+),
+
+inbox as (
+
+    select
+        'inbox:' || producer || ':' || deployment_id as deployment_key,
+        'inbox' as source_system,
+        coalesce(repository, service_name) as repository,
+        coalesce(repository, service_name) as scope,
+        coalesce(raw_environment, 'unknown') as raw_environment,
+        head_sha as sha,
+        case
+            when raw_result in ('failure', 'failed', 'error') then 'failure'
+            else 'success'
+        end as result,
+        occurred_at as started_at,
+        occurred_at as finished_at
+
+    from told_deployments
+
+),
+
 github as (
 
     select
@@ -91,6 +133,8 @@ final as (
     select * from github
     union all
     select * from gitlab
+    union all
+    select * from inbox
 
 )
 

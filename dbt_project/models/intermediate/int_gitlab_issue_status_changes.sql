@@ -50,6 +50,7 @@ events as (
         case when action = 'remove' then label end as removed,
         cast(null as varchar) as state,
         actor_key,
+        actor_type,
         case when action = 'add' then 0 else 1 end as place,
         happened_at
 
@@ -64,6 +65,7 @@ events as (
         cast(null as varchar) as removed,
         state,
         actor_key,
+        actor_type,
         2 as place,
         happened_at
 
@@ -78,6 +80,7 @@ events as (
         cast(null as varchar) as removed,
         'closed' as state,
         cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type,
         3 as place,
         closed_at as happened_at
 
@@ -156,6 +159,7 @@ final as (
         ) as from_status,
         to_status,
         actor_key,
+        actor_type,
         order_no,
         happened_at as changed_at
 

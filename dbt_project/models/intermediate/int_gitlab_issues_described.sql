@@ -62,7 +62,8 @@ final as (
         end as source_status,
         issues.created_at,
         issues.updated_at,
-        issues.closed_at
+        issues.closed_at,
+        issues.deleted_detected_at
 
     from issues
 

@@ -11,6 +11,8 @@ final as (
     select * from {{ ref('stg_gitlab__load_audits') }}
     union all
     select * from {{ ref('stg_servicenow__load_audits') }}
+    union all
+    select * from {{ ref('stg_inbox__load_audits') }}
 
 )
 

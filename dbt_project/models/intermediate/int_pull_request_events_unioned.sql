@@ -19,6 +19,7 @@ github as (
         work_item_key,
         event,
         actor_key,
+        actor_type,
         event_no,
         happened_at
 
@@ -33,6 +34,7 @@ gitlab_events as (
         work_item_key,
         state as event,
         actor_key,
+        actor_type,
         happened_at
 
     from gitlab_states
@@ -44,6 +46,7 @@ gitlab_events as (
         work_item_key,
         case kind when 'ready' then 'ready_for_review' else 'convert_to_draft' end as event,
         author_key as actor_key,
+        author_type as actor_type,
         created_at as happened_at
 
     from gitlab_notes
@@ -59,6 +62,7 @@ gitlab as (
         work_item_key,
         event,
         actor_key,
+        actor_type,
         row_number() over (
             partition by work_item_key
             order by happened_at, pull_request_event_id

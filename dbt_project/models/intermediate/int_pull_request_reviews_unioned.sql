@@ -13,6 +13,7 @@ github as (
         work_item_key,
         state,
         author_key,
+        author_type,
         submitted_at
 
     from {{ ref('stg_github__reviews') }}
@@ -31,6 +32,7 @@ gitlab as (
             else kind
         end as state,
         author_key,
+        author_type,
         created_at as submitted_at
 
     from notes

@@ -79,6 +79,7 @@ final as (
         pull_requests.source_system,
         pull_requests.repository,
         pull_requests.author_key,
+        pull_requests.author_type,
         pull_requests.merge_commit_sha,
         pull_requests.additions,
         pull_requests.deletions,

@@ -10,6 +10,7 @@ github as (
         'Pull request' as raw_type,
         repository,
         author_key,
+        author_type,
         merge_commit_sha,
         additions,
         deletions,
@@ -19,7 +20,8 @@ github as (
         opened_at,
         updated_at,
         closed_at,
-        merged_at
+        merged_at,
+        cast(null as timestamp) as deleted_at
 
     from {{ ref('stg_github__pull_requests') }}
 
@@ -36,6 +38,7 @@ gitlab as (
         'Merge request' as raw_type,
         repository,
         author_key,
+        author_type,
         merge_commit_sha,
         cast(null as bigint) as additions,
         cast(null as bigint) as deletions,
@@ -45,7 +48,8 @@ gitlab as (
         opened_at,
         updated_at,
         closed_at,
-        merged_at
+        merged_at,
+        deleted_detected_at as deleted_at
 
     from {{ ref('stg_gitlab__merge_requests') }}
 

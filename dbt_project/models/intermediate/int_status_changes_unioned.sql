@@ -53,6 +53,7 @@ jira as (
         coalesce(old_statuses.name, issue_changes.from_name, 'unknown') as from_status,
         coalesce(new_statuses.name, issue_changes.to_name, 'unknown') as to_status,
         issue_changes.actor_key,
+        issue_changes.actor_type,
         coalesce(cast({{ safe_cast_text('issue_changes.history_id', 'bigint') }} as bigint), 0)
         as order_no,
         issue_changes.item_no as order_in_event,
@@ -76,6 +77,7 @@ pull_requests as (
         from_status,
         to_status,
         actor_key,
+        actor_type,
         order_no,
         0 as order_in_event,
         changed_at
@@ -92,6 +94,7 @@ gitlab_issues as (
         from_status,
         to_status,
         actor_key,
+        actor_type,
         order_no,
         0 as order_in_event,
         changed_at
@@ -121,6 +124,7 @@ servicenow as (
         coalesce(old_labels.label, nullif(audits.from_value, ''), 'unknown') as from_status,
         coalesce(new_labels.label, nullif(audits.to_value, ''), 'unknown') as to_status,
         audits.actor_key,
+        audits.actor_type,
         coalesce(audits.update_no, 0) as order_no,
         0 as order_in_event,
         audits.changed_at
@@ -149,6 +153,7 @@ measured as (
         spans.previous_value as from_status,
         spans.value as to_status,
         cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type,
         spans.span_no as order_no,
         0 as order_in_event,
         spans.started_at as changed_at
@@ -180,8 +185,11 @@ unioned as (
 
 final as (
 
-    select * from unioned
-    where changed_at <= {{ as_of() }}
+    select
+        *,
+        changed_at <= {{ as_of() }} as has_happened
+
+    from unioned
 
 )
 

@@ -9,7 +9,8 @@ systems as (
         ('github', 'GitHub'),
         ('jenkins', 'Jenkins'),
         ('gitlab', 'GitLab'),
-        ('servicenow', 'ServiceNow')
+        ('servicenow', 'ServiceNow'),
+        ('inbox', 'Inbox')
     ) as systems (source_system_key, name)
 
 ),

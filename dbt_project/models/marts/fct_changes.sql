@@ -101,6 +101,7 @@ final as (
         on
             pull_requests.source_system = scopes.source_system
             and pull_requests.repository = scopes.scope
+            and {{ valid_at('scopes', 'pull_requests.opened_at') }}
 
     left join carried
         on pull_requests.work_item_key = carried.work_item_key

@@ -23,6 +23,7 @@ renamed as (
         lower(label) as label,
         lower(split_part(label, ':', 1)) as label_scope,
         payload.user.person_key as actor_key,
+        payload.user.actor_type as actor_type,
         {{ utc('created_at') }} as happened_at
 
     from source

@@ -20,6 +20,7 @@ renamed as (
         'gitlab:issue:' || issue_id as work_item_key,
         state,
         payload.user.person_key as actor_key,
+        payload.user.actor_type as actor_type,
         {{ utc('created_at') }} as happened_at
 
     from source

@@ -16,21 +16,32 @@ source as (
 
 ),
 
+tombstones as (
+
+    select * from {{ source('gitlab', 'tombstones') }}
+    where object = 'issues' and state = 'deleted'
+
+),
+
 renamed as (
 
     select
-        id as issue_id,
-        'gitlab:issue:' || id as work_item_key,
-        project as repository,
-        iid as issue_no,
-        status as state,
-        payload.issue_type as issue_type,
-        payload.weight as weight,
-        {{ utc('created_at') }} as created_at,
-        {{ utc('updated_at') }} as updated_at,
-        {{ utc('closed_at') }} as closed_at
+        source.id as issue_id,
+        'gitlab:issue:' || source.id as work_item_key,
+        source.project as repository,
+        source.iid as issue_no,
+        source.status as state,
+        source.payload.issue_type as issue_type,
+        source.payload.weight as weight,
+        {{ utc('source.created_at') }} as created_at,
+        {{ utc('source.updated_at') }} as updated_at,
+        {{ utc('source.closed_at') }} as closed_at,
+        {{ utc('tombstones.gone_at') }} as deleted_detected_at
 
     from source
+
+    left join tombstones
+        on source.id = tombstones.id
 
 )
 

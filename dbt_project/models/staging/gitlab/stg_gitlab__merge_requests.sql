@@ -26,31 +26,46 @@ source as (
 
 ),
 
+tombstones as (
+
+    select * from {{ source('gitlab', 'tombstones') }}
+    where object = 'merge_requests' and state = 'deleted'
+
+),
+
 renamed as (
 
     select
-        id as merge_request_id,
-        'gitlab:mr:' || id as work_item_key,
-        project as repository,
-        iid as merge_request_no,
-        status as state,
-        payload.author.person_key as author_key,
-        payload.author.actor_type as author_type,
-        payload.target_branch as base_branch,
-        payload.sha as head_sha,
+        source.id as merge_request_id,
+        'gitlab:mr:' || source.id as work_item_key,
+        source.project as repository,
+        source.iid as merge_request_no,
+        source.status as state,
+        source.payload.author.person_key as author_key,
+        source.payload.author.actor_type as author_type,
+        source.payload.target_branch as base_branch,
+        source.payload.sha as head_sha,
         case
-            when merged_at is not null
-                then coalesce(payload.merge_commit_sha, payload.squash_commit_sha, payload.sha)
+            when source.merged_at is not null
+                then coalesce(
+                    source.payload.merge_commit_sha,
+                    source.payload.squash_commit_sha,
+                    source.payload.sha
+                )
         end as merge_commit_sha,
-        coalesce(payload.is_draft, false) as is_draft,
-        coalesce(payload.is_revert, false) as is_revert,
-        coalesce(payload.is_hotfix, false) as is_hotfix,
-        {{ utc('created_at') }} as opened_at,
-        {{ utc('updated_at') }} as updated_at,
-        {{ utc('coalesce(closed_at, merged_at)') }} as closed_at,
-        {{ utc('merged_at') }} as merged_at
+        coalesce(source.payload.is_draft, false) as is_draft,
+        coalesce(source.payload.is_revert, false) as is_revert,
+        coalesce(source.payload.is_hotfix, false) as is_hotfix,
+        {{ utc('source.created_at') }} as opened_at,
+        {{ utc('source.updated_at') }} as updated_at,
+        {{ utc('coalesce(source.closed_at, source.merged_at)') }} as closed_at,
+        {{ utc('source.merged_at') }} as merged_at,
+        {{ utc('tombstones.gone_at') }} as deleted_detected_at
 
     from source
+
+    left join tombstones
+        on source.id = tombstones.id
 
 )
 
