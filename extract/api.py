@@ -287,8 +287,10 @@ def throttle_wait(headers: Mapping[str, str], server_time: datetime) -> float:
     asked = _retry_after(headers, server_time)
     if asked:
         return asked
-    reset = headers.get("X-RateLimit-Reset")
-    if reset and headers.get("X-RateLimit-Remaining", "0") == "0":
+    for prefix in ("X-", ""):
+        reset = headers.get(f"{prefix}RateLimit-Reset")
+        if not reset or headers.get(f"{prefix}RateLimit-Remaining", "0") != "0":
+            continue
         moment = _reset_time(reset)
         if moment is not None:
             return max(1.0, (moment - server_time).total_seconds())

@@ -175,7 +175,8 @@ def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
     on = [name for name, module in SOURCES.items() if module.is_on()]
     if not on:
         faults.append(
-            "no source is configured; set SOURCES__JIRA__BASE_URL (or GITHUB, JENKINS, SERVICENOW)"
+            "no source is configured; set SOURCES__JIRA__BASE_URL "
+            "(or GITHUB, JENKINS, GITLAB, SERVICENOW)"
         )
     for name in sources or on:
         if name in SOURCES and name not in on:

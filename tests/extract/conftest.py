@@ -90,7 +90,7 @@ def replay(replay_server: Replay) -> Iterator[Replay]:
     """The replay server as at its start: clock, journal, faults, mutations, scenarios."""
     replay_server.control("POST", "reset")
     yield replay_server
-    for api in ("jira", "jira-dc", "servicenow", "github", "jenkins"):
+    for api in ("jira", "jira-dc", "servicenow", "github", "jenkins", "gitlab"):
         replay_server.control("POST", "scenario", {api: {}})
     replay_server.control("POST", "reset")
 

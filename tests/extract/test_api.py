@@ -102,9 +102,10 @@ def test_t1b_a_second_401_names_the_setting_and_not_its_value(api: Api, script: 
         ({"Retry-After": "0"}, 1),
         ({"X-RateLimit-Reset": "2026-01-01T12:05Z", "X-RateLimit-Remaining": "0"}, 300),
         ({"X-RateLimit-Reset": "1767269400", "X-RateLimit-Remaining": "0"}, 600),
+        ({"RateLimit-Reset": "1767269400", "RateLimit-Remaining": "0"}, 600),
         ({}, 60),
     ],
-    ids=["T2 seconds", "T2b date", "T2c zero", "T2d ISO minute", "T2d epoch", "no header"],
+    ids=["T2 seconds", "T2b date", "T2c zero", "T2d minute", "T2d epoch", "T2d GitLab", "none"],
 )
 def test_t2_a_throttled_client_waits_no_less_than_asked(
     api: Api, script: Script, waits: list[float], headers: dict, at_least: float

@@ -25,6 +25,41 @@ builds as (
 
 ),
 
+pipelines as (
+
+    select * from {{ ref('stg_gitlab__pipelines') }}
+
+),
+
+gitlab_jobs as (
+
+    select
+        ci_run_key,
+        min(created_at) as first_created_at,
+        min(started_at) as first_started_at,
+        max(finished_at) as last_finished_at
+
+    from {{ ref('stg_gitlab__jobs') }}
+
+    group by 1
+
+),
+
+-- All pipelines of a project are told by one file; a child's is told by the job that started it.
+parents as (
+
+    select
+        downstream_ci_run_key as ci_run_key,
+        min(name) as name
+
+    from {{ ref('stg_gitlab__bridges') }}
+
+    where downstream_ci_run_key is not null
+
+    group by 1
+
+),
+
 run_events as (
 
     select * from {{ ref('stg_inbox__events') }}
@@ -104,6 +139,50 @@ jenkins as (
 
 ),
 
+gitlab as (
+
+    select
+        pipelines.ci_run_key,
+        'gitlab' as source_system,
+        pipelines.pipeline_id as source_run_id,
+        pipelines.repository as scope,
+        pipelines.repository,
+        coalesce(parents.name, '.gitlab-ci.yml') as pipeline,
+        pipelines.head_sha,
+        pipelines.event,
+        cast(1 as bigint) as attempt,
+        pipelines.status as raw_result,
+        case
+            when pipelines.status in ('success', 'skipped') then pipelines.status
+            when pipelines.status = 'failed' then 'failure'
+            when pipelines.status = 'canceled' then 'cancelled'
+            when
+                pipelines.status in (
+                    'created', 'waiting_for_resource', 'waiting_for_callback', 'preparing',
+                    'pending', 'running', 'canceling', 'scheduled', 'manual'
+                )
+                then 'running'
+            else 'unknown'
+        end as result,
+        coalesce(pipelines.created_at, gitlab_jobs.first_created_at) as queued_at,
+        coalesce(pipelines.started_at, gitlab_jobs.first_started_at) as started_at,
+        case
+            when pipelines.status in ('success', 'failed', 'canceled', 'skipped')
+                then coalesce(
+                    pipelines.finished_at, gitlab_jobs.last_finished_at, pipelines.updated_at
+                )
+        end as finished_at
+
+    from pipelines
+
+    left join gitlab_jobs
+        on pipelines.ci_run_key = gitlab_jobs.ci_run_key
+
+    left join parents
+        on pipelines.ci_run_key = parents.ci_run_key
+
+),
+
 -- Events come late, twice and out of order; a run is what all of them say.
 told_runs as (
 
@@ -164,13 +243,15 @@ unioned as (
     select * from github
     union all
     select * from jenkins
+    union all
+    select * from gitlab
 
 ),
 
 final as (
 
     select * from unioned
-    where coalesce(queued_at, started_at) <= {{ as_of() }}
+    where coalesce(queued_at, started_at, {{ as_of() }}) <= {{ as_of() }}
 
 )
 

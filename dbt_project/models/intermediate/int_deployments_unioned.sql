@@ -6,6 +6,13 @@ deployments as (
 
 ),
 
+gitlab_deployments as (
+
+    select * from {{ ref('stg_gitlab__deployments') }}
+    where created_at <= {{ as_of() }}
+
+),
+
 -- GitHub dates a deployment anew when it becomes inactive: what counts is the first outcome.
 outcomes as (
 
@@ -92,9 +99,40 @@ github as (
 
 ),
 
+gitlab as (
+
+    select
+        deployment_key,
+        'gitlab' as source_system,
+        repository,
+        repository as scope,
+        coalesce(environment, 'unknown') as raw_environment,
+        sha,
+        case
+            when finished_at > {{ as_of() }} then 'running'
+            when status = 'success' then 'success'
+            when status = 'failed' then 'failure'
+            when status = 'canceled' then 'cancelled'
+            when status = 'skipped' then 'skipped'
+            when status in ('created', 'running', 'blocked') then 'running'
+            else 'unknown'
+        end as result,
+        coalesce(started_at, created_at) as started_at,
+        case
+            when
+                finished_at <= {{ as_of() }} and status not in ('created', 'running', 'blocked')
+                then finished_at
+        end as finished_at
+
+    from gitlab_deployments
+
+),
+
 final as (
 
     select * from github
+    union all
+    select * from gitlab
     union all
     select * from inbox
 

@@ -8,6 +8,7 @@ systems as (
         ('jira', 'Jira'),
         ('github', 'GitHub'),
         ('jenkins', 'Jenkins'),
+        ('gitlab', 'GitLab'),
         ('servicenow', 'ServiceNow'),
         ('inbox', 'Inbox')
     ) as systems (source_system_key, name)
