@@ -7,11 +7,12 @@ BIN := $(CURDIR)/.venv/bin
 
 export FLOWHOUSE_HOME ?= $(CURDIR)/.flowhouse
 
-.PHONY: help install demo test lint dev clean bench-extract
+.PHONY: help install demo test mutate bench-extract lint dev clean
 
 help:
 	@echo "make demo   the demo company, end to end: servers, refresh, tests, published file, report"
 	@echo "make test   the whole test suite"
+	@echo "make mutate breaks one rule of the models at a time; a test must notice each"
 	@echo "make dev    Dagster on http://127.0.0.1:3000"
 	@echo "make bench-extract  what the extraction of 100,000 issues costs, measured"
 	@echo "make lint   ruff and sqlfluff"
@@ -33,6 +34,9 @@ demo: install
 
 test: install
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+mutate: install
+	@$(BIN)/python -m tests.flow.mutate
 
 bench-extract: install
 	@$(BIN)/python -m tests.extract.bench

@@ -103,6 +103,7 @@ class Api:
         self.sleep = sleep
         self.waited_s = 0.0
         self.gate = threading.Lock()
+        self.quiet_until = 0.0
         self.session = requests.Session()
         self.session.trust_env = False
         adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=8)
@@ -243,7 +244,9 @@ class Api:
     def _stop(self, state: tenacity.RetryCallState) -> bool:
         failure = state.outcome.exception()
         if failure.wait_s is not None:
-            if self.waited_s + failure.wait_s > RUN_BUDGET_S:
+            # Threads that wait together spend the budget once.
+            begun = max(0.0, self.quiet_until - time.monotonic())
+            if self.waited_s + max(0.0, failure.wait_s - begun) > RUN_BUDGET_S:
                 raise BudgetExhausted(
                     f"{self.source}: must wait {failure.wait_s:.0f} s, too long for this run"
                 )
@@ -268,7 +271,11 @@ class Api:
             self.waited_s += seconds
             if seconds > 5:
                 log.info("%s: waiting %.0f s, as the server asked", self.source, seconds)
-            self.sleep(seconds)
+            self.quiet_until = time.monotonic() + seconds
+            try:
+                self.sleep(seconds)
+            finally:
+                self.quiet_until = 0.0
 
 
 def throttle_wait(headers: Mapping[str, str], server_time: datetime) -> float:

@@ -194,6 +194,53 @@ def _epoch(moment: datetime | None) -> int | None:
     return None if moment is None else int(moment.replace(tzinfo=UTC).timestamp())
 
 
+def test_the_time_zone_of_the_machine_changes_nothing(company: Company, tmp_path: Path) -> None:
+    """The models of the same raw files, built by a machine in Newfoundland, at another time."""
+    [(as_of,)] = company.rows("select as_of from meta.refreshes")
+    project = ROOT / "dbt_project"
+    done = subprocess.run(
+        [
+            FLOWHOUSE.with_name("dbt"), "build", "--quiet",
+            "--resource-type", "model", "--resource-type", "seed",
+            "--vars", json.dumps({"as_of": str(as_of)}),
+        ],
+        cwd=project,
+        env={
+            **os.environ,
+            "TZ": "America/St_Johns",
+            "FLOWHOUSE_COMPANY": "demo",
+            "FLOWHOUSE_BUILD": str(tmp_path / "build.duckdb"),
+            "FLOWHOUSE_RAW": str(company.home / "raw"),
+            "DBT_PROFILES_DIR": str(project),
+            "DBT_TARGET_PATH": str(tmp_path / "target"),
+            "DBT_LOG_PATH": str(tmp_path / "logs"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:]
+    with duckdb.connect() as link:
+        link.execute(f"attach '{tmp_path / 'build.duckdb'}' as elsewhere (read_only)")
+        link.execute(f"attach '{company.link.resolve()}' as here (read_only)")
+        names = link.execute(
+            """
+            select schema_name || '.' || table_name from duckdb_tables()
+            where database_name = 'elsewhere' and schema_name in ('marts', 'metrics')
+            """
+        ).fetchall()
+        changed = [
+            name
+            for (name,) in names
+            if link.execute(
+                f"(from here.{name} except all from elsewhere.{name})"
+                f" union all (from elsewhere.{name} except all from here.{name}) limit 1"
+            ).fetchall()
+        ]
+    assert "marts.fct_stage_visits" in {name for (name,) in names}
+    assert changed == []
+
+
 def test_waiting_is_longest_at_the_true_constraint(company: Company) -> None:
     from demo.company import STREAMS
 
@@ -369,6 +416,32 @@ def test_a_source_that_is_down_is_a_gap_and_the_others_are_published(company: Co
     status = json.loads(company.refresh("status", "--json").stdout)
     gaps = {source["source"]: source["gaps"] for source in status["sources"]}
     assert gaps["jenkins"] and not gaps["jira"]
+
+
+def test_a_violated_invariant_stops_publication_and_keeps_its_rows(company: Company) -> None:
+    version = company.link.resolve()
+    path = company.home / "raw" / "raw_jira.duckdb"
+    count = (
+        "update jira.histories set item_count = item_count {} 1"
+        " where id = (select min(id) from jira.histories)"
+    )
+    with duckdb.connect(str(path)) as raw:
+        raw.execute(count.format("+"))
+    done = company.refresh("refresh", "--source", "servicenow")
+    with duckdb.connect(str(path)) as raw:
+        raw.execute(count.format("-"))
+    assert done.returncode == 1, done.stderr[-4000:]
+    assert company.link.resolve() == version
+    with duckdb.connect(str(company.home / "build.duckdb"), read_only=True) as build:
+        rows = build.execute("select * from failures.every_changelog_entry_is_whole").fetchall()
+        ((status,),) = build.execute(
+            """
+            select status from meta.quality_results
+            where test = 'every_changelog_entry_is_whole' and status <> 'pass'
+            """
+        ).fetchall()
+    assert len(rows) == 1
+    assert status == "fail"
 
 
 def test_p3_a_forgotten_person_is_gone_from_every_file_and_the_rest_stays(

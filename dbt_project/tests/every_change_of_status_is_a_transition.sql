@@ -8,6 +8,8 @@ recorded as (
 
     from {{ ref('int_status_changes_unioned') }}
 
+    where has_happened
+
     group by 1
 
 ),
@@ -38,6 +40,8 @@ ordered as (
         ) as previous_status
 
     from {{ ref('int_status_changes_unioned') }}
+
+    where has_happened
 
 ),
 

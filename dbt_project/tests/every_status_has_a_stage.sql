@@ -2,21 +2,15 @@
 
 select
     work_items.source_system,
-    work_items.workflow,
+    transitions.workflow,
     lower(transitions.to_status) as status,
     count(distinct transitions.work_item_key) as work_items
 
-from {{ ref('fct_status_transitions') }} as transitions
+from {{ ref('fct_stage_transitions') }} as transitions
 
 inner join {{ ref('dim_work_items') }} as work_items
-    on transitions.work_item_key = work_items.work_item_key and work_items.is_current
+    on transitions.work_item_version_key = work_items.work_item_version_key
 
-left join {{ ref('status_stages') }} as status_stages
-    on
-        work_items.source_system = status_stages.source_system
-        and work_items.workflow = status_stages.workflow
-        and lower(transitions.to_status) = status_stages.status
-
-where status_stages.stage is null
+where transitions.to_stage = 'unmapped'
 
 group by 1, 2, 3

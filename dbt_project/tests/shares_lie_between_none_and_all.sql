@@ -1,21 +1,82 @@
-select work_item_key as row_key
+with
 
-from {{ ref('fct_work_item_flows') }}
+shares as (
+
+    select
+        'flow ' || work_item_key as row_key,
+        flow_efficiency_share as share_of,
+        cast(active_s as double) as numerator,
+        cast(active_s + wait_s as double) as denominator
+
+    from {{ ref('fct_work_item_flows') }}
+
+    union all
+
+    select
+        'efficiency ' || metric_flow_period_key,
+        flow_efficiency_share,
+        active_s,
+        active_s + wait_s
+    from {{ ref('metric_flow_periods') }}
+
+    union all
+
+    select
+        'started ' || metric_flow_period_key,
+        started_share,
+        n,
+        velocity
+    from {{ ref('metric_flow_periods') }}
+
+    union all
+
+    select
+        'rework ' || metric_flow_period_key,
+        rework_share,
+        rework_s,
+        in_flow_s
+    from {{ ref('metric_flow_periods') }}
+
+    union all
+
+    select
+        'first pass ' || metric_flow_period_key,
+        first_pass_yield_share,
+        first_pass_items,
+        velocity
+    from {{ ref('metric_flow_periods') }}
+
+    union all
+
+    select
+        'distribution ' || metric_flow_period_key,
+        distribution_share,
+        null,
+        null
+    from {{ ref('metric_flow_periods') }}
+
+    union all
+
+    select
+        'quality ' || metric_data_quality_key,
+        affected_share,
+        affected,
+        total
+    from {{ ref('metric_data_quality') }}
+
+)
+
+select
+    row_key,
+    share_of,
+    numerator,
+    denominator
+
+from shares
 
 where
-    flow_efficiency_share < 0
-    or flow_efficiency_share > 1
-    or abs(flow_efficiency_share * (active_s + wait_s) - active_s) > 0.5
-
-union all
-
-select metric_flow_key as row_key
-
-from {{ ref('metric_flow') }}
-
-where
-    flow_efficiency_share < 0
-    or flow_efficiency_share > 1
-    or distribution_share < 0
-    or distribution_share > 1
-    or abs(flow_efficiency_share * (active_s + wait_s) - active_s) > 0.5
+    share_of < 0
+    or share_of > 1
+    or abs(share_of * denominator - numerator) > 0.5
+    or (share_of is null and denominator > 0 and row_key not like 'flow %')
+    or (share_of is not null and denominator = 0)

@@ -6,12 +6,31 @@ velocity as (
         value_stream_key,
         workflow,
         level,
-        sum(case when work_type = 'all' then velocity else 0 end) as finished,
-        sum(case when work_type <> 'all' then velocity else 0 end) as finished_by_type
+        period,
+        sum(case when work_type = 'all' and team_key = 'all' then velocity else 0 end) as finished,
+        sum(case when work_type <> 'all' and team_key = 'all' then velocity else 0 end)
+        as finished_by_type,
+        sum(case when work_type = 'all' and team_key <> 'all' then velocity else 0 end)
+        as finished_by_team
 
-    from {{ ref('metric_flow') }}
+    from {{ ref('metric_flow_periods') }}
 
-    group by 1, 2, 3
+    -- Increments need not cover the calendar.
+    where period <> 'increment'
+
+    group by 1, 2, 3, 4
+
+),
+
+workflows as (
+
+    select
+        work_item_key,
+        workflow
+
+    from {{ ref('dim_work_items') }}
+
+    where is_current
 
 ),
 
@@ -19,14 +38,38 @@ finished as (
 
     select
         work_items.value_stream_key,
-        work_items.workflow,
+        workflows.workflow,
         work_items.level,
-        count(case when flows.outcome = 'done' then 1 end) as finished
+        count(*) as finished
 
     from {{ ref('fct_work_item_flows') }} as flows
 
+    inner join workflows
+        on flows.work_item_key = workflows.work_item_key
+
     inner join {{ ref('dim_work_items') }} as work_items
-        on flows.work_item_key = work_items.work_item_key and work_items.is_current
+        on
+            flows.work_item_key = work_items.work_item_key
+            and flows.last_done_at >= work_items.valid_from
+            and (flows.last_done_at < work_items.valid_to or work_items.valid_to is null)
+
+    where flows.outcome = 'done'
+
+    group by 1, 2, 3
+
+),
+
+arrived as (
+
+    select
+        value_stream_key,
+        workflow,
+        level,
+        sum(arrivals - departures) as finished
+
+    from {{ ref('fct_daily_flows') }}
+
+    where flow_state = 'done'
 
     group by 1, 2, 3
 
@@ -35,7 +78,11 @@ finished as (
 select
     finished.value_stream_key,
     finished.workflow,
-    finished.level
+    finished.level,
+    velocity.period,
+    finished.finished,
+    velocity.finished as velocity,
+    arrived.finished as arrived
 
 from finished
 
@@ -45,6 +92,14 @@ full join velocity
         and finished.workflow = velocity.workflow
         and finished.level = velocity.level
 
+left join arrived
+    on
+        coalesce(finished.value_stream_key, velocity.value_stream_key) = arrived.value_stream_key
+        and coalesce(finished.workflow, velocity.workflow) = arrived.workflow
+        and coalesce(finished.level, velocity.level) = arrived.level
+
 where
     coalesce(finished.finished, 0) <> coalesce(velocity.finished, 0)
     or coalesce(finished.finished, 0) <> coalesce(velocity.finished_by_type, 0)
+    or coalesce(finished.finished, 0) <> coalesce(velocity.finished_by_team, 0)
+    or coalesce(finished.finished, 0) <> coalesce(arrived.finished, 0)

@@ -35,7 +35,8 @@ opened as (
         ) as changed_at,
         0 as order_no,
         initial_statuses.initial_status as to_status,
-        pull_requests.author_key as actor_key
+        pull_requests.author_key as actor_key,
+        pull_requests.author_type as actor_type
 
     from pull_requests
 
@@ -58,7 +59,8 @@ moved as (
             when 'merged' then 'merged'
             when 'closed' then 'closed'
         end as to_status,
-        events.actor_key
+        events.actor_key,
+        events.actor_type
 
     from events
 
@@ -84,7 +86,8 @@ ended as (
         coalesce(pull_requests.merged_at, pull_requests.closed_at) as changed_at,
         1000000 as order_no,
         case when pull_requests.merged_at is not null then 'merged' else 'closed' end as to_status,
-        cast(null as varchar) as actor_key
+        cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type
 
     from pull_requests
 
@@ -113,7 +116,8 @@ reviewed as (
             when 'changes_requested' then 'changes_requested'
             else 'in_review'
         end as to_status,
-        reviews.author_key as actor_key
+        reviews.author_key as actor_key,
+        reviews.author_type as actor_type
 
     from reviews
 
@@ -186,6 +190,7 @@ final as (
         previous_status as from_status,
         to_status,
         actor_key,
+        actor_type,
         order_no,
         changed_at
 

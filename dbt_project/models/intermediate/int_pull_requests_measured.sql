@@ -60,6 +60,7 @@ final as (
         pull_requests.work_item_key,
         pull_requests.repository,
         pull_requests.author_key,
+        pull_requests.author_type,
         pull_requests.merge_commit_sha,
         pull_requests.additions,
         pull_requests.deletions,

@@ -47,6 +47,7 @@ jira as (
         coalesce(old_statuses.name, issue_changes.from_name, 'unknown') as from_status,
         coalesce(new_statuses.name, issue_changes.to_name, 'unknown') as to_status,
         issue_changes.actor_key,
+        issue_changes.actor_type,
         coalesce(cast({{ safe_cast_text('issue_changes.history_id', 'bigint') }} as bigint), 0)
         as order_no,
         issue_changes.item_no as order_in_event,
@@ -70,6 +71,7 @@ github as (
         from_status,
         to_status,
         actor_key,
+        actor_type,
         order_no,
         0 as order_in_event,
         changed_at
@@ -99,6 +101,7 @@ servicenow as (
         coalesce(old_labels.label, nullif(audits.from_value, ''), 'unknown') as from_status,
         coalesce(new_labels.label, nullif(audits.to_value, ''), 'unknown') as to_status,
         audits.actor_key,
+        audits.actor_type,
         coalesce(audits.update_no, 0) as order_no,
         0 as order_in_event,
         audits.changed_at
@@ -127,6 +130,7 @@ measured as (
         spans.previous_value as from_status,
         spans.value as to_status,
         cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type,
         spans.span_no as order_no,
         0 as order_in_event,
         spans.started_at as changed_at
@@ -156,8 +160,11 @@ unioned as (
 
 final as (
 
-    select * from unioned
-    where changed_at <= {{ as_of() }}
+    select
+        *,
+        changed_at <= {{ as_of() }} as has_happened
+
+    from unioned
 
 )
 

@@ -6,9 +6,55 @@ work_items as (
 
 ),
 
-recorded_changes as (
+all_changes as (
 
     select * from {{ ref('int_status_changes_unioned') }}
+
+),
+
+recorded_changes as (
+
+    select * from all_changes
+    where has_happened
+
+),
+
+first_statuses as (
+
+    select
+        work_item_key,
+        from_status
+
+    from (
+        select
+            work_item_key,
+            from_status,
+            row_number() over (
+                partition by work_item_key
+                order by changed_at, order_no, order_in_event, source_event_id
+            ) as place
+
+        from all_changes
+    ) as placed
+
+    where place = 1
+
+),
+
+-- Nobody moves many items by hand within one second. Erased people share one key.
+bulks as (
+
+    select
+        actor_key,
+        date_trunc('second', changed_at) as second_at
+
+    from recorded_changes
+
+    where actor_key is not null and actor_key <> 'erased'
+
+    group by 1, 2
+
+    having count(distinct work_item_key) >= {{ var('bulk_move_items') }}
 
 ),
 
@@ -21,6 +67,8 @@ changes as (
         recorded_changes.from_status as recorded_from_status,
         recorded_changes.to_status,
         recorded_changes.actor_key,
+        recorded_changes.actor_type,
+        bulks.actor_key is not null as is_bulk,
         recorded_changes.changed_at < work_items.created_at as is_before_creation,
         greatest(recorded_changes.changed_at, work_items.created_at) as changed_at,
         row_number() over in_order as change_no,
@@ -30,6 +78,11 @@ changes as (
 
     inner join work_items
         on recorded_changes.work_item_key = work_items.work_item_key
+
+    left join bulks
+        on
+            recorded_changes.actor_key = bulks.actor_key
+            and date_trunc('second', recorded_changes.changed_at) = bulks.second_at
 
     window in_order as (
         partition by recorded_changes.work_item_key
@@ -42,7 +95,8 @@ changes as (
 
 ),
 
--- Sources log moves only. An item was born in the status that its first move left.
+-- Sources log moves only. An item was born in the status that its first move left. One that has
+-- ended and has no move at all was not born there: its history is lost but for its end.
 births as (
 
     select
@@ -50,26 +104,31 @@ births as (
         work_items.work_item_key,
         cast(null as varchar) as recorded_from_status,
         coalesce(
-            first_changes.recorded_from_status,
+            first_statuses.from_status,
             work_items.initial_status,
-            work_items.source_status,
+            case
+                when not coalesce(work_items.ended_at > work_items.created_at, false)
+                    then work_items.source_status
+            end,
             'unknown'
         ) as to_status,
         cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type,
+        false as is_bulk,
         false as is_before_creation,
         work_items.created_at as changed_at,
         0 as change_no,
         cast(null as varchar) as previous_status,
         true as is_synthetic,
         false as is_gap,
-        false as is_drift
+        false as is_drift,
+        false as is_end_only,
+        false as is_deletion
 
     from work_items
 
-    left join changes as first_changes
-        on
-            work_items.work_item_key = first_changes.work_item_key
-            and first_changes.change_no = 1
+    left join first_statuses
+        on work_items.work_item_key = first_statuses.work_item_key
 
 ),
 
@@ -81,13 +140,17 @@ moves as (
         recorded_from_status,
         to_status,
         actor_key,
+        actor_type,
+        is_bulk,
         is_before_creation,
         changed_at,
         change_no,
         coalesce(previous_status, recorded_from_status) as previous_status,
         false as is_synthetic,
         coalesce(previous_status <> recorded_from_status, false) as is_gap,
-        false as is_drift
+        false as is_drift,
+        false as is_end_only,
+        false as is_deletion
 
     from changes
 
@@ -115,13 +178,17 @@ drifts as (
         moves.to_status as recorded_from_status,
         work_items.source_status as to_status,
         cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type,
+        false as is_bulk,
         false as is_before_creation,
         greatest(work_items.updated_at, last_moves.changed_at) as changed_at,
         last_moves.change_no + 1 as change_no,
         moves.to_status as previous_status,
         true as is_synthetic,
         false as is_gap,
-        true as is_drift
+        true as is_drift,
+        false as is_end_only,
+        false as is_deletion
 
     from work_items
 
@@ -139,13 +206,98 @@ drifts as (
 
 ),
 
-unioned as (
+ends as (
+
+    select
+        work_items.work_item_key || ':ended' as source_event_id,
+        work_items.work_item_key,
+        births.to_status as recorded_from_status,
+        work_items.source_status as to_status,
+        cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type,
+        false as is_bulk,
+        false as is_before_creation,
+        work_items.ended_at as changed_at,
+        1 as change_no,
+        births.to_status as previous_status,
+        true as is_synthetic,
+        false as is_gap,
+        false as is_drift,
+        true as is_end_only,
+        false as is_deletion
+
+    from work_items
+
+    inner join births
+        on work_items.work_item_key = births.work_item_key
+
+    where
+        work_items.ended_at > work_items.created_at
+        and work_items.ended_at <= {{ as_of() }}
+        and work_items.source_status is not null
+        and not exists (
+            select 1 from last_moves
+            where last_moves.work_item_key = work_items.work_item_key
+        )
+
+),
+
+before_deletion as (
 
     select * from births
     union all
     select * from moves
     union all
     select * from drifts
+    union all
+    select * from ends
+
+),
+
+-- What the source no longer has ends on the day on which that was seen.
+deletions as (
+
+    select
+        work_items.work_item_key || ':deleted' as source_event_id,
+        work_items.work_item_key,
+        last_of.to_status as recorded_from_status,
+        'deleted' as to_status,
+        cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type,
+        false as is_bulk,
+        false as is_before_creation,
+        greatest(work_items.deleted_at, last_of.changed_at) as changed_at,
+        last_of.change_no + 1 as change_no,
+        last_of.to_status as previous_status,
+        true as is_synthetic,
+        false as is_gap,
+        false as is_drift,
+        false as is_end_only,
+        true as is_deletion
+
+    from work_items
+
+    inner join (
+        select
+            *,
+            row_number() over (
+                partition by work_item_key
+                order by change_no desc
+            ) as place
+
+        from before_deletion
+    ) as last_of
+        on work_items.work_item_key = last_of.work_item_key and last_of.place = 1
+
+    where work_items.deleted_at <= {{ as_of() }}
+
+),
+
+unioned as (
+
+    select * from before_deletion
+    union all
+    select * from deletions
 
 ),
 
@@ -162,15 +314,19 @@ final as (
         previous_status as from_status,
         to_status,
         actor_key,
+        actor_type,
+        is_bulk,
         is_synthetic,
         is_gap,
         is_drift,
+        is_end_only,
+        is_deletion,
         is_before_creation,
         changed_at
 
     from unioned
 
-    where change_no = 0 or to_status is distinct from previous_status
+    where change_no = 0 or is_deletion or to_status is distinct from previous_status
 
 )
 

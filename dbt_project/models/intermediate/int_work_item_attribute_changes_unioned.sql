@@ -130,9 +130,30 @@ servicenow as (
 
 ),
 
+-- A key carries its project: a move changes both.
+jira_keys as (
+
+    select
+        'jira:' || issue_change_id || ':key' as source_event_id,
+        work_item_key,
+        'item_key' as attribute,
+        nullif(from_name, '') as from_value,
+        nullif(to_name, '') as to_value,
+        coalesce(cast({{ safe_cast_text('history_id', 'bigint') }} as bigint), 0) * 1000
+        + item_no as order_no,
+        changed_at
+
+    from issue_changes
+
+    where field = 'Key'
+
+),
+
 unioned as (
 
     select * from jira
+    union all
+    select * from jira_keys
     union all
     select * from servicenow
 

@@ -105,6 +105,7 @@ attributes_then as (
     select
         boundaries.work_item_key,
         boundaries.valid_from,
+        max(case when intervals.attribute = 'item_key' then intervals.value end) as item_key,
         max(case when intervals.attribute = 'scope' then intervals.value end) as scope,
         max(case when intervals.attribute = 'raw_type' then intervals.value end) as raw_type,
         max(case when intervals.attribute = 'priority' then intervals.value end) as priority,
@@ -135,7 +136,7 @@ final as (
         attributes_then.work_item_key,
         work_items.source_system,
         work_items.source_id,
-        work_items.item_key,
+        coalesce(attributes_then.item_key, work_items.item_key) as item_key,
         work_items.item_kind,
         coalesce(attributes_then.scope, work_items.scope) as scope,
         coalesce(attributes_then.raw_type, work_items.raw_type) as raw_type,

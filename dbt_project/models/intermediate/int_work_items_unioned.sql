@@ -48,6 +48,31 @@ initial_statuses as (
 
 ),
 
+-- Where nobody recorded a creation, an item exists from its first recorded change on.
+first_issue_changes as (
+
+    select
+        work_item_key,
+        min(changed_at) as changed_at
+
+    from {{ ref('stg_jira__issue_changes') }}
+
+    group by 1
+
+),
+
+first_audits as (
+
+    select
+        work_item_key,
+        min(changed_at) as changed_at
+
+    from {{ ref('stg_servicenow__audits') }}
+
+    group by 1
+
+),
+
 epics as (
 
     select
@@ -79,13 +104,20 @@ jira as (
         issues.status as source_status,
         cast(null as varchar) as initial_status,
         issues.created_at is not null as has_recorded_creation,
-        coalesce(issues.created_at, issues.updated_at, {{ as_of() }}) as created_at,
-        issues.updated_at
+        coalesce(
+            issues.created_at, first_issue_changes.changed_at, issues.updated_at, {{ as_of() }}
+        ) as created_at,
+        issues.updated_at,
+        issues.resolved_at as ended_at,
+        issues.deleted_detected_at as deleted_at
 
     from issues
 
     left join epics
         on issues.epic_key = epics.issue_key
+
+    left join first_issue_changes
+        on issues.work_item_key = first_issue_changes.work_item_key
 
 ),
 
@@ -112,7 +144,9 @@ github as (
             pull_requests.opened_at, pull_requests.merged_at,
             pull_requests.closed_at, pull_requests.updated_at, {{ as_of() }}
         ) as created_at,
-        pull_requests.updated_at
+        pull_requests.updated_at,
+        cast(null as timestamp) as ended_at,
+        cast(null as timestamp) as deleted_at
 
     from pull_requests
 
@@ -141,15 +175,20 @@ servicenow_incidents as (
         cast(null as varchar) as initial_status,
         coalesce(incidents.opened_at, incidents.created_at) is not null as has_recorded_creation,
         coalesce(
-            incidents.opened_at, incidents.created_at,
+            incidents.opened_at, incidents.created_at, first_audits.changed_at,
             incidents.updated_at, {{ as_of() }}
         ) as created_at,
-        incidents.updated_at
+        incidents.updated_at,
+        coalesce(incidents.resolved_at, incidents.closed_at) as ended_at,
+        incidents.deleted_detected_at as deleted_at
 
     from incidents
 
     left join groups
         on incidents.assignment_group = groups.group_id
+
+    left join first_audits
+        on incidents.work_item_key = first_audits.work_item_key
 
     left join services
         on coalesce(incidents.business_service, incidents.cmdb_ci) = services.service_id
@@ -177,17 +216,23 @@ servicenow_changes as (
         services.name as service_name,
         coalesce(labels.label, change_requests.state) as source_status,
         cast(null as varchar) as initial_status,
-        coalesce(change_requests.opened_at, change_requests.created_at) is not null as has_recorded_creation,
+        coalesce(change_requests.opened_at, change_requests.created_at) is not null
+            as has_recorded_creation,
         coalesce(
-            change_requests.opened_at, change_requests.created_at,
+            change_requests.opened_at, change_requests.created_at, first_audits.changed_at,
             change_requests.updated_at, {{ as_of() }}
         ) as created_at,
-        change_requests.updated_at
+        change_requests.updated_at,
+        change_requests.closed_at as ended_at,
+        change_requests.deleted_detected_at as deleted_at
 
     from change_requests
 
     left join groups
         on change_requests.assignment_group = groups.group_id
+
+    left join first_audits
+        on change_requests.work_item_key = first_audits.work_item_key
 
     left join services
         on coalesce(change_requests.business_service, change_requests.cmdb_ci) = services.service_id

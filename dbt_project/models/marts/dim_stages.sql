@@ -6,6 +6,14 @@ stages as (
 
 ),
 
+workflows as (
+
+    select workflow from stages
+    union
+    select 'unassigned' as workflow
+
+),
+
 final as (
 
     select
@@ -17,7 +25,8 @@ final as (
         value_class,
         is_started_boundary,
         is_ready_boundary,
-        is_finished_boundary
+        is_finished_boundary,
+        coalesce(is_blocked, false) as is_blocked
 
     from stages
 
@@ -33,13 +42,27 @@ final as (
         'waste' as value_class,
         false as is_started_boundary,
         false as is_ready_boundary,
-        false as is_finished_boundary
+        false as is_finished_boundary,
+        false as is_blocked
 
-    from (
-        select workflow from stages
-        union
-        select 'unassigned' as workflow
-    ) as workflows
+    from workflows
+
+    union all
+
+    -- Items end here on the day on which their source no longer has them.
+    select
+        workflow || ':deleted' as stage_key,
+        workflow,
+        'deleted' as stage,
+        0 as ordinal,
+        'cancelled' as flow_state,
+        'waste' as value_class,
+        false as is_started_boundary,
+        false as is_ready_boundary,
+        false as is_finished_boundary,
+        false as is_blocked
+
+    from workflows
 
 )
 

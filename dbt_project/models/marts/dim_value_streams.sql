@@ -13,7 +13,9 @@ final as (
         name,
         kind,
         coalesce(time_zone, 'UTC') as time_zone,
-        coalesce(calendar, 'standard') as calendar
+        coalesce(calendar, 'standard') as calendar,
+        valid_from,
+        valid_to
 
     from value_streams
 
@@ -24,7 +26,9 @@ final as (
         'Unassigned' as name,
         'core' as kind,
         'UTC' as time_zone,
-        'standard' as calendar
+        'standard' as calendar,
+        cast(null as date) as valid_from,
+        cast(null as date) as valid_to
 
 )
 

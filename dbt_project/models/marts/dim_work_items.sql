@@ -64,21 +64,152 @@ current_statuses as (
             ) as place
 
         from transitions
+
+        where not is_deletion
     ) as placed
 
     where place = 1
 
 ),
 
+-- Whoever owns the scope, the team or the service of an item may change while the item does not.
+ownership_dates as (
+
+    select
+        source_system,
+        scope,
+        cast(null as varchar) as team_name,
+        cast(null as varchar) as service_name,
+        valid_from as changes_on
+    from scopes
+    union
+    select
+        source_system,
+        scope,
+        null as team_name,
+        null as service_name,
+        valid_to as changes_on
+    from scopes
+    union
+    select
+        null as source_system,
+        null as scope,
+        name as team_name,
+        null as service_name,
+        valid_from as changes_on
+    from teams
+    union
+    select
+        null as source_system,
+        null as scope,
+        name as team_name,
+        null as service_name,
+        valid_to as changes_on
+    from teams
+    union
+    select
+        null as source_system,
+        null as scope,
+        null as team_name,
+        name as service_name,
+        valid_from as changes_on
+    from services
+    union
+    select
+        null as source_system,
+        null as scope,
+        null as team_name,
+        name as service_name,
+        valid_to as changes_on
+    from services
+
+),
+
+changes_of_owner as (
+
+    select * from ownership_dates
+    where changes_on is not null
+
+),
+
+beginnings as (
+
+    select
+        work_item_key,
+        version_no,
+        valid_from
+
+    from versions
+
+    union
+
+    select
+        versions.work_item_key,
+        versions.version_no,
+        cast(changes_of_owner.changes_on as timestamp) as valid_from
+
+    from versions
+
+    inner join changes_of_owner
+        on
+            (
+                versions.source_system = changes_of_owner.source_system
+                and versions.scope = changes_of_owner.scope
+            )
+            or versions.team_name = changes_of_owner.team_name
+            or versions.service_name = changes_of_owner.service_name
+
+    where
+        cast(changes_of_owner.changes_on as timestamp) > versions.valid_from
+        and cast(changes_of_owner.changes_on as timestamp)
+        < coalesce(versions.valid_to, {{ as_of() }})
+
+),
+
+pieces as (
+
+    select
+        versions.work_item_key,
+        versions.source_system,
+        versions.source_id,
+        versions.item_key,
+        versions.item_kind,
+        versions.scope,
+        versions.raw_type,
+        versions.is_subtask,
+        versions.priority,
+        versions.points,
+        versions.parent_work_item_key,
+        versions.team_name,
+        versions.service_name,
+        row_number() over (
+            partition by beginnings.work_item_key
+            order by beginnings.valid_from
+        ) as version_no,
+        beginnings.valid_from,
+        lead(beginnings.valid_from) over (
+            partition by beginnings.work_item_key
+            order by beginnings.valid_from
+        ) as valid_to
+
+    from beginnings
+
+    inner join versions
+        on
+            beginnings.work_item_key = versions.work_item_key
+            and beginnings.version_no = versions.version_no
+
+),
+
 joined as (
 
     select
-        versions.*,
+        pieces.*,
         current_statuses.current_status,
         coalesce(typed_workflows.workflow, any_workflows.workflow, 'unassigned') as workflow,
         coalesce(typed_work_types.work_type, any_work_types.work_type, 'unassigned') as work_type,
         case
-            when versions.is_subtask then 'task'
+            when pieces.is_subtask then 'task'
             else coalesce(typed_work_types.level, any_work_types.level, 'story')
         end as level,
         coalesce(services.service_key, scopes.service_key, 'unassigned') as service_key,
@@ -92,45 +223,50 @@ joined as (
             'unassigned'
         ) as value_stream_key
 
-    from versions
+    from pieces
 
     inner join current_statuses
-        on versions.work_item_key = current_statuses.work_item_key
+        on pieces.work_item_key = current_statuses.work_item_key
 
     left join workflows as typed_workflows
         on
-            versions.source_system = typed_workflows.source_system
-            and versions.item_kind = typed_workflows.item_kind
-            and versions.raw_type = typed_workflows.raw_type
+            pieces.source_system = typed_workflows.source_system
+            and pieces.item_kind = typed_workflows.item_kind
+            and pieces.raw_type = typed_workflows.raw_type
 
     left join workflows as any_workflows
         on
-            versions.source_system = any_workflows.source_system
-            and versions.item_kind = any_workflows.item_kind
+            pieces.source_system = any_workflows.source_system
+            and pieces.item_kind = any_workflows.item_kind
             and any_workflows.raw_type = '*'
 
     left join work_types as typed_work_types
         on
-            versions.source_system = typed_work_types.source_system
-            and versions.item_kind = typed_work_types.item_kind
-            and versions.raw_type = typed_work_types.raw_type
+            pieces.source_system = typed_work_types.source_system
+            and pieces.item_kind = typed_work_types.item_kind
+            and pieces.raw_type = typed_work_types.raw_type
 
     left join work_types as any_work_types
         on
-            versions.source_system = any_work_types.source_system
-            and versions.item_kind = any_work_types.item_kind
+            pieces.source_system = any_work_types.source_system
+            and pieces.item_kind = any_work_types.item_kind
             and any_work_types.raw_type = '*'
 
     left join scopes
         on
-            versions.source_system = scopes.source_system
-            and versions.scope = scopes.scope
+            pieces.source_system = scopes.source_system
+            and pieces.scope = scopes.scope
+            and {{ valid_at('scopes', 'pieces.valid_from') }}
 
     left join teams
-        on versions.team_name = teams.name
+        on
+            pieces.team_name = teams.name
+            and {{ valid_at('teams', 'pieces.valid_from') }}
 
     left join services
-        on versions.service_name = services.name
+        on
+            pieces.service_name = services.name
+            and {{ valid_at('services', 'pieces.valid_from') }}
 
 ),
 
@@ -156,7 +292,7 @@ final as (
         joined.current_status,
         joined.points,
         joined.valid_to is null as is_current,
-        false as is_deleted,
+        coalesce(work_items.deleted_at <= {{ as_of() }}, false) as is_deleted,
         work_items.created_at,
         joined.valid_from,
         joined.valid_to

@@ -1,8 +1,121 @@
 with
 
-intervals as (
+flags as (
 
     select * from {{ ref('int_blocked_intervals') }}
+
+),
+
+transitions as (
+
+    select * from {{ ref('fct_stage_transitions') }}
+
+),
+
+stages as (
+
+    select * from {{ ref('dim_stages') }}
+
+),
+
+stays as (
+
+    select
+        transitions.work_item_key,
+        transitions.transition_seq,
+        transitions.to_status,
+        stages.is_blocked,
+        stages.flow_state in ('wait', 'active') as is_in_flow,
+        transitions.changed_at as entered_at,
+        coalesce(
+            lead(transitions.changed_at) over (
+                partition by transitions.work_item_key
+                order by transitions.transition_seq
+            ),
+            timestamp '9999-12-31'
+        ) as left_at
+
+    from transitions
+
+    inner join stages
+        on
+            transitions.workflow = stages.workflow
+            and transitions.to_stage = stages.stage
+
+),
+
+-- A flag counts while its item is in flow: not in the backlog, not after its end.
+numbered as (
+
+    select
+        *,
+        sum(case when is_in_flow then 0 else 1 end) over (
+            partition by work_item_key
+            order by transition_seq
+            rows between unbounded preceding and current row
+        ) as stretch_no
+
+    from stays
+
+),
+
+stretches as (
+
+    select
+        work_item_key,
+        stretch_no,
+        min(entered_at) as begins_at,
+        max(left_at) as ends_at
+
+    from numbered
+
+    where is_in_flow
+
+    group by 1, 2
+
+),
+
+flagged as (
+
+    select
+        flags.blocked_interval_key || ':' || stretches.stretch_no as blocked_interval_key,
+        flags.work_item_key,
+        flags.reason,
+        flags.source,
+        greatest(flags.blocked_from, stretches.begins_at) as blocked_from,
+        least(coalesce(flags.blocked_to, timestamp '9999-12-31'), stretches.ends_at) as blocked_to
+
+    from flags
+
+    inner join stretches
+        on
+            flags.work_item_key = stretches.work_item_key
+            and flags.blocked_from < stretches.ends_at
+            and coalesce(flags.blocked_to, timestamp '9999-12-31') > stretches.begins_at
+
+),
+
+parked as (
+
+    select
+        work_item_key || ':status:' || transition_seq as blocked_interval_key,
+        work_item_key,
+        to_status as reason,
+        'status' as source,
+        entered_at as blocked_from,
+        left_at as blocked_to
+
+    from stays
+
+    where is_blocked
+
+),
+
+intervals as (
+
+    select * from flagged
+    union all
+    select * from parked
 
 ),
 
@@ -14,9 +127,11 @@ final as (
         reason,
         source,
         blocked_from,
-        blocked_to
+        nullif(blocked_to, timestamp '9999-12-31') as blocked_to
 
     from intervals
+
+    where blocked_from < blocked_to
 
 )
 

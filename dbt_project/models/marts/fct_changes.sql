@@ -96,7 +96,9 @@ final as (
     from pull_requests
 
     left join scopes
-        on pull_requests.repository = scopes.scope
+        on
+            pull_requests.repository = scopes.scope
+            and {{ valid_at('scopes', 'pull_requests.opened_at') }}
 
     left join carried
         on pull_requests.work_item_key = carried.work_item_key

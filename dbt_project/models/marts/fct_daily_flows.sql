@@ -1,30 +1,122 @@
 with
 
-groups as (
+versions as (
 
     select
         work_items.work_item_key,
-        work_items.value_stream_key,
         work_items.workflow,
+        work_items.value_stream_key,
         work_items.level,
         work_items.work_type,
-        value_streams.time_zone
+        work_items.valid_from,
+        work_items.valid_to,
+        value_streams.time_zone,
+        work_items.is_current,
+        lag(
+            work_items.value_stream_key || '|' || work_items.level || '|' || work_items.work_type
+        ) over (
+            partition by work_items.work_item_key
+            order by work_items.valid_from
+        ) as group_before
 
     from {{ ref('dim_work_items') }} as work_items
 
     inner join {{ ref('dim_value_streams') }} as value_streams
         on work_items.value_stream_key = value_streams.value_stream_key
 
-    where work_items.is_current
+),
+
+workflows as (
+
+    select
+        work_item_key,
+        workflow
+
+    from versions
+
+    where is_current
 
 ),
 
-flows as (
+numbered_versions as (
 
-    select * from {{ ref('fct_work_item_flows') }}
+    select
+        *,
+        sum(
+            case
+                when group_before = value_stream_key || '|' || level || '|' || work_type then 0
+                else 1
+            end
+        ) over (
+            partition by work_item_key
+            order by valid_from
+            rows between unbounded preceding and current row
+        ) as group_no
+
+    from versions
 
 ),
 
+-- The spans in which an item counts for one group: it counts where it was at the time.
+groups as (
+
+    select
+        numbered_versions.work_item_key,
+        numbered_versions.group_no,
+        numbered_versions.value_stream_key,
+        workflows.workflow,
+        numbered_versions.level,
+        numbered_versions.work_type,
+        numbered_versions.time_zone,
+        min(numbered_versions.valid_from) as valid_from,
+        max(coalesce(numbered_versions.valid_to, timestamp '9999-12-31')) as valid_to
+
+    from numbered_versions
+
+    inner join workflows
+        on numbered_versions.work_item_key = workflows.work_item_key
+
+    group by 1, 2, 3, 4, 5, 6, 7
+
+),
+
+stages as (
+
+    select * from {{ ref('dim_stages') }}
+
+),
+
+attempts as (
+
+    select * from {{ ref('fct_flow_attempts') }}
+
+),
+
+stays as (
+
+    select
+        transitions.work_item_key,
+        transitions.attempt_no,
+        stages.stage_key,
+        stages.stage,
+        stages.flow_state,
+        stages.flow_state not in ('done', 'cancelled') as is_wip,
+        transitions.changed_at as entered_at,
+        lead(transitions.changed_at) over (
+            partition by transitions.work_item_key
+            order by transitions.transition_seq
+        ) as exited_at
+
+    from {{ ref('fct_stage_transitions') }} as transitions
+
+    inner join stages
+        on
+            transitions.workflow = stages.workflow
+            and transitions.to_stage = stages.stage
+
+),
+
+-- Whoever moves to another group while it waits somewhere, leaves here and arrives there.
 visits as (
 
     select
@@ -33,22 +125,56 @@ visits as (
         groups.level,
         groups.work_type,
         groups.time_zone,
-        visits.work_item_key,
-        visits.stage_key,
-        visits.stage,
-        visits.flow_state,
-        visits.flow_state not in ('done', 'cancelled') as is_wip,
-        visits.entered_at,
-        visits.exited_at,
-        case when visits.entered_at >= flows.started_at then flows.started_at end as started_at
+        stays.work_item_key,
+        stays.stage_key,
+        stays.stage,
+        stays.flow_state,
+        stays.is_wip,
+        greatest(stays.entered_at, groups.valid_from) as entered_at,
+        case
+            when
+                stays.is_wip and groups.valid_to < coalesce(stays.exited_at, timestamp '9999-12-31')
+                then groups.valid_to
+            else stays.exited_at
+        end as exited_at,
+        case when stays.entered_at >= attempts.aging_since_at then attempts.aging_since_at end
+        as started_at
 
-    from {{ ref('fct_stage_visits') }} as visits
+    from stays
 
     inner join groups
-        on visits.work_item_key = groups.work_item_key
+        on
+            stays.work_item_key = groups.work_item_key
+            and (
+                (stays.entered_at >= groups.valid_from and stays.entered_at < groups.valid_to)
+                or (
+                    stays.is_wip
+                    and groups.valid_from > stays.entered_at
+                    and groups.valid_from < coalesce(stays.exited_at, timestamp '9999-12-31')
+                )
+            )
 
-    inner join flows
-        on visits.work_item_key = flows.work_item_key
+    inner join attempts
+        on
+            stays.work_item_key = attempts.work_item_key
+            and stays.attempt_no = attempts.attempt_no
+
+),
+
+blocks as (
+
+    select
+        work_item_key,
+        blocked_from as starts_at,
+        coalesce(blocked_to, timestamp '9999-12-31') as ends_at
+
+    from {{ ref('fct_blocked_intervals') }}
+
+),
+
+blocked_times as (
+
+    {{ union_of_intervals('blocks', 'work_item_key') }}
 
 ),
 
@@ -56,21 +182,19 @@ blocked_stays as (
 
     select
         visits.*,
-        greatest(visits.entered_at, intervals.blocked_from) as starts_at,
-        least(
-            coalesce(visits.exited_at, timestamp '9999-12-31'),
-            coalesce(intervals.blocked_to, timestamp '9999-12-31')
-        ) as ends_at
+        greatest(visits.entered_at, blocked_times.starts_at) as starts_at,
+        least(coalesce(visits.exited_at, timestamp '9999-12-31'), blocked_times.ends_at)
+        as ends_at
 
     from visits
 
-    inner join {{ ref('fct_blocked_intervals') }} as intervals
-        on visits.work_item_key = intervals.work_item_key
+    inner join blocked_times
+        on visits.work_item_key = blocked_times.work_item_key
 
     where
-        visits.is_wip
-        and intervals.blocked_from < coalesce(visits.exited_at, timestamp '9999-12-31')
-        and coalesce(intervals.blocked_to, timestamp '9999-12-31') > visits.entered_at
+        visits.flow_state in ('wait', 'active')
+        and blocked_times.starts_at < coalesce(visits.exited_at, timestamp '9999-12-31')
+        and blocked_times.ends_at > visits.entered_at
 
 ),
 
@@ -78,7 +202,14 @@ blocked_stays as (
 events as (
 
     select
-        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        stage_key,
+        stage,
+        flow_state,
+        time_zone,
         entered_at as happened_at,
         1 as arrivals,
         0 as departures,
@@ -96,7 +227,14 @@ events as (
     union all
 
     select
-        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        stage_key,
+        stage,
+        flow_state,
+        time_zone,
         exited_at as happened_at,
         0 as arrivals,
         1 as departures,
@@ -116,7 +254,14 @@ events as (
     union all
 
     select
-        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        stage_key,
+        stage,
+        flow_state,
+        time_zone,
         starts_at as happened_at,
         0 as arrivals,
         0 as departures,
@@ -130,7 +275,14 @@ events as (
     union all
 
     select
-        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        stage_key,
+        stage,
+        flow_state,
+        time_zone,
         ends_at as happened_at,
         0 as arrivals,
         0 as departures,
@@ -158,7 +310,14 @@ dated_events as (
 spans as (
 
     select
-        value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        stage_key,
+        stage,
+        flow_state,
+        time_zone,
         min(date_day) over (
             partition by value_stream_key, workflow, level, work_type
         ) as first_day,
@@ -166,7 +325,14 @@ spans as (
 
     from (
         select
-            value_stream_key, workflow, level, work_type, stage_key, stage, flow_state, time_zone,
+            value_stream_key,
+            workflow,
+            level,
+            work_type,
+            stage_key,
+            stage,
+            flow_state,
+            time_zone,
             min(date_day) as date_day
 
         from dated_events

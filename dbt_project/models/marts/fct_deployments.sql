@@ -52,6 +52,7 @@ described as (
         on
             deployments.source_system = scopes.source_system
             and deployments.scope = scopes.scope
+            and {{ valid_at('scopes', 'deployments.started_at') }}
 
     left join matched
         on deployments.deployment_key = matched.deployment_key and matched.place = 1

@@ -6,9 +6,28 @@ transitions as (
 
 ),
 
-work_items as (
+versions as (
 
-    select * from {{ ref('dim_work_items') }}
+    select
+        work_items.*,
+        value_streams.time_zone
+
+    from {{ ref('dim_work_items') }} as work_items
+
+    inner join {{ ref('dim_value_streams') }} as value_streams
+        on work_items.value_stream_key = value_streams.value_stream_key
+
+),
+
+-- An item has one workflow, that of its present type: stages of two cannot be compared.
+workflows as (
+
+    select
+        work_item_key,
+        workflow
+
+    from versions
+
     where is_current
 
 ),
@@ -25,30 +44,58 @@ stages as (
 
 ),
 
-staged as (
+dated as (
 
     select
         transitions.work_item_key,
         transitions.transition_seq,
         transitions.to_status,
+        transitions.is_deletion,
         transitions.changed_at,
-        work_items.workflow,
-        coalesce(status_stages.stage, 'unmapped') as stage
+        cast({{ local_time('transitions.changed_at', 'versions.time_zone') }} as date)
+        as changed_date,
+        workflows.workflow,
+        versions.source_system,
+        versions.work_item_version_key,
+        versions.team_key
 
     from transitions
 
-    inner join work_items
-        on transitions.work_item_key = work_items.work_item_key
+    inner join workflows
+        on transitions.work_item_key = workflows.work_item_key
+
+    left join versions
+        on
+            transitions.work_item_key = versions.work_item_key
+            and transitions.changed_at >= versions.valid_from
+            and (transitions.changed_at < versions.valid_to or versions.valid_to is null)
+
+),
+
+staged as (
+
+    select
+        dated.*,
+        case
+            when dated.is_deletion then 'deleted'
+            else coalesce(stages.stage, 'unmapped')
+        end as stage,
+        coalesce(cast(status_stages.valid_from as varchar), 'always') as map_version
+
+    from dated
 
     left join status_stages
         on
-            work_items.source_system = status_stages.source_system
-            and work_items.workflow = status_stages.workflow
-            and lower(transitions.to_status) = status_stages.status
-            and cast(transitions.changed_at as date)
-            >= coalesce(status_stages.valid_from, date '0001-01-01')
-            and cast(transitions.changed_at as date)
-            < coalesce(status_stages.valid_to, date '9999-12-31')
+            dated.source_system = status_stages.source_system
+            and dated.workflow = status_stages.workflow
+            and lower(dated.to_status) = status_stages.status
+            and dated.changed_date >= coalesce(status_stages.valid_from, date '0001-01-01')
+            and dated.changed_date < coalesce(status_stages.valid_to, date '9999-12-31')
+
+    left join stages
+        on
+            status_stages.workflow = stages.workflow
+            and status_stages.stage = stages.stage
 
 ),
 
@@ -69,56 +116,168 @@ chained as (
 moves as (
 
     select
-        chained.work_item_key,
+        chained.*,
+        to_stages.ordinal,
+        to_stages.flow_state,
+        from_stages.flow_state as from_flow_state,
         row_number() over (
             partition by chained.work_item_key
             order by chained.transition_seq
-        ) as transition_seq,
-        chained.workflow,
-        chained.from_stage,
-        chained.stage as to_stage,
-        chained.to_status,
-        chained.changed_at
+        ) as stage_transition_seq,
+        -- Where an item is parked says nothing of how far it is, and no more does its cancellation.
+        case
+            when to_stages.ordinal > 0 and to_stages.flow_state <> 'cancelled'
+                then to_stages.ordinal
+        end as position
 
     from chained
 
+    inner join stages as to_stages
+        on
+            chained.workflow = to_stages.workflow
+            and chained.stage = to_stages.stage
+
+    left join stages as from_stages
+        on
+            chained.workflow = from_stages.workflow
+            and chained.from_stage = from_stages.stage
+
     where chained.from_stage is null or chained.from_stage <> chained.stage
+
+),
+
+before as (
+
+    select
+        *,
+        count(position) over so_far as places,
+        max(
+            case
+                when
+                    flow_state in ('done', 'cancelled')
+                    and coalesce(from_flow_state, 'new') not in ('done', 'cancelled')
+                    then changed_at
+            end
+        ) over so_far as ended_since_at,
+        lag(team_key) over in_order as team_before
+
+    from moves
+
+    window
+        in_order as (
+            partition by work_item_key
+            order by stage_transition_seq
+        ),
+        so_far as (
+            partition by work_item_key
+            order by stage_transition_seq
+            rows between unbounded preceding and current row
+        )
+
+),
+
+-- How far an item is: the place of the last stage that says so.
+placed as (
+
+    select
+        *,
+        max(position) over (partition by work_item_key, places) as reached
+
+    from before
+
+),
+
+turned as (
+
+    select
+        *,
+        lag(reached) over (
+            partition by work_item_key
+            order by stage_transition_seq
+        ) as reached_before,
+        coalesce(
+            from_flow_state in ('done', 'cancelled')
+            and flow_state not in ('done', 'cancelled'),
+            false
+        ) as is_reopened
+
+    from placed
+
+),
+
+-- Work that is taken up again long after its end is another attempt.
+attempted as (
+
+    select
+        *,
+        1 + sum(
+            case
+                when
+                    is_reopened
+                    and {{ seconds_between('ended_since_at', 'changed_at') }}
+                    > {{ var('reopen_days') }} * 86400
+                    then 1
+                else 0
+            end
+        ) over (
+            partition by work_item_key
+            order by stage_transition_seq
+            rows between unbounded preceding and current row
+        ) as attempt_no
+
+    from turned
+
+),
+
+compared as (
+
+    select
+        *,
+        max(reached) over (
+            partition by work_item_key, attempt_no
+            order by stage_transition_seq
+            rows between unbounded preceding and 1 preceding
+        ) as high_water
+
+    from attempted
 
 ),
 
 final as (
 
     select
-        moves.work_item_key || ':' || moves.transition_seq as stage_transition_key,
-        moves.work_item_key,
-        cast(moves.transition_seq as bigint) as transition_seq,
-        moves.workflow,
-        moves.from_stage,
-        moves.to_stage,
-        moves.to_status,
+        work_item_key || ':' || stage_transition_seq as stage_transition_key,
+        work_item_key,
+        work_item_version_key,
+        cast(stage_transition_seq as bigint) as transition_seq,
+        cast(attempt_no as bigint) as attempt_no,
+        workflow,
+        from_stage,
+        stage as to_stage,
+        to_status,
+        map_version,
         case
-            when moves.from_stage is null then 'new'
-            when to_stages.flow_state = 'cancelled' then 'cancel'
-            when to_stages.flow_state = 'done' then 'finish'
-            when from_stages.flow_state in ('done', 'cancelled') then 'reopen'
-            when moves.from_stage = 'unmapped' or moves.to_stage = 'unmapped' then 'lateral'
-            when to_stages.ordinal > from_stages.ordinal then 'forward'
-            when to_stages.ordinal < from_stages.ordinal then 'backward'
+            when from_stage is null then 'new'
+            when flow_state = 'cancelled' then 'cancel'
+            when flow_state = 'done' then 'finish'
+            when is_reopened then 'reopen'
+            when position is null or reached_before is null then 'lateral'
+            when position > reached_before then 'forward'
+            when position < reached_before then 'backward'
             else 'lateral'
         end as direction,
-        moves.changed_at
+        team_before as from_team_key,
+        team_key as to_team_key,
+        coalesce(
+            team_before <> team_key and team_before <> 'unassigned' and team_key <> 'unassigned',
+            false
+        ) as is_handover,
+        coalesce(
+            flow_state not in ('done', 'cancelled') and reached < high_water, false
+        ) as is_rework,
+        changed_at
 
-    from moves
-
-    inner join stages as to_stages
-        on
-            moves.workflow = to_stages.workflow
-            and moves.to_stage = to_stages.stage
-
-    left join stages as from_stages
-        on
-            moves.workflow = from_stages.workflow
-            and moves.from_stage = from_stages.stage
+    from compared
 
 )
 

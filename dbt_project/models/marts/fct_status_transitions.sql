@@ -6,19 +6,38 @@ transitions as (
 
 ),
 
+work_items as (
+
+    select * from {{ ref('dim_work_items') }}
+
+),
+
 final as (
 
     select
-        work_item_key || ':' || transition_seq as status_transition_key,
-        work_item_key,
-        transition_seq,
-        from_status,
-        to_status,
-        actor_key,
-        is_synthetic,
-        changed_at
+        transitions.work_item_key || ':' || transitions.transition_seq as status_transition_key,
+        transitions.work_item_key,
+        work_items.work_item_version_key,
+        transitions.transition_seq,
+        transitions.from_status,
+        transitions.to_status,
+        transitions.source_event_id,
+        transitions.actor_key,
+        case
+            when transitions.actor_key is null then 'unknown'
+            else coalesce(transitions.actor_type, 'human')
+        end as actor_type,
+        transitions.is_synthetic,
+        transitions.is_bulk,
+        transitions.changed_at
 
     from transitions
+
+    left join work_items
+        on
+            transitions.work_item_key = work_items.work_item_key
+            and transitions.changed_at >= work_items.valid_from
+            and (transitions.changed_at < work_items.valid_to or work_items.valid_to is null)
 
 )
 

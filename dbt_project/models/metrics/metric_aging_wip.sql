@@ -6,10 +6,15 @@ flows as (
 
 ),
 
+attempts as (
+
+    select * from {{ ref('fct_flow_attempts') }}
+
+),
+
 work_items as (
 
     select * from {{ ref('dim_work_items') }}
-    where is_current
 
 ),
 
@@ -28,22 +33,25 @@ leavings as (
         work_items.level,
         visits.stage_key,
         visits.work_item_key,
-        max({{ seconds_between('flows.started_at', 'visits.exited_at') }}) as age_s
+        visits.attempt_no,
+        max({{ seconds_between('attempts.started_at', 'visits.exited_at') }}) as age_s
 
     from visits
 
-    inner join flows
-        on visits.work_item_key = flows.work_item_key
+    inner join attempts
+        on
+            visits.work_item_key = attempts.work_item_key
+            and visits.attempt_no = attempts.attempt_no
 
     inner join work_items
-        on visits.work_item_key = work_items.work_item_key
+        on visits.work_item_version_key = work_items.work_item_version_key
 
     where
-        flows.outcome = 'done'
-        and visits.exited_at > flows.started_at
+        attempts.outcome = 'done'
+        and visits.exited_at > attempts.started_at
         and visits.flow_state not in ('done', 'cancelled')
 
-    group by 1, 2, 3, 4, 5
+    group by 1, 2, 3, 4, 5, 6
 
 ),
 
@@ -84,12 +92,15 @@ final as (
         cast(paces.p85_s as bigint) as pace_p85_s,
         cast(paces.p95_s as bigint) as pace_p95_s,
         coalesce(flows.age_s > paces.p85_s, false) as is_late,
-        flows.started_at
+        attempts.aging_since_at as started_at
 
     from flows
 
+    inner join attempts
+        on flows.work_item_key = attempts.work_item_key and attempts.is_latest
+
     inner join work_items
-        on flows.work_item_key = work_items.work_item_key
+        on flows.work_item_version_key = work_items.work_item_version_key
 
     inner join visits
         on flows.work_item_key = visits.work_item_key and visits.is_open
@@ -100,7 +111,7 @@ final as (
             and work_items.level = paces.level
             and visits.stage_key = paces.stage_key
 
-    where flows.outcome = 'open' and flows.started_at is not null
+    where flows.outcome = 'open' and flows.age_s is not null
 
 )
 

@@ -21,16 +21,16 @@ daily_flows as (
 stages as (
 
     select * from {{ ref('dim_stages') }}
-    where stage <> 'unmapped' and flow_state <> 'cancelled'
+    where ordinal > 0 and flow_state <> 'cancelled'
 
 ),
 
--- How far an item ever came, first time round: it counts for every stage up to there.
+-- How far an item ever came in a value stream, first time round: it counts for every stage up to there.
 reached as (
 
     select
         work_items.value_stream_key,
-        work_items.workflow,
+        stages.workflow,
         work_items.level,
         value_streams.time_zone,
         visits.work_item_key,
@@ -40,7 +40,7 @@ reached as (
     from {{ ref('fct_stage_visits') }} as visits
 
     inner join {{ ref('dim_work_items') }} as work_items
-        on visits.work_item_key = work_items.work_item_key and work_items.is_current
+        on visits.work_item_version_key = work_items.work_item_version_key
 
     inner join {{ ref('dim_value_streams') }} as value_streams
         on work_items.value_stream_key = value_streams.value_stream_key

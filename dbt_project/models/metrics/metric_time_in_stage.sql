@@ -1,33 +1,37 @@
 with
 
-visits as (
+stays as (
 
     select
         work_items.value_stream_key,
-        work_items.workflow,
         work_items.level,
-        visits.stage_key,
-        visits.stage,
-        visits.flow_state,
-        visits.elapsed_s,
-        visits.active_s,
-        visits.wait_s,
-        visits.blocked_s,
-        visits.is_rework,
+        stages.workflow,
+        stays.stage_key,
+        stays.stage,
+        stays.flow_state,
+        stays.elapsed_s,
+        stays.active_s,
+        stays.wait_s,
+        stays.blocked_s,
+        stays.bounce_count,
+        stays.is_rework,
         cast(
-            date_trunc('week', {{ local_time('visits.exited_at', 'value_streams.time_zone') }})
+            date_trunc('week', {{ local_time('stays.exited_at', 'value_streams.time_zone') }})
             as date
         ) as week_start
 
-    from {{ ref('fct_stage_visits') }} as visits
+    from {{ ref('metric_stage_stays') }} as stays
+
+    inner join {{ ref('dim_stages') }} as stages
+        on stays.stage_key = stages.stage_key
 
     inner join {{ ref('dim_work_items') }} as work_items
-        on visits.work_item_key = work_items.work_item_key and work_items.is_current
+        on stays.work_item_version_key = work_items.work_item_version_key
 
     inner join {{ ref('dim_value_streams') }} as value_streams
         on work_items.value_stream_key = value_streams.value_stream_key
 
-    where visits.exited_at is not null and visits.flow_state not in ('done', 'cancelled')
+    where stays.exited_at is not null and stays.flow_state not in ('done', 'cancelled')
 
 ),
 
@@ -50,9 +54,10 @@ final as (
         cast(sum(wait_s) as bigint) as wait_s,
         cast(sum(blocked_s) as bigint) as blocked_s,
         count(case when is_rework then 1 end) as rework_visits,
+        cast(sum(bounce_count) as bigint) as bounces,
         week_start
 
-    from visits
+    from stays
 
     group by
         value_stream_key, workflow, level, stage_key, stage, flow_state, week_start

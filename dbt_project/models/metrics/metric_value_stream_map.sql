@@ -4,14 +4,18 @@ visits as (
 
     select
         work_items.value_stream_key,
-        work_items.workflow,
+        stages.workflow,
+        stages.ordinal,
         work_items.level,
         visits.*
 
     from {{ ref('fct_stage_visits') }} as visits
 
     inner join {{ ref('dim_work_items') }} as work_items
-        on visits.work_item_key = work_items.work_item_key and work_items.is_current
+        on visits.work_item_version_key = work_items.work_item_version_key
+
+    inner join {{ ref('dim_stages') }} as stages
+        on visits.stage_key = stages.stage_key
 
     inner join {{ ref('fct_work_item_flows') }} as flows
         on visits.work_item_key = flows.work_item_key
@@ -33,7 +37,7 @@ final as (
         visits.stage_key,
         visits.stage,
         visits.flow_state,
-        stages.ordinal,
+        visits.ordinal,
         count(case when not visits.is_open then 1 end) as visits,
         count(case when visits.is_open then 1 end) as wip,
         cast(percentile_disc(0.5) within group (order by visits.wait_s) as bigint) as wait_p50_s,
@@ -49,12 +53,9 @@ final as (
 
     from visits
 
-    inner join {{ ref('dim_stages') }} as stages
-        on visits.stage_key = stages.stage_key
-
     group by
         visits.value_stream_key, visits.workflow, visits.level, visits.stage_key, visits.stage,
-        visits.flow_state, stages.ordinal
+        visits.flow_state, visits.ordinal
 
 )
 

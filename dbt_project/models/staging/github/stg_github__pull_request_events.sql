@@ -23,6 +23,7 @@ renamed as (
         'github:pr:' || source.id as work_item_key,
         entry.type as event,
         entry.actor.person_key as actor_key,
+        entry.actor.actor_type as actor_type,
         event_no,
         {{ utc('entry."at"') }} as happened_at
 

@@ -29,6 +29,7 @@ renamed as (
         payload.oldvalue as from_value,
         payload.newvalue as to_value,
         payload."user".person_key as actor_key,
+        payload."user".actor_type as actor_type,
         record_checkpoint as update_no,
         {{ utc('sys_created_at') }} as changed_at
 

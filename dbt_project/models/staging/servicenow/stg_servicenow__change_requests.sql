@@ -8,6 +8,7 @@ source as (
         sys_created_at,
         sys_updated_at,
         {{ parse_json('payload', {
+            'deleted_detected_at': 'VARCHAR',
             'state': 'VARCHAR',
             'type': 'VARCHAR',
             'risk': 'VARCHAR',
@@ -48,7 +49,8 @@ renamed as (
         {{ safe_cast_text('payload.work_end', 'timestamp') }} as work_end_at,
         {{ safe_cast_text('payload.closed_at', 'timestamp') }} as closed_at,
         {{ utc('sys_created_at') }} as created_at,
-        {{ utc('sys_updated_at') }} as updated_at
+        {{ utc('sys_updated_at') }} as updated_at,
+        {{ utc("nullif(payload.deleted_detected_at, '')") }} as deleted_detected_at
 
     from source
 

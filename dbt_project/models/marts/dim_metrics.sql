@@ -1,0 +1,36 @@
+with
+
+versions as (
+
+    select
+        *,
+        row_number() over (
+            partition by metric
+            order by version desc
+        ) as place
+
+    from {{ ref('metrics') }}
+
+    where {{ as_of() }} >= cast(coalesce(valid_from, date '0001-01-01') as timestamp)
+
+),
+
+final as (
+
+    select
+        metric,
+        version,
+        definition,
+        unit,
+        better,
+        target,
+        owner,
+        valid_from
+
+    from versions
+
+    where place = 1
+
+)
+
+select * from final

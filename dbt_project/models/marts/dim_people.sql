@@ -1,0 +1,36 @@
+with
+
+actors as (
+
+    select
+        actor_key as person_key,
+        actor_type
+    from {{ ref('int_status_transitions') }}
+    union all
+    select
+        author_key as person_key,
+        author_type as actor_type
+    from {{ ref('int_pull_requests_measured') }}
+
+),
+
+-- Whoever was once seen as a bot is one.
+final as (
+
+    select
+        person_key,
+        case
+            when max(case when actor_type = 'bot' then 1 else 0 end) = 1 then 'bot'
+            else 'human'
+        end as actor_type,
+        'unassigned' as team_key
+
+    from actors
+
+    where person_key is not null
+
+    group by 1
+
+)
+
+select * from final

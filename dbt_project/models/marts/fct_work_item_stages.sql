@@ -1,0 +1,32 @@
+with
+
+visits as (
+
+    select * from {{ ref('fct_stage_visits') }}
+    where not is_terminal
+
+),
+
+final as (
+
+    select
+        work_item_key || ':' || stage as work_item_stage_key,
+        work_item_key,
+        stage_key,
+        stage,
+        flow_state,
+        count(*) as visit_count,
+        cast(sum(elapsed_s) as bigint) as stage_total_s,
+        cast(sum(case when visit_no = 1 then elapsed_s end) as bigint) as first_pass_s,
+        cast(sum(active_s) as bigint) as active_s,
+        cast(sum(wait_s) as bigint) as wait_s,
+        min(entered_at) as first_entered_at,
+        max(entered_at) as last_entered_at
+
+    from visits
+
+    group by work_item_key, stage_key, stage, flow_state
+
+)
+
+select * from final

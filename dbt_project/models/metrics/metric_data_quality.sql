@@ -1,0 +1,172 @@
+with
+
+flows as (
+
+    select
+        work_items.source_system,
+        work_items.value_stream_key,
+        work_items.team_key,
+        flows.*
+
+    from {{ ref('fct_work_item_flows') }} as flows
+
+    inner join {{ ref('dim_work_items') }} as work_items
+        on flows.work_item_version_key = work_items.work_item_version_key
+
+),
+
+histories as (
+
+    select
+        source_system,
+        'history_' || history_quality as measure,
+        count(*) as affected,
+        max(total) as total
+
+    from (
+        select
+            *,
+            count(*) over (partition by source_system) as total
+
+        from flows
+    ) as counted
+
+    group by 1, 2
+
+),
+
+items as (
+
+    select
+        source_system,
+        count(*) as total,
+        count(case when value_stream_key = 'unassigned' then 1 end) as without_stream,
+        count(case when team_key = 'unassigned' then 1 end) as without_team,
+        count(case when is_bulk_moved then 1 end) as bulk_moved,
+        count(case when outcome = 'done' then 1 end) as finished,
+        count(case when outcome = 'done' and started_at is null then 1 end) as never_started,
+        count(case when outcome = 'deleted' then 1 end) as deleted
+
+    from flows
+
+    group by 1
+
+),
+
+visits as (
+
+    select
+        work_items.source_system,
+        sum(visits.elapsed_s) as total,
+        sum(case when visits.stage = 'unmapped' then visits.elapsed_s else 0 end) as unmapped
+
+    from {{ ref('fct_stage_visits') }} as visits
+
+    inner join {{ ref('dim_work_items') }} as work_items
+        on visits.work_item_version_key = work_items.work_item_version_key
+
+    where not visits.is_terminal
+
+    group by 1
+
+),
+
+transitions as (
+
+    select
+        work_items.source_system,
+        count(*) as total,
+        count(case when transitions.is_synthetic then 1 end) as synthetic,
+        count(case when transitions.actor_type = 'bot' then 1 end) as automated
+
+    from {{ ref('fct_status_transitions') }} as transitions
+
+    inner join {{ ref('dim_work_items') }} as work_items
+        on transitions.work_item_version_key = work_items.work_item_version_key
+
+    group by 1
+
+),
+
+unioned as (
+
+    select
+        source_system,
+        measure,
+        affected,
+        total
+    from histories
+    union all
+    select
+        source_system,
+        'items_without_value_stream' as measure,
+        without_stream,
+        total
+    from items
+    union all
+    select
+        source_system,
+        'items_without_team' as measure,
+        without_team,
+        total
+    from items
+    union all
+    select
+        source_system,
+        'items_moved_in_bulk' as measure,
+        bulk_moved,
+        total
+    from items
+    union all
+    select
+        source_system,
+        'items_deleted' as measure,
+        deleted,
+        total
+    from items
+    union all
+    select
+        source_system,
+        'finished_never_started' as measure,
+        never_started,
+        finished
+    from items
+    union all
+    select
+        source_system,
+        'seconds_unmapped' as measure,
+        unmapped,
+        total
+    from visits
+    union all
+    select
+        source_system,
+        'transitions_synthetic' as measure,
+        synthetic,
+        total
+    from transitions
+    union all
+    select
+        source_system,
+        'transitions_by_bots' as measure,
+        automated,
+        total
+    from transitions
+
+),
+
+final as (
+
+    select
+        source_system || '|' || measure as metric_data_quality_key,
+        source_system,
+        measure,
+        cast(affected as bigint) as affected,
+        cast(total as bigint) as total,
+        cast(affected as double) / nullif(total, 0) as affected_share
+
+    from unioned
+
+)
+
+select * from final

@@ -1,0 +1,1430 @@
+"""GitHub: what is loaded, what is left out, and what never gets lost."""
+
+import base64
+import hashlib
+import hmac
+import json
+import lzma
+import re
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from demo import serve, world
+from extract import api as http
+from extract.api import Api, BudgetExhausted, Refused
+from extract.settings import SettingFault
+from extract.sources import github
+
+real = pytest.mark.real
+DATA = Path(__file__).parents[3] / "shared" / "data" / "github"
+NOW = "2026-03-01T00:00:00Z"
+TABLES = [table.name for table in github.TABLES]
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Waits that the client would have made; it makes none."""
+    made: list[float] = []
+    monkeypatch.setattr(Api.__init__, "__kwdefaults__", {"headers": None, "sleep": made.append})
+    return made
+
+
+@pytest.fixture
+def cloud(replay: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The replay server at the end of its records."""
+    replay.clock = NOW
+    monkeypatch.setenv("SOURCES__GITHUB__BASE_URL", replay.url("github"))
+    monkeypatch.setenv("SOURCES__GITHUB__TOKEN", "replay-token")
+    return replay
+
+
+def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    monkeypatch.setenv("SOURCES__GITHUB__REPOSITORIES", json.dumps(names))
+
+
+def audit_of(work: Any, table: str, scope: str = "") -> Any:
+    [audit] = [a for a in work.audits if (a.object, a.scope) == (table, scope)]
+    return audit
+
+
+def recorded(kind: str) -> dict[str, list[dict[str, Any]]]:
+    """Recorded rows of a kind, by repository."""
+    found: dict[str, list] = {}
+    for path in DATA.glob(f"*/*/{kind}.ndjson*"):
+        content = path.read_bytes()
+        text = (lzma.decompress(content) if path.suffix == ".xz" else content).decode()
+        name = f"{path.parent.parent.name}/{path.parent.name}"
+        found[name] = [json.loads(line) for line in text.splitlines() if line]
+    return found
+
+
+def count(home: Any, table: str) -> int:
+    return home.value("github", f"select count(*) from github.{table}")
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def contents(home: Any) -> list[list[tuple]]:
+    return [home.content("github", table) for table in TABLES]
+
+
+# recorded data
+
+
+@real
+def test_everything_that_github_holds_is_loaded(cloud: Any, loaded: Any) -> None:
+    home = loaded("github")
+    counts = cloud.counts("github")
+    listed = {name: {run["id"] for run in runs} for name, runs in recorded("runs").items()}
+    jobs = {
+        job["id"]
+        for name, rows in recorded("jobs").items()
+        for job in rows
+        if job["run_id"] in listed.get(name, ())
+    }
+    known = {name: {row["sha"] for row in rows} for name, rows in recorded("commits").items()}
+    commits = {
+        (name, row["number"], sha)
+        for name, rows in recorded("pull_commits").items()
+        for row in rows
+        for sha in row["shas"]
+        if sha in known[name]
+    }
+    assert {table: count(home, table) for table in TABLES} == {
+        "repositories": counts["repos"],
+        "pull_requests": counts["pulls"],
+        "pull_request_commits": len(commits),
+        "reviews": sum(len(rows) for rows in recorded("reviews").values()),
+        "workflow_runs": counts["runs"],
+        "jobs": len(jobs),
+        "deployments": counts["deployments"],
+        "deployment_statuses": sum(len(r) for r in recorded("deployment_statuses").values()),
+    }
+    conclusions = dict(
+        home.rows("github", "select conclusion, count(*) from github.workflow_runs group by 1")
+    )
+    assert conclusions == Counter(
+        run["conclusion"] for runs in recorded("runs").values() for run in runs
+    )
+
+
+@real
+def test_a_second_load_asks_little_and_changes_nothing(cloud: Any, loaded: Any) -> None:
+    home = loaded("github")
+    before, last = contents(home), cloud.last
+    work = home.load("github")
+    asked = cloud.requests("github", last)
+    # Three listings per repository, and the two runs that were recorded unfinished.
+    assert len(asked) <= 3 * cloud.counts("github")["repos"] + 8
+    assert not [r for r in asked if "nodes(ids" in str(r["body"])]
+    assert contents(home) == before
+    assert {audit.status for audit in work.audits} == {"complete"}
+
+
+@real
+def test_g6_a_pull_request_closed_years_ago_that_changes_is_read_again(
+    cloud: Any, loaded: Any
+) -> None:
+    home = loaded("github")
+    cloud.clock = "2026-03-01T06:00:00Z"
+    cloud.mutate("github", "touch", "user-c6b5111d/ants#11")
+    cloud.clock = "2026-03-01T07:00:00Z"
+    last = cloud.last
+    work = home.load("github")
+    [pull] = [row for row in recorded("pulls")["user-c6b5111d/ants"] if row["number"] == 11]
+    asked = [r["body"] for r in cloud.requests("github", last) if "nodes(ids" in str(r["body"])]
+    assert [as_json(body)["variables"]["ids"] for body in asked] == [[pull["node_id"]]]
+    assert audit_of(work, "pull_requests", "user-c6b5111d/ants").extracted == 1
+    touched = f"select updated_at from github.pull_requests where id = '{pull['id']}'"
+    assert home.value("github", touched) == datetime(2026, 3, 1, 6, tzinfo=UTC)
+
+
+def as_json(body: Any) -> Any:
+    return json.loads(body) if isinstance(body, str) else body
+
+
+@real
+def test_g2_a_run_that_was_seen_running_is_loaded_as_it_ended(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "bitcoin/bitcoin")
+    [run] = [row for row in recorded("runs")["bitcoin/bitcoin"] if row["id"] == 17471820441]
+    jobs = [row for row in recorded("jobs")["bitcoin/bitcoin"] if row["run_id"] == run["id"]]
+    shown = f"select status, conclusion from github.workflow_runs where id = '{run['id']}'"
+    job_states = f"select id, conclusion from github.jobs where run_id = '{run['id']}'"
+    cloud.clock = "2025-09-04T17:30:00Z"
+    home.load("github")
+    assert home.rows("github", shown) == [("in_progress", None)]
+    cloud.clock = "2025-09-04T19:30:00Z"
+    home.load("github")
+    assert home.rows("github", shown) == [("completed", run["conclusion"])]
+    assert dict(home.rows("github", job_states)) == {
+        str(job["id"]): job["conclusion"] for job in jobs
+    }
+
+
+@real
+def test_g9_a_renamed_repository_is_found_and_a_hidden_one_is_a_failed_scope(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.scenario(
+        "github",
+        renamed={"old/name": "facebook/OpenBIC"},
+        no_access=["tenstorrent/tt-lens"],
+    )
+    only(monkeypatch, "old/name", "tenstorrent/tt-lens", "facebook/OpenBIC", "tenstorrent/tt-mlir")
+    work = home.load("github")
+    names = home.rows("github", "select full_name from github.repositories order by 1")
+    assert names == [("facebook/OpenBIC",), ("tenstorrent/tt-mlir",)]
+    assert home.rows("github", "select distinct repository from github.deployments") == [
+        ("facebook/OpenBIC",)
+    ]
+    assert count(home, "deployments") == len(recorded("deployments")["facebook/OpenBIC"])
+    hidden = audit_of(work, "repositories", "tenstorrent/tt-lens")
+    assert hidden.status == "failed"
+    assert "SOURCES__GITHUB__REPOSITORIES" in hidden.message
+
+
+@real
+def test_t3b_a_repository_without_permission_fails_and_the_others_are_loaded(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.scenario("github", forbidden=["bitcoin/bitcoin"])
+    only(monkeypatch, "bitcoin/bitcoin", "tenstorrent/tt-mlir")
+    work = home.load("github")
+    for table in ("pull_requests", "workflow_runs", "deployments"):
+        assert audit_of(work, table, "bitcoin/bitcoin").status == "failed"
+        assert audit_of(work, table, "tenstorrent/tt-mlir").status == "complete"
+    assert count(home, "workflow_runs") == 1
+    cloud.scenario("github")
+    home.load("github")
+    assert count(home, "workflow_runs") == 1 + len(recorded("runs")["bitcoin/bitcoin"])
+
+
+@real
+def test_t3_a_secondary_limit_is_waited_for(
+    cloud: Any, home: Any, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "tenstorrent/tt-mlir")
+    cloud.fault(
+        "github",
+        "actions/runs",
+        status=403,
+        headers={"X-RateLimit-Remaining": "4000"},
+        body={"message": "You have exceeded a secondary rate limit."},
+    )
+    work = home.load("github")
+    assert sum(waits) >= 60
+    assert audit_of(work, "workflow_runs", "tenstorrent/tt-mlir").extracted == 1
+
+
+@real
+def test_t4b_graphql_pages_shrink_when_they_are_too_much(
+    cloud: Any, home: Any, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "bitcoin/bitcoin")
+    monkeypatch.setattr(github, "CONCURRENT_REQUESTS", 1)
+    cloud.fault("github", "graphql", skip=1, status=502)
+    home.load("github")
+    bodies = [as_json(r["body"]) for r in cloud.requests("github") if r["path"] == "/graphql"]
+    sizes = [len(b["variables"]["ids"]) for b in bodies if "ids" in (b.get("variables") or {})]
+    assert sizes[:2] == [25, 12]
+    assert max(sizes[1:]) == 12
+    assert waits == []
+    assert count(home, "pull_requests") == len(recorded("pulls")["bitcoin/bitcoin"])
+
+
+@real
+def test_t5_an_answer_with_errors_and_null_nodes_is_never_loaded(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "user-c6b5111d/ants"
+    only(monkeypatch, name)
+    # Connections that ask for more than two get an error and null in the place of the rest.
+    cloud.scenario("github", graphql_first_limit=2)
+    work = home.load("github")
+    assert audit_of(work, "pull_requests", name).status == "complete"
+    known = {row["sha"] for row in recorded("commits")[name]}
+    expected = sorted(
+        (row["number"], sha)
+        for row in recorded("pull_commits")[name]
+        for sha in row["shas"]
+        if sha in known
+    )
+    found = home.rows(
+        "github",
+        """
+        select number, sha from github.pull_request_commits as c
+        inner join github.pull_requests as p on p.id = c.pull_request_id order by all
+        """,
+    )
+    assert found == expected
+
+
+@real
+def test_a_graphql_limit_that_comes_with_200_is_waited_for(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "bitcoin/bitcoin")
+    cloud.scenario("github", hourly_graphql_limit=2)
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        cloud.control("POST", "clock", {"advance_s": int(seconds) + 1})
+
+    monkeypatch.setattr(Api.__init__, "__kwdefaults__", {"headers": None, "sleep": sleep})
+    monkeypatch.setattr(github, "CONCURRENT_REQUESTS", 1)
+    monkeypatch.setattr(http, "RUN_BUDGET_S", 10**6)
+    home.load("github")
+    assert min(waited) > 3000
+    assert count(home, "pull_requests") == len(recorded("pulls")["bitcoin/bitcoin"])
+
+
+@real
+def test_t2e_when_the_budget_ends_what_was_read_stays_and_the_next_load_goes_on(
+    cloud: Any, home: Any, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "tenstorrent/tt-mlir", "bitcoin/bitcoin")
+    cloud.scenario("github", hourly_limit=150)
+    work = home.load("github")
+    assert audit_of(work, "workflow_runs", "bitcoin/bitcoin").status == "partial"
+    assert count(home, "jobs") >= len(recorded("jobs")["tenstorrent/tt-mlir"])
+    cloud.scenario("github")
+    cloud.control("POST", "reset")
+    cloud.clock = NOW
+    work = home.load("github")
+    assert {audit.status for audit in work.audits} == {"complete"}
+    assert count(home, "workflow_runs") == 1 + len(recorded("runs")["bitcoin/bitcoin"])
+
+
+@real
+def test_nobody_is_named(cloud: Any, loaded: Any) -> None:
+    text = loaded("github").texts("github")
+    assert "@" not in text
+    users = [json.loads(line) for line in (DATA / "users.ndjson").read_text().splitlines()]
+    people = {user["login"] for user in users if user["type"] == "User"}
+    assert len(people) > 100
+    # The owner of a repository is part of its name.
+    assert {p for p in people if p.startswith("user-") and p in text} == {"user-c6b5111d"}
+    refs = {row["head"]["ref"] for rows in recorded("pulls").values() for row in rows}
+    # Many a branch of alloy is called after its issue, whose key is loaded.
+    branches = {ref for ref in refs if ref and len(ref) > 8 and not re.match(r"[A-Z]+-\d+$", ref)}
+    assert len(branches) > 100
+    assert {branch for branch in branches if branch in text} == set()
+
+
+@real
+def test_a_wrong_token_is_refused_by_the_name_of_its_setting(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__GITHUB__TOKEN", "a-wrong-token")
+    for ask in (github.check, lambda: home.load("github")):
+        with pytest.raises(Refused, match="SOURCES__GITHUB__TOKEN") as refused:
+            ask()
+        assert "a-wrong-token" not in str(refused.value)
+
+
+# the demo company
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Any]:
+    with serve.start(world.build()) as running:
+        yield running
+
+
+REPO = "payments-api"
+
+
+@pytest.fixture
+def company(servers: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The demo company with one of its repositories, at its present."""
+    monkeypatch.setenv("SOURCES__GITHUB__BASE_URL", servers.urls["github"])
+    monkeypatch.setenv("SOURCES__GITHUB__TOKEN", "demo-token")
+    monkeypatch.setenv("FLOWHOUSE_PSEUDONYM_KEY", "a test's key")
+    only(monkeypatch, f"northbank/{REPO}")
+    now = servers.clock.now
+    yield servers
+    servers.clock.set(now)
+    servers.faults.clear()
+
+
+@pytest.fixture
+def read(company: Any, home: Any, loaded_homes: dict[str, Path], tmp_path_factory: Any) -> Any:
+    """A home after a first load of that repository, made once."""
+    if "company" not in loaded_homes:
+        home.load("github")
+        loaded_homes["company"] = tmp_path_factory.mktemp("loaded") / "company"
+        shutil.copytree(home.folder, loaded_homes["company"])
+    else:
+        shutil.copytree(loaded_homes["company"], home.folder, dirs_exist_ok=True)
+    return home
+
+
+def key_of(person: Any) -> str:
+    """The keyed hash of a person, by the book."""
+    text = f"github:{person.github_id}".encode()
+    digest = hmac.new(b"a test's key", text, hashlib.sha256).digest()
+    return base64.b32encode(digest).decode()[:20].lower()
+
+
+def own(rows: list, now: int) -> list:
+    return [row for row in rows if row.repository == REPO and row.created <= now]
+
+
+def second(text: str) -> str:
+    return f"epoch({text})::bigint"
+
+
+def test_every_attempt_job_status_review_and_commit_of_a_repository_is_loaded(
+    company: Any, read: Any
+) -> None:
+    made, now = company.world, company.clock.now
+    attempts = {
+        (str(run.id), number, attempt.conclusion if attempt.completed <= now else None)
+        for run in own(made.runs, now)
+        for number, attempt in enumerate(run.attempts, start=1)
+        if attempt.started <= now
+    }
+    assert len({run for run, number, _ in attempts if number > 1}) > 20
+    sql = "select id, run_attempt, conclusion from github.workflow_runs"
+    assert set(read.rows("github", sql)) == attempts
+    jobs = {
+        (str(job.id), str(run.id), number, job.name, job.created)
+        for run in own(made.runs, now)
+        for number, attempt in enumerate(run.attempts, start=1)
+        for job in attempt.jobs
+        if job.created <= now
+    }
+    sql = f"""
+        select id, run_id, run_attempt, payload->>'$.name', {second("created_at")} from github.jobs
+    """
+    assert set(read.rows("github", sql)) == jobs
+    statuses = {
+        (str(row.id), state, at)
+        for row in own(made.deployments, now)
+        for at, state in row.statuses
+        if at <= now
+    }
+    sql = f"select deployment_id, state, {second('created_at')} from github.deployment_statuses"
+    assert set(read.rows("github", sql)) == statuses
+    pulls = own(made.pulls, now)
+    reviews = {
+        (str(row.id), str(pull.id), row.state, row.at, key_of(row.author))
+        for pull in pulls
+        for row in pull.reviews
+        if row.at <= now
+    }
+    sql = f"""
+        select id, pull_request_id, state, {second("submitted_at")}, payload->>'$.author.person_key'
+        from github.reviews
+    """
+    assert set(read.rows("github", sql)) == reviews
+    commits = {
+        (str(pull.id), commit.sha, commit.at)
+        for pull in pulls
+        for commit in pull.commits
+        if commit.seen_from <= now
+    }
+    sql = f"""
+        select pull_request_id, sha, {second("authored_at")} from github.pull_request_commits
+    """
+    found = set(read.rows("github", sql))
+    # A first load sees of what force pushes replaced the head only.
+    replaced = {
+        (str(pull.id), commit.sha, commit.at)
+        for pull in pulls
+        for commit in pull.commits
+        if commit.seen_until and commit.seen_until <= now
+    }
+    heads = {event.before for pull in pulls for event in pull.events if event.at <= now}
+    assert commits - found <= replaced
+    assert {row for row in replaced if row[1] in heads} <= found <= commits
+
+
+def test_pull_requests_say_what_happened_to_them(company: Any, read: Any) -> None:
+    made, now = company.world, company.clock.now
+    kinds = {
+        "ReadyForReviewEvent": "ready_for_review",
+        "ConvertToDraftEvent": "convert_to_draft",
+        "ClosedEvent": "closed",
+        "ReopenedEvent": "reopened",
+        "MergedEvent": "merged",
+    }
+    expected, flags = {}, {}
+    for pull in own(made.pulls, now):
+        expected[str(pull.id)] = [
+            (kinds[event.kind], event.at, key_of(event.actor))
+            for event in pull.events
+            if event.at <= now and event.kind in kinds
+        ]
+        keys = re.findall(r"\b(?:PAY|SHOP|PLAT)-\d+", f"{pull.branch} {pull.title} {pull.body}")
+        flags[str(pull.id)] = (
+            pull.kind == "revert",
+            pull.kind == "hotfix",
+            set(keys),
+            "bot" if pull.author.is_bot else "human",
+            key_of(pull.author),
+        )
+    found, said = {}, {}
+    for pull_id, payload in read.rows("github", "select id, payload from github.pull_requests"):
+        pull = json.loads(payload)
+        found[pull_id] = [
+            (e["type"], int(moment(e["at"]).timestamp()), e["actor"]["person_key"])
+            for e in pull["events"]
+            if e["type"] in kinds.values()
+        ]
+        said[pull_id] = (
+            pull["is_revert"],
+            pull["is_hotfix"],
+            set(pull["issue_keys"]),
+            pull["author"]["actor_type"],
+            pull["author"]["person_key"],
+        )
+        assert pull["baseRefName"] == "main"
+    assert found == expected
+    assert said == flags
+    assert {author for *_, author, _ in said.values()} == {"bot", "human"}
+
+
+def test_g7_a_deployment_keeps_its_success_when_it_becomes_inactive(
+    company: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = next(
+        row
+        for row in reversed(own(company.world.deployments, company.clock.now))
+        if [state for _, state in row.statuses][-2:] == ["success", "inactive"]
+        and row.statuses[-1][0] < company.clock.now
+        and row.statuses[-1][0] - row.created < 25 * 86400
+    )
+    start = datetime.fromtimestamp(row.created - 86400, UTC).isoformat()
+    monkeypatch.setenv("SOURCES__GITHUB__START_DATE", start)
+    statuses = f"""
+        select {second("created_at")}, state from github.deployment_statuses
+        where deployment_id = '{row.id}' order by all
+    """
+    for last in range(len(row.statuses)):
+        company.clock.set(row.statuses[last][0])
+        home.load("github")
+        assert home.rows("github", statuses) == sorted(row.statuses[: last + 1])
+
+
+def test_g8_commits_that_a_force_push_dropped_stay(
+    company: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull, dropped = next(
+        (pull, commit)
+        for pull in reversed(own(company.world.pulls, company.clock.now))
+        for commit in pull.commits
+        if commit.seen_until and commit.seen_until > max(pull.created, commit.seen_from) + 1
+    )
+    start = datetime.fromtimestamp(pull.created - 86400, UTC).isoformat()
+    monkeypatch.setenv("SOURCES__GITHUB__START_DATE", start)
+    shas = f"""
+        select sha from github.pull_request_commits where pull_request_id = '{pull.id}'
+    """
+    company.clock.set(dropped.seen_until - 1)
+    home.load("github")
+    seen = {sha for (sha,) in home.rows("github", shas)}
+    assert dropped.sha in seen
+    company.clock.set(dropped.seen_until + 3600)
+    home.load("github")
+    now = company.clock.now
+    assert {sha for (sha,) in home.rows("github", shas)} == {
+        commit.sha for commit in pull.commits if commit.seen_from <= now
+    }
+
+
+def test_planted_people_texts_and_branches_are_not_loaded(company: Any, read: Any) -> None:
+    text = read.texts("github").lower()
+    now = company.clock.now
+    planted: set[str] = set()
+    for pull in own(company.world.pulls, now):
+        planted |= {pull.title, pull.body[:40], pull.branch}
+        for person in (pull.author, *(review.author for review in pull.reviews)):
+            if not person.is_bot:
+                planted |= {person.login, person.name, person.email}
+        planted |= {commit.message for commit in pull.commits if " " in commit.message}
+    for run in own(company.world.runs, now):
+        planted |= {part for part in (run.title, run.branch) if re.search(r"[ /]", part)}
+    assert len(planted) > 500
+    assert {part for part in planted if part and part.lower() in text} == set()
+    assert "@" not in text
+
+
+def test_a_second_load_of_the_company_reads_no_item_again(company: Any, read: Any) -> None:
+    before, last = contents(read), len(company.journal)
+    work = read.load("github")
+    asked = [path for _, _, path in company.journal[last:]]
+    # Rate limit, known events, the repository, three listings.
+    assert len(asked) == 6, asked
+    assert contents(read) == before
+    assert work.windows == 1
+
+
+def test_a_long_history_is_read_in_windows_and_nothing_twice(
+    company: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(github, "MOST_IN_WINDOW", 100)
+    monkeypatch.setattr(github, "SEARCH_CAP", 60)
+    monkeypatch.setenv("SOURCES__GITHUB__START_DATE", "2025-07-01")
+    last = len(company.journal)
+    work = home.load("github")
+    now, start = company.clock.now, int(datetime(2025, 7, 1, tzinfo=UTC).timestamp())
+    pulls = [p for p in own(company.world.pulls, now) if max_before(p.moments(), now) >= start]
+    runs = [run for run in own(company.world.runs, now) if run.created >= start]
+    assert work.windows >= 2
+    asked = Counter(path for _, _, path in company.journal[last:])
+    items = {path: n for path, n in asked.items() if re.search(r"/(jobs|statuses|\d+)$", path)}
+    assert len(items) > 200
+    assert max(items.values()) == 1
+    # What the first window finished, the others leave alone.
+    assert asked[f"/repos/northbank/{REPO}/deployments"] == 1
+    assert count(home, "pull_requests") == len(pulls) > 100
+    assert count(home, "workflow_runs") == sum(
+        attempt.started <= now for run in runs for attempt in run.attempts
+    )
+    for table, expected in (("pull_requests", pulls), ("workflow_runs", runs)):
+        audit = audit_of(work, table, f"northbank/{REPO}")
+        assert (audit.status, audit.api_count, audit.extracted) == (
+            "complete",
+            len(expected),
+            len(expected),
+        )
+
+
+def max_before(times: list[int], now: int) -> int:
+    return max(at for at in times if at <= now)
+
+
+def test_t4_a_repository_that_gives_no_answer_fails_alone_and_is_read_by_the_next_load(
+    company: Any, home: Any, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, f"northbank/{REPO}", "northbank/payments-web")
+    monkeypatch.setenv("SOURCES__GITHUB__START_DATE", "2025-12-01")
+    company.faults.add("github", f"{REPO}/actions/runs\\?", 502, times=5)
+    work = home.load("github")
+    assert audit_of(work, "workflow_runs", f"northbank/{REPO}").status == "failed"
+    assert audit_of(work, "pull_requests", f"northbank/{REPO}").status == "complete"
+    assert audit_of(work, "workflow_runs", "northbank/payments-web").status == "complete"
+    runs = f"select count(*) from github.workflow_runs where repository = 'northbank/{REPO}'"
+    assert home.value("github", runs) == 0
+    home.load("github")
+    since = int(datetime(2025, 12, 1, tzinfo=UTC).timestamp())
+    now = company.clock.now
+    assert home.value("github", runs) == sum(
+        attempt.started <= now
+        for run in own(company.world.runs, now)
+        if run.created >= since
+        for attempt in run.attempts
+    )
+
+
+def test_a_server_that_goes_down_leaves_what_was_loaded(
+    company: Any, home: Any, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__GITHUB__START_DATE", "2025-12-20")
+    home.load("github")
+    before = contents(home)
+    company.down("github")
+    try:
+        [audit] = home.load("github").audits
+    finally:
+        company.up("github")
+    assert (audit.object, audit.status) == ("*", "failed")
+    assert contents(home) == before
+
+
+def test_the_repositories_of_an_owner_are_found(
+    company: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "northbank/*")
+    monkeypatch.setenv("SOURCES__GITHUB__START_DATE", "2025-12-31")
+    home.load("github")
+    from demo.company import REPOSITORIES
+
+    names = home.rows("github", "select full_name from github.repositories")
+    assert {name for (name,) in names} == {f"northbank/{name}" for name in REPOSITORIES}
+
+
+# a GitHub of which tests script every word
+
+
+class Hub:
+    """A small GitHub: what the tests put into it, with its paging, caps, clock and faults.
+
+    Listings are paged by `Link` with a cursor of its own; `page` is refused. A run is a dict with
+    `id`, `created` and `attempts` (status, conclusion, updated, jobs).
+    """
+
+    def __init__(self) -> None:
+        self.now = datetime(2025, 6, 1, tzinfo=UTC)
+        self.name, self.repo_id = "acme/shop", 7
+        self.pulls: list[dict] = []
+        self.runs: list[dict] = []
+        self.deployments: list[dict] = []
+        self.events: list[str] | None = list(github.EVENTS)
+        self.enterprise = False
+        self.seen: list[tuple[str, str, Any]] = []
+        self.faults: list[Callable[[str, Any], Any]] = []
+        self.is_allowed: Callable[[str], bool] = lambda authorization: True
+        self.mint: Callable[[str], tuple[int, Any]] = lambda authorization: (404, {})
+        hub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_GET(self) -> None:
+                self.respond(None)
+
+            def do_POST(self) -> None:
+                self.respond(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+            def respond(self, body: Any) -> None:
+                status, answer, link = hub.answer(self.path, body, self.headers["Authorization"])
+                content = json.dumps(answer).encode()
+                self.send_response_only(status)
+                self.send_header("Date", hub.now.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+                self.send_header("Content-Length", str(len(content)))
+                if not hub.enterprise:
+                    self.send_header("X-RateLimit-Remaining", "4000")
+                if link:
+                    self.send_header("Link", link)
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+        self.root = f"http://127.0.0.1:{self.server.server_port}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.root}/api/v3" if self.enterprise else self.root
+
+    def answer(self, target: str, body: Any, authorization: str) -> tuple[int, Any, str]:
+        path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
+        asked = {name: values[-1] for name, values in query.items()}
+        self.seen.append((path, authorization, body or asked))
+        if path.endswith("/access_tokens"):
+            return *self.mint(authorization), ""
+        if not self.is_allowed(authorization):
+            return 401, {"message": "Bad credentials"}, ""
+        for fault in self.faults:
+            if found := fault(path, body or asked):
+                return *found, ""
+        if path == ("/api/graphql" if self.enterprise else "/graphql"):
+            return 200, self.graphql(body["query"], body.get("variables") or {}), ""
+        if self.enterprise:
+            if not path.startswith("/api/v3/") or path.endswith("/rate_limit"):
+                return 404, {"message": "Not Found"}, ""
+            path = path.removeprefix("/api/v3")
+        if path == "/rate_limit":
+            return 200, {"rate": {}}, ""
+        if path == "/user/repos":
+            return self.page(target, [self.repository])
+        inner = re.fullmatch(rf"/(?:repos/{self.name}|repositories/{self.repo_id})(/.*)?", path)
+        if not inner:
+            return 404, {"message": "Not Found"}, ""
+        return self.inside(inner[1] or "", target, asked)
+
+    @property
+    def repository(self) -> dict:
+        return {"id": self.repo_id, "full_name": self.name, "default_branch": "main"}
+
+    def inside(self, path: str, target: str, asked: dict) -> tuple[int, Any, str]:
+        if path == "":
+            return 200, self.repository, ""
+        if path == "/pulls":
+            rows = sorted(self.pulls, key=lambda pull: pull["updated_at"], reverse=True)
+            return self.page(target, rows)
+        if path == "/deployments":
+            return self.page(target, self.deployments[::-1])
+        if path == "/actions/runs":
+            lo, hi = asked["created"].split("..")
+            rows = [run for run in self.runs if lo <= run["created"] <= hi][::-1]
+            shown = [self.run(run) for run in rows[:1000]]
+            return self.page(target, shown, "workflow_runs", len(rows))
+        if one := re.fullmatch(r"/deployments/(\d+)(/statuses)?", path):
+            rows = [row for row in self.deployments if row["id"] == int(one[1])]
+            if not rows:
+                return 404, {"message": "Not Found"}, ""
+            return self.page(target, rows[0]["statuses"]) if one[2] else (200, rows[0], "")
+        if one := re.fullmatch(r"/pulls/(\d+)", path):
+            rows = [pull for pull in self.pulls if pull["number"] == int(one[1])]
+            return (200, rows[0], "") if rows else (404, {}, "")
+        if one := re.fullmatch(r"/actions/runs/(\d+)(?:/attempts/(\d+)(/jobs)?)?", path):
+            rows = [run for run in self.runs if run["id"] == int(one[1])]
+            number = int(one[2] or 0)
+            if not rows or number > len(rows[0]["attempts"]):
+                return 404, {"message": "Not Found"}, ""
+            if not one[3]:
+                return 200, self.run(rows[0], number), ""
+            return self.page(target, rows[0]["attempts"][number - 1].get("jobs", []), "jobs")
+        return 404, {"message": "Not Found"}, ""
+
+    def run(self, run: dict, number: int = 0) -> dict:
+        number = number or len(run["attempts"])
+        attempt = run["attempts"][number - 1]
+        return {
+            "id": run["id"],
+            "run_attempt": number,
+            "head_sha": "f" * 40,
+            "created_at": run["created"],
+            "status": attempt["status"],
+            "conclusion": attempt.get("conclusion"),
+            "updated_at": attempt["updated"],
+        }
+
+    def page(
+        self, target: str, rows: list, key: str | None = None, total: int | None = None
+    ) -> tuple[int, Any, str]:
+        query = {name: values[-1] for name, values in parse_qs(urlsplit(target).query).items()}
+        if "page" in query:
+            return 422, {"message": "Pagination with the page parameter is not supported"}, ""
+        start, size = int(query.get("after", 0)), int(query.get("per_page", 30))
+        shown = rows[start : start + size]
+        link = ""
+        if start + size < len(rows):
+            rest = {**query, "after": str(start + size)}
+            text = "&".join(f"{name}={quote(value)}" for name, value in rest.items())
+            link = f'<{self.root}{urlsplit(target).path}?{text}>; rel="next"'
+        if key is None:
+            return 200, shown, link
+        return 200, {"total_count": len(rows) if total is None else total, key: shown}, link
+
+    def graphql(self, query: str, variables: dict) -> dict:
+        if "__type(" in query:
+            names = None if self.events is None else [{"name": name} for name in self.events]
+            return {"data": {"__type": names and {"enumValues": names}}}
+        for event in re.findall(r"\b[A-Z_]+_EVENT\b", query):
+            if event not in self.events:
+                return {"errors": [{"extensions": {"code": "argumentLiteralsIncompatible"}}]}
+        known = {pull["node_id"]: pull["whole"] for pull in self.pulls}
+        ids = variables.get("ids") or [variables["id"]]
+        errors, nodes = [], []
+        for place, node_id in enumerate(ids):
+            if known.get(node_id) is None:
+                errors.append({"type": "NOT_FOUND", "path": ["nodes", place], "message": "no"})
+                nodes.append(None)
+                continue
+            node = {"__typename": "PullRequest", **known[node_id]}
+            for name in ("commits", "reviews", "timelineItems"):
+                node[name] = connection(node.get(name, []), variables)
+            nodes.append(node)
+        data = {"nodes": nodes} if "ids" in variables else {"node": nodes[0]}
+        return {"data": data, **({"errors": errors} if errors else {})}
+
+    def add_pull(self, number: int, **whole: Any) -> dict:
+        pull = {
+            "id": 1000 + number,
+            "node_id": f"PR_{number}",
+            "number": number,
+            "updated_at": f"2025-05-{1 + number % 28:02d}T00:00:00Z",
+            "whole": {"state": "OPEN", "updatedAt": "2025-05-01T00:00:00Z", **whole},
+        }
+        self.pulls.append(pull)
+        return pull
+
+    def add_run(self, run_id: int, created: str, *attempts: dict) -> dict:
+        done = {"status": "completed", "conclusion": "success", "updated": created}
+        run = {"id": run_id, "created": created, "attempts": list(attempts or [done])}
+        self.runs.append(run)
+        return run
+
+    def asked(self, ending: str) -> list[Any]:
+        """Queries or bodies of the requests to paths that end so."""
+        return [what for path, _, what in self.seen if path.endswith(ending)]
+
+
+def connection(rows: list, variables: dict) -> dict:
+    start, size = int(variables.get("after") or 0), variables["first"]
+    end = min(start + size, len(rows))
+    return {
+        "totalCount": len(rows),
+        "pageInfo": {"hasNextPage": end < len(rows), "endCursor": str(end)},
+        "nodes": rows[start:end],
+    }
+
+
+def commits(number: int, first: int = 0) -> list[dict]:
+    return [
+        {"commit": {"oid": f"{n:040x}", "authoredDate": "2025-05-01T00:00:00Z", "author": None}}
+        for n in range(first, first + number)
+    ]
+
+
+def reviews(number: int) -> list[dict]:
+    return [
+        {
+            "id": f"PRR_{n}",
+            "databaseId": 5_000_000_000 + n,
+            "state": "COMMENTED",
+            "submittedAt": "2025-05-02T00:00:00Z",
+            "author": {"__typename": "User", "login": "mia-example", "databaseId": 77},
+        }
+        for n in range(number)
+    ]
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> Iterator[Hub]:
+    hub = Hub()
+    monkeypatch.setenv("SOURCES__GITHUB__BASE_URL", hub.url)
+    monkeypatch.setenv("SOURCES__GITHUB__TOKEN", "a-token")
+    yield hub
+    hub.server.shutdown()
+    hub.server.server_close()
+
+
+def iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_g1_more_runs_in_an_hour_than_a_search_shows_are_all_loaded(hub: Hub, home: Any) -> None:
+    start = datetime(2025, 5, 20, 12, tzinfo=UTC)
+    for n in range(1500):
+        hub.add_run(n + 1, iso(start + timedelta(seconds=n * 2)))
+    work = home.load("github")
+    audit = audit_of(work, "workflow_runs", hub.name)
+    assert (audit.status, audit.api_count, audit.extracted) == ("complete", 1500, 1500)
+    ids = {int(run) for (run,) in home.rows("github", "select id from github.workflow_runs")}
+    assert ids == set(range(1, 1501))
+    assert len(hub.asked("/actions/runs")) < 80
+
+
+def test_g1b_more_runs_in_one_second_than_a_search_shows_are_a_failure_that_names_it(
+    hub: Hub, home: Any
+) -> None:
+    hub.add_run(1, "2025-05-01T00:00:00Z")
+    for n in range(1200):
+        hub.add_run(100 + n, "2025-05-20T12:00:07Z")
+    hub.add_run(9000, "2025-05-21T00:00:00Z")
+    audit = audit_of(home.load("github"), "workflow_runs", hub.name)
+    assert audit.status == "incomplete"
+    assert "1,200 runs were created at 2025-05-20T12:00:07Z" in audit.message
+    found = home.rows("github", "select id from github.workflow_runs order by 1")
+    assert found == [("1",), ("9000",)]
+    del hub.runs[100:-1]
+    assert audit_of(home.load("github"), "workflow_runs", hub.name).status == "complete"
+    assert count(home, "workflow_runs") == 101
+
+
+def test_a_listing_of_runs_that_is_short_leaves_the_watermark(hub: Hub, home: Any) -> None:
+    for n in range(5):
+        hub.add_run(n + 1, f"2025-03-0{n + 1}T00:00:00Z")
+    left_out = [hub.run(run) for run in hub.runs[:4]]
+
+    def short(path: str, asked: Any) -> Any:
+        if path.endswith("/actions/runs") and left_out:
+            return 200, {"total_count": 5, "workflow_runs": left_out}
+        return None
+
+    hub.faults.append(short)
+    audit = audit_of(home.load("github"), "workflow_runs", hub.name)
+    assert (audit.status, audit.api_count, audit.extracted) == ("incomplete", 5, 4)
+    assert "got 4 of 5 runs" in audit.message
+    hub.faults.clear()
+    # Later than any look-back: only the watermark, which has not moved, finds the fifth.
+    hub.now += timedelta(days=90)
+    assert audit_of(home.load("github"), "workflow_runs", hub.name).status == "complete"
+    assert count(home, "workflow_runs") == 5
+
+
+def test_g3_an_attempt_that_begins_late_and_ends_later_is_followed_to_its_end(
+    hub: Hub, home: Any
+) -> None:
+    day = datetime(2025, 1, 1, tzinfo=UTC)
+
+    def at(days: int) -> str:
+        return iso(day + timedelta(days=days))
+
+    def job(number: int) -> dict:
+        return {"id": number, "name": "build", "created_at": at(0), "status": "completed"}
+
+    first = {"status": "completed", "conclusion": "failure", "updated": at(0), "jobs": [job(1)]}
+    run = hub.add_run(1, at(0), first)
+    hub.now = day + timedelta(days=1)
+    home.load("github")
+    second = {"status": "in_progress", "updated": at(29), "jobs": [job(2)]}
+    run["attempts"].append(second)
+    for days in (30, 37):
+        hub.now = day + timedelta(days=days)
+        home.load("github")
+    shown = "select run_attempt, conclusion from github.workflow_runs order by 1"
+    assert home.rows("github", shown) == [(1, "failure"), (2, None)]
+    second |= {"status": "completed", "conclusion": "success", "updated": at(40)}
+    second["jobs"].append(job(3))
+    hub.now = day + timedelta(days=90)
+    home.load("github")
+    assert home.rows("github", shown) == [(1, "failure"), (2, "success")]
+    jobs = home.rows("github", "select id, run_attempt from github.jobs order by 1")
+    assert jobs == [("1", 1), ("2", 2), ("3", 2)]
+    # What has ended is asked for no more: neither by the listing's window nor by id.
+    hub.seen.clear()
+    hub.now += timedelta(days=1)
+    home.load("github")
+    assert [path for path, _, _ in hub.seen if "/actions/runs/" in path] == []
+    assert len(hub.asked("attempts/1/jobs")) == 0
+
+
+def test_a_run_that_is_deleted_while_it_is_open_stays_and_is_asked_for_no_more(
+    hub: Hub, home: Any
+) -> None:
+    hub.add_run(1, "2025-01-01T00:00:00Z", {"status": "queued", "updated": "2025-01-01T00:00:00Z"})
+    hub.now = datetime(2025, 1, 1, 1, tzinfo=UTC)
+    home.load("github")
+    hub.now = datetime(2025, 3, 1, tzinfo=UTC)
+    home.load("github")
+    hub.runs.clear()
+    hub.now = datetime(2025, 4, 15, tzinfo=UTC)
+    work = home.load("github")
+    assert audit_of(work, "workflow_runs", hub.name).deleted == 1
+    hub.seen.clear()
+    hub.now = datetime(2025, 4, 16, tzinfo=UTC)
+    home.load("github")
+    assert hub.asked("/actions/runs/1") == []
+    assert home.rows("github", "select id, status from github.workflow_runs") == [("1", "queued")]
+
+
+def test_a_deployment_that_stays_open_is_followed_to_its_end_or_its_disappearance(
+    hub: Hub, home: Any
+) -> None:
+    def status(number: int, state: str, day: str) -> dict:
+        return {"id": number, "state": state, "created_at": f"2025-{day}T00:00:00Z"}
+
+    for number in (1, 2):
+        hub.deployments.append(
+            {
+                "id": number,
+                "environment": "production",
+                "created_at": "2025-01-01T00:00:00Z",
+                "updated_at": "2025-01-02T00:00:00Z",
+                "statuses": [status(number, "in_progress", "01-02")],
+            }
+        )
+    for month, day in ((1, 3), (3, 1), (3, 2)):
+        hub.seen.clear()
+        hub.now = datetime(2025, month, day, tzinfo=UTC)
+        home.load("github")
+    # Out of the listing's window and not changed: it is looked at, its statuses are not.
+    assert len(hub.asked("/deployments/1")) == 1
+    assert hub.asked("/deployments/1/statuses") == []
+    first, second = hub.deployments
+    first["updated_at"] = "2025-04-01T00:00:00Z"
+    first["statuses"] = [status(3, "success", "04-01"), *first["statuses"]]
+    hub.deployments.remove(second)
+    hub.now = datetime(2025, 4, 2, tzinfo=UTC)
+    work = home.load("github")
+    assert audit_of(work, "deployments", hub.name).deleted == 1
+    states = "select deployment_id, state from github.deployment_statuses order by all"
+    assert home.rows("github", states) == [
+        ("1", "in_progress"),
+        ("1", "success"),
+        ("2", "in_progress"),
+    ]
+    hub.seen.clear()
+    hub.now = datetime(2025, 5, 2, tzinfo=UTC)
+    home.load("github")
+    assert [path for path, _, _ in hub.seen if "/deployments/" in path] == []
+
+
+def test_g4_250_jobs_belong_to_their_attempts_and_a_short_list_is_read_again(
+    hub: Hub, home: Any
+) -> None:
+    def jobs(first: int, number: int) -> list[dict]:
+        return [{"id": first + n, "name": f"job {n}"} for n in range(number)]
+
+    done = {"status": "completed", "conclusion": "success", "updated": "2025-05-01T00:00:00Z"}
+    one, two = {**done, "jobs": jobs(0, 120)}, {**done, "jobs": jobs(1000, 250)}
+    hub.add_run(1, "2025-05-01T00:00:00Z", one, two)
+    cut = {"total_count": 250, "jobs": two["jobs"][:100]}
+    hub.faults.append(lambda path, _: (200, cut) if path.endswith("2/jobs") else None)
+    work = home.load("github")
+    assert audit_of(work, "jobs", hub.name).status == "incomplete"
+    assert "got 100 of 250 jobs of attempt 2 of run 1" in audit_of(work, "jobs", hub.name).message
+    # Without its jobs a run is not loaded: nothing would ever read them again.
+    assert (count(home, "workflow_runs"), count(home, "jobs")) == (0, 0)
+    hub.faults.clear()
+    work = home.load("github")
+    assert audit_of(work, "jobs", hub.name).api_count == 370
+    per_attempt = "select run_attempt, count(*) from github.jobs group by 1 order by 1"
+    assert home.rows("github", per_attempt) == [(1, 120), (2, 250)]
+
+
+def test_jobs_of_a_run_that_is_gone_are_a_verdict_and_the_others_are_loaded(
+    hub: Hub, home: Any
+) -> None:
+    job = {"id": 5, "name": "build"}
+    done = {"status": "completed", "updated": "2025-05-01T00:00:00Z", "jobs": [job]}
+    hub.add_run(1, "2025-05-01T00:00:00Z", done)
+    hub.add_run(2, "2025-05-01T00:00:00Z", {**done, "jobs": []})
+    hub.faults.append(lambda path, _: (404, {}) if "runs/2/" in path else None)
+    work = home.load("github")
+    assert audit_of(work, "jobs", hub.name).rejected == 1
+    assert home.rows("github", "select id, run_id from github.jobs") == [("5", "1")]
+
+
+def test_g5_a_pull_request_with_350_commits_and_120_reviews_is_complete(
+    hub: Hub, home: Any
+) -> None:
+    hub.add_pull(1, commits=commits(350), reviews=reviews(120))
+    hub.add_pull(2, commits=commits(2, first=900))
+    work = home.load("github")
+    assert audit_of(work, "pull_requests", hub.name).status == "complete"
+    found = home.rows(
+        "github", "select pull_request_id, count(*) from github.pull_request_commits group by 1"
+    )
+    assert dict(found) == {"1001": 350, "1002": 2}
+    assert count(home, "reviews") == 120
+    assert home.value("github", "select max(id) from github.reviews") == "5000000119"
+
+
+def test_a_pull_request_whose_commits_end_too_early_is_not_loaded_but_read_again(
+    hub: Hub, home: Any
+) -> None:
+    hub.add_pull(1, commits=commits(60))
+    hub.add_pull(2, commits=commits(1, first=900))
+    whole = hub.graphql
+
+    def short(query: str, variables: dict) -> dict:
+        answer = whole(query, variables)
+        node = answer.get("data", {}).get("node")
+        if node:
+            node["commits"]["nodes"] = node["commits"]["nodes"][:10]
+        return answer
+
+    hub.graphql = short
+    audit = audit_of(home.load("github"), "pull_requests", hub.name)
+    assert (audit.status, audit.rejected, audit.extracted) == ("incomplete", 1, 1)
+    assert "#1" in audit.message
+    assert home.rows("github", "select number from github.pull_requests") == [(2,)]
+    hub.graphql = whole
+    hub.now += timedelta(days=90)
+    assert audit_of(home.load("github"), "pull_requests", hub.name).status == "complete"
+    assert count(home, "pull_request_commits") == 61
+    hub.seen.clear()
+    home.load("github")
+    assert hub.asked("/pulls/1") == []
+
+
+def test_t5_null_nodes_are_asked_again_and_a_missing_node_is_a_verdict(hub: Hub, home: Any) -> None:
+    for number in range(1, 4):
+        hub.add_pull(number, commits=commits(1, first=number))
+    hub.pulls[2]["whole"] = None
+    broken = {
+        "data": {"nodes": [{"__typename": "PullRequest", "state": "CLOSED"}, None, None]},
+        "errors": [{"message": "Something went wrong", "path": ["nodes", 1]}],
+    }
+    left = [broken, {"data": {"nodes": [None, None, None]}}, {"data": None}]
+
+    def fault(path: str, body: Any) -> Any:
+        is_whole = path == "/graphql" and "nodes(ids" in body["query"]
+        return (200, left.pop()) if is_whole and left else None
+
+    hub.faults.append(fault)
+    audit = audit_of(home.load("github"), "pull_requests", hub.name)
+    assert (audit.status, audit.rejected, audit.extracted) == ("incomplete", 1, 2)
+    found = home.rows("github", "select number, state from github.pull_requests order by 1")
+    assert found == [(1, "open"), (2, "open")]
+
+
+def test_g9_after_a_rename_every_row_carries_the_new_name(hub: Hub, home: Any) -> None:
+    hub.add_pull(1, commits=commits(1))
+    hub.add_run(1, "2025-01-01T00:00:00Z")
+    home.load("github")
+    hub.name = "acme/store"
+    home.load("github")
+    for table, column in (
+        ("repositories", "full_name"),
+        ("pull_requests", "repository"),
+        ("pull_request_commits", "repository"),
+        ("workflow_runs", "repository"),
+    ):
+        sql = f"select {column} from github.{table}"
+        assert home.rows("github", sql) == [("acme/store",)], table
+
+
+def test_g10_links_are_followed_and_pages_never_counted(hub: Hub, home: Any) -> None:
+    for number in range(1, 251):
+        hub.add_pull(number, commits=commits(1, first=number))
+    home.load("github")
+    assert count(home, "pull_requests") == 250
+    assert [asked.get("after") for asked in hub.asked("/pulls")] == [None, "100", "200"]
+    # G12: nothing is asked with `since`, whose epoch finds nothing.
+    assert [what for _, _, what in hub.seen if "page" in what or "since" in what] == []
+
+
+def test_t6_a_link_that_comes_back_is_an_incomplete_read(hub: Hub, home: Any) -> None:
+    hub.add_run(1, "2025-01-01T00:00:00Z")
+    page = hub.page
+
+    def looped(target: str, *rest: Any) -> Any:
+        status, body, link = page(target, *rest)
+        if urlsplit(target).path.endswith("/pulls"):
+            link = f'<{hub.root}/repos/{hub.name}/pulls?after=0>; rel="next"'
+        return status, body, link
+
+    hub.page = looped
+    work = home.load("github")
+    assert audit_of(work, "pull_requests", hub.name).status == "incomplete"
+    assert "pagination loop" in audit_of(work, "pull_requests", hub.name).message
+    assert audit_of(work, "workflow_runs", hub.name).status == "complete"
+    assert len(hub.asked("/pulls")) == 2
+
+
+def test_g11_an_enterprise_server_without_limits_and_newer_events_is_read(
+    hub: Hub, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.enterprise = True
+    hub.events = ["CLOSED_EVENT", "MERGED_EVENT", "REOPENED_EVENT"]
+    monkeypatch.setenv("SOURCES__GITHUB__BASE_URL", hub.url)
+    event = {"__typename": "MergedEvent", "createdAt": "2025-05-03T00:00:00Z", "actor": None}
+    hub.add_pull(1, commits=commits(1), timelineItems=[event])
+    hub.add_run(1, "2025-05-01T00:00:00Z")
+    github.check()
+    work = home.load("github")
+    assert {audit.status for audit in work.audits} == {"complete"}
+    types = "select payload->>'$.events[0].type' from github.pull_requests"
+    assert home.value("github", types) == "merged"
+    assert count(home, "workflow_runs") == 1
+
+
+@pytest.fixture(scope="module")
+def app_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture
+def app(hub: Hub, app_key: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+    """The hub knows an app; its tokens live an hour of the hub's time. Returns when they expire."""
+    pem = app_key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    ).decode()
+    monkeypatch.delenv("SOURCES__GITHUB__TOKEN")
+    monkeypatch.setenv("SOURCES__GITHUB__APP_ID", "4711")
+    monkeypatch.setenv("SOURCES__GITHUB__INSTALLATION_ID", "42")
+    monkeypatch.setenv("SOURCES__GITHUB__PRIVATE_KEY", pem.replace("\n", "\\n"))
+    expiries: list[datetime] = []
+
+    def mint(authorization: str) -> tuple[int, Any]:
+        head, claims, signature = authorization.removeprefix("Bearer ").split(".")
+        app_key.public_key().verify(
+            unbase64(signature), f"{head}.{claims}".encode(), padding.PKCS1v15(), hashes.SHA256()
+        )
+        said = json.loads(unbase64(claims))
+        assert json.loads(unbase64(head))["alg"] == "RS256"
+        assert said["iss"] == "4711"
+        assert said["iat"] < time.time() < said["exp"] <= said["iat"] + 600
+        expiries.append(hub.now + timedelta(hours=1))
+        token = f"minted-{len(expiries) - 1}"
+        return 201, {"token": token, "expires_at": iso(expiries[-1])}
+
+    def is_allowed(authorization: str) -> bool:
+        found = re.fullmatch(r"Bearer minted-(\d+)", authorization)
+        return bool(found) and hub.now < expiries[int(found[1])]
+
+    hub.mint, hub.is_allowed = mint, is_allowed
+    hub.faults.append(
+        lambda path, _: (
+            (200, {"total_count": 1, "repositories": [hub.repository]})
+            if path == "/installation/repositories"
+            else None
+        )
+    )
+    return expiries
+
+
+def unbase64(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def test_t1_a_token_that_expires_between_pages_is_minted_once_and_no_row_is_lost(
+    hub: Hub, home: Any, app: list[datetime]
+) -> None:
+    for number in range(1, 251):
+        hub.add_pull(number, commits=commits(1, first=number))
+    page = hub.page
+
+    def slow(target: str, *rest: Any) -> Any:
+        if urlsplit(target).path.endswith("/pulls") and "after" not in target:
+            hub.now += timedelta(minutes=90)
+        return page(target, *rest)
+
+    hub.page = slow
+    work = home.load("github")
+    assert len(app) == 2
+    assert count(home, "pull_requests") == 250
+    assert [asked.get("after") for asked in hub.asked("/pulls")] == [None, "100", "100", "200"]
+    assert {audit.status for audit in work.audits} == {"complete"}
+    assert "minted-" not in home.texts("github")
+
+
+def test_t1_a_token_is_minted_before_it_expires(
+    hub: Hub, app: list[datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = github._api(github._settings())
+    began = time.monotonic()
+    for minutes, minted in ((0, 1), (54, 1), (56, 2), (100, 2)):
+        monkeypatch.setattr(github.time, "monotonic", lambda m=minutes: began + m * 60)
+        api.get("/rate_limit")
+        assert len(app) == minted
+
+
+def test_t1_threads_that_are_refused_together_mint_one_token(hub: Hub, app: list[datetime]) -> None:
+    api = github._api(github._settings())
+    barrier = threading.Barrier(4)
+
+    def ask(_: int) -> int:
+        api.get("/rate_limit")
+        barrier.wait(10)
+        hub.now = datetime(2025, 6, 1, 2, tzinfo=UTC)
+        barrier.wait(10)
+        return api.get("/rate_limit").status
+
+    with github.ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(ask, range(4))) == [200] * 4
+    assert len(app) == 2
+
+
+def test_t1b_an_app_that_is_refused_is_named_by_its_setting(
+    hub: Hub, home: Any, app: list[datetime]
+) -> None:
+    for status, setting in ((401, "PRIVATE_KEY"), (404, "INSTALLATION_ID")):
+        hub.mint = lambda authorization, status=status: (status, {"message": "no"})
+        with pytest.raises(Refused, match=f"SOURCES__GITHUB__{setting}"):
+            home.load("github")
+    hub.mint = lambda authorization: (201, {"token": "refused", "expires_at": iso(hub.now)})
+    with pytest.raises(Refused, match="SOURCES__GITHUB__PRIVATE_KEY") as refused:
+        github.check()
+    assert "BEGIN" not in str(refused.value)
+
+
+def test_t3_threads_that_wait_together_use_the_runs_time_once(hub: Hub) -> None:
+    waiting = threading.Barrier(4)
+    api = Api(
+        "github",
+        hub.url,
+        credential="X",
+        authorize=lambda renew: {"Authorization": "x"},
+        sleep=lambda seconds: waiting.wait(10) and None,
+    )
+    throttled = set()
+
+    def fault(path: str, _: Any) -> Any:
+        if path in throttled:
+            return None
+        throttled.add(path)
+        return 403, {"message": "You have exceeded a secondary rate limit"}
+
+    hub.faults.append(fault)
+    with github.ThreadPoolExecutor(4) as pool:
+        replies = list(pool.map(lambda n: api.get(f"/x{n}", allow=(404,)), range(4)))
+    assert [reply.status for reply in replies] == [404] * 4
+    assert 60 <= api.waited_s < 80
+    throttled.clear()
+    api.waited_s = http.RUN_BUDGET_S - 30
+    with pytest.raises(BudgetExhausted):
+        api.get("/x")
+
+
+# settings, and what texts say
+
+
+def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES__GITHUB__BASE_URL", "https://api.github.com")
+    with pytest.raises(SettingFault, match="SOURCES__GITHUB__TOKEN is not set"):
+        github.check()
+    monkeypatch.setenv("SOURCES__GITHUB__APP_ID", "1")
+    monkeypatch.setenv("SOURCES__GITHUB__PRIVATE_KEY", "secret-value")
+    monkeypatch.setenv("SOURCES__GITHUB__REPOSITORIES", '["just-a-name"]')
+    monkeypatch.setenv("SOURCES__GITHUB__START_DATE", "yesterday")
+    with pytest.raises(SettingFault) as fault:
+        github.check()
+    assert {line.split()[0] for line in str(fault.value).splitlines()} == {
+        f"SOURCES__GITHUB__{name}"
+        for name in ("INSTALLATION_ID", "PRIVATE_KEY", "REPOSITORIES", "START_DATE")
+    }
+    assert "secret-value" not in str(fault.value)
+
+
+def test_graphql_lies_beside_the_rest_root() -> None:
+    assert github.graphql_url("https://api.github.com/") == "https://api.github.com/graphql"
+    assert github.graphql_url("https://ghe.example.com/api/v3") == (
+        "https://ghe.example.com/api/graphql"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pull", "expected"),
+    [
+        ({"title": "PAY-12 Add it"}, (False, False, ["PAY-12"])),
+        ({"title": 'Revert "PAY-12 Add it"'}, (True, False, ["PAY-12"])),
+        ({"title": "revert: add it"}, (True, False, [])),
+        ({"title": "Reverting is hard"}, (False, False, [])),
+        ({"head": {"ref": "revert-205-PAY-365-fix"}}, (True, False, ["PAY-365"])),
+        ({"body": "This reverts commit 1234abc."}, (True, False, [])),
+        ({"body": "Reverts acme/shop#12"}, (True, False, [])),
+        ({"head": {"ref": "hotfix/PAY_2-7-it"}}, (False, True, ["PAY_2-7"])),
+        ({"labels": [{"name": "Hot Fix"}, None]}, (False, True, [])),
+        (
+            {"title": "b PAY-2, PAY-1", "head": {"ref": "mia/PAY-1"}, "body": "xPAY-3 PAY-4b"},
+            (False, False, ["PAY-1", "PAY-2"]),
+        ),
+        ({"title": None, "head": None, "body": None, "labels": None}, (False, False, [])),
+    ],
+)
+def test_texts_are_read_for_keys_reverts_and_hotfixes(pull: dict, expected: tuple) -> None:
+    said = github.derived(pull)
+    assert (said["is_revert"], said["is_hotfix"], said["issue_keys"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "default", "kept"),
+    [
+        ("main", None, True),
+        ("mia-trunk", "mia-trunk", True),
+        ("release/2.4", "main", True),
+        ("release-v1.2.x", "main", True),
+        ("1_2_X", "master", True),
+        ("mia/PAY-1-add", "main", False),
+        ("release/mia", "main", False),
+        (None, "main", False),
+    ],
+)
+def test_a_target_branch_is_kept_where_many_share_it(
+    name: str | None, default: str | None, kept: bool
+) -> None:
+    assert github.base_branch(name, default) == (name if kept else None)
+
+
+def test_bots_are_known_by_either_api_and_people_have_one_key() -> None:
+    rest = github.rest_person({"id": 5, "login": "dependabot[bot]", "type": "Bot"})
+    graph = github.graphql_person({"__typename": "Bot", "login": "dependabot", "databaseId": 5})
+    assert rest == graph
+    assert rest["actor_type"] == "bot"
+    mia = {"id": 6, "login": "mia", "type": "User"}
+    assert github.rest_person(mia)["actor_type"] == "human"
+    assert github.rest_person(None) is None
+    # A renamed account stays the same person.
+    assert github.rest_person(mia) == github.rest_person({**mia, "login": "maria"})

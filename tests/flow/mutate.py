@@ -1,0 +1,375 @@
+"""Breaks one rule of the models at a time and looks whether a test notices: `make mutate`.
+
+Every mutation is a textual edit of one model in a scratch copy of the project. The golden items
+are built with it; either an invariant fails, or a golden case does. A mutation that nothing
+notices, or that does not even compile, is a failure of this script.
+"""
+
+import shutil
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.flow import golden, house
+
+MARTS, METRICS, INTERMEDIATE = "models/marts", "models/metrics", "models/intermediate"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One rule, broken.
+
+    Attributes:
+        rule: What is broken.
+        path: The model, relative to the project.
+        old: Text that stands there; all of its occurrences are replaced.
+        new: What it becomes.
+    """
+
+    rule: str
+    path: str
+    old: str
+    new: str
+
+
+MUTATIONS = [
+    Mutation(
+        "rework ends when the item is as far as before",
+        f"{MARTS}/fct_stage_transitions.sql",
+        "reached < high_water", "reached <= high_water",
+    ),
+    Mutation(
+        "another attempt starts from nothing",
+        f"{MARTS}/fct_stage_transitions.sql",
+        "partition by work_item_key, attempt_no", "partition by work_item_key",
+    ),
+    Mutation(
+        "thirty days are still the same attempt",
+        f"{MARTS}/fct_stage_transitions.sql",
+        "> {{ var('reopen_days') }} * 86400", ">= {{ var('reopen_days') }} * 86400",
+    ),
+    Mutation(
+        "statuses of one stage are one visit",
+        f"{MARTS}/fct_stage_transitions.sql",
+        "where chained.from_stage is null or chained.from_stage <> chained.stage", "where true",
+    ),
+    Mutation(
+        "an unmapped status is a stage of its own",
+        f"{MARTS}/fct_stage_transitions.sql",
+        "    left join stages\n        on\n            status_stages.workflow",
+        "    inner join stages\n        on\n            status_stages.workflow",
+    ),
+    Mutation(
+        "a mapping changes with the day of the value stream",
+        f"{MARTS}/fct_stage_transitions.sql",
+        "cast({{ local_time('transitions.changed_at', 'versions.time_zone') }} as date)",
+        "cast(transitions.changed_at as date)",
+    ),
+    Mutation(
+        "a mapping ends on the day before valid_to",
+        f"{MARTS}/fct_stage_transitions.sql",
+        "dated.changed_date < coalesce(status_stages.valid_to",
+        "dated.changed_date <= coalesce(status_stages.valid_to",
+    ),
+    Mutation(
+        "a parked item is as far as it was",
+        f"{MARTS}/fct_stage_transitions.sql",
+        "when to_stages.ordinal > 0 and to_stages.flow_state <> 'cancelled'",
+        "when to_stages.flow_state <> 'cancelled'",
+    ),
+    Mutation(
+        "the time as done before a reopening is a visit",
+        f"{MARTS}/fct_stage_visits.sql",
+        "stays.exited_at is null and stays.flow_state in ('done', 'cancelled') as is_terminal",
+        "stays.flow_state in ('done', 'cancelled') as is_terminal",
+    ),
+    Mutation(
+        "a terminal visit has no duration",
+        f"{MARTS}/fct_stage_visits.sql",
+        "    where not is_terminal\n\n    union all", "    where true\n\n    union all",
+    ),
+    Mutation(
+        "two reasons block once",
+        f"{MARTS}/fct_stage_visits.sql",
+        "    {{ union_of_intervals('blocks', 'work_item_key') }}",
+        "    select work_item_key, starts_at, ends_at from blocks",
+    ),
+    Mutation(
+        "blocked time in an active stage is waiting",
+        f"{MARTS}/fct_stage_visits.sql",
+        "when ended.flow_state = 'active' then measured.elapsed_s - measured.blocked_s",
+        "when ended.flow_state = 'active' then measured.elapsed_s",
+    ),
+    Mutation(
+        "a flag in the backlog blocks nothing",
+        f"{MARTS}/fct_blocked_intervals.sql",
+        "stages.flow_state in ('wait', 'active') as is_in_flow",
+        "stages.flow_state not in ('done', 'cancelled') as is_in_flow",
+    ),
+    Mutation(
+        "a flag that is left on ends with the item",
+        f"{MARTS}/fct_blocked_intervals.sql",
+        "least(coalesce(flags.blocked_to, timestamp '9999-12-31'), stretches.ends_at)",
+        "coalesce(flags.blocked_to, timestamp '9999-12-31')",
+    ),
+    Mutation(
+        "a status that means blocked is a block",
+        f"{MARTS}/fct_blocked_intervals.sql",
+        "    where is_blocked\n", "    where false\n",
+    ),
+    Mutation(
+        "what starts and ends at once was not started",
+        f"{MARTS}/fct_flow_attempts.sql",
+        "                    and (is_open or elapsed_s > 0)\n", "",
+    ),
+    Mutation(
+        "whoever is created beyond the boundary has started",
+        f"{MARTS}/fct_flow_attempts.sql",
+        "and ordinal >= started_ordinal", "and ordinal = started_ordinal",
+    ),
+    Mutation(
+        "an attempt belongs to who had it at its end",
+        f"{MARTS}/fct_flow_attempts.sql",
+        "coalesce(endings.ended_at, {{ as_of() }})", "{{ as_of() }}",
+    ),
+    Mutation(
+        "work that is taken up again ages from then on",
+        f"{MARTS}/fct_flow_attempts.sql",
+        "case when endings.attempt_no > 1 then endings.begins_at end", "cast(null as timestamp)",
+    ),
+    Mutation(
+        "a deleted item is neither done nor cancelled",
+        f"{MARTS}/fct_work_item_flows.sql",
+        "when visits.is_terminal and visits.stage = 'deleted' then 'deleted'\n", "",
+    ),
+    Mutation(
+        "the time of a parent is a union",
+        f"{MARTS}/fct_work_item_flows.sql",
+        "    {{ union_of_intervals('child_times', 'parent_key') }}",
+        "    select parent_key, starts_at, ends_at from child_times",
+    ),
+    Mutation(
+        "a child counts for its parent while it has that one",
+        f"{MARTS}/fct_work_item_flows.sql",
+        "greatest(visits.entered_at, links.valid_from)", "visits.entered_at",
+    ),
+    Mutation(
+        "time as done is a gap in the flow",
+        f"{MARTS}/fct_work_item_flows.sql",
+        "and not visits.is_end\n                    then visits.elapsed_s",
+        "\n                    then visits.elapsed_s",
+    ),
+    Mutation(
+        "ready is ready after the start",
+        f"{MARTS}/fct_work_item_flows.sql",
+        "visits.ordinal >= visits.ready_ordinal", "visits.ordinal >= visits.started_ordinal",
+    ),
+    Mutation(
+        "waste is what was started and cancelled",
+        f"{MARTS}/fct_work_item_flows.sql",
+        "moments.outcome = 'cancelled' and moments.started_at is not null",
+        "moments.outcome = 'cancelled'",
+    ),
+    Mutation(
+        "value is there when the last change is deployed",
+        f"{MARTS}/fct_work_item_flows.sql",
+        "when count(changes.merged_at) = count(changes.deployed_at)\n", "when true\n",
+    ),
+    Mutation(
+        "a holiday is no working day",
+        f"{MARTS}/dim_calendars.sql",
+        "hours.iso_weekday is not null and holidays.holiday_date is null",
+        "hours.iso_weekday is not null",
+    ),
+    Mutation(
+        "working hours are hours of the value stream",
+        f"{MARTS}/dim_calendars.sql",
+        "\"(cast(cast(date_day as varchar) || ' ' || work_start as timestamp))\", 'time_zone'",
+        "\"(cast(cast(date_day as varchar) || ' ' || work_start as timestamp))\", \"'UTC'\"",
+    ),
+    Mutation(
+        "the calendar reaches back to the day before the first item",
+        f"{MARTS}/dim_dates.sql",
+        "min(created_at) - interval '1' day", "min(created_at)",
+    ),
+    Mutation(
+        "who owns a project changes on a day",
+        f"{MARTS}/dim_work_items.sql",
+        "            and {{ valid_at('scopes', 'pieces.valid_from') }}\n", "",
+    ),
+    Mutation(
+        "whom a team works for changes on a day",
+        f"{MARTS}/dim_work_items.sql",
+        "            and {{ valid_at('teams', 'pieces.valid_from') }}\n", "",
+    ),
+    Mutation(
+        "a project that changes hands makes another version",
+        f"{MARTS}/dim_work_items.sql",
+        "cast(changes_of_owner.changes_on as timestamp) > versions.valid_from",
+        "cast(changes_of_owner.changes_on as timestamp) < versions.valid_from",
+    ),
+    Mutation(
+        "a day belongs to the value stream's time zone",
+        f"{MARTS}/fct_daily_flows.sql",
+        "cast({{ local_time('happened_at', 'time_zone') }} as date)", "cast(happened_at as date)",
+    ),
+    Mutation(
+        "who moves to another stream leaves the one before",
+        f"{MARTS}/fct_daily_flows.sql",
+        "stays.is_wip and groups.valid_to < coalesce(",
+        "false and groups.valid_to < coalesce(",
+    ),
+    Mutation(
+        "the teams of an item share it",
+        f"{MARTS}/bridge_work_item_teams.sql",
+        "cast(1 as double) / count(*) over (partition by work_item_key)", "cast(1 as double)",
+    ),
+    Mutation(
+        "whoever was once a bot is one",
+        f"{MARTS}/dim_people.sql",
+        "then 'bot'", "then 'human'",
+    ),
+    Mutation(
+        "a self-transition is no move",
+        f"{INTERMEDIATE}/int_status_transitions.sql",
+        "where change_no = 0 or is_deletion or to_status is distinct from previous_status",
+        "where true",
+    ),
+    Mutation(
+        "a drift is dated by the last update",
+        f"{INTERMEDIATE}/int_status_transitions.sql",
+        "greatest(work_items.updated_at, last_moves.changed_at)", "last_moves.changed_at",
+    ),
+    Mutation(
+        "of a lost history no start is made up",
+        f"{INTERMEDIATE}/int_status_transitions.sql",
+        "when not coalesce(work_items.ended_at > work_items.created_at, false)",
+        "when true",
+    ),
+    Mutation(
+        "a gap in the history is flagged",
+        f"{INTERMEDIATE}/int_status_transitions.sql",
+        "coalesce(previous_status <> recorded_from_status, false) as is_gap", "false as is_gap",
+    ),
+    Mutation(
+        "nothing happens before the creation",
+        f"{INTERMEDIATE}/int_status_transitions.sql",
+        "greatest(recorded_changes.changed_at, work_items.created_at) as changed_at",
+        "recorded_changes.changed_at as changed_at",
+    ),
+    Mutation(
+        "five moves in one second are in bulk",
+        f"{INTERMEDIATE}/int_status_transitions.sql",
+        "having count(distinct work_item_key) >=", "having count(distinct work_item_key) >",
+    ),
+    Mutation(
+        "a deleted item ends when that is seen",
+        f"{INTERMEDIATE}/int_status_transitions.sql",
+        "greatest(work_items.deleted_at, last_of.changed_at)", "last_of.changed_at",
+    ),
+    Mutation(
+        "what is after as_of has not happened",
+        f"{INTERMEDIATE}/int_status_changes_unioned.sql",
+        "changed_at <= {{ as_of() }} as has_happened", "true as has_happened",
+    ),
+    Mutation(
+        "an item without a creation exists from its first change on",
+        f"{INTERMEDIATE}/int_work_items_unioned.sql",
+        "issues.created_at, first_issue_changes.changed_at, issues.updated_at",
+        "issues.created_at, issues.updated_at",
+    ),
+    Mutation(
+        "an attribute has the value it had then",
+        f"{INTERMEDIATE}/int_work_item_versions.sql",
+        "coalesce(attributes_then.scope, work_items.scope)", "work_items.scope",
+    ),
+    Mutation(
+        "a stay of a minute is no bounce",
+        f"{METRICS}/metric_stage_stays.sql",
+        "elapsed_s < {{ var('bounce_s') }}", "elapsed_s <= {{ var('bounce_s') }}",
+    ),
+    Mutation(
+        "only what is done is throughput",
+        f"{METRICS}/metric_cycle_times.sql",
+        "where outcome = 'done'", "where outcome in ('done', 'cancelled', 'deleted')",
+    ),
+    Mutation(
+        "percentiles are values of items",
+        f"{METRICS}/metric_flow_periods.sql",
+        "percentile_disc(0.5)", "percentile_cont(0.5)",
+    ),
+    Mutation(
+        "the period of as_of is not complete",
+        f"{METRICS}/metric_flow_periods.sql",
+        "grid.period_end < grid.last_day", "grid.period_end <= grid.last_day",
+    ),
+    Mutation(
+        "whoever came to a stage passed those before it",
+        f"{METRICS}/metric_cumulative_flow.sql",
+        "and visited.ordinal >= stages.ordinal", "and visited.ordinal = stages.ordinal",
+    ),
+]  # fmt: skip
+
+
+def killer(mutation: Mutation, raw: Path, scratch: Path) -> str:
+    """Build the golden items with one rule broken; return what noticed it.
+
+    Raises:
+        ValueError: The mutation does not apply, or what it makes does not run.
+    """
+    home = Path(tempfile.mkdtemp(dir=scratch))
+    try:
+        project = house.copy_project(home / "project")
+        path = project / mutation.path
+        text = path.read_text()
+        if mutation.old not in text:
+            raise ValueError(f"{mutation.path} has no text {mutation.old!r}")
+        path.write_text(text.replace(mutation.old, mutation.new))
+        (home / "raw").symlink_to(raw)
+        built = house.House(home, project, golden.AS_OF)
+        done = built.build("--fail-fast", "--exclude", "test_type:generic")
+        if done.returncode:
+            failed = [
+                line.split(" FAIL ")[1].split()[1]
+                for line in done.stdout.splitlines()
+                if " FAIL " in line
+            ]
+            if not failed:
+                raise ValueError(f"what it makes does not run:\n{done.stdout[-1500:]}")
+            return f"test {failed[0]}"
+        for case in golden.CASES:
+            if golden.faults(built, case):
+                return f"golden case: {case.rule}"
+        return ""
+    finally:
+        shutil.rmtree(home)
+
+
+def main() -> int:
+    """Try every mutation, two at a time; return 1 if one of them went unnoticed."""
+    started, survived = time.monotonic(), 0
+    with tempfile.TemporaryDirectory(prefix="flowhouse-mutate-") as folder:
+        scratch = Path(folder)
+        house.write_raw(scratch / "raw", house.merged(golden.ITEMS))
+        words = sys.argv[1:] or [""]
+        chosen = [m for m in MUTATIONS if any(word in m.rule for word in words)]
+        with ThreadPoolExecutor(2) as pool:
+            tries = [pool.submit(killer, m, scratch / "raw", scratch) for m in chosen]
+            for mutation, attempt in zip(chosen, tries, strict=True):
+                try:
+                    noticed = attempt.result()
+                except ValueError as error:
+                    noticed, survived = f"INVALID: {error}", survived + 1
+                else:
+                    survived += not noticed
+                print(f"{mutation.rule:60} {noticed or 'SURVIVED'}", flush=True)
+    spent = time.monotonic() - started
+    print(f"{len(chosen)} mutations, {survived} unnoticed or invalid, {spent:.0f} s")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
