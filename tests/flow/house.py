@@ -372,6 +372,7 @@ class House:
                 "FLOWHOUSE_COMPANY": "golden",
                 "FLOWHOUSE_BUILD": str(self.home / "build.duckdb"),
                 "FLOWHOUSE_RAW": str(self.home / "raw"),
+                "DBT_PROJECT_DIR": str(self.project),
                 "DBT_PROFILES_DIR": str(self.project),
                 "DBT_TARGET_PATH": str(self.home / "target"),
                 "DBT_LOG_PATH": str(self.home / "logs"),
