@@ -102,7 +102,7 @@ class Api:
         self.headers = {"Accept": "application/json", **(headers or {})}
         self.sleep = sleep
         self.waited_s = 0.0
-        self.gate = threading.Lock()
+        self.lock = threading.Lock()
         self.quiet_until = 0.0
         self.session = requests.Session()
         self.session.trust_env = False
@@ -148,11 +148,12 @@ class Api:
             BudgetExhausted: The server asks for a longer wait than the run may take.
         """
         renewed = False
+        quiet = self.quiet_until - time.monotonic()
+        if quiet > 0:  # another thread was told to wait
+            self.sleep(quiet)
 
         def attempt() -> Reply:
             nonlocal renewed
-            with self.gate:  # closed while the server asks for quiet
-                pass
             reply = self._send(method, path, params, body, renewed)
             if reply.status_code == 401 and not renewed:
                 renewed = True
@@ -164,7 +165,7 @@ class Api:
             stop=self._stop,
             wait=self._wait,
             before_sleep=self._pause,
-            sleep=self.sleep,
+            sleep=lambda seconds: self.sleep(seconds) if seconds else None,
             reraise=True,
         )
         try:
@@ -264,17 +265,16 @@ class Api:
         asked = state.outcome.exception().wait_s
         if asked is None:
             return
-        until = time.monotonic() + asked * (1 + random.uniform(0.0, 0.2))
-        with self.gate:
-            # Another thread may have waited for the same quiet already.
-            seconds = max(0.0, until - time.monotonic())
-            self.waited_s += seconds
-            if seconds > 5:
-                log.info("%s: waiting %.0f s, as the server asked", self.source, seconds)
-            self.quiet_until = time.monotonic() + seconds
-            try:
-                self.sleep(seconds)
-            finally:
+        now = time.monotonic()
+        until = now + asked * (1 + random.uniform(0.0, 0.2))
+        with self.lock:  # threads that wait together spend the run's budget once
+            self.waited_s += max(0.0, until - max(now, self.quiet_until))
+            self.quiet_until = max(self.quiet_until, until)
+        if asked > 5:
+            log.info("%s: waiting %.0f s, as the server asked", self.source, until - now)
+        self.sleep(until - now)
+        with self.lock:
+            if self.quiet_until <= until:
                 self.quiet_until = 0.0
 
 

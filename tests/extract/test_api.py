@@ -147,21 +147,26 @@ def test_t3_a_throttle_is_waited_for_even_where_403_is_an_answer(
 
 
 def test_t2_no_other_request_is_sent_while_the_server_asks_for_quiet(script: Script) -> None:
-    quiet: list[int] = []
+    seen: list[int] = []
+    over = threading.Event()
+    other = threading.Thread(target=lambda: api.get("/other"), daemon=True)
 
     def sleep(seconds: float) -> None:
-        if seconds > 1:
-            thread = threading.Thread(target=lambda: api.get("/other"), daemon=True)
-            thread.start()
-            thread.join(0.3)
-            quiet.append(len(script.seen))
+        if threading.current_thread() is other:
+            assert over.wait(10) and seconds > 1700
+            return
+        other.start()
+        other.join(0.3)
+        seen.append(len(script.seen))
+        over.set()
 
     api = Api("jira", script.url, credential="X", authorize=lambda _: {}, sleep=sleep)
     script.will(429, {"Retry-After": "1800"})
     script.will(body={"ok": True})
     script.will(body={"ok": True})
     api.get("/x")
-    assert quiet == [1]
+    other.join(10)
+    assert (seen, len(script.seen)) == ([1], 3)
 
 
 def test_t3c_a_reset_header_on_a_503_is_not_waited_for(
