@@ -379,6 +379,33 @@ def test_a_second_refresh_reads_only_what_changed_and_a_change_arrives(company: 
     assert len(servers.journal) - asked < 400
 
 
+def test_h4_a_flaw_of_a_history_and_a_deletion_reach_the_facts(company: Company) -> None:
+    path = company.home / "raw" / "raw_jira.duckdb"
+    with duckdb.connect(str(path)) as raw:
+        flawed, gone = (row_id for (row_id,) in raw.execute(
+            "select id from jira.issues order by id limit 2").fetchall())  # fmt: skip
+        raw.execute(
+            "update jira.history_checks set history_quality = 'conflict' where issue_id = $1",
+            [flawed],
+        )
+        raw.execute(
+            "insert into jira.tombstones by name select 'issues' as object, id, "
+            "'deleted' as state, updated_at as missed_at, updated_at as gone_at, "
+            "'{}' as payload, _dlt_load_id from jira.issues where id = $1",
+            [gone],
+        )
+    done = company.refresh("refresh", "--source", "servicenow")
+    assert done.returncode == 0, done.stderr[-4000:]
+    quality = "select history_quality from marts.fct_work_item_flows where work_item_key = ?"
+    assert company.rows(quality, [f"jira:{flawed}"]) == [("conflict",)]
+    with duckdb.connect(str(company.home / "build.duckdb"), read_only=True) as build:
+        build.execute(f"attach '{path}' as raw_jira (read_only)")
+        found = build.execute(
+            "select issue_id from staging.stg_jira__issues where deleted_detected_at is not null"
+        ).fetchall()
+    assert found == [(gone,)]
+
+
 def test_a_source_that_is_down_is_a_gap_and_the_others_are_published(company: Company) -> None:
     version = company.link.resolve()
     company.servers.down("jenkins")

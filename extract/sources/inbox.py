@@ -14,7 +14,7 @@ do not know are kept without their payload, and counted.
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -207,6 +207,10 @@ class Reader:
     folder: Path
     ready: dict[str, list[pa.Table]] = field(default_factory=dict)
 
+    def taker(self, table: str) -> Callable[[pa.Table], list[pa.Table]]:
+        """Return the function that hands on what is ready of a table."""
+        return lambda batch: self.take(table)
+
     def take(self, table: str) -> list[pa.Table]:
         """Return and forget what is ready of a table."""
         return self.ready.pop(table, [])
@@ -294,6 +298,6 @@ def build(work: Load) -> DltSource:
         events = EVENTS.resource(lambda: reader.events())
         yield events
         for table in (FILES, QUARANTINES):
-            yield table.transformer(lambda batch, name=table.name: reader.take(name), events)
+            yield table.transformer(reader.taker(table.name), events)
 
     return inbox()

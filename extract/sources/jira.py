@@ -870,7 +870,7 @@ def build(work: Load) -> DltSource:
         issues = ISSUES.resource(lambda: reader.issues())
         yield issues
         for table in SATELLITES:
-            yield table.transformer(lambda batch, name=table.name: reader.take(name), issues)
+            yield table.transformer(reader.taker(table.name), issues)
 
     return jira()
 
@@ -892,6 +892,10 @@ class Reader:
     issue_ids: set[str] = field(default_factory=set)
     boards: list[dict[str, Any]] = field(default_factory=list)
     is_daily: bool = True
+
+    def taker(self, table: str) -> Callable[[pa.Table], list[pa.Table]]:
+        """Return the function that hands on what is ready of a table."""
+        return lambda batch: self.take(table)
 
     def take(self, table: str) -> list[pa.Table]:
         """Return and forget what is ready of a table."""

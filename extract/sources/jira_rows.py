@@ -98,6 +98,7 @@ VERSION = {
     "startDate": KEEP,
     "releaseDate": KEEP,
     "projectId": KEEP,
+    "project_key": KEEP,
     **_NOISE,
     **dict.fromkeys(("userReleaseDate", "userStartDate", "overdue", "driver"), DROP),
     **dict.fromkeys(("approvers", "operations", "issuesStatusForFixVersion"), DROP),
@@ -105,6 +106,7 @@ VERSION = {
 }
 COMPONENT = {
     "id": KEEP,
+    "project_key": KEEP,
     "name": lambda name: plain(name),
     "archived": KEEP,
     **_NOISE,

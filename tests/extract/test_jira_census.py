@@ -126,6 +126,15 @@ def test_everything_around_issues_is_loaded(cloud: Any, loaded: Any) -> None:
     assert home.value("jira", total) == counts["histories"]
 
 
+def test_no_field_of_the_recorded_sites_is_unknown(
+    cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the dimensions hold is either loaded or left out on purpose."""
+    monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["EE", "MOD"]')
+    work = home.load("jira")
+    assert [a.message for a in work.audits if "unknown fields" in a.message] == []
+
+
 def test_sprints_are_paged_by_fifty_and_read_once_a_day(
     cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

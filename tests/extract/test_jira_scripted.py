@@ -363,6 +363,34 @@ def test_h9_events_before_the_creation_are_loaded(home: Any, site: ScriptedJira)
     assert raw(home) == oracle(site)
 
 
+def test_a_change_of_category_is_kept_with_its_date_and_a_removed_status_stays(
+    home: Any, site: ScriptedJira
+) -> None:
+    home.load("jira")
+    begun = site.now
+    site.now += HOUR
+
+    def administered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        changed = {**rows[1], "statusCategory": {**rows[1]["statusCategory"], "key": "done"}}
+        return [rows[0], changed]
+
+    site.fault_on("/status$", change=administered)
+    home.load("jira")
+    latest = home.rows("jira", "select id, category_key from jira.statuses order by 1")
+    assert latest == [("1", "new"), ("2", "done"), ("3", "done")]
+    told = home.rows(
+        "jira",
+        "select id, payload->>'$.statusCategory.key', epoch_ms(seen_at) from jira.snapshots "
+        "where object = 'statuses' order by 1, 3",
+    )
+    assert told == [
+        ("1", "new", ms(begun)),
+        ("2", "indeterminate", ms(begun)),
+        ("2", "done", ms(site.now)),
+        ("3", "done", ms(begun)),
+    ]
+
+
 def test_worklogs_are_followed_page_by_page_and_deleted_ones_are_marked(
     home: Any, site: ScriptedJira
 ) -> None:
