@@ -8,7 +8,9 @@ source as (
         action,
         label,
         created_at,
-        {{ parse_json('payload', {'user': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'}}) }} as payload
+        {{ parse_json('payload', {
+            'user': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'}
+        }) }} as payload
 
     from {{ source('gitlab', 'issue_label_events') }}
 

@@ -7,7 +7,9 @@ source as (
         issue_id,
         state,
         created_at,
-        {{ parse_json('payload', {'user': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'}}) }} as payload
+        {{ parse_json('payload', {
+            'user': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'}
+        }) }} as payload
 
     from {{ source('gitlab', 'issue_state_events') }}
 

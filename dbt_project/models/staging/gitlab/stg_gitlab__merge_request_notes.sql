@@ -7,7 +7,9 @@ source as (
         merge_request_id,
         kind,
         created_at,
-        {{ parse_json('payload', {'author': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'}}) }} as payload
+        {{ parse_json('payload', {
+            'author': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'}
+        }) }} as payload
 
     from {{ source('gitlab', 'merge_request_notes') }}
 

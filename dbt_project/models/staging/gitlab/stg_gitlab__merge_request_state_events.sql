@@ -7,7 +7,9 @@ source as (
         merge_request_id,
         state,
         created_at,
-        {{ parse_json('payload', {'user': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'}}) }} as payload
+        {{ parse_json('payload', {
+            'user': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'}
+        }) }} as payload
 
     from {{ source('gitlab', 'merge_request_state_events') }}
 
