@@ -7,13 +7,14 @@ BIN := $(CURDIR)/.venv/bin
 
 export FLOWHOUSE_HOME ?= $(CURDIR)/.flowhouse
 
-.PHONY: help install demo test mutate lint dev clean
+.PHONY: help install demo test mutate bench-extract lint dev clean
 
 help:
 	@echo "make demo   the demo company, end to end: servers, refresh, tests, published file, report"
 	@echo "make test   the whole test suite"
 	@echo "make mutate breaks one rule of the models at a time; a test must notice each"
 	@echo "make dev    Dagster on http://127.0.0.1:3000"
+	@echo "make bench-extract  what the extraction of 100,000 issues costs, measured"
 	@echo "make lint   ruff and sqlfluff"
 	@echo "make clean  remove the environment; $(FLOWHOUSE_HOME) stays"
 
@@ -32,10 +33,13 @@ demo: install
 	@$(BIN)/python -m demo.run
 
 test: install
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 mutate: install
 	@$(BIN)/python -m tests.flow.mutate
+
+bench-extract: install
+	@$(BIN)/python -m tests.extract.bench
 
 lint: install
 	$(BIN)/ruff check

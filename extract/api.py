@@ -4,7 +4,6 @@ It waits as long as the server asks, retries what may pass, and never takes half
 whole one.
 """
 
-import json
 import logging
 import random
 import threading
@@ -20,7 +19,7 @@ import msgspec
 import requests
 import tenacity
 
-from extract.tables import clean
+from extract.tables import decode
 
 log = logging.getLogger("flowhouse.extract")
 
@@ -103,8 +102,8 @@ class Api:
         self.headers = {"Accept": "application/json", **(headers or {})}
         self.sleep = sleep
         self.waited_s = 0.0
-        self.waits: list[float] = []
         self.lock = threading.Lock()
+        self.quiet_until = 0.0
         self.session = requests.Session()
         self.session.trust_env = False
         adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=8)
@@ -128,6 +127,7 @@ class Api:
         body: Any = None,
         allow: tuple[int, ...] = (),
         reject: Callable[[Any], str | None] | None = None,
+        type: Any = Any,
     ) -> Reply:
         """Send a request until there is a whole answer.
 
@@ -138,6 +138,8 @@ class Api:
             body: JSON body.
             allow: Statuses beyond 2xx that are answers for the caller (404, 410, 304, 422).
             reject: Looks at the decoded body and returns why it is no whole answer, or None.
+            type: What to decode a 2xx body as (a msgspec type); a body of another form is no whole
+                answer.
 
         Raises:
             Refused: 401 twice.
@@ -146,6 +148,9 @@ class Api:
             BudgetExhausted: The server asks for a longer wait than the run may take.
         """
         renewed = False
+        quiet = self.quiet_until - time.monotonic()
+        if quiet > 0:  # another thread was told to wait
+            self.sleep(quiet)
 
         def attempt() -> Reply:
             nonlocal renewed
@@ -153,13 +158,14 @@ class Api:
             if reply.status_code == 401 and not renewed:
                 renewed = True
                 reply = self._send(method, path, params, body, renewed)
-            return self._judge(reply, path, allow, reject)
+            return self._judge(reply, path, allow, reject, type)
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Passing),
             stop=self._stop,
             wait=self._wait,
-            sleep=self._pause,
+            before_sleep=self._pause,
+            sleep=lambda seconds: self.sleep(seconds) if seconds else None,
             reraise=True,
         )
         try:
@@ -210,14 +216,16 @@ class Api:
         path: str,
         allow: tuple[int, ...],
         reject: Callable[[Any], str | None] | None,
+        type: Any,
     ) -> Reply:
         """Sort an answer into: whole, passing failure, or final failure."""
         server_time = _server_time(reply)
         status = reply.status_code
-        if status in allow:
+        is_throttle = status == 429 or (status == 403 and _is_throttle(reply))
+        if status in allow and not is_throttle:
             return Reply(status, _decoded(reply, lenient=True), reply.headers, server_time)
         if 200 <= status < 300:
-            data = _decoded(reply)
+            data = _decoded(reply, type)
             why = reject(data) if reject else None
             if why:
                 wait = throttle_wait(reply.headers, server_time) if why == THROTTLED else None
@@ -225,7 +233,7 @@ class Api:
             return Reply(status, data, reply.headers, server_time)
         if status == 401:
             raise Refused(f"{self.credential}: {self.source} refused the credentials (401)")
-        if status == 429 or (status == 403 and _is_throttle(reply)):
+        if is_throttle:
             raise _Passing(f"throttled ({status})", throttle_wait(reply.headers, server_time))
         if status == 403:
             raise Forbidden(f"{self.source}: no permission for {_place(path)} (403)")
@@ -237,7 +245,9 @@ class Api:
     def _stop(self, state: tenacity.RetryCallState) -> bool:
         failure = state.outcome.exception()
         if failure.wait_s is not None:
-            if self.waited_s + self._more_than_waited(failure.wait_s) > RUN_BUDGET_S:
+            # Threads that wait together spend the budget once.
+            begun = max(0.0, self.quiet_until - time.monotonic())
+            if self.waited_s + max(0.0, failure.wait_s - begun) > RUN_BUDGET_S:
                 raise BudgetExhausted(
                     f"{self.source}: must wait {failure.wait_s:.0f} s, too long for this run"
                 )
@@ -245,28 +255,27 @@ class Api:
         return state.attempt_number >= TRIES
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
-        failure = state.outcome.exception()
-        if failure.wait_s is not None:
-            return failure.wait_s * (1 + random.uniform(0.0, 0.2))
+        """Return the backoff; what the server asked for is waited in `_pause`."""
+        if state.outcome.exception().wait_s is not None:
+            return 0.0
         return min(60.0, 0.5 * 2**state.attempt_number) * random.uniform(0.5, 1.0)
 
-    def _pause(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
+    def _pause(self, state: tenacity.RetryCallState) -> None:
+        """Wait as long as the server asks, and let no other thread send anything meanwhile."""
+        asked = state.outcome.exception().wait_s
+        if asked is None:
+            return
+        now = time.monotonic()
+        until = now + asked * (1 + random.uniform(0.0, 0.2))
+        with self.lock:  # threads that wait together spend the run's budget once
+            self.waited_s += max(0.0, until - max(now, self.quiet_until))
+            self.quiet_until = max(self.quiet_until, until)
+        if asked > 5:
+            log.info("%s: waiting %.0f s, as the server asked", self.source, until - now)
+        self.sleep(until - now)
         with self.lock:
-            self.waited_s += self._more_than_waited(seconds)
-            self.waits.append(end)
-        if seconds > 5:
-            log.info("%s: waiting %.0f s, as the server asked", self.source, seconds)
-        try:
-            self.sleep(seconds)
-        finally:
-            with self.lock:
-                self.waits.remove(end)
-
-    def _more_than_waited(self, seconds: float) -> float:
-        """Return how much a wait adds to those of other threads: waiting together counts once."""
-        longest = max(self.waits, default=0.0) - time.monotonic()
-        return seconds - min(seconds, max(longest, 0.0))
+            if self.quiet_until <= until:
+                self.quiet_until = 0.0
 
 
 def throttle_wait(headers: Mapping[str, str], server_time: datetime) -> float:
@@ -278,8 +287,10 @@ def throttle_wait(headers: Mapping[str, str], server_time: datetime) -> float:
     asked = _retry_after(headers, server_time)
     if asked:
         return asked
-    reset = headers.get("X-RateLimit-Reset")
-    if reset and headers.get("X-RateLimit-Remaining", "0") == "0":
+    for prefix in ("X-", ""):
+        reset = headers.get(f"{prefix}RateLimit-Reset")
+        if not reset or headers.get(f"{prefix}RateLimit-Remaining", "0") != "0":
+            continue
         moment = _reset_time(reset)
         if moment is not None:
             return max(1.0, (moment - server_time).total_seconds())
@@ -324,20 +335,18 @@ def _server_time(reply: requests.Response) -> datetime:
         return datetime.now(UTC)
 
 
-def _decoded(reply: requests.Response, lenient: bool = False) -> Any:
+def _decoded(reply: requests.Response, type: Any = Any, lenient: bool = False) -> Any:
     content = reply.content
     if not content:
         return None
     try:
-        return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        # The standard library reads lone surrogates, which real trackers do send.
-        try:
-            return clean(json.loads(content))
-        except ValueError:
-            if lenient:
-                return None
-            raise _Passing("the answer is no JSON") from None
+        return decode(content, type)
+    except msgspec.ValidationError:
+        raise _Passing("the answer has another form than it should") from None
+    except ValueError:
+        if lenient:
+            return None
+        raise _Passing("the answer is no JSON") from None
 
 
 def _place(path: str) -> str:

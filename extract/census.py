@@ -25,7 +25,7 @@ the ids whose state is not final, and read those by id, however old they are.
 """
 
 from collections import Counter
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -120,7 +120,7 @@ class Census:
         version: str = "epoch_ms(updated_at)",
         where: str = "true",
     ) -> "Census":
-        """Read from the raw file what is loaded.
+        """Read from the raw file what is loaded; rows of a load that was cut off have no version.
 
         Args:
             source: Name of the source.
@@ -132,8 +132,8 @@ class Census:
         [key] = table.key
         known = warehouse.rows(
             source,
-            f"select {key}, {version}, _scope from {source}.{table.name} "
-            f"where ({where}) and ($scope = '' or _scope = $scope)",
+            f"select {key}, case when {warehouse.is_whole(source)} then {version} end, _scope "
+            f"from {source}.{table.name} where ({where}) and ($scope = '' or _scope = $scope)",
             scope=scope,
         )
         marks = warehouse.rows(
@@ -168,11 +168,12 @@ class Census:
         """Whether a row has a confirmed tombstone."""
         return row_id in self.marks and self.marks[row_id][0] in GONE
 
-    def compare(self, listed: Listed) -> Findings:
+    def compare(self, listed: Listed, closed: Collection[str] = ()) -> Findings:
         """Compare a complete listing with what is loaded.
 
         A scope that lost more than 50 rows and 2 % at once, or all of them, lost its permission
-        and not its rows: nothing of it is missed, it is reported.
+        and not its rows: nothing of it is missed, it is reported. Scopes that the source itself
+        calls `closed` (archived, deleted) may lose all.
         """
         found = Findings()
         for row_id, (version, _) in listed.items():
@@ -191,7 +192,8 @@ class Census:
             if row_id not in listed:
                 absent.setdefault(scope, []).append(row_id)
         for scope, ids in absent.items():
-            if len(ids) == live[scope] or len(ids) > max(MOST_GONE, MOST_GONE_SHARE * live[scope]):
+            most = max(MOST_GONE, MOST_GONE_SHARE * live[scope])
+            if scope not in closed and (len(ids) == live[scope] or len(ids) > most):
                 found.losses[scope] = (len(ids), live[scope])
                 continue
             for row_id in ids:

@@ -15,6 +15,7 @@ from extract import warehouse
 from extract.api import BudgetExhausted, Refused, SourceError
 from extract.sources import SOURCES
 from extract.tables import ARROW_TYPES, BIGINT, TEXT, TIMESTAMP, RawTable
+from extract.windows import Window, backfill, forget_backfills
 from extract.work import Audit, Load, merged
 
 log = logging.getLogger("flowhouse.extract")
@@ -43,11 +44,17 @@ class Busy(SourceError):
     """Another process loads the same source."""
 
 
-def load(source: str, refresh_id: str, full: bool = False) -> Load:
+def load(source: str, refresh_id: str, full: bool = False, span: Window | None = None) -> Load:
     """Load what changed in a source since the last load, window by window.
 
     A source that cannot be read leaves its raw tables as they were; the audit says so and the
     other sources go on. A source that is off gets empty tables, so that every model can be built.
+
+    Args:
+        source: Name of the source.
+        refresh_id: What the audits are marked with.
+        full: Read everything again.
+        span: Read only this span again (a backfill); one that was stopped goes on.
 
     Raises:
         Busy: Another process loads the same source.
@@ -63,7 +70,11 @@ def load(source: str, refresh_id: str, full: bool = False) -> Load:
             pipeline.abort_packages()
             _create_tables(pipeline, source)
             if module.is_on():
-                _read(pipeline, module, work)
+                with backfill(span):
+                    _read(pipeline, module, work)
+                if span and all(audit.status == "complete" for audit in work.audits):
+                    with pipeline.managed_state(extract_state=True) as state:
+                        forget_backfills(state.get("sources", {}).get(source, {}))
                 _write_audits(pipeline, work)
     except Timeout:
         raise Busy(f"{source}: another process is loading this source; try again later") from None
@@ -153,7 +164,7 @@ def _write_audits(pipeline: dlt.Pipeline, work: Load) -> None:
             **asdict(audit),
             "audit_key": str(uuid.uuid4()),
             "refresh_id": work.refresh_id,
-            "loaded": audit.extracted if audit.status != "failed" else 0,
+            "loaded": audit.written if audit.status != "failed" else 0,
         }
         for audit in work.audits
     ]

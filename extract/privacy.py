@@ -8,9 +8,15 @@ import base64
 import hashlib
 import hmac
 import os
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from extract.warehouse import home
+
 DEMO_KEY = "flowhouse-demo-key"
+ERASED = "erased"
+"""What stands for everybody who is forgotten."""
 
 KEEP = object()
 """Shape of a scalar that is kept as it is."""
@@ -28,8 +34,29 @@ def pseudonym_key() -> bytes:
 
 
 def person_key(source: str, account_id: str) -> str:
-    """Return the keyed hash that stands for a person: 20 characters of base32 (HMAC-SHA256)."""
-    digest = hmac.new(pseudonym_key(), f"{source}:{account_id}".encode(), hashlib.sha256)
+    """Return the keyed hash that stands for a person: 20 characters of base32 (HMAC-SHA256).
+
+    Everybody who is forgotten has the same key.
+    """
+    key = _hash(pseudonym_key(), f"{source}:{account_id}")
+    return ERASED if key in forgotten() else key
+
+
+def forgotten_file() -> Path:
+    """Return the list of the keys of forgotten people, one a line."""
+    return home() / "forgotten.txt"
+
+
+@lru_cache(maxsize=1)
+def forgotten() -> frozenset[str]:
+    """Return the keys of forgotten people; read once per process, and again after an erasure."""
+    file = forgotten_file()
+    return frozenset(file.read_text().split()) if file.exists() else frozenset()
+
+
+@lru_cache(maxsize=100_000)
+def _hash(key: bytes, text: str) -> str:
+    digest = hmac.new(key, text.encode("utf-8", "replace"), hashlib.sha256)
     return base64.b32encode(digest.digest()).decode()[:20].lower()
 
 
@@ -43,26 +70,43 @@ def person(source: str, account_id: object, is_bot: bool = False) -> dict[str, s
     }
 
 
-def pick(value: Any, shape: Shape, unknown: set[str] | None = None, path: str = "") -> Any:
+def pick(
+    value: Any,
+    shape: Shape,
+    unknown: set[str] | None = None,
+    path: str = "",
+    misfits: list[str] | None = None,
+) -> Any:
     """Return the part of a JSON value that a shape allows.
 
     A scalar where a list or an object should be becomes an empty list or None; nested values where
     a scalar should be become None. Names of fields that the shape does not know are added to
-    `unknown`, never their values.
+    `unknown`, and `name:type` of values that do not fit to `misfits`; never their values.
     """
     if callable(shape):
         return shape(value)
     if isinstance(shape, dict):
         if not isinstance(value, dict):
+            _misfit(misfits, path, value)
             return None
         if unknown is not None:
             unknown.update(f"{path}{name}" for name in value if name not in shape)
         return {
-            name: pick(value[name], part, unknown, f"{path}{name}.")
+            name: pick(value[name], part, unknown, f"{path}{name}.", misfits)
             for name, part in shape.items()
             if part is not DROP and name in value
         }
     if isinstance(shape, list):
-        elements = value if isinstance(value, list) else []
-        return [pick(element, shape[0], unknown, path) for element in elements]
-    return None if isinstance(value, (dict, list)) else value
+        if not isinstance(value, list):
+            _misfit(misfits, path, value)
+            return []
+        return [pick(element, shape[0], unknown, path, misfits) for element in value]
+    if isinstance(value, (dict, list)):
+        _misfit(misfits, path, value)
+        return None
+    return value
+
+
+def _misfit(misfits: list[str] | None, path: str, value: Any) -> None:
+    if misfits is not None and value is not None:
+        misfits.append(f"{path.rstrip('.')}:{type(value).__name__}")

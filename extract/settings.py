@@ -49,6 +49,8 @@ def settings_for(source: str, spec: type[Spec]) -> Spec:
         raise SettingFault(
             f"{setting_name(source, field)} cannot be read as {_kind(error)}"
         ) from None
+    if "base_url" not in settings:
+        return settings
     address = urlsplit(settings.base_url)
     if address.scheme not in ("http", "https") or not address.netloc:
         raise SettingFault(f"{setting_name(source, 'base_url')} is not a http(s) address")

@@ -1,6 +1,7 @@
 """Raw tables: typed keys and cursors beside one JSON payload, yielded to dlt as Arrow tables."""
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -49,29 +50,35 @@ class RawTable:
             rows: One dict per row with the typed columns and `payload` as a JSON-ready object.
             scope: The part of the source that the rows belong to (project, repository, table).
         """
-        fetched_at = datetime.now(UTC)
-        rows = [
+        rows = list(rows)
+        values = {name: [row.get(name) for row in rows] for name in self.columns}
+        return self.arrow(values, [encode(row["payload"]) for row in rows], [scope] * len(rows))
+
+    def arrow(
+        self, values: Mapping[str, list[Any]], payloads: list[str], scopes: list[str]
+    ) -> pa.Table:
+        """Return columns as one Arrow table; times are datetimes, or microseconds since 1970."""
+        count, fetched_at = len(payloads), datetime.now(UTC)
+        columns = {
+            **values,
+            "payload": payloads,
+            "_scope": scopes,
+            "_fetched_at": [fetched_at] * count,
+        }
+        return pa.table(
             {
-                **row,
-                "payload": encode(row["payload"]),
-                "_scope": scope,
-                "_fetched_at": fetched_at,
+                name: pa.array(columns[name], ARROW_TYPES[kind])
+                for name, kind in self.all_columns.items()
             }
-            for row in rows
-        ]
-        schema = pa.schema(
-            [pa.field(name, ARROW_TYPES[kind]) for name, kind in self.all_columns.items()]
         )
-        return pa.Table.from_pylist(rows, schema=schema)
 
     def mixed(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> pa.Table:
         """Return (scope, row) pairs as one Arrow table."""
-        scopes: dict[str, list[dict[str, Any]]] = {}
-        for scope, row in rows:
-            scopes.setdefault(scope, []).append(row)
-        if not scopes:
-            return self.batch([])
-        return pa.concat_tables([self.batch(part, scope) for scope, part in scopes.items()])
+        rows = list(rows)
+        values = {name: [row.get(name) for _, row in rows] for name in self.columns}
+        return self.arrow(
+            values, [encode(row["payload"]) for _, row in rows], [scope for scope, _ in rows]
+        )
 
     def resource(self, generate: Callable[..., Any]) -> DltResource:
         """Return the dlt resource that merges what `generate` yields into this table.
@@ -107,7 +114,27 @@ def encode(payload: Any) -> str:
         text = _encoder.encode(payload).decode()
     except UnicodeEncodeError:
         return encode(clean(payload))
-    return encode(clean(payload)) if "\\u0000" in text and _has_nul(payload) else text
+    if "\\u0000" not in text:
+        return text
+    value = msgspec.json.decode(text)
+    cleaned = clean(value)
+    return text if cleaned == value else encode(cleaned)
+
+
+def decode(content: bytes, type: Any = Any) -> Any:
+    """Return decoded JSON, cleaned of lone surrogates, which real trackers do send.
+
+    Raises:
+        msgspec.ValidationError: It has another form than `type`.
+        ValueError: It is no JSON.
+    """
+    try:
+        return msgspec.json.decode(content, type=type)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # The standard library reads them.
+        return msgspec.json.decode(_encoder.encode(clean(json.loads(content))), type=type)
 
 
 def clean(value: Any) -> Any:
@@ -119,10 +146,6 @@ def clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {clean(name): clean(element) for name, element in value.items()}
     return value
-
-
-def _has_nul(value: Any) -> bool:
-    return clean(value) != value
 
 
 def instant(value: object) -> datetime | None:

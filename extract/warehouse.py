@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 # dlt reads these when it starts. They belong to the code, not to a user's configuration: without
-# the load id staging cannot tell what is new, and no telemetry leaves the machine.
+# the load id staging cannot tell what is new, no telemetry leaves the machine, and what was loaded
+# does not stay behind as files.
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
+os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")
 os.environ.setdefault("LOAD__TRUNCATE_STAGING_DATASET", "true")
 os.environ.setdefault("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
 
@@ -49,6 +51,14 @@ def rows(source: str, query: str, **parameters: Any) -> list[tuple]:
     """
     with duckdb.connect(str(raw_file(source)), read_only=True) as raw:
         return raw.execute(query, parameters).fetchall()
+
+
+def is_whole(source: str) -> str:
+    """Return the SQL condition of rows whose load was written to its end.
+
+    A load that was killed can leave the rows of one table without those of another.
+    """
+    return f"_dlt_load_id in (select load_id from {source}._dlt_loads where status = 0)"
 
 
 def pipeline_for(source: str) -> dlt.Pipeline:

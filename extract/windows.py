@@ -4,7 +4,9 @@ A watermark is never "the newest row seen": an index that shows a row late would
 It is the end of a window that was read to its end, and it is committed with the load.
 """
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +24,40 @@ class Window:
     def contains(self, moment: datetime | None) -> bool:
         """Whether a moment lies in the window."""
         return moment is not None and (self.lo is None or self.lo <= moment) and moment < self.hi
+
+
+_span: ContextVar[Window | None] = ContextVar("span", default=None)
+
+
+@contextmanager
+def backfill(span: Window | None) -> Iterator[None]:
+    """Let every window that is asked for lie in a span; its marks are kept apart.
+
+    A span that was read halfway goes on where it stopped; the watermarks of the daily loads stay.
+    """
+    token = _span.set(span)
+    try:
+        yield
+    finally:
+        _span.reset(token)
+
+
+def is_backfill() -> bool:
+    """Whether a span is read again, and not what changed."""
+    return _span.get() is not None
+
+
+def _marks() -> str:
+    """Return under which name the state keeps the ends of the windows that were read."""
+    span = _span.get()
+    return f"backfill {span.lo} {span.hi}" if span else "watermarks"
+
+
+def forget_backfills(state: MutableMapping) -> None:
+    """Drop the marks of all backfills of a source, so that the next one begins anew."""
+    for resource in state.get("resources", {}).values():
+        for name in [name for name in resource if name.startswith("backfill ")]:
+            del resource[name]
 
 
 def next_window(
@@ -45,14 +81,17 @@ def next_window(
         start: Where the first window begins; None reads everything.
         full: Read from the start again.
     """
-    mark = state.get("watermarks", {}).get(scope)
+    mark, span = state.get(_marks(), {}).get(scope), _span.get()
+    if span:
+        lo = span.lo if mark is None else datetime.fromisoformat(mark)
+        return Window(lo, min(span.hi, server_now - safety_lag))
     lo = start if full or mark is None else datetime.fromisoformat(mark) - overlap
     return Window(lo, server_now - safety_lag)
 
 
 def close_window(state: MutableMapping, scope: str, window: Window) -> None:
     """Move the watermark of a scope to the end of a window that was read completely."""
-    state.setdefault("watermarks", {})[scope] = window.hi.isoformat()
+    state.setdefault(_marks(), {})[scope] = window.hi.isoformat()
 
 
 def shortened(window: Window, count: Callable[[Window], int], most: int) -> tuple[Window, int]:

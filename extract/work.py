@@ -17,6 +17,8 @@ STATUSES = ("complete", "partial", "incomplete", "failed")
 class Audit:
     """What one load did for one object (raw table) in one scope.
 
+    `extracted` are the distinct rows that the source gave or listed, `loaded` those that were
+    written (None: all; rows that did not change since they were loaded are not written again).
     `status` is complete, incomplete (fewer rows than the source counts), partial (stopped by the
     run budget) or failed. `api_count` is None where the source does not count.
     """
@@ -28,12 +30,18 @@ class Audit:
     window_to: datetime | None = None
     api_count: int | None = None
     extracted: int = 0
+    loaded: int | None = None
     rejected: int = 0
     deleted: int = 0
     acl_gap: int = 0
     status: str = "complete"
     message: str = ""
     finished_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def written(self) -> int:
+        """How many rows were written."""
+        return self.extracted if self.loaded is None else self.loaded
 
 
 @dataclass
@@ -89,6 +97,8 @@ def merged(audits: Iterable[Audit]) -> list[Audit]:
         known.window_to, known.finished_at = audit.window_to, audit.finished_at
         if known.api_count is not None and audit.api_count is not None:
             known.api_count += audit.api_count
+        if known.loaded is not None or audit.loaded is not None:
+            known.loaded = known.written + audit.written
         known.extracted += audit.extracted
         known.rejected += audit.rejected
         known.deleted += audit.deleted

@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
+from extract.redaction import Redacting, redact
+
 PUBLISHED, FAILED, BAD_CONFIGURATION, PARTIAL = 0, 1, 2, 3
 
 log = logging.getLogger("flowhouse")
@@ -34,6 +36,7 @@ def start_logging() -> None:
     else:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.addFilter(Redacting())
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
@@ -42,7 +45,7 @@ def start_logging() -> None:
 def stop(code: int, *lines: str) -> None:
     """Print one line per problem and exit."""
     for line in lines:
-        click.echo(f"flowhouse: {line}", err=True)
+        click.echo(f"flowhouse: {redact(line)}", err=True)
     raise SystemExit(code)
 
 
@@ -71,6 +74,90 @@ def refresh(sources: tuple[str, ...], as_of: str | None, full: bool) -> None:
         stop(FAILED, "a refresh is running already; wait until it has ended")
 
 
+@main.command()
+@click.option("--source", required=True, metavar="NAME", help="The source to read.")
+@click.option("--from", "first", required=True, metavar="D", help="Where the window begins (ISO).")
+@click.option("--to", "last", required=True, metavar="D", help="Where it ends (ISO).")
+def backfill(source: str, first: str, last: str) -> None:
+    """Read again what changed in a window, and publish; one that was stopped goes on."""
+    from extract.tables import instant
+    from extract.warehouse import home
+
+    lo, hi = instant(first), instant(last)
+    faults = [
+        f"{name} is not an ISO date, for example 2024-01-31"
+        for name, moment in (("--from", lo), ("--to", hi))
+        if moment is None
+    ]
+    if lo and hi and lo >= hi:
+        faults.append("--from must lie before --to")
+    if faults:
+        stop(BAD_CONFIGURATION, *faults)
+    check_configuration((source,), "")
+    home().mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(home() / "refresh.lock", timeout=0):
+            run_refresh((source,), "", False, [lo.isoformat(), hi.isoformat()])
+    except Timeout:
+        stop(FAILED, "a refresh is running already; wait until it has ended")
+
+
+@main.command()
+def doctor() -> None:
+    """Check settings, credentials, permissions, clocks and counts of every source; read-only."""
+    from extract import probes
+    from extract.sources import SOURCES
+
+    on = [name for name, module in SOURCES.items() if module.is_on()]
+    answers = [("house", probe) for probe in probes.of_house()] if on else []
+    if not on:
+        answers = [("house", probes.Probe(False, "no source is configured"))]
+    for name in on:
+        answers += [(name, probe) for probe in probes.of_source(SOURCES[name])]
+    for name, probe in answers:
+        click.echo(f"{'ok  ' if probe.is_well else 'FAIL'}  {name:<11} {redact(probe.line)}")
+    if not all(probe.is_well for _, probe in answers):
+        raise SystemExit(FAILED)
+
+
+@main.command()
+@click.argument("person_keys", nargs=-1, required=True, metavar="PERSON_KEY...")
+def forget(person_keys: tuple[str, ...]) -> None:
+    """Erase people everywhere, and keep them erased on later loads."""
+    from extract.forgotten import PERSON_KEY, erase, erase_raw, remember
+    from extract.warehouse import home
+
+    if not all(PERSON_KEY.fullmatch(key) for key in person_keys):
+        stop(BAD_CONFIGURATION, "a person key is 20 characters of a-z and 2-7, as in dim_people")
+    home().mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(home() / "refresh.lock", timeout=0):
+            remember(person_keys)
+            rows = erase_raw(list(person_keys))
+            from orchestration.environment import build_file, published_folder, report_file
+
+            if build_file().exists():
+                rows += erase(build_file(), list(person_keys))
+            if (published_folder() / "warehouse.duckdb").exists():
+                republish(build_file(), published_folder(), report_file())
+    except Timeout:
+        stop(FAILED, "a refresh is running; wait until it has ended")
+    click.echo(f"erased from {rows:,} rows; later loads keep it so")
+
+
+def republish(build: Path, folder: Path, report: Path) -> None:
+    """Publish the working warehouse again, and take older versions away."""
+    from publish.report import write_report
+    from publish.snapshot import publish
+
+    version = publish(build, folder)
+    for old in folder.glob("warehouse-*.duckdb*"):
+        if old != version:
+            old.unlink()
+    if report.exists():
+        write_report(folder / "warehouse.duckdb", report)
+
+
 def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
     """Exit with 2 and one line per fault, before anything is written."""
     from extract.api import Refused, SourceError
@@ -88,7 +175,8 @@ def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
     on = [name for name, module in SOURCES.items() if module.is_on()]
     if not on:
         faults.append(
-            "no source is configured; set SOURCES__JIRA__BASE_URL (or GITHUB, JENKINS, SERVICENOW)"
+            "no source is configured; set SOURCES__JIRA__BASE_URL "
+            "(or GITHUB, JENKINS, GITLAB, SERVICENOW)"
         )
     for name in sources or on:
         if name in SOURCES and name not in on:
@@ -108,7 +196,9 @@ def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
         )
 
 
-def run_refresh(sources: tuple[str, ...], as_of: str, full: bool) -> None:
+def run_refresh(
+    sources: tuple[str, ...], as_of: str, full: bool, span: list[str] | None = None
+) -> None:
     """Run the Dagster job `refresh` and exit with what came out."""
     began = time.monotonic()
     from orchestration import environment  # noqa: I001  first: the others read what it sets
@@ -122,7 +212,14 @@ def run_refresh(sources: tuple[str, ...], as_of: str, full: bool) -> None:
             instance=instance,
             run_config={
                 "resources": {
-                    "refresh": {"config": {"sources": list(sources), "as_of": as_of, "full": full}}
+                    "refresh": {
+                        "config": {
+                            "sources": list(sources),
+                            "as_of": as_of,
+                            "full": full,
+                            "span": span or [],
+                        }
+                    }
                 },
                 "loggers": {"console": {"config": {"log_level": "ERROR"}}},
             },

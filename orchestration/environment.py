@@ -30,7 +30,10 @@ def expectation_results_file(refresh_id: str) -> Path:
 
 
 def prepare() -> None:
-    """Set what the tools read from the environment; what the user has set stays."""
+    """Set what the tools read from the environment.
+
+    All of it follows from FLOWHOUSE_HOME, so what another home left in the environment must go.
+    """
     for name, value in {
         "FLOWHOUSE_BUILD": build_file(),
         "FLOWHOUSE_RAW": raw_folder(),
@@ -42,7 +45,7 @@ def prepare() -> None:
         "GX_ANALYTICS_ENABLED": "false",
         "DAGSTER_HOME": home() / "dagster",
     }.items():
-        os.environ.setdefault(name, str(value))
+        os.environ[name] = str(value)
     state = Path(os.environ["DAGSTER_HOME"])
     state.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(ROOT / "dagster.yaml", state / "dagster.yaml")

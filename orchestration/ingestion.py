@@ -13,7 +13,9 @@ from dagster_dlt.translator import DltResourceTranslatorData
 
 from extract.load import Load, load, tables_of
 from extract.sources import SOURCES
+from extract.tables import instant
 from extract.warehouse import pipeline_for
+from extract.windows import Window
 
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36))
 
@@ -25,11 +27,13 @@ class RefreshOptions(dg.ConfigurableResource):
         sources: Sources to load; empty loads every configured one.
         full: Read everything again instead of what changed.
         as_of: ISO time that open work is aged to; empty means FLOWHOUSE_AS_OF, then now.
+        span: Two ISO times: read what changed between them again (a backfill).
     """
 
     sources: list[str] = []
     full: bool = False
     as_of: str = ""
+    span: list[str] = []
 
 
 class RawTableTranslator(DagsterDltTranslator):
@@ -73,7 +77,8 @@ def build_ingestion(source: str) -> dg.Definitions:
         if refresh.sources and source not in refresh.sources:
             work = Load(source, context.run_id)
         else:
-            work = load(source, context.run_id, refresh.full)
+            span = Window(*map(instant, refresh.span)) if refresh.span else None
+            work = load(source, context.run_id, refresh.full, span)
         for spec in specs:
             yield _result(spec.key, work)
 

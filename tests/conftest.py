@@ -4,6 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -11,3 +13,12 @@ def pytest_configure() -> None:
     for name in [name for name in os.environ if name.startswith(("SOURCES__", "FLOWHOUSE_"))]:
         del os.environ[name]
     os.environ["FLOWHOUSE_HOME"] = tempfile.mkdtemp(prefix="flowhouse-test-")
+
+
+LONGEST = ("test_pipeline.py", "test_github.py", "test_real.py", "test_flow.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no worker is left with one at the end."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))

@@ -90,3 +90,36 @@ def test_status_of_an_empty_house(tmp_path: Path) -> None:
     done = flowhouse(tmp_path / "home", "status", "--json")
     assert done.returncode == 0
     assert '"published": null' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--from", "soon", "--to", "2024-02-01"), "--from is not an ISO date"),
+        (("--from", "2024-02-01", "--to", "2024-01-01"), "--from must lie before --to"),
+    ],
+)
+def test_a_backfill_of_no_window_is_refused(tmp_path: Path, words: tuple, says: str) -> None:
+    done = flowhouse(tmp_path / "home", "backfill", "--source", "jira", *words, **JIRA)
+    assert done.returncode == 2
+    assert any(says in line for line in lines(done)), done.stderr
+
+
+def test_the_doctor_says_what_is_missing_a_line_each_and_exits_with_one(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    done = flowhouse(home, "doctor", FLOWHOUSE_PSEUDONYM_KEY="")
+    assert (done.returncode, done.stdout) == (1, "FAIL  house       no source is configured\n")
+    jira = {**JIRA, "SOURCES__JIRA__EMAIL": "", "SOURCES__JIRA__DEPLOYMENT": "moon"}
+    done = flowhouse(home, "doctor", **{**jira, "FLOWHOUSE_PSEUDONYM_KEY": "flowhouse-demo-key"})
+    answers = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert answers[0].startswith("FAIL  house       FLOWHOUSE_PSEUDONYM_KEY is not set, the demo's")
+    assert answers[-1].startswith("FAIL  jira        SOURCES__JIRA__DEPLOYMENT is neither")
+    assert "hush-hush" not in done.stdout + done.stderr
+    assert not home.exists()
+
+
+def test_only_person_keys_can_be_forgotten(tmp_path: Path) -> None:
+    done = flowhouse(tmp_path / "home", "forget", "ada@example.com")
+    assert done.returncode == 2
+    assert "20 characters" in done.stderr and "ada" not in done.stderr

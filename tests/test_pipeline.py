@@ -281,6 +281,10 @@ def test_nobody_of_the_company_is_named_anywhere(company: Company) -> None:
     for path in [*company.home.rglob("*.log"), *company.home.rglob("*.html")]:
         text = path.read_text(errors="replace")
         assert [name for name in planted if name in text] == [], path
+    for folder in ("dagster", "dlt", "dbt"):  # the event log, states and schemas, compiled models
+        for path in (company.home / folder).rglob("*"):
+            content = path.read_bytes() if path.is_file() else b""
+            assert [name for name in planted if name.encode() in content] == [], path
     build = (company.home / "build.duckdb").read_bytes()
     assert [name for name in planted if name.encode() in build] == []
 
@@ -375,6 +379,33 @@ def test_a_second_refresh_reads_only_what_changed_and_a_change_arrives(company: 
     assert len(servers.journal) - asked < 400
 
 
+def test_h4_a_flaw_of_a_history_and_a_deletion_reach_the_facts(company: Company) -> None:
+    path = company.home / "raw" / "raw_jira.duckdb"
+    with duckdb.connect(str(path)) as raw:
+        flawed, gone = (row_id for (row_id,) in raw.execute(
+            "select id from jira.issues order by id limit 2").fetchall())  # fmt: skip
+        raw.execute(
+            "update jira.history_checks set history_quality = 'conflict' where issue_id = $1",
+            [flawed],
+        )
+        raw.execute(
+            "insert into jira.tombstones by name select 'issues' as object, id, "
+            "'deleted' as state, updated_at as missed_at, updated_at as gone_at, "
+            "'{}' as payload, _dlt_load_id from jira.issues where id = $1",
+            [gone],
+        )
+    done = company.refresh("refresh", "--source", "servicenow")
+    assert done.returncode == 0, done.stderr[-4000:]
+    quality = "select history_quality from marts.fct_work_item_flows where work_item_key = ?"
+    assert company.rows(quality, [f"jira:{flawed}"]) == [("conflict",)]
+    with duckdb.connect(str(company.home / "build.duckdb"), read_only=True) as build:
+        build.execute(f"attach '{path}' as raw_jira (read_only)")
+        found = build.execute(
+            "select issue_id from staging.stg_jira__issues where deleted_detected_at is not null"
+        ).fetchall()
+    assert found == [(gone,)]
+
+
 def test_a_source_that_is_down_is_a_gap_and_the_others_are_published(company: Company) -> None:
     version = company.link.resolve()
     company.servers.down("jenkins")
@@ -411,6 +442,30 @@ def test_a_violated_invariant_stops_publication_and_keeps_its_rows(company: Comp
         ).fetchall()
     assert len(rows) == 1
     assert status == "fail"
+
+
+def test_p3_a_forgotten_person_is_gone_from_every_file_and_the_rest_stays(
+    company: Company,
+) -> None:
+    [(key, changes)] = company.rows(
+        "select actor_key, count(*) from marts.fct_status_transitions "
+        "where actor_key is not null and work_item_key like 'jira:%' "
+        "group by 1 order by 2 desc limit 1"
+    )
+    transitions = company.rows("select count(*) from marts.fct_status_transitions")
+    done = company.refresh("forget", key)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert company.rows("select count(*) from marts.fct_status_transitions") == transitions
+    erased = "select count(*) from marts.fct_status_transitions where actor_key = 'erased'"
+    assert company.rows(erased) == [(changes,)]
+    listed = company.home / "forgotten.txt"
+    assert listed.read_text() == f"{key}\n"
+    found = [
+        path
+        for path in company.home.rglob("*")
+        if path.is_file() and path != listed and key.encode() in path.read_bytes()
+    ]
+    assert found == []
 
 
 def test_a_failed_check_leaves_the_published_file_untouched(company: Company) -> None:

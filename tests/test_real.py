@@ -61,6 +61,8 @@ class Replay:
             "SOURCES__JENKINS__BASE_URL": f"{self.url}/jenkins",
             "SOURCES__JENKINS__USER": "replay",
             "SOURCES__JENKINS__API_TOKEN": "replay-token",
+            "SOURCES__GITLAB__BASE_URL": f"{self.url}/gitlab",
+            "SOURCES__GITLAB__TOKEN": "replay-token",
             "SOURCES__SERVICENOW__BASE_URL": f"{self.url}/servicenow",
             "SOURCES__SERVICENOW__USER": "replay",
             "SOURCES__SERVICENOW__PASSWORD": "replay-token",
@@ -140,6 +142,10 @@ def test_everything_that_the_replay_holds_is_in_the_raw_tables(home: Path, repla
         "deployments": raw(home, "github", "select count(*) from github.deployments"),
         "builds": raw(home, "jenkins", "select count(*) from jenkins.builds"),
         "stages": raw(home, "jenkins", "select count(*) from jenkins.stages"),
+        **{
+            f"gitlab {table}": raw(home, "gitlab", f"select count(*) from gitlab.{table}")
+            for table in counts["gitlab"]
+        },
     }
     assert found == {
         "issues": counts["jira"]["issues"],
@@ -153,6 +159,7 @@ def test_everything_that_the_replay_holds_is_in_the_raw_tables(home: Path, repla
         "deployments": counts["github"]["deployments"],
         "builds": counts["jenkins"]["builds"],
         "stages": counts["jenkins"]["stages"],
+        **{f"gitlab {table}": count for table, count in counts["gitlab"].items()},
     }
 
 
@@ -188,6 +195,21 @@ def test_no_item_is_dropped_between_raw_and_facts(home: Path, replay: Replay) ->
     assert found["jira"] == counts["jira"]["issues"]
     assert found["servicenow:incident"] == counts["servicenow"]["incident"]
     assert found["github:pr"] == counts["github"]["pulls"]
+    assert found["gitlab:mr"] == counts["gitlab"]["merge_requests"]
+    assert found["gitlab:issue"] == counts["gitlab"]["issues"]
+
+
+def test_no_run_job_or_deployment_of_gitlab_is_dropped(home: Path, replay: Replay) -> None:
+    counts = replay.control("counts")["counts"]["gitlab"]
+    for table, expected in (
+        ("fct_ci_runs", counts["pipelines"]),
+        ("fct_ci_jobs", counts["jobs"] + counts["bridges"]),
+        ("fct_deployments", counts["deployments"]),
+    ):
+        sql = f"select count(*) from marts.{table} where source_system = 'gitlab'"
+        assert published(home, sql) == [(expected,)], table
+    sql = "select count(*) from marts.fct_changes where change_key like 'gitlab:mr:%'"
+    assert published(home, sql) == [(counts["merge_requests"],)]
 
 
 def test_every_item_has_gap_free_visits(home: Path) -> None:
@@ -227,7 +249,7 @@ def test_nobody_is_named(home: Path) -> None:
             if user.get("type") != "Bot" and user.get("login"):
                 names.add(user["login"])
     assert names
-    for source in ("jira", "github", "jenkins", "servicenow"):
+    for source in ("jira", "github", "jenkins", "gitlab", "servicenow"):
         path = home / "raw" / f"raw_{source}.duckdb"
         with duckdb.connect(str(path), read_only=True) as warehouse:
             for (table,) in warehouse.execute(
@@ -249,6 +271,7 @@ def test_a_second_refresh_without_changes_loads_nothing_new(home: Path, replay: 
         "jira": ("issues", "histories"),
         "github": ("pull_requests", "workflow_runs", "jobs", "deployments", "deployment_statuses"),
         "jenkins": ("builds", "stages"),
+        "gitlab": ("pipelines", "jobs", "deployments", "merge_requests", "issues"),
         "servicenow": ("incidents", "audits"),
     }
 

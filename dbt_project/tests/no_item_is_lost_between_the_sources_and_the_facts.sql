@@ -14,6 +14,16 @@ raw_items as (
     union all
     select
         work_item_key,
+        coalesce(opened_at, timestamp '0001-01-01') as created_at
+    from {{ ref('stg_gitlab__merge_requests') }}
+    union all
+    select
+        work_item_key,
+        coalesce(created_at, timestamp '0001-01-01') as created_at
+    from {{ ref('stg_gitlab__issues') }}
+    union all
+    select
+        work_item_key,
         coalesce(opened_at, created_at, timestamp '0001-01-01') as created_at
     from {{ ref('stg_servicenow__incidents') }}
     union all

@@ -2,43 +2,71 @@
 
 Settings: SOURCES__JIRA__BASE_URL, EMAIL and API_TOKEN (Cloud) or API_TOKEN alone (a bearer token:
 personal access token of a Data Center, OAuth token of a Cloud gateway), PROJECTS (JSON list; empty
-= all visible), DEPLOYMENT (cloud or datacenter; default: asked from the server), START_DATE.
+= all visible), DEPLOYMENT (cloud or datacenter; default: asked from the server), START_DATE,
+TITLES (true loads the titles of issues), STORY_POINTS_FIELD and TEAM_FIELD (id of the custom field
+where several could be meant; `flowhouse doctor` lists them).
 
 Windows are closed on `updated` by the server's clock, five minutes behind it because the search
 index lags, and reach back half an hour. Bounds are epoch milliseconds: a date in quotes would be
 read in the searching user's time zone. On Cloud, search gives ids only; bodies and histories are
-then read by id, where nothing lags. Issues that vanish from the source stay in the raw tables.
+then read by id, where nothing lags, and only where the version that we have is another one. A
+census of all ids follows the windows (`extract/census.py`): it finds what the index hid, and what
+is gone. Issues that vanish from the source stay in the raw tables and get a tombstone.
+
+Each changelog is checked: every status change begins where the one before it ended, and the last
+one ends where the issue is now. Where it does not, the other endpoints are asked too and the union
+is kept. `history_checks` says what came of it: complete; conflict (the endpoints disagree; the
+union is loaded); gap (a change is missing everywhere); truncated (Jira did not give all).
 """
 
 import base64
 import math
-import re
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import dlt
+import msgspec
 import pyarrow as pa
 from dlt.common.configuration import configspec
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltResource, DltSource
 
-from extract import settings
-from extract.api import Api, IncompleteRead
-from extract.privacy import DROP, KEEP, person, person_key, pick
+from extract import settings, warehouse
+from extract.api import Api, Forbidden, IncompleteRead
+from extract.census import Census, Findings, tombstones
+from extract.privacy import KEEP, pick
+from extract.probes import Probe, clock
 from extract.settings import SettingFault, setting_name, settings_for, start_of
-from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
-from extract.windows import Window, close_window, next_window, shortened
-from extract.work import Audit, Load
-
-NAME = "jira"
+from extract.snapshots import changed, snapshots
+from extract.sources.jira_rows import (
+    BOARD,
+    COMPONENT,
+    FIELD,
+    ISSUE_TYPE,
+    NAME,
+    PROJECT,
+    SPRINT,
+    STATUS,
+    VERSION,
+    Body,
+    Chain,
+    History,
+    Rows,
+    candidates,
+    milliseconds,
+    person_of,
+)
+from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, RawTable, decode, instant
+from extract.windows import Window, close_window, is_backfill, next_window, shortened
+from extract.work import Load
 
 PROJECTS = RawTable(
     "projects", "/rest/api/3/project/search", ("id",), {"id": TEXT, "key": TEXT, "name": TEXT}
@@ -53,6 +81,38 @@ ISSUE_TYPES = RawTable(
     {"id": TEXT, "name": TEXT, "hierarchy_level": BIGINT},
 )
 FIELDS = RawTable("fields", "/rest/api/3/field", ("id",), {"id": TEXT, "name": TEXT})
+BOARDS = RawTable(
+    "boards",
+    "/rest/agile/1.0/board",
+    ("id",),
+    {"id": TEXT, "name": TEXT, "kind": TEXT, "project_key": TEXT},
+)
+SPRINTS = RawTable(
+    "sprints",
+    "/rest/agile/1.0/sprint",
+    ("id",),
+    {
+        "id": TEXT,
+        "name": TEXT,
+        "board_id": TEXT,
+        "state": TEXT,
+        "start_at": TIMESTAMP,
+        "end_at": TIMESTAMP,
+        "complete_at": TIMESTAMP,
+    },
+)
+VERSIONS = RawTable(
+    "versions",
+    "/rest/api/3/project/{id}/versions",
+    ("id",),
+    {"id": TEXT, "name": TEXT, "project_key": TEXT, "is_released": BOOLEAN, "release_on": TEXT},
+)
+COMPONENTS = RawTable(
+    "components",
+    "/rest/api/3/project/{id}/components",
+    ("id",),
+    {"id": TEXT, "name": TEXT, "project_key": TEXT},
+)
 ISSUES = RawTable(
     "issues",
     "/rest/api/3/issue/bulkfetch",
@@ -72,166 +132,81 @@ HISTORIES = RawTable(
     ("issue_id", "id"),
     {"id": TEXT, "issue_id": TEXT, "created_at": TIMESTAMP, "item_count": BIGINT},
 )
-TABLES = (PROJECTS, STATUSES, ISSUE_TYPES, FIELDS, ISSUES, HISTORIES)
+HISTORY_CHECKS = RawTable(
+    "history_checks",
+    "/rest/api/3/issue/{id}/changelog",
+    ("issue_id",),
+    {"issue_id": TEXT, "history_count": BIGINT, "history_quality": TEXT},
+)
+WORKLOGS = RawTable(
+    "worklogs",
+    "/rest/api/3/worklog/list",
+    ("id",),
+    {
+        "id": TEXT,
+        "issue_id": TEXT,
+        "started_at": TIMESTAMP,
+        "updated_at": TIMESTAMP,
+        "time_spent_s": BIGINT,
+    },
+)
+MISFITS = RawTable(
+    "misfits",
+    "/rest/api/3/issue/bulkfetch",
+    ("object", "id", "field"),
+    {"object": TEXT, "id": TEXT, "field": TEXT, "found_type": TEXT},
+)
+TOMBSTONES = tombstones("/rest/api/3/search/jql")
+SNAPSHOTS = snapshots("/rest/api/3/status")
+TABLES = (
+    PROJECTS,
+    STATUSES,
+    ISSUE_TYPES,
+    FIELDS,
+    BOARDS,
+    SPRINTS,
+    VERSIONS,
+    COMPONENTS,
+    ISSUES,
+    HISTORIES,
+    HISTORY_CHECKS,
+    WORKLOGS,
+    MISFITS,
+    TOMBSTONES,
+    SNAPSHOTS,
+)
+
+SATELLITES = (HISTORIES, HISTORY_CHECKS, SPRINTS, WORKLOGS, MISFITS, TOMBSTONES, SNAPSHOTS)
+"""What comes with issues, or after them."""
 
 OVERLAP = timedelta(minutes=30)
 FLOOR = timedelta(minutes=2)
 """How far the lower bound of a query goes below its minute: precision below it is unproven."""
 
+DAILY = timedelta(hours=20)
+"""What costs a request per project or board is read at most this often."""
+
+WHERE = ("project", "updated", "archiveddate")
+"""What is asked of an issue that search no longer shows."""
+
+NEWEST = "updated >= 0 ORDER BY updated DESC"
+
 ROOTS = {"cloud": "/rest/api/3", "datacenter": "/rest/api/2"}
+AGILE = "/rest/agile/1.0"
 MOST_IN_WINDOW = 20_000
 IDS_PER_SEARCH = 5_000
 BODIES_PER_REQUEST = 100
-ISSUES_PER_BATCH = 1_000
+ISSUES_PER_BATCH = 800
+"""A history page holds 10,000: twelve histories for each issue of a batch fit into one."""
+
 HISTORIES_PER_REQUEST = 10_000
+WORKLOGS_PER_REQUEST = 1_000
 SERVER_PAGE = 50
 MOST_PAGES = 10_000
 MOST_OMITTED = 100
 CONCURRENT_REQUESTS = 4
-
-_NOISE = dict.fromkeys(("self", "description", "iconUrl", "untranslatedName"), DROP)
-_NAMED = {**_NOISE, "id": KEEP, "name": KEEP}
-_LINKED = {"id": KEEP, "key": KEEP, "self": DROP, "fields": DROP}
-_CATEGORY = {"key": KEEP, **dict.fromkeys(("self", "id", "name", "colorName"), DROP)}
-_ISSUE_TYPE = {
-    **_NAMED,
-    "subtask": KEEP,
-    "hierarchyLevel": KEEP,
-    **dict.fromkeys(("avatarId", "entityId", "scope"), DROP),
-}
-_STATUS = {**_NAMED, "statusCategory": _CATEGORY, "scope": DROP}
-_PROJECT_OF_ISSUE = {
-    "id": KEEP,
-    "key": KEEP,
-    **_NOISE,
-    **dict.fromkeys(("name", "avatarUrls", "projectCategory", "projectTypeKey"), DROP),
-    **dict.fromkeys(("simplified", "style"), DROP),
-}
-_SCOPE = {"type": KEEP, "project": {"id": KEEP, "self": DROP}}
-_PROJECT = {
-    "id": KEEP,
-    "key": KEEP,
-    "name": KEEP,
-    "projectTypeKey": KEEP,
-    "style": KEEP,
-    **_NOISE,
-    **dict.fromkeys(("avatarUrls", "projectCategory", "simplified", "isPrivate"), DROP),
-    **dict.fromkeys(("properties", "expand", "entityId", "uuid", "lead", "insight"), DROP),
-    **dict.fromkeys(("archived", "projectTemplateName", "favourite", "url"), DROP),
-}
-_FIELD = {
-    "id": KEEP,
-    "name": KEEP,
-    "custom": KEEP,
-    "schema": {"type": KEEP, "items": KEEP, "custom": KEEP, "system": DROP, "customId": DROP},
-    **dict.fromkeys(("key", "orderable", "navigable", "searchable", "clauseNames"), DROP),
-    **dict.fromkeys(("untranslatedName", "scope", "configuration"), DROP),
-}
-
-
-def _person(user: Any) -> dict[str, str] | None:
-    """Return a user as a keyed hash; Cloud has account ids, Data Center keys and names."""
-    if not isinstance(user, dict):
-        return None
-    account = user.get("accountId") or user.get("key") or user.get("name")
-    return person(NAME, account, is_bot=user.get("accountType") == "app")
-
-
-def _tags(labels: Any) -> list[str]:
-    """Return labels without those that are mail addresses."""
-    labels = labels if isinstance(labels, list) else []
-    return [label for label in labels if isinstance(label, str) and "@" not in label]
-
-
-def _plain(name: Any) -> Any:
-    """Return a name that anybody may have typed, or None where it may carry a mail address."""
-    return None if isinstance(name, (dict, list)) or "@" in str(name) else name
-
-
-_RELEASE = {
-    **_NAMED,
-    "name": _plain,
-    **dict.fromkeys(("archived", "released", "releaseDate", "startDate", "projectId"), DROP),
-}
-_COMPONENT = {
-    **_NAMED,
-    "name": _plain,
-    **dict.fromkeys(("lead", "assignee", "assigneeType", "project", "projectId", "ari"), DROP),
-}
-ISSUE_FIELDS = {
-    "issuetype": _ISSUE_TYPE,
-    "project": _PROJECT_OF_ISSUE,
-    "status": _STATUS,
-    "priority": _NAMED,
-    "resolution": _NAMED,
-    "created": KEEP,
-    "updated": KEEP,
-    "resolutiondate": KEEP,
-    "duedate": KEEP,
-    "parent": _LINKED,
-    "labels": _tags,
-    "components": [_COMPONENT],
-    "fixVersions": [_RELEASE],
-    "issuelinks": [
-        {
-            "id": KEEP,
-            "self": DROP,
-            "type": {**_NAMED, "inward": DROP, "outward": DROP},
-            "inwardIssue": _LINKED,
-            "outwardIssue": _LINKED,
-        }
-    ],
-    "assignee": _person,
-    "reporter": _person,
-    "creator": _person,
-}
-"""Fields of an issue that are requested and loaded, beside the custom fields with a role."""
-
-ROLES = ("story_points", "team", "flagged", "sprints", "epic_key")
-SCHEMA_ROLES = {
-    "jsw-story-points": "story_points",
-    "atlassian-team": "team",
-    "rm-teams-custom-field-team": "team",
-    "gh-sprint": "sprints",
-    "gh-epic-link": "epic_key",
-}
-POINT_NAMES = {"story points", "story point estimate"}
-
-LOADED_ITEMS = {
-    "status",
-    "resolution",
-    "project",
-    "Key",
-    "issuetype",
-    "priority",
-    "Parent",
-    "IssueParentAssociation",
-    "Fix Version",
-    "Component",
-    "labels",
-}
-ADMINISTERED_ITEMS = {"status", "resolution", "issuetype", "priority", "project", "Key"}
-LOADED_ITEM_IDS = {
-    "status",
-    "resolution",
-    "project",
-    "issuetype",
-    "priority",
-    "parent",
-    "fixVersions",
-    "components",
-    "labels",
-}
-LOADED_CUSTOM_NAMES = {
-    "Sprint",
-    "Flagged",
-    "Epic Link",
-    "Story Points",
-    "Story point estimate",
-    "Team",
-}
-PERSON_ITEMS = {"assignee", "reporter"}
-_SPRINT_TEXT = re.compile(r"\bid=(\d+).*?\bstate=(\w+)")
+UNTOUCHED = timedelta(minutes=1)
+"""An issue without a history was edited when its update is this much later than its creation."""
 
 
 @configspec
@@ -244,6 +219,9 @@ class JiraSettings(BaseConfiguration):
     projects: list[str] | None = None
     deployment: str | None = None
     start_date: str | None = None
+    titles: bool = False
+    story_points_field: str | None = None
+    team_field: str | None = None
 
 
 def is_on() -> bool:
@@ -307,283 +285,395 @@ def _deployment(api: Api) -> str:
     return "cloud" if is_cloud else "datacenter"
 
 
-def custom_fields(fields: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the custom fields that have a role: id → role.
+def probes() -> Iterator[Probe]:
+    """Ask what only this instance can answer; `flowhouse doctor` prints it."""
+    config, api, deployment, server_now = _connect()
+    yield Probe(True, f"deployment: {deployment}")
+    yield clock(server_now)
+    fields = api.get(f"{ROOTS[deployment]}/field").data or []
+    site = (Cloud if deployment == "cloud" else DataCenter)(api, Rows(fields))
+    projects = site.projects()
+    keys = {str(row.get("key")) for row in projects}
+    for place, project in enumerate(config.projects or [], 1):
+        if project not in keys:
+            name = setting_name(NAME, "projects")
+            yield Probe(False, f"{name}: project no. {place} is not visible to this user")
+    yield Probe(bool(projects), f"projects: {len(projects):,} visible")
+    yield from _count_probes(
+        site, [key for key in config.projects or [""] if not key or key in keys]
+    )
+    yield from _field_probes(config, fields)
+    yield from _endpoint_probes(site)
 
-    Names are localised and can be changed, so the type decides where there is one of its own.
-    """
-    found = {}
-    for field in fields:
-        schema = field.get("schema") or {}
-        kind = str(schema.get("custom") or "").rpartition(":")[2]
-        name = str(field.get("name") or "").lower()
-        role = SCHEMA_ROLES.get(kind)
-        if role is None and kind == "multicheckboxes" and name == "flagged":
-            role = "flagged"
-        if role is None and schema.get("type") == "number" and name in POINT_NAMES:
-            role = "story_points"
-        if role is None and kind == "select" and name == "team":
-            role = "team"
-        if role and field.get("id"):
-            found[str(field["id"])] = role
-    return found
 
-
-def derived(fields: Mapping[str, Any], roles: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the custom fields of an issue say, by role."""
-    values: dict[str, list[Any]] = {role: [] for role in ROLES}
-    for field, role in roles.items():
-        if fields.get(field) not in (None, "", []):
-            values[role].append(fields[field])
-    points = [value for value in values["story_points"] if isinstance(value, int | float)]
-    sprints = [part for value in values["sprints"] if isinstance(value, list) for part in value]
-    epics = [value for value in values["epic_key"] if isinstance(value, str)]
-    return {
-        "story_points": points[0] if points else None,
-        "team": _team(values["team"][0]) if values["team"] else None,
-        "flagged": bool(values["flagged"]),
-        "sprints": [sprint for part in sprints if (sprint := _sprint(part))],
-        "epic_key": epics[0] if epics else None,
+def _count_probes(site: "Site", scopes: list[str]) -> Iterator[Probe]:
+    """Compare the count of issues with what Jira says of each project, and try the search."""
+    totals = {
+        str(row.get("key")): (row.get("insight") or {}).get("totalIssueCount")
+        for row in site.projects()
     }
+    for scope in scopes:
+        count = site.count(_since(None, scope))
+        said = totals.get(scope) if scope else sum(total or 0 for total in totals.values())
+        hidden = max((said or 0) - count, 0)
+        yield Probe(
+            bool(count) and not hidden,
+            f"issues of {scope or 'all projects'}: {count:,} visible"
+            + (f", {hidden:,} more are hidden from this user" if hidden else ""),
+        )
+    newest = site.newest()
+    if not newest:
+        return
+    issue_id, updated = newest
+    hits = [
+        site.count(f"id = {issue_id} AND updated >= {low} AND updated < {high}")
+        for low, high in ((updated, updated + 1), (updated + 1, updated + 60_000))
+    ]
+    exact = "to the millisecond" if hits == [1, 0] else "to the minute or so, as we assume"
+    yield Probe(True, f"search: epoch milliseconds are read {exact}")
 
 
-def _team(value: Any) -> dict[str, Any] | None:
-    if isinstance(value, dict):
-        name = value.get("name") or value.get("title") or value.get("value")
-        return {"id": pick(value.get("id"), KEEP), "name": _plain(name)}
-    return {"id": value, "name": None} if isinstance(value, str) else None
+def _field_probes(config: JiraSettings, fields: list[dict[str, Any]]) -> Iterator[Probe]:
+    """List the custom fields that could be meant where there are several."""
+    names = {str(row.get("id")): str(row.get("name")) for row in fields}
+    for role, setting in (("story_points", "story_points_field"), ("team", "team_field")):
+        chosen = config[setting]
+        found = [key for key, known in candidates(fields).items() if known == role]
+        if chosen:
+            line = f"{role}: {setting_name(NAME, setting)} is one of Jira's fields"
+            is_there = chosen in names
+            yield Probe(is_there, line if is_there else line.replace(" is one", " is none"))
+        else:
+            listed = ", ".join(f"{names[key]} ({key})" for key in found) or "no field"
+            line = f"{role}: {listed}"
+            if len(found) > 1:
+                line += f"; the first with a value counts, {setting_name(NAME, setting)} decides"
+            yield Probe(True, line)
 
 
-def _sprint(value: Any) -> dict[str, Any] | None:
-    """Return a sprint from an object, or from the text that older Data Center releases give."""
-    if isinstance(value, dict):
-        return {"id": pick(value.get("id"), KEEP), "state": pick(value.get("state"), KEEP)}
-    found = _SPRINT_TEXT.search(value) if isinstance(value, str) else None
-    return {"id": int(found[1]), "state": found[2].lower()} if found else None
+def _endpoint_probes(site: "Site") -> Iterator[Probe]:
+    """Say which optional endpoints this user may read."""
+    for what, path in (
+        ("boards and sprints", f"{AGILE}/board"),
+        ("worklogs", f"{site.root}/worklog/updated"),
+        ("statuses without a workflow", f"{site.root}/statuses/search"),
+    ):
+        status = site.api.get(path, allow=(400, 401, 403, 404)).status
+        yield Probe(True, f"{what}: {'readable' if status == 200 else f'not readable ({status})'}")
 
 
-def issue_row(
-    issue: Mapping[str, Any], roles: Mapping[str, str], unknown: set[str]
-) -> dict[str, Any]:
-    """Return the raw row of an issue."""
-    fields = issue.get("fields") if isinstance(issue.get("fields"), dict) else {}
-    asked = {name: value for name, value in fields.items() if name not in roles}
-    picked = pick(asked, ISSUE_FIELDS, unknown)
-    key = issue.get("key")
-    project = picked.get("project") or {}
-    return {
-        "id": str(issue["id"]),
-        "key": key,
-        "project_id": project.get("id") and str(project["id"]),
-        "project_key": project.get("key") or (str(key).rpartition("-")[0] if key else None),
-        "created_at": instant(picked.get("created")),
-        "updated_at": instant(picked.get("updated")),
-        "payload": {
-            "id": str(issue["id"]),
-            "key": key,
-            "fields": {
-                **{name: None for name in ISSUE_FIELDS},
-                **{name: [] for name, shape in ISSUE_FIELDS.items() if isinstance(shape, list)},
-                **picked,
-                "labels": _tags(fields.get("labels")),
-                **derived(fields, roles),
-            },
-        },
-    }
+Listing = dict[str, tuple[int | None, str]]
+"""Id → (updated in ms, project key)."""
 
-
-def history_row(
-    issue_id: str, history: Mapping[str, Any], loaded_names: set[str], loaded_ids: set[str]
-) -> dict[str, Any] | None:
-    """Return the raw row of a change history, or None when it has no id.
-
-    Args:
-        issue_id: Id of the issue.
-        history: The history; `created` is text or epoch milliseconds.
-        loaded_names: Names of custom fields whose values are loaded.
-        loaded_ids: Ids of custom fields whose values are loaded.
-    """
-    if history.get("id") in (None, ""):
-        return None
-    created = instant(history.get("created"))
-    items = history.get("items") if isinstance(history.get("items"), list) else []
-    shown = [_item(item, loaded_names, loaded_ids) for item in items if isinstance(item, dict)]
-    return {
-        "id": str(history["id"]),
-        "issue_id": issue_id,
-        "created_at": created,
-        "item_count": len(shown),
-        "payload": {
-            "id": str(history["id"]),
-            "created": created.isoformat() if created else None,
-            "author": _person(history.get("author")),
-            "items": shown,
-        },
-    }
-
-
-def _item(item: Mapping[str, Any], loaded_names: set[str], loaded_ids: set[str]) -> dict[str, Any]:
-    """Return one change; its values only where the field is on the allow-list."""
-    field, field_id = pick(item.get("field"), KEEP), pick(item.get("fieldId"), KEEP)
-    kind = pick(item.get("fieldtype"), KEEP)
-    values: dict[str, Any] = dict.fromkeys(("from", "fromString", "to", "toString"))
-    if (field_id or field) in PERSON_ITEMS and kind != "custom":
-        for end in ("from", "to"):
-            values[end] = person_key(NAME, str(item[end])) if item.get(end) else None
-    elif _is_loaded(field, field_id, kind, loaded_names, loaded_ids):
-        values = {end: pick(item.get(end), KEEP) for end in values}
-        if field == "labels":
-            values = {end: text and _without_mail(text) for end, text in values.items()}
-        elif field not in ADMINISTERED_ITEMS:
-            values = {end: _plain(text) for end, text in values.items()}
-    return {"field": field, "fieldId": field_id, "fieldtype": kind, **values}
-
-
-def _is_loaded(
-    field: str | None,
-    field_id: str | None,
-    kind: str | None,
-    loaded_names: set[str],
-    loaded_ids: set[str],
-) -> bool:
-    if field_id and str(field_id).startswith("customfield_"):
-        return field_id in loaded_ids
-    if field_id:
-        return field_id in LOADED_ITEM_IDS
-    return field in (loaded_names if kind == "custom" else LOADED_ITEMS)
-
-
-def _without_mail(labels: str) -> str:
-    return " ".join(label for label in str(labels).split(" ") if "@" not in label)
+Changelogs = dict[str, list[History]]
 
 
 @dataclass
 class Reading:
-    """How far the issues of one window are read."""
+    """How far the issues of one window are read.
 
+    Attributes:
+        window: The window; its end comes closer when the reading is cut.
+        jql: Its query.
+        count: How many issues the server counts; an estimate on Cloud.
+        known: What is loaded already, and need not be read again: id → (version, scope).
+        goes_on: Whether other windows follow.
+        listed: How many distinct issues the server gave.
+        gone: Listed, and gone when they were read.
+        left: Listed, and not read in this run.
+    """
+
+    window: Window
     jql: str
     count: int
+    known: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    goes_on: bool = False
     listed: int = 0
     gone: int = 0
     left: int = 0
 
     @property
     def is_whole(self) -> bool:
-        """Whether all that the server counts was listed and read; its count is an estimate."""
-        return not self.left and self.count - self.listed <= max(5, self.count // 200)
+        """Whether all that the server counts was listed and read."""
+        return not self.left and _is_all(self.listed, self.count)
+
+
+def _is_all(listed: int, count: int) -> bool:
+    """Whether a listing is as long as the server's count, which is an estimate."""
+    return count - listed <= max(5, count // 200)
+
+
+class _Ids(msgspec.Struct):
+    class Issue(msgspec.Struct):
+        class Fields(msgspec.Struct):
+            updated: Any = None
+
+        id: str | int
+        key: str | None = None
+        fields: Fields | None = None
+
+    issues: list[Issue] | None = None
+    nextPageToken: str | None = None  # noqa: N815
+
+
+class _Bodies(msgspec.Struct):
+    issues: list[Body] | None = None
+    total: int | None = None
+
+
+class _Changes(msgspec.Struct):
+    class Log(msgspec.Struct):
+        issueId: str | int  # noqa: N815
+        changeHistories: list[History] | None = None  # noqa: N815
+
+    issueChangeLogs: list[Log] | None = None  # noqa: N815
+    nextPageToken: str | None = None  # noqa: N815
+
+
+class _Changelog(msgspec.Struct):
+    histories: list[History] | None = None
+    values: list[History] | None = None
+    total: int | None = None
+    isLast: bool | None = None  # noqa: N815
+
+
+class _Expanded(msgspec.Struct):
+    id: str | int
+    changelog: _Changelog | None = None
+
+
+class _ExpandedIssues(msgspec.Struct):
+    issues: list[_Expanded] | None = None
 
 
 class Site(ABC):
     """A Jira: how its issues and histories are read."""
 
     safety_lag: timedelta
+    root: str
+    has_other_histories = True
 
-    def __init__(self, api: Api, fields: list[dict[str, Any]]) -> None:
+    def __init__(self, api: Api, rows: Rows) -> None:
         self.api = api
-        self.roles = custom_fields(fields)
-        self.names = {
-            str(field.get("name")) for field in fields if str(field.get("id")) in self.roles
-        } | LOADED_CUSTOM_NAMES
-        self.asked = [*ISSUE_FIELDS, *self.roles]
-        self.unknown: set[str] = set()
+        self.rows = rows
 
     @abstractmethod
     def projects(self) -> list[dict[str, Any]]:
-        """Return the visible projects."""
+        """Return the visible projects, and those that are archived or deleted."""
 
     @abstractmethod
     def count(self, jql: str) -> int:
         """Return how many issues a query finds."""
 
     @abstractmethod
-    def issues(self, reading: Reading) -> Iterator[list[dict[str, Any]]]:
-        """Yield the issues of a query batch by batch, and note how far the reading came."""
+    def listing(self, jql: str) -> Listing:
+        """Return the ids and versions of all issues that a query finds."""
 
     @abstractmethod
-    def histories(self, ids: list[str]) -> Iterator[list[tuple[str, dict[str, Any]]]]:
-        """Yield (issue id, history) of issues that were yielded before, page by page."""
+    def issues(self, reading: Reading) -> Iterator[list[Body]]:
+        """Yield the issues of a window batch by batch, and note how far the reading came."""
+
+    @abstractmethod
+    def by_id(self, ids: Sequence[str], reading: Reading) -> Iterator[list[Body]]:
+        """Yield issues by their ids, and note which are gone."""
+
+    @abstractmethod
+    def looked_up(self, ids: Sequence[str]) -> dict[str, tuple[int, Body | None]]:
+        """Read by id what search no longer shows: id → (status, issue if it is there)."""
+
+    @abstractmethod
+    def histories(self, issues: list[Body]) -> tuple[Changelogs, dict[str, int]]:
+        """Return the histories of issues that were yielded, and how many an issue says it has."""
+
+    @abstractmethod
+    def other_histories(self, issue_id: str) -> list[History]:
+        """Return what the other endpoints know of an issue's history."""
+
+    @abstractmethod
+    def hidden_histories(self, ids: list[str]) -> set[str]:
+        """Return which of these issues, that show no history, have one elsewhere."""
+
+    @abstractmethod
+    def newest(self) -> tuple[str, int] | None:
+        """Return the id of the issue that was updated last, and when, in ms."""
+
+    def one(self, issue_id: str, fields: Sequence[str]) -> tuple[int, Body | None]:
+        """Read one issue: (status, issue)."""
+        reply = self.api.get(
+            f"{self.root}/issue/{issue_id}", {"fields": ",".join(fields)}, allow=(403, 404, 410)
+        )
+        return reply.status, _body(reply.data) if reply.status == 200 else None
+
+    def pages(self, path: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Follow pages by offset to the last one; [] where there is no such path.
+
+        Raises:
+            IncompleteRead: The listing does not go on, or does not end.
+        """
+        found: list[dict[str, Any]] = []
+        for _ in range(MOST_PAGES):
+            asked = {**(params or {}), "startAt": len(found), "maxResults": SERVER_PAGE}
+            reply = self.api.get(path, asked, allow=(400, 403, 404))
+            if reply.status != 200:
+                return found
+            page = reply.data
+            values = page.get("values") or []
+            found += values
+            if page.get("isLast") or ("total" in page and len(found) >= page["total"]):
+                return found
+            if not values:
+                if "isLast" not in page and "total" not in page:
+                    return found
+                raise IncompleteRead(f"jira: {path} does not go on")
+        raise IncompleteRead(f"jira: {path} does not end")
 
 
 class Cloud(Site):
     """Jira Cloud: ids by search, bodies and histories by id."""
 
     safety_lag = timedelta(minutes=5)
+    root = ROOTS["cloud"]
 
     def projects(self) -> list[dict[str, Any]]:
-        """Page through the visible projects."""
-        found: dict[str, dict[str, Any]] = {}
-        for _ in range(MOST_PAGES):
-            params = {"startAt": len(found), "maxResults": SERVER_PAGE}
-            page = self.api.get("/rest/api/3/project/search", params).data
-            before = len(found)
-            found.update({str(row["id"]): row for row in page.get("values") or []})
-            if page.get("isLast", True) or len(found) >= page.get("total", 0):
-                return list(found.values())
-            if len(found) == before:
-                raise IncompleteRead("jira: the list of projects does not go on")
-        raise IncompleteRead("jira: the list of projects does not end")
+        """Page through the projects."""
+        params = {"expand": "insight", "status": ["live", "archived", "deleted"]}
+        rows = self.pages("/rest/api/3/project/search", params)
+        return list({str(row["id"]): row for row in rows}.values())
 
     def count(self, jql: str) -> int:
         """Ask for the server's estimate."""
         reply = self.api.post("/rest/api/3/search/approximate-count", {"jql": jql})
         return int(reply.data["count"])
 
-    def issues(self, reading: Reading) -> Iterator[list[dict[str, Any]]]:
-        """List the ids, then read the bodies by id, some requests at a time."""
-        ids: dict[str, None] = {}
+    def listing(self, jql: str) -> Listing:
+        """Page through ids and times of update."""
         body = {
-            "jql": f"{reading.jql} ORDER BY created ASC, key ASC",
-            "fields": ["id", "updated"],
+            "jql": f"{jql} ORDER BY created ASC, key ASC",
+            "fields": ["updated"],
             "maxResults": IDS_PER_SEARCH,
         }
-        for page in self._pages("/rest/api/3/search/jql", body):
-            ids.update(dict.fromkeys(str(issue["id"]) for issue in page.get("issues") or []))
-        reading.listed = len(ids)
+        found: Listing = {}
+        for page in self._pages("/rest/api/3/search/jql", body, _Ids):
+            for issue in page.issues or []:
+                updated = issue.fields.updated if issue.fields else None
+                key = issue.key or ""
+                found[str(issue.id)] = (milliseconds(updated), key.rpartition("-")[0])
+        return found
+
+    def newest(self) -> tuple[str, int] | None:
+        """Ask search for one."""
+        body = {"jql": NEWEST, "fields": ["updated"], "maxResults": 1}
+        page = self.api.post("/rest/api/3/search/jql", body, type=_Ids).data
+        for issue in page.issues or []:
+            at = milliseconds(issue.fields.updated if issue.fields else None)
+            return (str(issue.id), at) if at else None
+        return None
+
+    def issues(self, reading: Reading) -> Iterator[list[Body]]:
+        """List the ids, then read by id what we do not have in this version."""
+        listed = self.listing(reading.jql)
+        reading.listed = len(listed)
+        changed = {
+            issue_id: version
+            for issue_id, (version, _) in listed.items()
+            if reading.known.get(issue_id, (None,))[0] != version or version is None
+        }
+        if reading.goes_on and reading.is_whole:
+            changed = _cut(reading, changed)
+        yield from self.by_id(list(changed), reading)
+
+    def by_id(self, ids: Sequence[str], reading: Reading) -> Iterator[list[Body]]:
+        """Read bodies by id, some requests at a time."""
         omitted: list[str] = []
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
-            for batch in _chunks(list(ids), ISSUES_PER_BATCH):
+            for batch in _chunks(ids, ISSUES_PER_BATCH):
                 parts = pool.map(self._fetch, list(_chunks(batch, BODIES_PER_REQUEST)))
                 issues = [issue for part in parts for issue in part]
-                given = {str(issue["id"]) for issue in issues}
+                given = {str(issue.id) for issue in issues}
                 omitted += [issue_id for issue_id in batch if issue_id not in given]
-                yield issues
-        found = [self._one(issue_id) for issue_id in omitted[:MOST_OMITTED]]
-        reading.gone = found.count(None)
-        reading.left = len(omitted[MOST_OMITTED:])
-        if any(found):
-            yield [issue for issue in found if issue]
+                if issues:
+                    yield issues
+        singles = [self.one(issue_id, self.rows.asked)[1] for issue_id in omitted[:MOST_OMITTED]]
+        reading.gone += singles.count(None)
+        reading.left += len(omitted[MOST_OMITTED:])
+        if any(singles):
+            yield [issue for issue in singles if issue]
 
-    def _one(self, issue_id: str) -> dict[str, Any] | None:
-        """Read an issue that search lists and the bulk endpoint omits; None when it is gone."""
-        params = {"fields": ",".join(self.asked)}
-        reply = self.api.get(f"/rest/api/3/issue/{issue_id}", params, allow=(404, 410))
-        return reply.data if reply.status == 200 else None
+    def looked_up(self, ids: Sequence[str]) -> dict[str, tuple[int, Body | None]]:
+        """Read a hundred at once; what the bulk endpoint leaves out is not there."""
+        found: dict[str, tuple[int, Body | None]] = {}
+        for batch in _chunks(ids, BODIES_PER_REQUEST):
+            given = {str(issue.id): issue for issue in self._fetch(batch, WHERE)}
+            found |= {key: (200 if key in given else 404, given.get(key)) for key in batch}
+        return found
 
-    def _fetch(self, ids: list[str]) -> list[dict[str, Any]]:
+    def _fetch(self, ids: list[str], fields: Sequence[str] | None = None) -> list[Body]:
         """Read up to 100 issues; what the first answer leaves out is asked for once more."""
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, Body] = {}
         for _ in range(2):
             missing = [issue_id for issue_id in ids if issue_id not in found]
             if not missing:
                 break
-            body = {"issueIdsOrKeys": missing, "fields": self.asked}
-            page = self.api.post("/rest/api/3/issue/bulkfetch", body).data
-            found.update({str(issue["id"]): issue for issue in page.get("issues") or []})
+            body = {"issueIdsOrKeys": missing, "fields": list(fields or self.rows.asked)}
+            page = self.api.post("/rest/api/3/issue/bulkfetch", body, type=_Bodies).data
+            found.update({str(issue.id): issue for issue in page.issues or []})
         return [found[issue_id] for issue_id in ids if issue_id in found]
 
-    def histories(self, ids: list[str]) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    def histories(self, issues: list[Body]) -> tuple[Changelogs, dict[str, int]]:
         """Page through all histories of the issues; one issue may span pages."""
-        if not ids:
-            return
-        body = {"issueIdsOrKeys": ids, "maxResults": HISTORIES_PER_REQUEST}
-        for page in self._pages("/rest/api/3/changelog/bulkfetch", body):
-            yield [
-                (str(log["issueId"]), history)
-                for log in page.get("issueChangeLogs") or []
-                for history in log.get("changeHistories") or []
-            ]
+        found: Changelogs = defaultdict(list)
+        body = {
+            "issueIdsOrKeys": [str(issue.id) for issue in issues],
+            "maxResults": HISTORIES_PER_REQUEST,
+        }
+        for page in self._pages("/rest/api/3/changelog/bulkfetch", body, _Changes):
+            for log in page.issueChangeLogs or []:
+                found[str(log.issueId)] += log.changeHistories or []
+        return found, {}
 
-    def _pages(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def other_histories(self, issue_id: str) -> list[History]:
+        """Read the issue's own changelog endpoint, and the newest part that an issue expands to."""
+        found: list[History] = []
+        path = f"/rest/api/3/issue/{issue_id}"
+        for _ in range(MOST_PAGES):
+            reply = self.api.get(
+                f"{path}/changelog",
+                {"startAt": len(found), "maxResults": 100},
+                allow=(404, 410),
+            )
+            page = _changelog_of(reply.data) if reply.status == 200 else _Changelog()
+            found += page.values or []
+            if not page.values or page.isLast or len(found) >= (page.total or 0):
+                break
+        reply = self.api.get(path, {"fields": "status", "expand": "changelog"}, allow=(404, 410))
+        if reply.status == 200:
+            found += _changelog_of((reply.data or {}).get("changelog")).histories or []
+        return found
+
+    def hidden_histories(self, ids: list[str]) -> set[str]:
+        """Ask search, which shows the newest histories of a hundred issues at once."""
+        found: set[str] = set()
+        for batch in _chunks(ids, BODIES_PER_REQUEST):
+            body = {
+                "jql": f"id in ({','.join(batch)})",
+                "fields": ["status"],
+                "expand": "changelog",
+                "maxResults": len(batch),
+            }
+            reply = self.api.post("/rest/api/3/search/jql", body, allow=(400,))
+            page = (
+                decode(msgspec.json.encode(reply.data), _ExpandedIssues)
+                if reply.status == 200
+                else _ExpandedIssues()
+            )
+            found |= {
+                str(issue.id)
+                for issue in page.issues or []
+                if issue.changelog and (issue.changelog.histories or issue.changelog.total)
+            }
+        return found
+
+    def _pages(self, path: str, body: dict[str, Any], type: Any) -> Iterator[Any]:
         """Follow page tokens until there is none.
 
         Raises:
@@ -592,9 +682,10 @@ class Cloud(Site):
         seen: set[str] = set()
         token = None
         for _ in range(MOST_PAGES):
-            page = self.api.post(path, {**body, **({"nextPageToken": token} if token else {})}).data
+            asked = {**body, **({"nextPageToken": token} if token else {})}
+            page = self.api.post(path, asked, type=type).data
             yield page
-            token = page.get("nextPageToken")
+            token = page.nextPageToken
             if not token:
                 return
             if token in seen:
@@ -607,10 +698,8 @@ class DataCenter(Site):
     """Jira Data Center: issues with their whole changelog, by offset within a closed window."""
 
     safety_lag = timedelta(minutes=10)
-
-    def __init__(self, api: Api, fields: list[dict[str, Any]]) -> None:
-        super().__init__(api, fields)
-        self.changelogs: dict[str, list[dict[str, Any]]] = {}
+    root = ROOTS["datacenter"]
+    has_other_histories = False
 
     def projects(self) -> list[dict[str, Any]]:
         """Return the visible projects; the answer is not paged."""
@@ -618,10 +707,71 @@ class DataCenter(Site):
 
     def count(self, jql: str) -> int:
         """Return the exact number."""
-        return int(self._search(jql, 0, 0)["total"])
+        return self._search(jql, 0, 0).total or 0
 
-    def issues(self, reading: Reading) -> Iterator[list[dict[str, Any]]]:
-        """Page by offset; the window is read anew when its total changes while we page.
+    def listing(self, jql: str) -> Listing:
+        """Page through ids and times of update."""
+        reading = Reading(Window(None, datetime.now(UTC)), jql, self.count(jql))
+        found: Listing = {}
+        for page in self._paged(reading, IDS_PER_SEARCH, ["updated"]):
+            for issue in page:
+                updated = (issue.fields or {}).get("updated")
+                version = None if updated is None else milliseconds(decode(updated))
+                found[str(issue.id)] = (version, (issue.key or "").rpartition("-")[0])
+        return found
+
+    def newest(self) -> tuple[str, int] | None:
+        """Ask search for one."""
+        for issue in self._search(NEWEST, 0, 1, ["updated"]).issues or []:
+            at = milliseconds(_opened(issue, "updated"))
+            return (str(issue.id), at) if at else None
+        return None
+
+    def issues(self, reading: Reading) -> Iterator[list[Body]]:
+        """Page by offset; the window is read anew when its total changes while we page."""
+        yield from self._paged(reading, SERVER_PAGE, self.rows.asked)
+
+    def by_id(self, ids: Sequence[str], reading: Reading) -> Iterator[list[Body]]:
+        """Read issue after issue."""
+        with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
+            for batch in _chunks(ids, SERVER_PAGE):
+                found = [issue for issue in pool.map(self._whole, batch) if issue]
+                reading.gone += len(batch) - len(found)
+                if found:
+                    yield found
+
+    def looked_up(self, ids: Sequence[str]) -> dict[str, tuple[int, Body | None]]:
+        """Read one after the other."""
+        return {issue_id: self.one(issue_id, WHERE) for issue_id in ids}
+
+    def _whole(self, issue_id: str) -> Body | None:
+        """Read one issue with its changelog."""
+        params = {"fields": ",".join(self.rows.asked), "expand": "changelog"}
+        path = f"/rest/api/2/issue/{issue_id}"
+        reply = self.api.get(path, params, allow=(403, 404, 410))
+        return _body(reply.data) if reply.status == 200 else None
+
+    def histories(self, issues: list[Body]) -> tuple[Changelogs, dict[str, int]]:
+        """Return what came with the issues."""
+        found: Changelogs = {}
+        totals: dict[str, int] = {}
+        for issue in issues:
+            log = decode(issue.changelog, _Changelog | None)
+            found[str(issue.id)] = list((log and log.histories) or [])
+            totals[str(issue.id)] = (log and log.total) or 0
+        return found, totals
+
+    def other_histories(self, issue_id: str) -> list[History]:
+        """Read the issue by itself."""
+        issue = self._whole(issue_id)
+        return self.histories([issue])[0][issue_id] if issue else []
+
+    def hidden_histories(self, ids: list[str]) -> set[str]:
+        """There is one endpoint only."""
+        return set()
+
+    def _paged(self, reading: Reading, size: int, fields: Sequence[str]) -> Iterator[list[Body]]:
+        """Page by offset; the query is read anew when its total changes while we page.
 
         Raises:
             IncompleteRead: The total changed again and again, or fewer issues came than it says.
@@ -631,13 +781,11 @@ class DataCenter(Site):
             seen: set[str] = set()
             start = 0
             while start < reading.count:
-                page = self._search(jql, start, SERVER_PAGE)
-                issues = page.get("issues") or []
-                if page["total"] != reading.count or not issues:
+                page = self._search(jql, start, size, fields)
+                issues = page.issues or []
+                if page.total != reading.count or not issues:
                     break
-                for issue in issues:
-                    self.changelogs[str(issue["id"])] = _changelog(issue)
-                seen.update(str(issue["id"]) for issue in issues)
+                seen.update(str(issue.id) for issue in issues)
                 start += len(issues)
                 yield issues
             if len(seen) == reading.count:
@@ -646,27 +794,40 @@ class DataCenter(Site):
             reading.count = self.count(reading.jql)
         raise IncompleteRead("jira: the result of a search keeps changing while it is read")
 
-    def histories(self, ids: list[str]) -> Iterator[list[tuple[str, dict[str, Any]]]]:
-        """Return what came with the issues."""
-        yield [(key, history) for key in ids for history in self.changelogs.pop(key, [])]
-
-    def _search(self, jql: str, start: int, size: int) -> dict[str, Any]:
+    def _search(self, jql: str, start: int, size: int, fields: Sequence[str] = ()) -> _Bodies:
         body = {
             "jql": jql,
             "startAt": start,
             "maxResults": size,
-            "fields": self.asked if size else ["id"],
-            "expand": ["changelog"] if size else [],
+            "fields": list(fields) or ["id"],
+            "expand": ["changelog"] if size and len(fields) > 1 else [],
         }
-        return self.api.post("/rest/api/2/search", body).data
+        return self.api.post("/rest/api/2/search", body, type=_Bodies).data
 
 
-def _changelog(issue: Mapping[str, Any]) -> list[dict[str, Any]]:
-    changelog = issue.get("changelog") or {}
-    histories = changelog.get("histories") or []
-    if len(histories) < changelog.get("total", 0):
-        raise IncompleteRead("jira: the changelog of an issue is cut")
-    return histories
+def _body(data: Any) -> Body:
+    return decode(msgspec.json.encode(data), Body)
+
+
+def _changelog_of(data: Any) -> _Changelog:
+    return decode(msgspec.json.encode(data), _Changelog) if isinstance(data, dict) else _Changelog()
+
+
+def _cut(reading: Reading, changed: dict[str, int | None]) -> dict[str, int | None]:
+    """End a window where its changed issues fill whole requests; the rest goes to the next one."""
+    whole = len(changed) // BODIES_PER_REQUEST * BODIES_PER_REQUEST
+    if whole in (0, len(changed)) or None in changed.values():
+        return changed
+    end = sorted(changed.values())[whole]
+    hi = datetime.fromtimestamp(end / 1000, UTC)
+    kept = {issue_id: version for issue_id, version in changed.items() if version < end}
+    if not kept or (reading.window.lo and hi <= reading.window.lo):
+        return changed
+    dropped = len(changed) - len(kept)
+    reading.window = Window(reading.window.lo, hi)
+    reading.count -= dropped
+    reading.listed -= dropped
+    return kept
 
 
 def _chunks(values: Sequence[str], size: int) -> Iterator[list[str]]:
@@ -676,10 +837,14 @@ def _chunks(values: Sequence[str], size: int) -> Iterator[list[str]]:
 
 def bounds(window: Window, project: str | None = None) -> str:
     """Return the JQL of a window: bounded, and absolute in any user's time zone."""
-    low = 0 if window.lo is None else math.floor((window.lo - FLOOR).timestamp() / 60) * 60_000
     high = math.ceil(window.hi.timestamp() / 60) * 60_000
+    return f"{_since(window.lo, project)} AND updated < {high}"
+
+
+def _since(lo: datetime | None, project: str | None = None) -> str:
+    low = 0 if lo is None else math.floor((lo - FLOOR).timestamp() / 60) * 60_000
     scope = f'project = "{project}" AND ' if project else ""
-    return f"{scope}updated >= {low} AND updated < {high}"
+    return f"{scope}updated >= {low}"
 
 
 def build(work: Load) -> DltSource:
@@ -689,185 +854,689 @@ def build(work: Load) -> DltSource:
         SourceError: Jira refuses the credentials, or gives no answer.
     """
     config, api, deployment, server_now = _connect()
-    root = ROOTS[deployment]
-    fields = api.get(f"{root}/field").data or []
-    site = Cloud(api, fields) if deployment == "cloud" else DataCenter(api, fields)
-    visible = site.projects()
-    start = start_of(NAME, config.start_date)
+    fields = api.get(f"{ROOTS[deployment]}/field").data or []
+    chosen = {"story_points": config.story_points_field, "team": config.team_field}
+    rows = Rows(fields, chosen, bool(config.titles))
+    site = (Cloud if deployment == "cloud" else DataCenter)(api, rows)
+    reader = Reader(work, site, config, server_now, site.projects())
 
     @dlt.source(name=NAME, max_table_nesting=0)
     def jira() -> Iterator[Any]:
-        if not work.windows:
-            yield from _dimensions(work, site, root, visible, fields)
-        issues = ISSUES.resource(
-            lambda: _issues(work, site, _scopes(work, config, visible), server_now, start)
+        reader.is_daily = work.full or _is_due(
+            dlt.current.source_state().get("daily_at"), server_now
         )
+        if not work.windows:
+            yield from _dimensions(reader, fields)
+        issues = ISSUES.resource(lambda: reader.issues())
         yield issues
-        audit = work.audit("histories")
-        yield HISTORIES.transformer(lambda batch: _histories(site, audit, batch), issues)
+        for table in SATELLITES:
+            yield table.transformer(reader.taker(table.name), issues)
 
     return jira()
 
 
-def _scopes(work: Load, config: JiraSettings, visible: list[dict[str, Any]]) -> list[str]:
-    """Return the scopes with a watermark of their own: the configured projects, else everything.
+@dataclass
+class Reader:
+    """Reads issues and everything that hangs on them.
 
-    A configured project that is not visible is a failed scope; the others go on.
+    What is no issue waits in `ready`, by table, until the issues that it came with are handed on.
     """
-    if not config.projects:
-        return [""]
-    keys = {row.get("key") for row in visible}
-    for project in config.projects:
-        if project not in keys:
+
+    work: Load
+    site: Site
+    config: JiraSettings
+    server_now: datetime
+    visible: list[dict[str, Any]]
+    ready: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
+    counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    issue_ids: set[str] = field(default_factory=set)
+    boards: list[dict[str, Any]] = field(default_factory=list)
+    is_daily: bool = True
+
+    def taker(self, table: str) -> Callable[[pa.Table], list[pa.Table]]:
+        """Return the function that hands on what is ready of a table."""
+        return lambda batch: self.take(table)
+
+    def take(self, table: str) -> list[pa.Table]:
+        """Return and forget what is ready of a table."""
+        return [rows for rows in self.ready.pop(table, []) if rows.num_rows]
+
+    @property
+    def start(self) -> datetime | None:
+        """Where the first load begins."""
+        return start_of(NAME, self.config.start_date)
+
+    def scopes(self) -> list[str]:
+        """Return the scopes with a watermark of their own: the configured projects, or everything.
+
+        A configured project that is not visible is a failed scope; the others go on.
+        """
+        if not self.config.projects:
+            return [""]
+        keys = {row.get("key") for row in self.visible}
+        for project in self.config.projects:
+            if project not in keys:
+                self.work.audit(
+                    "issues",
+                    scope=project,
+                    status="failed",
+                    message=(
+                        "permission_or_scope_loss: a project of "
+                        f"{setting_name(NAME, 'projects')} is not visible to this user"
+                    ),
+                )
+        return [project for project in self.config.projects if project in keys]
+
+    def issues(self) -> Iterator[pa.Table]:
+        """Yield the changed issues of every scope; a watermark moves when its window is whole."""
+        state = dlt.current.resource_state()
+        scopes = self.scopes()
+        census = self._known(state)
+        for scope in scopes:
+            yield from self._window(state, scope, census.known)
+        if not self.work.more and not is_backfill():
+            yield from self._census(state, scopes, census)
+            self._worklogs(state)
+            self._sprints()
+            if self.is_daily:
+                dlt.current.source_state()["daily_at"] = self.server_now.isoformat()
+        yield ISSUES.batch([])  # hands on what is ready
+        self._note()
+
+    def _known(self, state: Any) -> Census:
+        """Return what is loaded; issues that were read with other fields count as not loaded."""
+        asked = sorted(self.site.rows.asked)
+        if state.get("asked", {}).get("fields") != asked:
+            state["asked"] = {"fields": asked, "since": datetime.now(UTC).isoformat()}
+            state.pop("census_at", None)
+        start = f"timestamptz '{self.start.isoformat()}'" if self.start else "null"
+        return Census.of(
+            NAME,
+            ISSUES,
+            version=(
+                f"case when _fetched_at >= timestamptz '{state['asked']['since']}' "
+                "then epoch_ms(updated_at) end"
+            ),
+            where=f"coalesce(updated_at >= {start}, true)",
+        )
+
+    def _window(self, state: Any, scope: str, known: Mapping[str, Any]) -> Iterator[pa.Table]:
+        """Yield the changed issues of the next window of a scope."""
+        work, site = self.work, self.site
+        window = next_window(
+            state,
+            scope,
+            self.server_now,
+            # A window that goes on where this load's last one ended needs no overlap.
+            overlap=timedelta(0) if work.windows else OVERLAP,
+            safety_lag=site.safety_lag,
+            start=self.start,
+            full=work.full and not work.windows,
+        )
+        if window.lo is not None and window.lo >= window.hi:
+            return
+        part, count = shortened(
+            window, lambda part: site.count(bounds(part, scope)), MOST_IN_WINDOW
+        )
+        is_anew = work.full or is_backfill()
+        reading = Reading(
+            part, bounds(part, scope), count, {} if is_anew else known, part.hi < window.hi
+        )
+        began, read = time.monotonic(), set[str]()
+        for issues in site.issues(reading):
+            read.update(str(issue.id) for issue in issues)
+            work.progress("issues", len(read), reading.count, began)
+            yield self._batch(issues)
+        if reading.is_whole:
+            close_window(state, scope, reading.window)
+            work.more = work.more or reading.window.hi < window.hi
+        rejected = reading.gone + reading.left
+        faults = [
+            f"{rejected:,} listed issues were not given" if rejected else "",
+            ""
+            if reading.is_whole
+            else f"got {reading.listed:,} of {reading.count:,}; to be read again",
+        ]
+        work.audit(
+            "issues",
+            scope=scope,
+            window_from=window.lo,
+            window_to=reading.window.hi,
+            api_count=reading.count,
+            extracted=reading.listed - rejected,
+            loaded=len(read),
+            rejected=rejected,
+            status="complete" if reading.is_whole and not rejected else "incomplete",
+            message="; ".join(filter(None, faults)),
+        )
+
+    def _batch(self, issues: list[Body]) -> pa.Table:
+        """Return issues as a table, and make their histories ready."""
+        rows = [self.site.rows.issue(issue) for issue in issues]
+        self.issue_ids.update(row["id"] for row in rows)
+        self._histories(issues, rows)
+        self._misfits()
+        return ISSUES.arrow(
+            {name: [row[name] for row in rows] for name in ISSUES.columns},
+            [row["payload"] for row in rows],
+            [row["project_key"] or "" for row in rows],
+        )
+
+    def _histories(self, issues: list[Body], rows: list[dict[str, Any]]) -> None:
+        """Make all histories of issues ready, and what the check of each says."""
+        site = self.site
+        given, totals = site.histories(issues)
+        by_id = {row["id"]: row for row in rows}
+        silent = [key for key, row in by_id.items() if not given.get(key) and _was_edited(row)]
+        hidden = site.hidden_histories(silent) if silent else set()
+        found = {key: self._made(given.get(key, [])) for key in by_id}
+        quality = dict.fromkeys(by_id, "complete")
+        suspects = [
+            key
+            for key, (made, chain) in found.items()
+            if key in hidden
+            or len(made) < totals.get(key, 0)
+            or chain.has_gap
+            or chain.drifts_from(by_id[key]["status_id"])
+        ]
+        with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
+            for key, others in zip(suspects, pool.map(site.other_histories, suspects)):
+                made, chain = found[key]
+                had = {row[0] for row in made}
+                fresh = {str(other.id): other for other in others if str(other.id) not in had}
+                more, links = self._made(list(fresh.values()))
+                made += more
+                chain.links += links.links
+                if len(made) < totals.get(key, 0):
+                    quality[key] = "truncated"
+                elif chain.has_gap:
+                    quality[key] = "gap"
+                elif more and site.has_other_histories:
+                    quality[key] = "conflict"
+                elif chain.drifts_from(by_id[key]["status_id"]):
+                    quality[key] = "drift"
+        scopes = {key: row["project_key"] or "" for key, row in by_id.items()}
+        flat = [(key, row) for key, (made, _) in found.items() for row in made]
+        self.ready["histories"].append(
+            HISTORIES.arrow(
+                {
+                    "id": [row[0] for _, row in flat],
+                    "issue_id": [key for key, _ in flat],
+                    "created_at": [None if row[1] is None else row[1] * 1000 for _, row in flat],
+                    "item_count": [row[2] for _, row in flat],
+                },
+                [row[3] for _, row in flat],
+                [scopes[key] for key, _ in flat],
+            )
+        )
+        self.ready["history_checks"].append(
+            HISTORY_CHECKS.arrow(
+                {
+                    "issue_id": list(found),
+                    "history_count": [len(made) for made, _ in found.values()],
+                    "history_quality": list(quality.values()),
+                },
+                ["{}"] * len(found),
+                list(scopes.values()),
+            )
+        )
+        self.counts["histories"] += len(flat)
+        for value in quality.values():
+            self.counts[value] += 1
+
+    def _made(self, histories: list[History]) -> tuple[list[tuple], Chain]:
+        """Return the rows of histories, and the status changes in them."""
+        chain = Chain()
+        rows = [self.site.rows.history(history, chain) for history in histories]
+        self.counts["rejected"] += rows.count(None)
+        return [row for row in rows if row], chain
+
+    def _misfits(self) -> None:
+        """Make ready the names of fields whose values had another type than they should."""
+        misfits = self.site.rows.misfits
+        if misfits:
+            rows = {
+                (issue_id, name): {
+                    "object": "issues",
+                    "id": issue_id,
+                    "field": name,
+                    "found_type": kind,
+                    "payload": {},
+                }
+                for issue_id, name, kind in misfits
+            }
+            self.ready["misfits"].append(MISFITS.batch(rows.values()))
+            self.counts["misfits"] += len(rows)
+            misfits.clear()
+
+    def _census(self, state: Any, scopes: list[str], census: Census) -> Iterator[pa.Table]:
+        """Compare all ids with what is loaded; fetch what is missing, mark what is gone."""
+        work, site = self.work, self.site
+        if not scopes or not census.is_due(state, self.server_now):
+            return
+        listed: Listing = {}
+        for scope in scopes:
+            part, is_all = self._listed(scope)
+            listed |= part
+            if not is_all:
+                work.audit(
+                    "issues",
+                    scope=scope,
+                    status="incomplete",
+                    message=f"the census listed {len(part):,} issues, fewer than Jira counts",
+                )
+                return
+        for issue_id in self.issue_ids & listed.keys():
+            # Read in this load, and not yet in the raw file.
+            census.known[issue_id] = listed[issue_id]
+        found = census.compare(listed, self._closed_projects())
+        self._hidden(listed)
+        wanted = found.wanted
+        verdicts, alive = self._verdicts(census, found)
+        wanted += alive
+        reading = Reading(Window(None, self.server_now), "", 0)
+        for issues in site.by_id(wanted[:MOST_IN_WINDOW], reading):
+            yield self._batch(issues)
+        if len(wanted) > MOST_IN_WINDOW:
+            work.more = True
+            return
+        marks = census.settle(found, verdicts, self.server_now)
+        self.ready["tombstones"].append(TOMBSTONES.mixed(marks))
+        census.note(work, found)
+        census.close(state, self.server_now)
+        if wanted:
             work.audit(
                 "issues",
-                scope=project,
-                status="failed",
-                message=f"{setting_name(NAME, 'projects')}: a project is not visible to this user",
+                extracted=len(wanted) - reading.gone - reading.left,
+                message=f"the census found {len(wanted):,} issues that the windows had not",
             )
-    return [project for project in config.projects if project in keys]
+
+    def _listed(self, scope: str) -> tuple[Listing, bool]:
+        """Return all ids of a scope, and whether they are as many as the server counts.
+
+        In parts, because a long sweep can end early without an error; by time of creation, which
+        does not change while we page.
+        """
+        found: Listing = {}
+        project = f'project = "{scope}" AND ' if scope else ""
+        since = f" AND {_since(self.start)}" if self.start else ""
+        lo, end = None, self.server_now + timedelta(days=1)
+
+        def query(window: Window) -> str:
+            low, high = (
+                0 if moment is None else int(moment.timestamp() * 1000)
+                for moment in (window.lo, window.hi)
+            )
+            return f"{project}created >= {low} AND created < {high}{since}"
+
+        while lo is None or lo < end:
+            part, count = shortened(
+                Window(lo, end), lambda part: self.site.count(query(part)), MOST_IN_WINDOW
+            )
+            listed = self.site.listing(query(part))
+            found |= listed
+            if not _is_all(len(listed), count):
+                return found, False
+            lo = part.hi
+        return found, True
+
+    def _closed_projects(self) -> dict[str, str]:
+        """Return the projects that Jira itself says are archived or deleted."""
+        return {
+            str(row.get("key")): "archived" if row.get("archived") else "deleted"
+            for row in self.visible
+            if row.get("archived") or row.get("deleted")
+        }
+
+    def _hidden(self, listed: Listing) -> None:
+        """Note per project how many issues Jira counts and does not show to this user."""
+        shown: dict[str, int] = defaultdict(int)
+        for _, project in listed.values():
+            shown[project] += 1
+        for row in self.visible if not self.start else ():
+            total = (row.get("insight") or {}).get("totalIssueCount")
+            key = str(row.get("key"))
+            is_asked = not self.config.projects or key in self.config.projects
+            if total and is_asked and total > shown[key]:
+                self.work.audit(
+                    "issues",
+                    scope=key,
+                    acl_gap=total - shown[key],
+                    message=f"Jira counts {total:,} issues and shows {shown[key]:,} of them",
+                )
+
+    def _verdicts(self, census: Census, found: Findings) -> tuple[dict[str, str], list[str]]:
+        """Read by id what two censuses lacked: what became of it, and what is there after all."""
+        verdicts: dict[str, str] = {}
+        alive: list[str] = []
+        closed = self._closed_projects()
+        visible = {row.get("key") for row in self.visible}
+        for issue_id, (status, body) in self.site.looked_up(found.suspects).items():
+            scope = census.known[issue_id][1]
+            if body:
+                project = (body.key or "").rpartition("-")[0]
+                if self.config.projects and project not in self.config.projects:
+                    verdicts[issue_id] = "moved"
+                elif _opened(body, "archiveddate") or project in closed:
+                    verdicts[issue_id] = "archived"
+                else:
+                    verdicts[issue_id] = "unknown"
+                    alive.append(issue_id)
+            elif scope in closed:
+                verdicts[issue_id] = closed[scope]
+            elif status == 403 or scope not in visible:
+                verdicts[issue_id] = "no_access"
+            else:
+                verdicts[issue_id] = "deleted"
+        return verdicts, alive
+
+    def _worklogs(self, state: Any) -> None:
+        """Make changed worklogs ready, and tombstones of deleted ones."""
+        api, root = self.site.api, self.site.root
+        known = dict(warehouse.rows(NAME, f"select id, epoch_ms(updated_at) from {NAME}.worklogs"))
+        first = milliseconds(self.config.start_date) or 0
+        marks = state.setdefault("worklogs_since", {})
+        # A worklog of an issue that we do not know yet is passed over, so a day is read again.
+        back = int(timedelta(days=1 if self.config.projects else 0).total_seconds() * 1000)
+        changed, until = self._feed("updated", max(first, marks.get("updated", 0) - back))
+        deleted, gone_until = self._feed("deleted", max(first, marks.get("deleted", 0)))
+        wanted = [key for key, at in changed.items() if self.work.full or known.get(key) != at]
+        issues = self._known_issues() if self.config.projects else None
+        count = 0
+        for batch in _chunks(wanted, WORKLOGS_PER_REQUEST):
+            body = {"ids": [int(key) for key in batch]}
+            rows = [
+                row
+                for worklog in api.post(f"{root}/worklog/list", body).data or []
+                if (row := _worklog(worklog)) and (issues is None or row["issue_id"] in issues)
+            ]
+            count += len(rows)
+            known.update((row["id"], 0) for row in rows)
+            self.ready["worklogs"].append(WORKLOGS.batch(rows))
+        gone = [
+            {
+                "object": "worklogs",
+                "id": key,
+                "state": "deleted",
+                "missed_at": _moment(at),
+                "gone_at": _moment(at),
+                "payload": {"object": "worklogs", "id": key, "state": "deleted"},
+            }
+            for key, at in deleted.items()
+            if key in known
+        ]
+        self.ready["tombstones"].append(TOMBSTONES.batch(gone))
+        marks.update({"updated": until, "deleted": gone_until})
+        self.work.audit("worklogs", extracted=len(changed), loaded=count, deleted=len(gone))
+
+    def _feed(self, name: str, since: int) -> tuple[dict[str, int], int]:
+        """Follow a feed of worklogs: id → when, and until when it reaches.
+
+        Raises:
+            IncompleteRead: The feed does not go on.
+        """
+        found: dict[str, int] = {}
+        for _ in range(MOST_PAGES):
+            path = f"{self.site.root}/worklog/{name}"
+            reply = self.site.api.get(path, {"since": since}, allow=(404,))
+            if reply.status == 404:
+                return found, since
+            page = reply.data
+            found |= {str(row["worklogId"]): row["updatedTime"] for row in page.get("values") or []}
+            until = max(since, page.get("until") or since)
+            if page.get("lastPage", True):
+                return found, until
+            if until == since:
+                raise IncompleteRead(f"jira: pagination loop, {path} repeats a moment")
+            since = until
+        raise IncompleteRead(f"jira: worklog/{name} does not end")
+
+    def _known_issues(self) -> set[str]:
+        ids = {row_id for (row_id,) in warehouse.rows(NAME, f"select id from {NAME}.issues")}
+        return ids | self.issue_ids
+
+    def _sprints(self) -> None:
+        """Make ready the sprints of all boards, and those that only issues know of."""
+        site = self.site
+        rows: dict[str, dict[str, Any]] = {}
+        for board in self.boards:
+            if board.get("type") != "kanban":
+                path = f"{AGILE}/board/{board['id']}/sprint"
+                rows |= {str(row["id"]): row for row in site.pages(path)}
+        closed = warehouse.rows(NAME, f"select id from {NAME}.sprints where state = 'closed'")
+        seen = self.site.rows.sprint_ids - rows.keys() - {row_id for (row_id,) in closed}
+        for sprint_id in sorted(seen):
+            reply = site.api.get(f"{AGILE}/sprint/{sprint_id}", allow=(400, 403, 404))
+            if reply.status == 200:
+                rows[sprint_id] = reply.data
+        made = [_sprint_row(row) for row in rows.values()]
+        new, seen = changed(NAME, SPRINTS, made, self.server_now)
+        self.ready["sprints"].append(SPRINTS.batch(new))
+        self.ready["snapshots"].append(SNAPSHOTS.batch(seen))
+        self.work.audit("sprints", extracted=len(rows), loaded=len(new))
+
+    def _note(self) -> None:
+        """Note what was read beside the issues."""
+        flawed = [
+            f"{self.counts[name]:,} issues with history_quality {name}"
+            for name in ("conflict", "gap", "drift", "truncated")
+            if self.counts[name]
+        ]
+        self.work.audit(
+            "histories",
+            extracted=self.counts["histories"],
+            rejected=self.counts["rejected"],
+            status="incomplete" if self.counts["truncated"] else "complete",
+            message="; ".join(flawed),
+        )
+        unknown = self.site.rows.unknown
+        misfits = self.counts["misfits"]
+        faults = [
+            f"unknown fields: {', '.join(sorted(unknown))}" if unknown else "",
+            f"{misfits:,} values of another type than expected, see jira.misfits"
+            if misfits
+            else "",
+        ]
+        if any(faults):
+            message = "; ".join(filter(None, faults))
+            self.work.audit("issues", rejected=misfits, message=message)
 
 
-def _dimensions(
-    work: Load,
-    site: Site,
-    root: str,
-    projects: list[dict[str, Any]],
-    fields: list[dict[str, Any]],
-) -> Iterator[DltResource]:
-    """Yield the resources of what issues refer to; all of it is read every time."""
+def _is_due(last: str | None, server_now: datetime) -> bool:
+    return last is None or server_now - datetime.fromisoformat(last) >= DAILY
+
+
+def _was_edited(row: Mapping[str, Any]) -> bool:
+    """Whether an issue was changed after it was created."""
+    created, updated = row["created_at"], row["updated_at"]
+    return bool(created and updated and updated - created > UNTOUCHED)
+
+
+def _opened(body: Body, name: str) -> Any:
+    value = (body.fields or {}).get(name)
+    return None if value is None else decode(value)
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _worklog(row: Any) -> dict[str, Any] | None:
+    """Return the raw row of a worklog: who, when, how long; its comment is not loaded."""
+    if not isinstance(row, dict) or row.get("id") in (None, ""):
+        return None
+    return {
+        "id": str(row["id"]),
+        "issue_id": str(row.get("issueId") or ""),
+        "started_at": instant(row.get("started")),
+        "updated_at": instant(row.get("updated")),
+        "time_spent_s": row.get("timeSpentSeconds"),
+        "payload": {
+            "id": str(row["id"]),
+            "created": pick(row.get("created"), KEEP),
+            "author": person_of(row.get("author")),
+            "updateAuthor": person_of(row.get("updateAuthor")),
+        },
+    }
+
+
+def _sprint_row(row: dict[str, Any]) -> dict[str, Any]:
+    shown = pick(row, SPRINT)
+    return {
+        "id": str(row["id"]),
+        "name": shown.get("name"),
+        "board_id": None if row.get("originBoardId") is None else str(row["originBoardId"]),
+        "state": shown.get("state"),
+        "start_at": instant(row.get("activatedDate") or row.get("startDate")),
+        "end_at": instant(row.get("endDate")),
+        "complete_at": instant(row.get("completeDate")),
+        "payload": shown,
+    }
+
+
+def _dimensions(reader: Reader, fields: list[dict[str, Any]]) -> Iterator[DltResource]:
+    """Yield the resources of what issues refer to, read whole.
+
+    What costs a request per project or board is read once a day.
+    """
+    work, site, api = reader.work, reader.site, reader.site.api
+    root = site.root
 
     def dimension(
         table: RawTable,
         shape: Mapping[str, Any],
-        rows: Callable[[], Any],
+        listed: Callable[[], Iterable[Any]],
         columns: Callable[[dict[str, Any]], dict[str, Any]] = lambda row: {},
+        may_be_empty: bool = False,
+        message: str = "",
     ) -> DltResource:
-        def generate() -> Iterator[pa.Table]:
-            unknown: set[str] = set()
-            listed = [
+        unknown: set[str] = set()
+        try:
+            rows = [
                 {
                     "id": str(row["id"]),
-                    "name": row.get("name"),
                     **columns(row),
                     "payload": pick(row, shape, unknown),
                 }
-                for row in rows() or []
-                if row.get("id") not in (None, "")
+                for row in listed() or []
+                if isinstance(row, dict) and row.get("id") not in (None, "")
             ]
-            yield table.batch(listed)
-            work.audit(
-                table.name,
-                api_count=len(listed),
-                extracted=len(listed),
-                # None at all is a lost permission, not an empty Jira; what we have stays.
-                status="complete" if listed else "incomplete",
-                message=_in_words(unknown) if listed else "Jira shows none to this user",
-            )
+        except Forbidden as failure:
+            work.audit(table.name, status="failed", message=str(failure))
+            return table.resource(lambda: iter([]))
+        for row in rows:
+            row["name"] = row["payload"].get("name")
+        new, seen = changed(NAME, table, rows, reader.server_now)
+        reader.ready["snapshots"].append(SNAPSHOTS.batch(seen))
+        words = [f"unknown fields: {', '.join(sorted(unknown))}" if unknown else "", message]
+        is_whole = bool(rows) or may_be_empty
+        work.audit(
+            table.name,
+            api_count=len(rows),
+            extracted=len(rows),
+            loaded=len(new),
+            # None at all is a lost permission, not an empty Jira; what we have stays.
+            status="complete" if is_whole else "incomplete",
+            message="; ".join(filter(None, words)) if is_whole else "Jira shows none to this user",
+        )
+        return table.resource(lambda: iter([table.batch(new)] if new else []))
 
-        return table.resource(generate)
-
-    def category(row: dict[str, Any]) -> dict[str, Any]:
-        return {"category_key": (row.get("statusCategory") or {}).get("key")}
-
-    yield dimension(PROJECTS, _PROJECT, lambda: projects, lambda row: {"key": row.get("key")})
-    yield dimension(
-        STATUSES,
-        {**_STATUS, "scope": _SCOPE},
-        lambda: site.api.get(f"{root}/status").data,
-        category,
-    )
+    yield dimension(PROJECTS, PROJECT, lambda: reader.visible, lambda row: {"key": row.get("key")})
+    yield dimension(STATUSES, STATUS, lambda: _statuses(site), _category)
     yield dimension(
         ISSUE_TYPES,
-        _ISSUE_TYPE,
-        lambda: site.api.get(f"{root}/issuetype").data,
+        ISSUE_TYPE,
+        lambda: api.get(f"{root}/issuetype").data,
         lambda row: {"hierarchy_level": row.get("hierarchyLevel")},
     )
-    yield dimension(FIELDS, _FIELD, lambda: fields)
-
-
-def _in_words(unknown: set[str]) -> str:
-    return f"unknown fields: {', '.join(sorted(unknown))}" if unknown else ""
-
-
-def _issues(
-    work: Load, site: Site, scopes: list[str], server_now: datetime, start: datetime | None
-) -> Iterator[pa.Table]:
-    """Yield the changed issues of every scope; a watermark moves when its window is whole."""
-    state = dlt.current.resource_state()
-    for scope in scopes:
-        window = next_window(
-            state,
-            scope,
-            server_now,
-            # A window that goes on where this load's last one ended needs no overlap.
-            overlap=timedelta(0) if work.windows else OVERLAP,
-            safety_lag=site.safety_lag,
-            start=start,
-            full=work.full and not work.windows,
-        )
-        if window.lo is not None and window.lo >= window.hi:
-            continue
-        part, count = shortened(
-            window, lambda part, scope=scope: site.count(bounds(part, scope)), MOST_IN_WINDOW
-        )
-        reading = Reading(bounds(part, scope), count)
-        yield from _window(work, site, scope, part, reading)
-        if reading.is_whole:
-            close_window(state, scope, part)
-            work.more = work.more or part.hi < window.hi
-
-
-def _window(
-    work: Load, site: Site, scope: str, window: Window, reading: Reading
-) -> Iterator[pa.Table]:
-    began = time.monotonic()
-    read: set[str] = set()
-    for issues in site.issues(reading):
-        rows = [issue_row(issue, site.roles, site.unknown) for issue in issues]
-        read.update(row["id"] for row in rows)
-        work.progress("issues", len(read), reading.count, began)
-        yield _batch(ISSUES, [(row["project_key"] or "", row) for row in rows])
-    rejected = reading.gone + reading.left
-    faults = [
-        f"{rejected:,} listed issues were not given" if rejected else "",
-        "" if reading.is_whole else f"got {len(read):,} of {reading.count:,}; to be read again",
-        _in_words(site.unknown),
+    yield dimension(FIELDS, FIELD, lambda: fields, message=_new_fields(fields, site.rows))
+    if not reader.is_daily:
+        return
+    yield dimension(BOARDS, BOARD, lambda: _boards(reader), _board_columns, may_be_empty=True)
+    keys = reader.config.projects or [
+        row["key"] for row in reader.visible if row.get("key") and not row.get("deleted")
     ]
-    work.audit(
-        "issues",
-        scope=scope,
-        window_from=window.lo,
-        window_to=window.hi,
-        api_count=reading.count,
-        extracted=len(read),
-        rejected=rejected,
-        status="complete" if reading.is_whole and not rejected else "incomplete",
-        message="; ".join(filter(None, faults)),
+    yield dimension(
+        VERSIONS,
+        VERSION,
+        lambda: _of_projects(site, keys, "versions"),
+        lambda row: {
+            "project_key": row["project_key"],
+            "is_released": row.get("released"),
+            "release_on": row.get("releaseDate"),
+        },
+        may_be_empty=True,
+    )
+    yield dimension(
+        COMPONENTS,
+        COMPONENT,
+        lambda: _of_projects(site, keys, "components"),
+        lambda row: {"project_key": row["project_key"]},
+        may_be_empty=True,
     )
 
 
-def _histories(site: Site, audit: Audit, issues: pa.Table) -> Iterator[pa.Table]:
-    """Yield all histories of a batch of issues."""
-    scopes = dict(zip(issues["id"].to_pylist(), issues["_scope"].to_pylist(), strict=True))
-    for page in site.histories(list(scopes)):
-        rows = []
-        for issue_id, history in page:
-            row = history_row(issue_id, history, site.names, set(site.roles))
-            if row is None:
-                audit.rejected += 1
-            else:
-                rows.append((scopes.get(issue_id, ""), row))
-        audit.extracted += len(rows)
-        audit.finished_at = datetime.now(UTC)
-        yield _batch(HISTORIES, rows)
+CATEGORIES = {"TODO": "new", "IN_PROGRESS": "indeterminate", "DONE": "done"}
 
 
-def _batch(table: RawTable, rows: list[tuple[str, dict[str, Any]]]) -> pa.Table:
-    """Return rows of several scopes as one table."""
-    scopes: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for scope, row in rows:
-        scopes[scope].append(row)
-    if not scopes:
-        return table.batch([])
-    return pa.concat_tables([table.batch(part, scope) for scope, part in scopes.items()])
+def _category(row: dict[str, Any]) -> dict[str, Any]:
+    return {"category_key": (row.get("statusCategory") or {}).get("key")}
+
+
+def _statuses(site: Site) -> list[dict[str, Any]]:
+    """Return the statuses of active workflows, and on Cloud the others too, where we may."""
+    found = {str(row.get("id")): row for row in site.api.get(f"{site.root}/status").data or []}
+    if isinstance(site, Cloud):
+        for row in site.pages(f"{site.root}/statuses/search"):
+            category = {"key": CATEGORIES.get(str(row.get("statusCategory")))}
+            found.setdefault(str(row.get("id")), {**row, "statusCategory": category})
+    return list(found.values())
+
+
+def _boards(reader: Reader) -> list[dict[str, Any]]:
+    """Return the boards with their columns; none where Jira Software is not installed."""
+    site, found = reader.site, {}
+    for project in reader.config.projects or [""]:
+        params = {"projectKeyOrId": project} if project else {}
+        found |= {str(row["id"]): row for row in site.pages(f"{AGILE}/board", params)}
+    for key, row in found.items():
+        reply = site.api.get(f"{AGILE}/board/{key}/configuration", allow=(400, 403, 404))
+        if reply.status == 200:
+            row["filter_id"] = (reply.data.get("filter") or {}).get("id")
+            row["columns"] = [
+                {
+                    **{name: column.get(name) for name in ("name", "min", "max")},
+                    "statuses": [str(status.get("id")) for status in column.get("statuses") or []],
+                }
+                for column in (reply.data.get("columnConfig") or {}).get("columns") or []
+            ]
+    reader.boards = list(found.values())
+    return reader.boards
+
+
+def _board_columns(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": row.get("type"),
+        "project_key": (row.get("location") or {}).get("projectKey"),
+    }
+
+
+def _of_projects(site: Site, keys: Sequence[str], part: str) -> list[dict[str, Any]]:
+    """Return the versions or the components of projects."""
+    found = []
+    for key in keys:
+        reply = site.api.get(f"{site.root}/project/{key}/{part}", allow=(403, 404))
+        if reply.status == 200:
+            found += [{**row, "project_key": key} for row in reply.data or []]
+    return found
+
+
+def _new_fields(fields: list[dict[str, Any]], rows: Rows) -> str:
+    """Name the fields that Jira did not have before; their values are not loaded."""
+    known = {row_id for (row_id,) in warehouse.rows(NAME, f"select id from {NAME}.fields")}
+    new = [
+        f"{field_['name']} ({field_['id']}, {(field_.get('schema') or {}).get('type')})"
+        for field_ in fields
+        if known and str(field_.get("id")) not in known and str(field_.get("id")) not in rows.asked
+    ]
+    return f"new fields, not loaded: {', '.join(new)}" if new else ""

@@ -90,7 +90,7 @@ def replay(replay_server: Replay) -> Iterator[Replay]:
     """The replay server as at its start: clock, journal, faults, mutations, scenarios."""
     replay_server.control("POST", "reset")
     yield replay_server
-    for api in ("jira", "jira-dc", "servicenow", "github", "jenkins"):
+    for api in ("jira", "jira-dc", "servicenow", "github", "jenkins", "gitlab"):
         replay_server.control("POST", "scenario", {api: {}})
     replay_server.control("POST", "reset")
 
@@ -160,6 +160,15 @@ def loaded(
         return home
 
     return first_load
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_forgotten() -> Iterator[None]:
+    from extract.privacy import forgotten
+
+    forgotten.cache_clear()
+    yield
+    forgotten.cache_clear()
 
 
 @pytest.fixture(autouse=True)

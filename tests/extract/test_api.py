@@ -102,9 +102,10 @@ def test_t1b_a_second_401_names_the_setting_and_not_its_value(api: Api, script: 
         ({"Retry-After": "0"}, 1),
         ({"X-RateLimit-Reset": "2026-01-01T12:05Z", "X-RateLimit-Remaining": "0"}, 300),
         ({"X-RateLimit-Reset": "1767269400", "X-RateLimit-Remaining": "0"}, 600),
+        ({"RateLimit-Reset": "1767269400", "RateLimit-Remaining": "0"}, 600),
         ({}, 60),
     ],
-    ids=["T2 seconds", "T2b date", "T2c zero", "T2d ISO minute", "T2d epoch", "no header"],
+    ids=["T2 seconds", "T2b date", "T2c zero", "T2d minute", "T2d epoch", "T2d GitLab", "none"],
 )
 def test_t2_a_throttled_client_waits_no_less_than_asked(
     api: Api, script: Script, waits: list[float], headers: dict, at_least: float
@@ -134,6 +135,38 @@ def test_t3b_a_missing_permission_is_final(api: Api, script: Script) -> None:
     with pytest.raises(Forbidden):
         api.get("/x")
     assert len(script.seen) == 1
+
+
+def test_t3_a_throttle_is_waited_for_even_where_403_is_an_answer(
+    api: Api, script: Script, waits: list[float]
+) -> None:
+    script.will(403, {"Retry-After": "90"})
+    script.will(403)
+    assert api.get("/x", allow=(403,)).status == 403
+    assert 89 <= sum(waits) <= 108
+
+
+def test_t2_no_other_request_is_sent_while_the_server_asks_for_quiet(script: Script) -> None:
+    seen: list[int] = []
+    over = threading.Event()
+    other = threading.Thread(target=lambda: api.get("/other"), daemon=True)
+
+    def sleep(seconds: float) -> None:
+        if threading.current_thread() is other:
+            assert over.wait(10) and seconds > 1700
+            return
+        other.start()
+        other.join(0.3)
+        seen.append(len(script.seen))
+        over.set()
+
+    api = Api("jira", script.url, credential="X", authorize=lambda _: {}, sleep=sleep)
+    script.will(429, {"Retry-After": "1800"})
+    script.will(body={"ok": True})
+    script.will(body={"ok": True})
+    api.get("/x")
+    other.join(10)
+    assert (seen, len(script.seen)) == ([1], 3)
 
 
 def test_t3c_a_reset_header_on_a_503_is_not_waited_for(

@@ -1330,11 +1330,14 @@ def test_t3_threads_that_wait_together_use_the_runs_time_once(hub: Hub) -> None:
         sleep=lambda seconds: waiting.wait(10) and None,
     )
     throttled = set()
+    sent = threading.Barrier(4)
 
     def fault(path: str, _: Any) -> Any:
         if path in throttled:
             return None
         throttled.add(path)
+        if path != "/x":
+            sent.wait(10)  # all four are on their way before the first is told to wait
         return 403, {"message": "You have exceeded a secondary rate limit"}
 
     hub.faults.append(fault)

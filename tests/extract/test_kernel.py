@@ -7,7 +7,8 @@ import pytest
 
 from extract.privacy import DROP, KEEP, person, person_key, pick
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, encode, instant
-from extract.windows import Window, close_window, next_window
+from extract.windows import Window, backfill, close_window, forget_backfills, next_window
+from extract.work import Audit, merged
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,35 @@ def test_a_window_is_closed_behind_the_servers_clock_and_overlaps_the_last_one()
     assert next_window(state, "", now, full=True, **rules).lo is None
 
 
-def test_a_batch_has_the_declared_columns_whatever_is_missing() -> None:
+def test_a_backfill_has_marks_of_its_own_and_ends_where_it_should() -> None:
+    state: dict = {}
+    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    rules = {"overlap": timedelta(minutes=30), "safety_lag": timedelta(minutes=5)}
+    close_window(state, "", Window(None, now))
+    span = Window(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC))
+    with backfill(span):
+        assert next_window(state, "", now, **rules) == span
+        half = Window(span.lo, datetime(2024, 2, 1, tzinfo=UTC))
+        close_window(state, "", half)
+        assert next_window(state, "", now, **rules) == Window(half.hi, span.hi)
+    assert next_window(state, "", now, **rules).lo == now - timedelta(minutes=30)
+    with backfill(Window(span.lo, now + timedelta(days=1))):
+        assert next_window(state, "", now, **rules).hi == now - timedelta(minutes=5)
+    forget_backfills({"resources": {"issues": state}})
+    with backfill(span):
+        assert next_window(state, "", now, **rules) == span
+    assert list(state) == ["watermarks"]
+
+
+def test_the_windows_of_one_load_are_one_audit() -> None:
+    first = Audit("jira", "issues", extracted=10, loaded=4, api_count=10)
+    second = Audit("jira", "issues", extracted=5, api_count=5, deleted=1, message="x")
+    [audit] = merged([first, second])
+    assert (audit.extracted, audit.written, audit.api_count, audit.deleted) == (15, 9, 15, 1)
+    assert audit.message == "x"
+
+
+def test_v3_a_batch_has_the_declared_columns_whatever_is_missing() -> None:
     table = RawTable("issues", "/x", ("id",), {"id": TEXT, "n": BIGINT, "at": TIMESTAMP})
     batch = table.batch([{"id": "1", "payload": {"a": None}}], scope="PAY")
     assert batch.column_names == ["id", "n", "at", "payload", "_scope", "_fetched_at"]

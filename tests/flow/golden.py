@@ -868,6 +868,22 @@ CASES = [
                 2024-04-01 18:00 Resolved
                 """,
             ),
+            Incident(
+                "INC-3",  # somebody asked the caller: that is work on an incident
+                """
+                2024-04-02 09:00 created in New
+                2024-04-02 10:00 On Hold
+                2024-04-02 12:00 Resolved
+                """,
+            ),
+            Issue(
+                "LAB-59",  # blocked before anybody worked on it
+                """
+                2024-05-13 09:00 created in Backlog
+                2024-05-13 10:00 Blocked
+                2024-05-13 12:00 Done
+                """,
+            ),
         ],
         flows={
             "LAB-36": {
@@ -878,6 +894,8 @@ CASES = [
                 "blocked_s": 4 * H, "active_s": 4 * H, "wait_s": 4 * H, "backward_count": 0,
                 "rework_s": 0, "start_to_done_s": 8 * H,
             },
+            "INC-3": {"started_at": at("04-02 10:00"), "start_to_done_s": 2 * H},
+            "LAB-59": {"started_at": None, "start_to_done_s": None},
         },
         visits={
             "LAB-36": [

@@ -140,7 +140,6 @@ class Issue:
         project = now["Key"].split("-")[0]
         updated = moment(self.updated) if self.updated else (moves or [born])[-1].at
         payload = {
-            "deleted_detected_at": self.deleted and moment(self.deleted).isoformat(),
             "fields": {
                 "issuetype": {"name": now["issuetype"]},
                 "status": {"name": self.shown or status},
@@ -373,6 +372,7 @@ class House:
                 "FLOWHOUSE_COMPANY": "golden",
                 "FLOWHOUSE_BUILD": str(self.home / "build.duckdb"),
                 "FLOWHOUSE_RAW": str(self.home / "raw"),
+                "DBT_PROJECT_DIR": str(self.project),
                 "DBT_PROFILES_DIR": str(self.project),
                 "DBT_TARGET_PATH": str(self.home / "target"),
                 "DBT_LOG_PATH": str(self.home / "logs"),

@@ -128,7 +128,12 @@ MUTATIONS = [
     Mutation(
         "whoever is created beyond the boundary has started",
         f"{MARTS}/fct_flow_attempts.sql",
-        "and ordinal >= started_ordinal", "and ordinal = started_ordinal",
+        "stages.ordinal >= boundaries", "stages.ordinal = boundaries",
+    ),
+    Mutation(
+        "an incident on hold has started, a blocked issue has not",
+        f"{MARTS}/fct_flow_attempts.sql",
+        "(stages.ordinal = 0 and stages.is_started_boundary)", "stages.ordinal = 0",
     ),
     Mutation(
         "an attempt belongs to who had it at its end",

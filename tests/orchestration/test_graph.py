@@ -24,6 +24,7 @@ def test_the_report_traces_back_to_every_source(graph: Any) -> None:
         "jira/histories",
         "api/github/workflow_runs",
         "api/jenkins/builds",
+        "api/gitlab/pipelines",
         "api/servicenow/audits",
         "config/status_stages",
         "config/value_streams",

@@ -12,6 +12,34 @@ stages as (
 
 ),
 
+gitlab_jobs as (
+
+    select
+        ci_job_key,
+        ci_run_key,
+        name,
+        status,
+        created_at,
+        started_at,
+        finished_at
+
+    from {{ ref('stg_gitlab__jobs') }}
+
+    union all
+
+    select
+        ci_job_key,
+        ci_run_key,
+        name,
+        status,
+        created_at,
+        started_at,
+        finished_at
+
+    from {{ ref('stg_gitlab__bridges') }}
+
+),
+
 github as (
 
     select
@@ -62,11 +90,43 @@ jenkins as (
 
 ),
 
+-- A manual job that nobody started was not run.
+gitlab as (
+
+    select
+        ci_job_key,
+        ci_run_key,
+        'gitlab' as source_system,
+        coalesce(name, 'unknown') as job,
+        status as raw_result,
+        case
+            when status = 'success' then 'success'
+            when status = 'failed' then 'failure'
+            when status = 'canceled' then 'cancelled'
+            when status in ('skipped', 'manual') then 'skipped'
+            when
+                status in (
+                    'created', 'waiting_for_resource', 'waiting_for_callback', 'preparing',
+                    'pending', 'running', 'canceling', 'scheduled'
+                )
+                then 'running'
+            else 'unknown'
+        end as result,
+        created_at as queued_at,
+        started_at,
+        finished_at
+
+    from gitlab_jobs
+
+),
+
 unioned as (
 
     select * from github
     union all
     select * from jenkins
+    union all
+    select * from gitlab
 
 ),
 

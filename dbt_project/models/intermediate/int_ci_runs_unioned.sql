@@ -25,6 +25,50 @@ builds as (
 
 ),
 
+pipelines as (
+
+    select * from {{ ref('stg_gitlab__pipelines') }}
+
+),
+
+gitlab_jobs as (
+
+    select
+        ci_run_key,
+        min(created_at) as first_created_at,
+        min(started_at) as first_started_at,
+        max(finished_at) as last_finished_at
+
+    from {{ ref('stg_gitlab__jobs') }}
+
+    group by 1
+
+),
+
+-- All pipelines of a project are told by one file; a child's is told by the job that started it.
+parents as (
+
+    select
+        downstream_ci_run_key as ci_run_key,
+        min(name) as name
+
+    from {{ ref('stg_gitlab__bridges') }}
+
+    where downstream_ci_run_key is not null
+
+    group by 1
+
+),
+
+run_events as (
+
+    select * from {{ ref('stg_inbox__events') }}
+    where
+        event_type in ('pipelinerun.queued', 'pipelinerun.started', 'pipelinerun.finished')
+        and occurred_at <= {{ as_of() }}
+
+),
+
 github as (
 
     select
@@ -95,18 +139,119 @@ jenkins as (
 
 ),
 
+gitlab as (
+
+    select
+        pipelines.ci_run_key,
+        'gitlab' as source_system,
+        pipelines.pipeline_id as source_run_id,
+        pipelines.repository as scope,
+        pipelines.repository,
+        coalesce(parents.name, '.gitlab-ci.yml') as pipeline,
+        pipelines.head_sha,
+        pipelines.event,
+        cast(1 as bigint) as attempt,
+        pipelines.status as raw_result,
+        case
+            when pipelines.status in ('success', 'skipped') then pipelines.status
+            when pipelines.status = 'failed' then 'failure'
+            when pipelines.status = 'canceled' then 'cancelled'
+            when
+                pipelines.status in (
+                    'created', 'waiting_for_resource', 'waiting_for_callback', 'preparing',
+                    'pending', 'running', 'canceling', 'scheduled', 'manual'
+                )
+                then 'running'
+            else 'unknown'
+        end as result,
+        coalesce(pipelines.created_at, gitlab_jobs.first_created_at) as queued_at,
+        coalesce(pipelines.started_at, gitlab_jobs.first_started_at) as started_at,
+        case
+            when pipelines.status in ('success', 'failed', 'canceled', 'skipped')
+                then coalesce(
+                    pipelines.finished_at, gitlab_jobs.last_finished_at, pipelines.updated_at
+                )
+        end as finished_at
+
+    from pipelines
+
+    left join gitlab_jobs
+        on pipelines.ci_run_key = gitlab_jobs.ci_run_key
+
+    left join parents
+        on pipelines.ci_run_key = parents.ci_run_key
+
+),
+
+-- Events come late, twice and out of order; a run is what all of them say.
+told_runs as (
+
+    select
+        producer,
+        run_id,
+        attempt,
+        max(pipeline) as pipeline,
+        max(repository) as repository,
+        max(head_sha) as head_sha,
+        max(trigger_event) as event,
+        max(case when event_type = 'pipelinerun.finished' then raw_result end) as raw_result,
+        min(case when event_type = 'pipelinerun.queued' then occurred_at end) as queued_at,
+        min(case when event_type = 'pipelinerun.started' then occurred_at end) as started_at,
+        max(case when event_type = 'pipelinerun.finished' then occurred_at end) as finished_at,
+        min(occurred_at) as first_seen_at
+
+    from run_events
+
+    group by 1, 2, 3
+
+),
+
+inbox as (
+
+    select
+        'inbox:' || producer || ':' || run_id || ':' || attempt as ci_run_key,
+        'inbox' as source_system,
+        producer || ':' || run_id as source_run_id,
+        coalesce(repository, producer) as scope,
+        repository,
+        coalesce(pipeline, 'unknown') as pipeline,
+        head_sha,
+        event,
+        attempt,
+        raw_result,
+        case
+            when finished_at is null then 'running'
+            when raw_result in ('success', 'succeeded', 'passed') then 'success'
+            when raw_result in ('failure', 'failed', 'fail') then 'failure'
+            when raw_result in ('cancel', 'cancelled', 'canceled', 'aborted') then 'cancelled'
+            when raw_result in ('timeout', 'timed_out') then 'timeout'
+            when raw_result in ('error', 'skipped', 'neutral') then raw_result
+            else 'unknown'
+        end as result,
+        coalesce(queued_at, started_at, first_seen_at) as queued_at,
+        started_at,
+        finished_at
+
+    from told_runs
+
+),
+
 unioned as (
 
+    select * from inbox
+    union all
     select * from github
     union all
     select * from jenkins
+    union all
+    select * from gitlab
 
 ),
 
 final as (
 
     select * from unioned
-    where coalesce(queued_at, started_at) <= {{ as_of() }}
+    where coalesce(queued_at, started_at, {{ as_of() }}) <= {{ as_of() }}
 
 )
 

@@ -6,6 +6,13 @@ deployments as (
 
 ),
 
+gitlab_deployments as (
+
+    select * from {{ ref('stg_gitlab__deployments') }}
+    where created_at <= {{ as_of() }}
+
+),
+
 -- GitHub dates a deployment anew when it becomes inactive: what counts is the first outcome.
 outcomes as (
 
@@ -24,7 +31,49 @@ outcomes as (
 
 ),
 
-final as (
+told_deployments as (
+
+    select
+        producer,
+        deployment_id,
+        max(repository) as repository,
+        max(service_name) as service_name,
+        max(raw_environment) as raw_environment,
+        max(head_sha) as head_sha,
+        min(raw_result) as raw_result,
+        min(occurred_at) as occurred_at
+
+    from {{ ref('stg_inbox__events') }}
+
+    where
+        event_type in ('service.deployed', 'service.upgraded', 'service.rolledback')
+        and occurred_at <= {{ as_of() }}
+
+    group by 1, 2
+
+),
+
+inbox as (
+
+    select
+        'inbox:' || producer || ':' || deployment_id as deployment_key,
+        'inbox' as source_system,
+        coalesce(repository, service_name) as repository,
+        coalesce(repository, service_name) as scope,
+        coalesce(raw_environment, 'unknown') as raw_environment,
+        head_sha as sha,
+        case
+            when raw_result in ('failure', 'failed', 'error') then 'failure'
+            else 'success'
+        end as result,
+        occurred_at as started_at,
+        occurred_at as finished_at
+
+    from told_deployments
+
+),
+
+github as (
 
     select
         deployments.deployment_key,
@@ -47,6 +96,45 @@ final as (
         on deployments.deployment_key = outcomes.deployment_key
 
     where deployments.created_at <= {{ as_of() }}
+
+),
+
+gitlab as (
+
+    select
+        deployment_key,
+        'gitlab' as source_system,
+        repository,
+        repository as scope,
+        coalesce(environment, 'unknown') as raw_environment,
+        sha,
+        case
+            when finished_at > {{ as_of() }} then 'running'
+            when status = 'success' then 'success'
+            when status = 'failed' then 'failure'
+            when status = 'canceled' then 'cancelled'
+            when status = 'skipped' then 'skipped'
+            when status in ('created', 'running', 'blocked') then 'running'
+            else 'unknown'
+        end as result,
+        coalesce(started_at, created_at) as started_at,
+        case
+            when
+                finished_at <= {{ as_of() }} and status not in ('created', 'running', 'blocked')
+                then finished_at
+        end as finished_at
+
+    from gitlab_deployments
+
+),
+
+final as (
+
+    select * from github
+    union all
+    select * from gitlab
+    union all
+    select * from inbox
 
 )
 

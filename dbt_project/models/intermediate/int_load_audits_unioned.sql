@@ -8,7 +8,11 @@ final as (
     union all
     select * from {{ ref('stg_jenkins__load_audits') }}
     union all
+    select * from {{ ref('stg_gitlab__load_audits') }}
+    union all
     select * from {{ ref('stg_servicenow__load_audits') }}
+    union all
+    select * from {{ ref('stg_inbox__load_audits') }}
 
 )
 

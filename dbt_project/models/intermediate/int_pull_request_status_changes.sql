@@ -2,13 +2,13 @@ with
 
 pull_requests as (
 
-    select * from {{ ref('stg_github__pull_requests') }}
+    select * from {{ ref('int_pull_requests_unioned') }}
 
 ),
 
 events as (
 
-    select * from {{ ref('stg_github__pull_request_events') }}
+    select * from {{ ref('int_pull_request_events_unioned') }}
 
 ),
 
@@ -20,7 +20,7 @@ initial_statuses as (
 
 reviews as (
 
-    select * from {{ ref('stg_github__reviews') }}
+    select * from {{ ref('int_pull_request_reviews_unioned') }}
 
 ),
 

@@ -2,8 +2,26 @@ with
 
 pull_requests as (
 
-    select * from {{ ref('stg_github__pull_requests') }}
+    select * from {{ ref('int_pull_requests_unioned') }}
     where coalesce(opened_at, merged_at, closed_at, updated_at, {{ as_of() }}) <= {{ as_of() }}
+
+),
+
+commits as (
+
+    select
+        work_item_key,
+        authored_at
+
+    from {{ ref('stg_github__pull_request_commits') }}
+
+    union all
+
+    select
+        work_item_key,
+        authored_at
+
+    from {{ ref('stg_gitlab__merge_request_commits') }}
 
 ),
 
@@ -14,7 +32,7 @@ first_commits as (
         work_item_key,
         min(authored_at) as first_commit_at
 
-    from {{ ref('stg_github__pull_request_commits') }}
+    from commits
 
     group by 1
 
@@ -27,7 +45,7 @@ first_reviews as (
         min(reviews.submitted_at) as first_review_at,
         min(case when reviews.state = 'approved' then reviews.submitted_at end) as approved_at
 
-    from {{ ref('stg_github__reviews') }} as reviews
+    from {{ ref('int_pull_request_reviews_unioned') }} as reviews
 
     inner join pull_requests
         on reviews.work_item_key = pull_requests.work_item_key
@@ -46,7 +64,7 @@ readiness as (
         work_item_key,
         min(happened_at) as ready_at
 
-    from {{ ref('stg_github__pull_request_events') }}
+    from {{ ref('int_pull_request_events_unioned') }}
 
     where event = 'ready_for_review' and happened_at <= {{ as_of() }}
 
@@ -58,6 +76,7 @@ final as (
 
     select
         pull_requests.work_item_key,
+        pull_requests.source_system,
         pull_requests.repository,
         pull_requests.author_key,
         pull_requests.author_type,

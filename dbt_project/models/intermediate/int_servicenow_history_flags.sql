@@ -114,6 +114,26 @@ unlabelled as (
 
 ),
 
+-- An update that touched no audited field leaves its number only.
+unaudited as (
+
+    select
+        tasks.work_item_key,
+        'updates_without_audit' as reason
+
+    from tasks
+
+    inner join audits
+        on tasks.work_item_key = audits.work_item_key
+
+    where tasks.updated_at <= {{ as_of() }}
+
+    group by tasks.work_item_key, tasks.update_count
+
+    having count(distinct audits.update_no) < tasks.update_count
+
+),
+
 missed as (
 
     select distinct
@@ -230,6 +250,8 @@ unioned as (
     select * from shuffled
     union all
     select * from unlabelled
+    union all
+    select * from unaudited
     union all
     select * from missed
     union all

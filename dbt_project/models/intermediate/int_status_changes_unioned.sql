@@ -19,6 +19,12 @@ pull_request_changes as (
 
 ),
 
+gitlab_issue_changes as (
+
+    select * from {{ ref('int_gitlab_issue_status_changes') }}
+
+),
+
 state_changes as (
 
     select * from {{ ref('int_servicenow_state_changes') }}
@@ -57,10 +63,10 @@ jira as (
 
 ),
 
-github as (
+pull_requests as (
 
     select
-        'github:' || source_event_id as source_event_id,
+        source_event_id,
         work_item_key,
         from_status,
         to_status,
@@ -71,6 +77,23 @@ github as (
         changed_at
 
     from pull_request_changes
+
+),
+
+gitlab_issues as (
+
+    select
+        source_event_id,
+        work_item_key,
+        from_status,
+        to_status,
+        actor_key,
+        actor_type,
+        order_no,
+        0 as order_in_event,
+        changed_at
+
+    from gitlab_issue_changes
 
 ),
 
@@ -98,7 +121,9 @@ unioned as (
 
     select * from jira
     union all
-    select * from github
+    select * from pull_requests
+    union all
+    select * from gitlab_issues
     union all
     select * from servicenow
 

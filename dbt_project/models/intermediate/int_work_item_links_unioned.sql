@@ -12,6 +12,12 @@ issue_keys as (
 
 ),
 
+gitlab_issue_keys as (
+
+    select * from {{ ref('stg_gitlab__merge_request_issue_keys') }}
+
+),
+
 pull_requests as (
 
     select * from {{ ref('int_work_items_unioned') }}
@@ -61,6 +67,26 @@ github as (
 
 ),
 
+gitlab as (
+
+    select
+        'gitlab:issue_key:' || gitlab_issue_keys.pull_request_issue_key_id as source_link_id,
+        gitlab_issue_keys.work_item_key as from_key,
+        cast(null as varchar) as to_key,
+        gitlab_issue_keys.issue_key as to_item_key,
+        'implements' as link_type,
+        'issue_key' as method,
+        cast(0.9 as double) as confidence,
+        pull_requests.created_at as valid_from,
+        cast(null as timestamp) as valid_to
+
+    from gitlab_issue_keys
+
+    inner join pull_requests
+        on gitlab_issue_keys.work_item_key = pull_requests.work_item_key
+
+),
+
 servicenow as (
 
     select
@@ -83,6 +109,8 @@ final as (
     select * from jira
     union all
     select * from github
+    union all
+    select * from gitlab
     union all
     select * from servicenow
 

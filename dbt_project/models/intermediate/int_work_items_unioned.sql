@@ -8,7 +8,13 @@ issues as (
 
 pull_requests as (
 
-    select * from {{ ref('stg_github__pull_requests') }}
+    select * from {{ ref('int_pull_requests_unioned') }}
+
+),
+
+gitlab_issues as (
+
+    select * from {{ ref('int_gitlab_issues_described') }}
 
 ),
 
@@ -85,16 +91,16 @@ jira as (
 
 ),
 
-github as (
+changes as (
 
     select
         pull_requests.work_item_key,
-        'github' as source_system,
-        pull_requests.pull_request_id as source_id,
-        pull_requests.repository || '#' || pull_requests.pull_request_no as item_key,
+        pull_requests.source_system,
+        pull_requests.source_id,
+        pull_requests.item_key,
         'pull_request' as item_kind,
         pull_requests.repository as scope,
-        'Pull request' as raw_type,
+        pull_requests.raw_type,
         false as is_subtask,
         cast(null as varchar) as priority,
         cast(null as double) as points,
@@ -110,7 +116,7 @@ github as (
         ) as created_at,
         pull_requests.updated_at,
         cast(null as timestamp) as ended_at,
-        cast(null as timestamp) as deleted_at
+        pull_requests.deleted_at
 
     from pull_requests
 
@@ -119,11 +125,41 @@ github as (
 
 ),
 
+gitlab as (
+
+    select
+        work_item_key,
+        'gitlab' as source_system,
+        issue_id as source_id,
+        repository || '#' || issue_no as item_key,
+        'issue' as item_kind,
+        repository as scope,
+        raw_type,
+        false as is_subtask,
+        priority,
+        cast(weight as double) as points,
+        cast(null as varchar) as parent_work_item_key,
+        cast(null as varchar) as team_name,
+        cast(null as varchar) as service_name,
+        source_status,
+        initial_status,
+        created_at is not null as has_recorded_creation,
+        coalesce(created_at, updated_at, {{ as_of() }}) as created_at,
+        updated_at,
+        closed_at as ended_at,
+        deleted_detected_at as deleted_at
+
+    from gitlab_issues
+
+),
+
 unioned as (
 
     select * from jira
     union all
-    select * from github
+    select * from changes
+    union all
+    select * from gitlab
     union all
     select * from servicenow
 

@@ -8,7 +8,9 @@ systems as (
         ('jira', 'Jira'),
         ('github', 'GitHub'),
         ('jenkins', 'Jenkins'),
-        ('servicenow', 'ServiceNow')
+        ('gitlab', 'GitLab'),
+        ('servicenow', 'ServiceNow'),
+        ('inbox', 'Inbox')
     ) as systems (source_system_key, name)
 
 ),

@@ -9,7 +9,6 @@ pull_requests as (
 scopes as (
 
     select * from {{ ref('scopes') }}
-    where source_system = 'github'
 
 ),
 
@@ -24,6 +23,7 @@ deployments as (
 deployed_merges as (
 
     select
+        pull_requests.source_system,
         pull_requests.repository,
         pull_requests.merged_at,
         min(deployments.finished_at) as deployed_at
@@ -32,10 +32,11 @@ deployed_merges as (
 
     inner join deployments
         on
-            pull_requests.repository = deployments.repository
+            pull_requests.source_system = deployments.source_system
+            and pull_requests.repository = deployments.repository
             and pull_requests.merge_commit_sha = deployments.sha
 
-    group by 1, 2
+    group by 1, 2, 3
 
 ),
 
@@ -49,7 +50,8 @@ carried as (
 
     inner join deployed_merges
         on
-            pull_requests.repository = deployed_merges.repository
+            pull_requests.source_system = deployed_merges.source_system
+            and pull_requests.repository = deployed_merges.repository
             and pull_requests.merged_at <= deployed_merges.merged_at
             and pull_requests.merged_at <= deployed_merges.deployed_at
 
@@ -97,7 +99,8 @@ final as (
 
     left join scopes
         on
-            pull_requests.repository = scopes.scope
+            pull_requests.source_system = scopes.source_system
+            and pull_requests.repository = scopes.scope
             and {{ valid_at('scopes', 'pull_requests.opened_at') }}
 
     left join carried

@@ -4,8 +4,8 @@ visits as (
 
     select
         visits.*,
-        stages.ordinal,
-        boundaries.started_ordinal
+        stages.ordinal >= boundaries.started_ordinal
+        or (stages.ordinal = 0 and stages.is_started_boundary) as is_beyond_start
 
     from {{ ref('fct_stage_visits') }} as visits
 
@@ -15,7 +15,8 @@ visits as (
     left join (
         select
             workflow,
-            min(case when is_started_boundary then ordinal end) as started_ordinal
+            min(case when is_started_boundary and ordinal > 0 then ordinal end)
+            as started_ordinal
 
         from {{ ref('dim_stages') }}
 
@@ -43,7 +44,7 @@ moments as (
             case
                 when
                     flow_state in ('wait', 'active')
-                    and ordinal >= started_ordinal
+                    and is_beyond_start
                     and (is_open or elapsed_s > 0)
                     then entered_at
             end

@@ -10,7 +10,7 @@ boundaries as (
 
     select
         workflow,
-        min(case when is_started_boundary then ordinal end) as started_ordinal,
+        min(case when is_started_boundary and ordinal > 0 then ordinal end) as started_ordinal,
         min(case when is_ready_boundary then ordinal end) as ready_ordinal,
         count(case when flow_state = 'wait' and stage <> 'unmapped' then 1 end) as wait_stages
 
@@ -56,6 +56,12 @@ transitions as (
 status_transitions as (
 
     select * from {{ ref('int_status_transitions') }}
+
+),
+
+checked_histories as (
+
+    select * from {{ ref('int_histories_checked') }}
 
 ),
 
@@ -375,15 +381,26 @@ final as (
         work_items.work_item_version_key,
         moments.outcome,
         case
-            when flaws.conflicts = 1 or histories.history_quality = 'conflict' then 'conflict'
-            when flaws.gaps = 1 or histories.history_quality = 'gap' then 'gap'
+            when
+                flaws.conflicts = 1
+                or checked_histories.history_quality = 'conflict'
+                or histories.history_quality = 'conflict'
+                then 'conflict'
+            when
+                flaws.gaps = 1
+                or checked_histories.history_quality = 'gap'
+                or histories.history_quality = 'gap'
+                then 'gap'
             when flaws.drifts = 1 then 'drift'
             when
                 flaws.ends_only = 1
                 or (flaws.recorded = 0 and flaws.first_status = 'unknown')
                 or histories.history_quality = 'snapshot_only'
                 then 'snapshot_only'
-            when not described_items.has_recorded_creation then 'truncated'
+            when
+                not described_items.has_recorded_creation
+                or checked_histories.history_quality = 'truncated'
+                then 'truncated'
             else 'complete'
         end as history_quality,
         coalesce(histories.history_source, 'changelog') as history_source,
@@ -492,6 +509,9 @@ final as (
 
     left join deliveries
         on work_items.work_item_key = deliveries.work_item_key
+
+    left join checked_histories
+        on work_items.work_item_key = checked_histories.work_item_key
 
 )
 

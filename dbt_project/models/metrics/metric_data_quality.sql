@@ -154,6 +154,16 @@ unioned as (
     union all
     select
         source_system,
+        measure,
+        affected,
+        total
+
+    from flags
+
+    union all
+
+    select
+        source_system,
         'seconds_unmapped' as measure,
         unmapped,
         total

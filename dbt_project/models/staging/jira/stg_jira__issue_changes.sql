@@ -14,7 +14,8 @@ source as (
                  'from': 'VARCHAR',
                  'fromString': 'VARCHAR',
                  'to': 'VARCHAR',
-                 'toString': 'VARCHAR'
+                 'toString': 'VARCHAR',
+                 'role': 'VARCHAR'
              }]
         }) }} as payload
 
@@ -28,7 +29,15 @@ renamed as (
         source.issue_id || ':' || source.id || ':' || item_no as issue_change_id,
         'jira:' || source.issue_id as work_item_key,
         source.id as history_id,
-        item.field as field,
+        -- Custom fields are called what a site calls them; here they are called by their role.
+        case item.role
+            when 'story_points' then 'Story Points'
+            when 'team' then 'Team'
+            when 'flagged' then 'Flagged'
+            when 'sprints' then 'Sprint'
+            when 'epic_key' then 'Epic Link'
+            else item.field
+        end as field,
         item."from" as from_id,
         item.fromString as from_name,
         item."to" as to_id,

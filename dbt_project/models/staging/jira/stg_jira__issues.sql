@@ -9,7 +9,6 @@ source as (
         created_at,
         updated_at,
         {{ parse_json('payload', {
-            'deleted_detected_at': 'VARCHAR',
             'fields': {
                 'issuetype': {
                     'id': 'VARCHAR',
@@ -36,31 +35,41 @@ source as (
 
 ),
 
+tombstones as (
+
+    select * from {{ source('jira', 'tombstones') }}
+    where object = 'issues' and state = 'deleted'
+
+),
+
 renamed as (
 
     select
-        id as issue_id,
-        'jira:' || id as work_item_key,
-        key as issue_key,
-        project_key,
-        payload.fields.issuetype.name as raw_type,
-        coalesce(payload.fields.issuetype.subtask, false) as is_subtask,
-        payload.fields.issuetype.hierarchyLevel as hierarchy_level,
-        payload.fields.status.id as status_id,
-        payload.fields.status.name as status,
-        payload.fields.priority.name as priority,
-        payload.fields.resolution.name as resolution,
-        payload.fields.parent.id as parent_id,
-        payload.fields.epic_key as epic_key,
-        payload.fields.team.name as team,
-        payload.fields.story_points as points,
-        coalesce(payload.fields.flagged, false) as is_flagged,
-        {{ utc('created_at') }} as created_at,
-        {{ utc('updated_at') }} as updated_at,
-        {{ utc("nullif(payload.fields.resolutiondate, '')") }} as resolved_at,
-        {{ utc("nullif(payload.deleted_detected_at, '')") }} as deleted_detected_at
+        source.id as issue_id,
+        'jira:' || source.id as work_item_key,
+        source.key as issue_key,
+        source.project_key,
+        source.payload.fields.issuetype.name as raw_type,
+        coalesce(source.payload.fields.issuetype.subtask, false) as is_subtask,
+        source.payload.fields.issuetype.hierarchyLevel as hierarchy_level,
+        source.payload.fields.status.id as status_id,
+        source.payload.fields.status.name as status,
+        source.payload.fields.priority.name as priority,
+        source.payload.fields.resolution.name as resolution,
+        source.payload.fields.parent.id as parent_id,
+        source.payload.fields.epic_key as epic_key,
+        source.payload.fields.team.name as team,
+        source.payload.fields.story_points as points,
+        coalesce(source.payload.fields.flagged, false) as is_flagged,
+        {{ utc('source.created_at') }} as created_at,
+        {{ utc('source.updated_at') }} as updated_at,
+        {{ utc("nullif(source.payload.fields.resolutiondate, '')") }} as resolved_at,
+        {{ utc('tombstones.gone_at') }} as deleted_detected_at
 
     from source
+
+    left join tombstones
+        on source.id = tombstones.id
 
 )
 

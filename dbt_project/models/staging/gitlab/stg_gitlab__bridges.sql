@@ -1,0 +1,36 @@
+with
+
+source as (
+
+    select
+        id,
+        pipeline_id,
+        status,
+        downstream_pipeline_id,
+        created_at,
+        started_at,
+        finished_at,
+        {{ parse_json('payload', {'name': 'VARCHAR', 'allow_failure': 'BOOLEAN'}) }} as payload
+
+    from {{ source('gitlab', 'bridges') }}
+
+),
+
+renamed as (
+
+    select
+        'gitlab:job:' || id as ci_job_key,
+        'gitlab:pipeline:' || pipeline_id as ci_run_key,
+        'gitlab:pipeline:' || downstream_pipeline_id as downstream_ci_run_key,
+        payload.name as name,
+        lower(status) as status,
+        coalesce(payload.allow_failure, false) as is_failure_allowed,
+        {{ utc('created_at') }} as created_at,
+        {{ utc('started_at') }} as started_at,
+        {{ utc('finished_at') }} as finished_at
+
+    from source
+
+)
+
+select * from renamed

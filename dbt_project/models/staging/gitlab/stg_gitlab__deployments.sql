@@ -1,0 +1,39 @@
+with
+
+source as (
+
+    select
+        id,
+        project,
+        environment,
+        sha,
+        status,
+        job_status,
+        created_at,
+        started_at,
+        finished_at,
+        updated_at
+
+    from {{ source('gitlab', 'deployments') }}
+
+),
+
+renamed as (
+
+    select
+        'gitlab:deployment:' || id as deployment_key,
+        project as repository,
+        environment,
+        sha,
+        lower(status) as status,
+        lower(job_status) as job_status,
+        {{ utc('created_at') }} as created_at,
+        {{ utc('started_at') }} as started_at,
+        {{ utc('finished_at') }} as finished_at,
+        {{ utc('updated_at') }} as updated_at
+
+    from source
+
+)
+
+select * from renamed

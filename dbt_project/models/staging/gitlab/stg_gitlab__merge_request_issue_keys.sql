@@ -1,0 +1,26 @@
+with
+
+source as (
+
+    select
+        id,
+        {{ parse_json('payload', {'issue_keys': ['VARCHAR']}) }} as payload
+
+    from {{ source('gitlab', 'merge_requests') }}
+
+),
+
+renamed as (
+
+    select
+        source.id || ':' || key_no as pull_request_issue_key_id,
+        'gitlab:mr:' || source.id as work_item_key,
+        issue_key
+
+    from source
+
+    {{ each('source.payload.issue_keys', 'issue_key', 'key_no') }}
+
+)
+
+select * from renamed

@@ -1,0 +1,303 @@
+"""A drop folder of JSON Lines: webhooks, CDEvents, and events of CI and deployment tools.
+
+Setting: SOURCES__INBOX__PATH, the folder. Whoever writes there writes `<name>.tmp` and renames it
+to `<name>.jsonl` when it is whole; files are read in any depth below the folder and never removed
+by us. One line is one event: an envelope {schema_version, event_id, source, type, occurred_at,
+received_at, subject, payload}, or a CDEvent {context, subject}.
+
+An event is known by its source and id, so the same event in two files is one row. A file is known
+by the hash of its content, so a file that was read is passed over, whatever it is called. A line
+that cannot be read is noted with its number and the reason, never with its content. Types that we
+do not know are kept without their payload, and counted.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dlt
+import msgspec
+import pyarrow as pa
+from dlt.common.configuration import configspec
+from dlt.common.configuration.specs import BaseConfiguration
+from dlt.sources import DltSource
+
+from extract import warehouse
+from extract.privacy import KEEP, pick
+from extract.settings import SettingFault, setting_name, settings_for
+from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, decode, instant
+from extract.work import Load
+
+NAME = "inbox"
+
+EVENTS = RawTable(
+    "events",
+    "SOURCES__INBOX__PATH/**/*.jsonl",
+    ("source", "event_id"),
+    {
+        "source": TEXT,
+        "event_id": TEXT,
+        "type": TEXT,
+        "version": TEXT,
+        "subject_id": TEXT,
+        "occurred_at": TIMESTAMP,
+        "received_at": TIMESTAMP,
+    },
+)
+FILES = RawTable(
+    "files",
+    "SOURCES__INBOX__PATH/**/*.jsonl",
+    ("sha256",),
+    {"sha256": TEXT, "bytes": BIGINT, "lines": BIGINT, "rejected": BIGINT},
+)
+QUARANTINES = RawTable(
+    "quarantines",
+    "SOURCES__INBOX__PATH/**/*.jsonl",
+    ("sha256", "line_no"),
+    {"sha256": TEXT, "line_no": BIGINT, "reason": TEXT},
+)
+TABLES = (EVENTS, FILES, QUARANTINES)
+
+LINES_PER_BATCH = 5_000
+KNOWN_VERSIONS = {"", "1", "1.0"}
+KNOWN_TYPES = re.compile(
+    r"(pipelinerun\.(queued|started|finished)|taskrun\.(started|finished)"
+    r"|service\.(deployed|upgraded|rolledback|removed|published)"
+    r"|environment\.(created|modified|deleted)|incident\.(detected|reported|resolved))"
+)
+CDEVENT = re.compile(r"(?:dev\.)?(?:cdevents\.)?([a-z]+\.[a-z]+)(?:\.(\d[\w.+-]*))?")
+_REFERENCE = {"id": KEEP, "source": KEEP}
+PAYLOAD = {
+    **dict.fromkeys(("run_id", "task_id", "deployment_id", "pipeline", "name", "repository"), KEEP),
+    **dict.fromkeys(("sha", "event", "attempt", "status", "result", "outcome"), KEEP),
+    **dict.fromkeys(("service", "environment", "artifact_id", "parent_run_id", "severity"), KEEP),
+    **dict.fromkeys(("queued_at", "started_at", "finished_at"), KEEP),
+}
+"""What is loaded of an envelope's payload; branches, people, addresses and texts are not."""
+
+CONTENT = {
+    **dict.fromkeys(("pipelineName", "taskName", "outcome", "name", "artifactId"), KEEP),
+    "pipelineRun": _REFERENCE,
+    "environment": _REFERENCE,
+    "service": _REFERENCE,
+}
+"""What is loaded of the content of a CDEvent's subject."""
+
+
+@configspec
+class InboxSettings(BaseConfiguration):
+    """Settings of the source, by dlt's rules."""
+
+    path: str = None  # type: ignore[assignment]
+
+
+def is_on() -> bool:
+    """Whether a drop folder is configured."""
+    return bool(dlt.config.get(f"sources.{NAME}.path"))
+
+
+def check() -> None:
+    """Look at the folder.
+
+    Raises:
+        SettingFault: It is not there, or not readable.
+    """
+    _folder()
+
+
+def _folder() -> Path:
+    folder = Path(settings_for(NAME, InboxSettings).path)
+    if not folder.is_dir():
+        raise SettingFault(f"{setting_name(NAME, 'path')} is no folder that can be read")
+    return folder
+
+
+class _Rejected(Exception):
+    """A line is no event; the message says why and holds nothing of it."""
+
+
+def event_row(line: bytes) -> dict[str, Any]:
+    """Return the raw row of an event.
+
+    Raises:
+        _Rejected: The line is no event.
+    """
+    try:
+        event = decode(line)
+    except (ValueError, msgspec.MsgspecError, RecursionError):
+        raise _Rejected("not JSON") from None
+    if not isinstance(event, dict):
+        raise _Rejected("not an object")
+    context = event.get("context")
+    row = _cdevent(event, context) if isinstance(context, dict) else _envelope(event)
+    for name in ("source", "event_id", "type", "occurred_at"):
+        if row[name] in (None, ""):
+            raise _Rejected(f"no {name}")
+    return row
+
+
+def _envelope(event: dict[str, Any]) -> dict[str, Any]:
+    kind, _ = _kind(event.get("type"))
+    subject = event.get("subject")
+    is_known = bool(KNOWN_TYPES.fullmatch(kind or ""))
+    return {
+        "source": _word(event.get("source")),
+        "event_id": _word(event.get("event_id")),
+        "type": kind,
+        "version": _word(event.get("schema_version")) or "",
+        "subject_id": _word(subject.get("id") if isinstance(subject, dict) else subject),
+        "occurred_at": moment(event.get("occurred_at")),
+        "received_at": moment(event.get("received_at")),
+        "payload": (pick(event.get("payload"), PAYLOAD) or {}) if is_known else {},
+    }
+
+
+def _cdevent(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
+    kind, version = _kind(context.get("type"))
+    subject = event.get("subject") if isinstance(event.get("subject"), dict) else {}
+    is_known = bool(KNOWN_TYPES.fullmatch(kind or ""))
+    return {
+        "source": _word(context.get("source")),
+        "event_id": _word(context.get("id")),
+        "type": kind,
+        "version": _word(context.get("specversion") or context.get("version")) or version or "",
+        "subject_id": _word(subject.get("id")),
+        "occurred_at": moment(context.get("timestamp")),
+        "received_at": None,
+        "payload": {"content": pick(subject.get("content"), CONTENT) or {}} if is_known else {},
+    }
+
+
+def _kind(name: Any) -> tuple[str | None, str | None]:
+    """Return the type without its namespace and version, and the version."""
+    found = CDEVENT.fullmatch(name.strip().lower()) if isinstance(name, str) else None
+    if found:
+        return found[1], found[2]
+    return (_word(name) or "")[:200] or None, None
+
+
+def _word(value: Any) -> str | None:
+    return None if value is None or isinstance(value, (dict, list, bool)) else str(value)
+
+
+def moment(value: Any) -> datetime | None:
+    """Return a time: ISO text, or seconds, milli-, micro- or nanoseconds as number or text."""
+    text = str(value).strip() if value is not None else ""
+    if re.fullmatch(r"\d{9,19}(\.\d+)?", text):
+        whole = text.partition(".")[0]
+        digits = len(whole)
+        scale = 0 if digits <= 11 else 3 if digits <= 14 else 6 if digits <= 17 else 9
+        try:
+            return datetime.fromtimestamp(float(text) / 10**scale, UTC)
+        except (ValueError, OverflowError):
+            return None
+    return instant(value if isinstance(value, str) else None)
+
+
+@dataclass
+class Reader:
+    """Reads the files that were not read before; what is no event waits in `ready`, by table."""
+
+    work: Load
+    folder: Path
+    ready: dict[str, list[pa.Table]] = field(default_factory=dict)
+
+    def taker(self, table: str) -> Callable[[pa.Table], list[pa.Table]]:
+        """Return the function that hands on what is ready of a table."""
+        return lambda batch: self.take(table)
+
+    def take(self, table: str) -> list[pa.Table]:
+        """Return and forget what is ready of a table."""
+        return self.ready.pop(table, [])
+
+    def events(self) -> Iterator[pa.Table]:
+        """Yield the events of all new files."""
+        known = {
+            sha
+            for (sha,) in warehouse.rows(
+                NAME, f"select sha256 from {NAME}.files where {warehouse.is_whole(NAME)}"
+            )
+        }
+        files, faults, odd = [], [], Counter[str]()
+        extracted = 0
+        for path in sorted(self.folder.rglob("*.jsonl")):
+            if not path.is_file():
+                continue
+            content = path.read_bytes()
+            sha = hashlib.sha256(content).hexdigest()
+            if sha in known:
+                continue
+            known.add(sha)
+            rows: dict[tuple[str, str], dict[str, Any]] = {}
+            lines = rejected = 0
+            for line_no, line in enumerate(content.splitlines(), 1):
+                if not line.strip():
+                    continue
+                lines += 1
+                try:
+                    row = event_row(line)
+                except _Rejected as reason:
+                    rejected += 1
+                    faults.append(
+                        {"sha256": sha, "line_no": line_no, "reason": str(reason), "payload": {}}
+                    )
+                    continue
+                if not KNOWN_TYPES.fullmatch(row["type"]):
+                    odd["of unknown types"] += 1
+                if row["version"] not in KNOWN_VERSIONS and not row["version"].startswith("0."):
+                    odd["of unknown versions"] += 1
+                rows[row["source"], row["event_id"]] = row
+                if len(rows) >= LINES_PER_BATCH:
+                    yield EVENTS.batch(rows.values())
+                    extracted += len(rows)
+                    rows = {}
+            if rows:
+                yield EVENTS.batch(rows.values())
+            extracted += len(rows)
+            files.append(
+                {
+                    "sha256": sha,
+                    "bytes": len(content),
+                    "lines": lines,
+                    "rejected": rejected,
+                    "payload": {},
+                }
+            )
+        self.ready["files"] = [FILES.batch(files)] if files else []
+        self.ready["quarantines"] = [QUARANTINES.batch(faults)] if faults else []
+        yield EVENTS.batch([])  # hands on what is ready
+        words = [f"{count:,} events {what}" for what, count in sorted(odd.items())]
+        if faults:
+            words.append(f"{len(faults):,} lines are no events, see inbox.quarantines")
+        self.work.audit(
+            "events",
+            api_count=extracted + len(faults),
+            extracted=extracted,
+            rejected=len(faults),
+            status="incomplete" if faults else "complete",
+            message="; ".join(words),
+        )
+        self.work.audit("files", extracted=len(files))
+
+
+def build(work: Load) -> DltSource:
+    """Return the source with the events of every file that was not read before.
+
+    Raises:
+        SettingFault: The folder is not there.
+    """
+    reader = Reader(work, _folder())
+
+    @dlt.source(name=NAME, max_table_nesting=0)
+    def inbox() -> Iterator[Any]:
+        events = EVENTS.resource(lambda: reader.events())
+        yield events
+        for table in (FILES, QUARANTINES):
+            yield table.transformer(reader.taker(table.name), events)
+
+    return inbox()

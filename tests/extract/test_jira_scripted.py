@@ -1,0 +1,796 @@
+"""Jira against a generated site: transport faults, changes while we read, histories, bad input.
+
+What is expected comes from the generator (`scripted_jira.py`), never from the code under test.
+"""
+
+import logging
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from extract import probes, warehouse
+from extract.api import Refused
+from extract.forgotten import erase_raw, remember
+from extract.load import Busy, load
+from extract.privacy import person_key
+from extract.sources import jira
+from extract.windows import Window
+from tests.extract.scripted_jira import FIRST, NOW, PEOPLE, TOKEN, ScriptedJira, ms
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedJira]:
+    yield from served(monkeypatch, 60)
+
+
+def served(monkeypatch: pytest.MonkeyPatch, size: int, **how: Any) -> Iterator[ScriptedJira]:
+    site = ScriptedJira(size, **how)
+    monkeypatch.setenv("SOURCES__JIRA__BASE_URL", site.url)
+    monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", TOKEN)
+    monkeypatch.setenv("FLOWHOUSE_PSEUDONYM_KEY", "a-long-text-of-our-own")
+    yield site
+    site.close()
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Waits take no time; they are counted."""
+    waits: list[float] = []
+    monkeypatch.setitem(jira.Api.__init__.__kwdefaults__, "sleep", waits.append)
+    return waits
+
+
+def oracle(site: ScriptedJira) -> tuple[list[tuple], list[tuple]]:
+    """What the raw tables must hold: (id, updated, status) and (issue, history, created, to)."""
+    issues = [(str(i.id), ms(i.updated), i.current) for i in site.issues.values()]
+    histories = [
+        (str(i.id), h["id"], h["created"], h["items"][0]["to"])
+        for i in site.issues.values()
+        for h in i.histories
+    ]
+    return sorted(issues), sorted(histories)
+
+
+def raw(home: Any) -> tuple[list[tuple], list[tuple]]:
+    return (
+        home.rows(
+            "jira",
+            "select id, epoch_ms(updated_at), payload->>'$.fields.status.id' from jira.issues "
+            "order by all",
+        ),
+        home.rows(
+            "jira",
+            "select issue_id, id, epoch_ms(created_at), payload->>'$.items[0].to' "
+            "from jira.histories order by all",
+        ),
+    )
+
+
+def qualities(home: Any) -> dict[str, str]:
+    return dict(home.rows("jira", "select issue_id, history_quality from jira.history_checks"))
+
+
+def messages(work: Any) -> str:
+    return "\n".join(f"{a.object} {a.status} {a.message}" for a in work.audits)
+
+
+# Transport
+
+
+def test_t1_a_token_that_expires_between_pages_costs_no_row(home: Any, site: ScriptedJira) -> None:
+    site.fault_on("issue/bulkfetch", status=401)
+    home.load("jira")
+    assert raw(home) == oracle(site)
+
+
+def test_t1b_a_token_that_is_refused_twice_leaves_the_watermark(
+    home: Any, site: ScriptedJira
+) -> None:
+    site.fault_on("search/jql", times=2, status=401)
+    with pytest.raises(Refused, match="SOURCES__JIRA__API_TOKEN") as refused:
+        home.load("jira")
+    assert TOKEN not in str(refused.value)
+    home.load("jira")
+    assert raw(home) == oracle(site)
+
+
+def test_t2_a_throttled_load_waits_as_asked_and_is_whole(
+    home: Any, site: ScriptedJira, no_waiting: list[float]
+) -> None:
+    site.fault_on("changelog/bulkfetch", status=429, headers={"Retry-After": "1800"})
+    work = home.load("jira")
+    assert sum(no_waiting) >= 1799
+    assert {audit.status for audit in work.audits} == {"complete"}
+    assert raw(home) == oracle(site)
+
+
+def test_t2e_a_wait_beyond_the_budget_is_a_partial_load(home: Any, site: ScriptedJira) -> None:
+    site.fault_on("changelog/bulkfetch", status=429, headers={"Retry-After": "7200"})
+    assert [(a.object, a.status) for a in home.load("jira").audits] == [("*", "partial")]
+    assert raw(home) == ([], [])
+    home.load("jira")
+    assert raw(home) == oracle(site)
+
+
+def test_t4_five_failures_fail_the_window_and_the_next_run_reads_it(
+    home: Any, site: ScriptedJira
+) -> None:
+    site.fault_on("issue/bulkfetch", times=5, status=502)
+    assert [(a.object, a.status) for a in home.load("jira").audits] == [("*", "failed")]
+    home.load("jira")
+    assert raw(home) == oracle(site)
+
+
+@pytest.mark.parametrize("path", ["search/jql", "issue/bulkfetch", "changelog/bulkfetch"])
+def test_t5_half_an_answer_is_never_loaded(home: Any, site: ScriptedJira, path: str) -> None:
+    site.fault_on(path, raw=lambda content: content[: len(content) // 2])
+    site.fault_on(path, raw=lambda content: b"<html>Log in</html>")
+    site.fault_on(path, change=lambda answer: {name: "x" for name in answer})
+    home.load("jira")
+    assert raw(home) == oracle(site)
+
+
+def test_t6c_a_short_page_with_a_token_goes_on(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 20)
+    site.fault_on("search/jql", change=lambda answer: {**answer, "issues": answer["issues"][:1]})
+    work = home.load("jira")
+    # 19 issues were not listed; the census lists them all.
+    assert "the census found 19 issues" in messages(work)
+    assert raw(home) == oracle(site)
+
+
+# Correctness under change
+
+
+def test_c1_an_issue_that_changes_while_we_page_is_there_after_the_next_run(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 20)
+    first = list(site.issues.values())[30]
+    site.fault_on("search/jql", after=lambda: first.change(site.now, site))
+    home.load("jira")
+    assert str(first.id) in {row[0] for row in raw(home)[0]}
+    site.now += HOUR
+    home.load("jira")
+    assert raw(home) == oracle(site)
+
+
+def test_c3_overlapping_windows_leave_one_row_of_the_newest_version(
+    home: Any, site: ScriptedJira
+) -> None:
+    issue = list(site.issues.values())[5]
+    for _ in range(3):
+        issue.change(site.now - timedelta(minutes=10), site)
+        home.load("jira")
+        site.now += timedelta(minutes=10)
+    assert raw(home) == oracle(site)
+
+
+def test_c4_a_backfill_of_an_old_window_does_not_bring_old_rows_back(
+    home: Any, site: ScriptedJira
+) -> None:
+    home.load("jira")
+    list(site.issues.values())[5].change(site.now - HOUR, site)
+    site.now += HOUR
+    home.load("jira")
+    load("jira", "again", span=Window(FIRST, NOW))
+    assert raw(home) == oracle(site)
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_c6_the_servers_clock_rules_and_not_ours(
+    home: Any, site: ScriptedJira, minutes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The server lives in 2026; our clock does not matter, whatever it says.
+    site.now += timedelta(minutes=minutes)
+    home.load("jira")
+    window = [a.window_to for a in home.load("jira").audits if a.window_to]
+    assert window == [] or max(window) == site.now - timedelta(minutes=5)
+    next(iter(site.issues.values())).change(site.now - timedelta(minutes=1), site)
+    site.now += timedelta(minutes=30)
+    home.load("jira")
+    assert raw(home) == oracle(site)
+
+
+def test_c9_an_issue_that_changes_all_the_time_is_collected_in_each_run(
+    home: Any, site: ScriptedJira
+) -> None:
+    busy = list(site.issues.values())[7]
+    for _ in range(3):
+        for _ in range(20):
+            site.now += timedelta(seconds=30)
+            busy.change(site.now, site)
+        before = len(busy.histories)
+        home.load("jira")
+        have = "select count(*) from jira.histories where issue_id = $id"
+        with_id = have.replace("$id", f"'{busy.id}'")
+        assert home.value("jira", with_id) == before
+
+
+def test_c10_a_bulk_edit_that_straddles_pages_and_windows_is_loaded_once(
+    home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 70)
+    monkeypatch.setattr(jira, "MOST_IN_WINDOW", 120)
+    site = ScriptedJira(300, histories=0)
+    monkeypatch.setenv("SOURCES__JIRA__BASE_URL", site.url)
+    monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", TOKEN)
+    for issue in list(site.issues.values())[:200]:
+        issue.change(NOW - timedelta(days=1), site)
+    home.load("jira")
+    assert raw(home) == oracle(site)
+    bodies = [key for _, path, body in site.journal if path.endswith("issue/bulkfetch")
+              for key in body["issueIdsOrKeys"]]  # fmt: skip
+    assert sorted(bodies) == sorted(str(key) for key in site.issues)
+    site.close()
+
+
+def test_c11_a_listing_that_ends_early_does_not_move_the_watermark(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 36)
+    cut = {"change": lambda answer: {**answer, "nextPageToken": None}}
+    site.fault_on("search/jql", times=99, **cut)
+    work = home.load("jira")
+    assert "got 36 of 60; to be read again" in messages(work)
+    assert "the census listed 36 issues, fewer than Jira counts" in messages(work)
+    site.faults.clear()
+    [audit] = [a for a in home.load("jira").audits if a.object == "issues" and a.window_to]
+    assert (audit.window_from, audit.status) == (None, "complete")
+    assert raw(home) == oracle(site)
+
+
+# History
+
+
+def test_h1_five_thousand_histories_of_one_issue_are_all_loaded(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jira, "HISTORIES_PER_REQUEST", 900)
+    long = list(site.issues.values())[3]
+    for n in range(5_000):
+        long.change(FIRST + timedelta(days=200, seconds=n), site)
+    home.load("jira")
+    assert raw(home) == oracle(site)
+    assert set(qualities(home).values()) == {"complete"}
+
+
+def test_h2_an_issue_without_histories_is_complete(
+    home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = next(served(monkeypatch, 10, histories=0))
+    home.load("jira")
+    assert raw(home) == oracle(site)
+    assert set(qualities(home).values()) == {"complete"}
+    assert site.asked("/changelog") == site.asked("changelog/bulkfetch")
+
+
+def test_h4_histories_that_one_endpoint_hides_are_taken_from_the_other(
+    home: Any, site: ScriptedJira
+) -> None:
+    hidden = list(site.issues.values())[4]
+
+    def without(answer: dict[str, Any]) -> dict[str, Any]:
+        logs = [log for log in answer["issueChangeLogs"] if log["issueId"] != str(hidden.id)]
+        return {**answer, "issueChangeLogs": logs}
+
+    site.fault_on("changelog/bulkfetch", change=without)
+    site.fault_on(rf"issue/{hidden.id}/changelog", change=lambda answer: {"values": [], "total": 0})
+    work = home.load("jira")
+    assert raw(home) == oracle(site)
+    assert {key for key, value in qualities(home).items() if value == "conflict"} == {
+        str(hidden.id)
+    }
+    assert "1 issues with history_quality conflict" in messages(work)
+
+
+def test_h5_a_change_that_is_missing_everywhere_is_a_gap(home: Any, site: ScriptedJira) -> None:
+    torn, drifting = list(site.issues.values())[4:6]
+    del torn.histories[1]
+    drifting.current = "3"
+    home.load("jira")
+    flawed = {key: value for key, value in qualities(home).items() if value != "complete"}
+    assert flawed == {str(torn.id): "gap", str(drifting.id): "drift"}
+
+
+def test_h6_an_issue_that_was_born_in_a_sprint_has_it(home: Any, site: ScriptedJira) -> None:
+    issue = list(site.issues.values())[4]
+    issue.extra["customfield_2"] = [{"id": 77, "name": "Sprint 77", "state": "active"}]
+    home.load("jira")
+    found = home.value(
+        "jira", f"select payload->>'$.fields.sprints[0].id' from jira.issues where id='{issue.id}'"
+    )
+    assert found == "77"
+    assert site.asked("/sprint/77") == 1
+
+
+def test_h7_an_issue_that_moves_to_another_project_while_we_read_stays_one_row(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["P0", "P1"]')
+    moving = list(site.issues.values())[4]
+
+    def move() -> None:
+        moving.key = "P1-900"
+        moving.histories.append(
+            {
+                "id": str(moving.id * 100_000 + 99),
+                "created": ms(site.now),
+                "items": [{"field": "Key", "fieldtype": "jira", "fromString": "P0-4",
+                           "toString": "P1-900", "from": None, "to": "2"}],
+            }
+        )  # fmt: skip
+        moving.updated = site.now
+
+    site.fault_on("search/jql", after=move)
+    home.load("jira")
+    for _ in range(2):
+        site.now += timedelta(days=1)
+        home.load("jira")
+    rows = home.rows("jira", f"select key, project_key from jira.issues where id = '{moving.id}'")
+    assert rows == [("P1-900", "P1")]
+    assert home.value("jira", "select count(*) from jira.tombstones where state <> 'present'") == 0
+    moved = "select count(*) from jira.histories where payload->>'$.items[0].field' = 'Key'"
+    assert home.value("jira", moved) == 1
+
+
+def test_h8_histories_out_of_order_and_at_one_time_are_in_order(
+    home: Any, site: ScriptedJira
+) -> None:
+    issue = list(site.issues.values())[4]
+    issue.change(issue.updated, site)  # a second change in the same moment
+    issue.histories.reverse()
+    home.load("jira")
+    assert qualities(home)[str(issue.id)] == "complete"
+
+
+def test_h9_events_before_the_creation_are_loaded(home: Any, site: ScriptedJira) -> None:
+    issue = list(site.issues.values())[4]
+    for n, history in enumerate(issue.histories):
+        history["created"] = ms(issue.created - timedelta(days=9 - n))
+    home.load("jira")
+    assert raw(home) == oracle(site)
+
+
+def test_a_change_of_category_is_kept_with_its_date_and_a_removed_status_stays(
+    home: Any, site: ScriptedJira
+) -> None:
+    home.load("jira")
+    begun = site.now
+    site.now += HOUR
+
+    def administered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        changed = {**rows[1], "statusCategory": {**rows[1]["statusCategory"], "key": "done"}}
+        return [rows[0], changed]
+
+    site.fault_on("/status$", change=administered)
+    home.load("jira")
+    latest = home.rows("jira", "select id, category_key from jira.statuses order by 1")
+    assert latest == [("1", "new"), ("2", "done"), ("3", "done")]
+    told = home.rows(
+        "jira",
+        "select id, payload->>'$.statusCategory.key', epoch_ms(seen_at) from jira.snapshots "
+        "where object = 'statuses' order by 1, 3",
+    )
+    assert told == [
+        ("1", "new", ms(begun)),
+        ("2", "indeterminate", ms(begun)),
+        ("2", "done", ms(site.now)),
+        ("3", "done", ms(begun)),
+    ]
+
+
+def test_worklogs_are_followed_page_by_page_and_deleted_ones_are_marked(
+    home: Any, site: ScriptedJira
+) -> None:
+    site.worklog_page = 2
+    site.worklogs = {n: ms(NOW) - 1_000_000 + n for n in range(1, 8)}
+    home.load("jira")
+    rows = "select id::int, time_spent_s, epoch_ms(updated_at) from jira.worklogs order by 1"
+    assert home.rows("jira", rows) == [(n, 60 * n, at) for n, at in site.worklogs.items()]
+    site.worklogs[3] = ms(NOW)
+    site.deleted_worklogs = {5: ms(NOW), 99: ms(NOW)}
+    site.journal.clear()
+    work = home.load("jira")
+    listed = [body["ids"] for _, path, body in site.journal if path.endswith("worklog/list")]
+    assert listed == [[3]]
+    gone = "select id, state, epoch_ms(gone_at) from jira.tombstones where object = 'worklogs'"
+    assert home.rows("jira", gone) == [("5", "deleted", ms(NOW))]
+    assert [a.deleted for a in work.audits if a.object == "worklogs"] == [1]
+    assert home.rows("jira", rows) == [(n, 60 * n, at) for n, at in site.worklogs.items()]
+    assert "Planted" not in home.texts("jira")
+
+
+# Bad input
+
+
+def test_v1_a_new_field_is_named_and_its_value_is_not_loaded(home: Any, site: ScriptedJira) -> None:
+    home.load("jira")
+    site.fields["customfield_9"] = ("Risk score", "number", "float")
+    issue = list(site.issues.values())[4]
+    issue.extra["customfield_9"] = 4711.0
+    issue.change(site.now, site)
+    site.now += HOUR
+    work = home.load("jira")
+    assert "new fields, not loaded: Risk score (customfield_9, number)" in messages(work)
+    assert "4711" not in home.texts("jira")
+    assert {a.status for a in work.audits} == {"complete"}
+
+
+def test_v1_a_field_that_becomes_allowed_is_filled_in_for_all_issues(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.load("jira")
+    assert "Planted title" not in home.texts("jira")
+    monkeypatch.setenv("SOURCES__JIRA__TITLES", "true")
+    home.load("jira")
+    titles = "select count(*) from jira.issues where payload like '%Planted title%'"
+    assert home.value("jira", titles) == 60
+    before = len(site.journal)
+    home.load("jira")
+    assert not [path for _, path, _ in site.journal[before:] if "bulkfetch" in path]
+
+
+@pytest.mark.parametrize("value", ["five", {"points": 5}, [5]], ids=["text", "object", "list"])
+def test_v2_a_value_of_another_type_is_set_aside_and_blocks_nothing(
+    home: Any, site: ScriptedJira, value: Any
+) -> None:
+    issue, other = list(site.issues.values())[4:6]
+    issue.extra["customfield_1"] = value
+    other.extra["priority"] = "high"
+    other.extra["labels"] = {"a": 1}
+    other.extra["resolutiondate"] = "soon"
+    work = home.load("jira")
+    found = home.rows("jira", "select id, field, found_type from jira.misfits order by all")
+    assert found == [
+        (str(issue.id), "story_points", type(value).__name__),
+        (str(other.id), "labels", "dict"),
+        (str(other.id), "priority", "str"),
+        (str(other.id), "resolutiondate", "str"),
+    ]
+    assert "4 values of another type than expected" in messages(work)
+    points = f"select payload->>'$.fields.story_points' from jira.issues where id = '{issue.id}'"
+    assert home.value("jira", points) is None
+    columns = (
+        "select column_name from information_schema.columns where column_name like '%\\_v\\_%'"
+    )
+    assert home.rows("jira", columns + " escape '\\'") == []
+    issue.change(site.now, site)
+    site.now += HOUR
+    home.load("jira")
+    assert raw(home) == oracle(site)
+
+
+def test_v4_texts_of_every_kind_load_or_are_cleaned(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__JIRA__TITLES", "true")
+    texts = ["🎉 מזל טוב e\u0301", "a\x00b", "=cmd|'/C calc'!A0", "<script>x</script>", "x" * 2**20]
+    for issue, text in zip(site.issues.values(), texts):
+        issue.extra["summary"] = text
+    lone = list(site.issues.values())[10]
+    lone.extra["summary"] = "LONE"
+    site.fault_on("issue/bulkfetch", raw=lambda c: c.replace(b'"LONE"', b'"x\\ud83dz"'))
+    home.load("jira")
+    found = {
+        int(key): title
+        for key, title in home.rows(
+            "jira", "select id, payload->>'$.fields.summary' from jira.issues"
+        )
+    }
+    shown = [found[issue.id] for issue, _ in zip(site.issues.values(), texts)]
+    assert shown == [text.replace("\x00", "") for text in texts]
+    assert found[lone.id] == "x?z"
+    assert raw(home) == oracle(site)
+
+
+def test_v6_requests_are_in_proportion_to_what_changed(
+    home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = next(served(monkeypatch, 1_500, histories=2))
+    monkeypatch.setattr(jira, "MOST_IN_WINDOW", 600)
+    home.load("jira")
+    assert raw(home) == oracle(site)
+    # A hundred bodies a request, whatever the windows; twelve histories an issue fit into a page.
+    assert site.asked("issue/bulkfetch") == 15
+    windows = home.value("jira", "select count(distinct _dlt_load_id) from jira.issues")
+    assert windows >= 3
+    assert site.asked("changelog/bulkfetch") <= windows
+    monkeypatch.setattr(jira, "MOST_IN_WINDOW", 20_000)
+    site.journal.clear()
+    home.load("jira")
+    assert len(site.journal) <= 30
+    assert site.asked("bulkfetch") == 0
+    for issue in list(site.issues.values())[:15]:
+        issue.change(site.now, site)
+    site.now += HOUR
+    site.journal.clear()
+    home.load("jira")
+    assert raw(home) == oracle(site)
+    assert (site.asked("issue/bulkfetch"), site.asked("changelog/bulkfetch")) == (1, 1)
+    assert len(site.journal) <= 30
+
+
+# Recovery
+
+
+def in_a_child(home: str, source_url: str) -> None:
+    os.environ |= {
+        "FLOWHOUSE_HOME": home,
+        "SOURCES__JIRA__BASE_URL": source_url,
+        "SOURCES__JIRA__API_TOKEN": TOKEN,
+    }
+    from extract.load import load
+    from extract.sources import jira
+
+    jira.MOST_IN_WINDOW = 20  # three windows
+    load("jira", "in-a-child")
+
+
+def test_r1_a_load_that_is_killed_at_twenty_points_leaves_nothing_out(
+    home: Any, site: ScriptedJira
+) -> None:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["extract.load"])
+    chance = random.Random(7)
+
+    def run(seconds: float | None) -> bool:
+        child = context.Process(target=in_a_child, args=(str(home.folder), site.url))
+        child.start()
+        child.join(seconds)
+        if child.exitcode is None:
+            os.kill(child.pid, signal.SIGKILL)
+            child.join()
+        return child.exitcode == 0
+
+    assert run(None)
+    began = time.monotonic()
+    assert run(None)
+    whole = time.monotonic() - began
+    kills = 0
+    for round_no in range(40):
+        for issue in list(site.issues.values())[round_no % 7 :: 7]:
+            issue.change(site.now - timedelta(minutes=20), site)
+        site.now += HOUR
+        was_killed = not run(chance.uniform(0.02, whole))
+        kills += was_killed
+        if was_killed and kills % 7 == 0:
+            assert run(None)
+            assert raw(home) == oracle(site)
+        if kills == 20:
+            break
+    assert kills == 20
+    home.load("jira")
+    assert raw(home) == oracle(site)
+    duplicates = "select count(*) - count(distinct (issue_id, id)) from jira.histories"
+    assert home.value("jira", duplicates) == 0
+
+
+def test_r2_a_load_that_fails_goes_on_with_the_window_that_it_was_in(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jira, "MOST_IN_WINDOW", 20)
+    monkeypatch.setattr(jira, "BODIES_PER_REQUEST", 5)
+    site.fault_on("issue/bulkfetch", skip=8, times=999, status=502)
+    assert "* failed jira: no answer from /rest/api/3/issue/bulkfetch" in messages(
+        home.load("jira")
+    )
+    site.faults.clear()
+    had = {key for key, _, _ in raw(home)[0]}
+    assert 0 < len(had) < 60
+    before = len(site.journal)
+    home.load("jira")
+    asked = {
+        key
+        for _, path, body in site.journal[before:]
+        if path.endswith("issue/bulkfetch")
+        for key in body["issueIdsOrKeys"]
+    }
+    assert asked == {str(key) for key in site.issues} - had
+    assert raw(home) == oracle(site)
+
+
+def test_r2_a_backfill_that_fails_goes_on_and_a_finished_one_begins_anew(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.load("jira")
+    monkeypatch.setattr(jira, "MOST_IN_WINDOW", 25)
+    monkeypatch.setattr(jira, "BODIES_PER_REQUEST", 5)
+    span = Window(FIRST, NOW)
+
+    def bodies_of(run: Any) -> int:
+        before = len(site.journal)
+        run()
+        return sum(
+            len(body["issueIdsOrKeys"])
+            for _, path, body in site.journal[before:]
+            if path.endswith("issue/bulkfetch")
+        )
+
+    site.fault_on("issue/bulkfetch", skip=5, times=999, status=502)
+    first = bodies_of(lambda: load("jira", "b", span=span))
+    site.faults.clear()
+    second = bodies_of(lambda: load("jira", "b", span=span))
+    assert 0 < second < 60 < first + second
+    assert bodies_of(lambda: load("jira", "b", span=span)) >= 60
+    # The daily watermark has not moved.
+    assert bodies_of(lambda: home.load("jira")) == 0
+
+
+def test_r3_a_package_that_a_dead_load_left_does_not_block_the_next_one(
+    home: Any, site: ScriptedJira
+) -> None:
+    home.load("jira")
+    pipeline = warehouse.pipeline_for("jira")
+    pipeline.extract([{"id": "stale"}], table_name="leftover")
+    assert pipeline.has_pending_data
+    next(iter(site.issues.values())).change(site.now, site)
+    site.now += HOUR
+    home.load("jira")
+    assert raw(home) == oracle(site)
+    assert (
+        home.rows("jira", "select 1 from information_schema.tables where table_name='leftover'")
+        == []
+    )
+
+
+def test_r4_a_second_load_of_a_source_says_that_one_is_running(
+    home: Any, site: ScriptedJira
+) -> None:
+    site.fault_on("myself", after=lambda: refused.append(try_to_load()))
+    refused: list[str] = []
+
+    def try_to_load() -> str:
+        try:
+            load("jira", "second")
+        except Busy as busy:
+            return str(busy)
+        return "loaded"
+
+    home.load("jira")
+    assert refused == ["jira: another process is loading this source; try again later"]
+
+
+def test_r5_a_lost_pipeline_folder_costs_nothing(home: Any, site: ScriptedJira) -> None:
+    import shutil
+
+    home.load("jira")
+    shutil.rmtree(home.folder / "dlt")
+    next(iter(site.issues.values())).change(site.now, site)
+    site.now += HOUR
+    before = len(site.journal)
+    home.load("jira")
+    assert raw(home) == oracle(site)
+    asked = [body["issueIdsOrKeys"] for _, path, body in site.journal[before:]
+             if path.endswith("issue/bulkfetch")]  # fmt: skip
+    assert asked == [[str(next(iter(site.issues)))]]
+
+
+# Privacy
+
+
+def test_p1_planted_people_are_nowhere(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    issue = list(site.issues.values())[4]
+    person = PEOPLE[9]
+    secret = {"name": person["displayName"], "mail": person["emailAddress"]}
+    issue.extra |= {
+        "description": f"[~accountid:{person['accountId']}] {secret}",
+        "labels": [person["emailAddress"]],
+        "components": [{"id": "1", "name": person["emailAddress"], "lead": person}],
+        "fixVersions": [{"id": "1", "name": person["emailAddress"]}],
+        "customfield_2": [{"id": 5, "name": person["emailAddress"], "state": "closed",
+                           "goal": secret["name"]}],
+    }  # fmt: skip
+    issue.histories.append(
+        {
+            "id": "999999999",
+            "created": ms(site.now),
+            "author": person,
+            "historyMetadata": {"actor": {"displayName": secret["name"]}},
+            "items": [
+                {"field": name, "fieldId": name, "fieldtype": "jira", "from": person["accountId"],
+                 "fromString": secret["name"], "to": person["accountId"],
+                 "toString": secret["mail"], "tmpToAccountId": person["accountId"]}
+                for name in ("assignee", "reporter", "watcher", "summary", "description", "Link")
+            ],
+        }
+    )  # fmt: skip
+    with caplog.at_level(logging.DEBUG):
+        home.load("jira")
+    everything = home.texts("jira") + caplog.text + left_in(home.folder)
+    for planted in (
+        "Planted",
+        "planted.example",
+        *(p["accountId"] for p in PEOPLE),
+        TOKEN,
+    ):
+        assert planted not in everything, planted
+    assert person_key("jira", person["accountId"]) in everything
+
+
+def left_in(folder: Any) -> str:
+    """Everything that a load left in its folder, but for the raw files: dlt's state, schemas."""
+    return "\n".join(
+        path.read_bytes().decode("latin-1")
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".duckdb"
+    )
+
+
+def test_p2_a_failure_names_no_value(home: Any, site: ScriptedJira) -> None:
+    site.fault_on(
+        "issue/bulkfetch", times=9, change=lambda answer: {"issues": [{"id": [PEOPLE[1]]}]}
+    )
+    text = messages(home.load("jira"))
+    assert "another form than it should" in text
+    assert "Planted" not in text
+
+
+def test_p3_a_forgotten_person_stays_erased(home: Any, site: ScriptedJira) -> None:
+    home.load("jira")
+    key = person_key("jira", PEOPLE[3]["accountId"])
+    assert key in home.texts("jira")
+    before = raw(home)
+    remember([key])
+    assert erase_raw([key]) > 0
+    assert key not in home.texts("jira")
+    assert key.encode() not in (home.folder / "raw" / "raw_jira.duckdb").read_bytes()
+    assert raw(home) == before
+    for issue in site.issues.values():
+        issue.change(site.now, site)
+    site.now += HOUR
+    home.load("jira", full=True)
+    assert raw(home) == oracle(site)
+    texts = home.texts("jira")
+    assert key not in texts and PEOPLE[3]["accountId"] not in texts
+    assert person_key("jira", PEOPLE[4]["accountId"]) in texts
+
+
+# The doctor
+
+
+def test_the_doctor_answers_a_line_each_and_writes_nothing(home: Any, site: ScriptedJira) -> None:
+    site.fields["customfield_3"] = ("Story point estimate", "number", "jsw-story-points")
+    answers = list(probes.of_source(jira))
+    lines = "\n".join(probe.line for probe in answers)
+    assert "deployment: cloud" in lines
+    assert "Story Points (customfield_1), Story point estimate (customfield_3)" in lines
+    assert "SOURCES__JIRA__STORY_POINTS_FIELD decides" in lines
+    assert "issues of all projects: 60 visible" in lines
+    # The generated site lives in 2026 and this machine does not.
+    assert [probe.is_well for probe in answers if probe.line.startswith("clock")] == [False]
+    assert {probe.is_well for probe in answers if not probe.line.startswith("clock")} == {True}
+    assert not (home.folder / "raw").exists()
+    assert {method for method, path, _ in site.journal if "search" not in path} == {"GET"}
+
+
+def test_the_doctor_finds_what_is_wrong(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["P0", "SECRETPROJECT"]')
+    wrong = [probe.line for probe in probes.of_source(jira) if not probe.is_well]
+    assert any("project no. 2 is not visible" in line for line in wrong)
+    monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "wrong-token")
+    [refused] = list(probes.of_source(jira))
+    assert not refused.is_well and "wrong-token" not in refused.line
+
+
+def test_the_doctor_refuses_the_demo_key(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("", "flowhouse-demo-key", "short"):
+        monkeypatch.setenv("FLOWHOUSE_PSEUDONYM_KEY", key)
+        assert [probe.is_well for probe in probes.of_house()] == [False, True]
+    monkeypatch.setenv("FLOWHOUSE_PSEUDONYM_KEY", "a-long-text-of-our-own")
+    assert [probe.is_well for probe in probes.of_house()] == [True, True]
