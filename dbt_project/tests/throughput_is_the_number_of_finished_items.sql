@@ -9,9 +9,9 @@ velocity as (
         period,
         sum(case when work_type = 'all' and team_key = 'all' then velocity else 0 end) as finished,
         sum(case when work_type <> 'all' and team_key = 'all' then velocity else 0 end)
-        as finished_by_type,
+            as finished_by_type,
         sum(case when work_type = 'all' and team_key <> 'all' then velocity else 0 end)
-        as finished_by_team
+            as finished_by_team
 
     from {{ ref('metric_flow_periods') }}
 

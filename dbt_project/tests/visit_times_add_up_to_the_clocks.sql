@@ -7,7 +7,7 @@ sums as (
         sum(visits.elapsed_s) as lived_s,
         sum(visits.business_s) as lived_business_s,
         sum(case when visits.entered_at >= flows.started_at then visits.elapsed_s else 0 end)
-        as since_start_s,
+            as since_start_s,
         sum(
             case
                 when

@@ -84,7 +84,10 @@ github as (
         coalesce(workflow_runs.conclusion, workflow_runs.status) as raw_result,
         case
             when workflow_runs.status <> 'completed' then 'running'
-            when workflow_runs.conclusion in ('success', 'failure', 'cancelled', 'skipped', 'neutral')
+            when
+                workflow_runs.conclusion in (
+                    'success', 'failure', 'cancelled', 'skipped', 'neutral'
+                )
                 then workflow_runs.conclusion
             when workflow_runs.conclusion = 'timed_out' then 'timeout'
             when workflow_runs.conclusion in ('startup_failure', 'action_required') then 'error'

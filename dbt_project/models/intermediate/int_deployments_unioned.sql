@@ -21,7 +21,7 @@ outcomes as (
         min(case when state = 'success' then created_at end) as first_success_at,
         min(case when state in ('failure', 'error') then created_at end) as first_failure_at,
         min(case when state in ('in_progress', 'queued', 'pending') then created_at end)
-        as first_seen_at
+            as first_seen_at
 
     from {{ ref('stg_github__deployment_statuses') }}
 

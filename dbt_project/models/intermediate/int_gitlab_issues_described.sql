@@ -11,11 +11,13 @@ labels as (
     select
         work_item_key,
         max(
-            case when label_scope in ('workflow', 'status', 'stage', 'state', 'phase') then label end
+            case
+                when label_scope in ('workflow', 'status', 'stage', 'state', 'phase') then label
+            end
         ) as stage_label,
         max(case when label_scope = 'type' then label_value end) as type_label,
         max(case when label_scope in ('priority', 'severity') then label_value end)
-        as priority_label
+            as priority_label
 
     from {{ ref('stg_gitlab__issue_labels') }}
 
@@ -50,7 +52,7 @@ final as (
         coalesce(labels.type_label, issues.issue_type, 'issue') as raw_type,
         labels.priority_label as priority,
         issues.weight,
-        -- A label that was removed first had been there from the start; so was one that never moved.
+        -- A label that was removed first was there from the start; so was one that never moved.
         case
             when first_events.action = 'remove' then first_events.label
             when first_events.action = 'add' then 'opened'

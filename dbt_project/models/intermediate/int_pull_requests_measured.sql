@@ -91,9 +91,9 @@ final as (
         first_reviews.first_review_at,
         first_reviews.approved_at,
         case when pull_requests.merged_at <= {{ as_of() }} then pull_requests.merged_at end
-        as merged_at,
+            as merged_at,
         case when pull_requests.closed_at <= {{ as_of() }} then pull_requests.closed_at end
-        as closed_at
+            as closed_at
 
     from pull_requests
 

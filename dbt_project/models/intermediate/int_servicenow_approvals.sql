@@ -40,12 +40,15 @@ final as (
             sum(
                 case
                     when to_value = 'requested'
-                        then {{ seconds_between('changed_at', 'coalesce(ended_at, ' ~ as_of() ~ ')') }}
+                        then
+                            {{ seconds_between(
+                                'changed_at', 'coalesce(ended_at, ' ~ as_of() ~ ')'
+                            ) }}
                 end
             ) as bigint
         ) as approval_wait_s,
         max(case when to_value = 'approved' and time_no = 1 then actor_type end) = 'bot'
-        as is_automated
+            as is_automated
 
     from spans
 

@@ -49,7 +49,7 @@ jira as (
         issue_changes.actor_key,
         issue_changes.actor_type,
         coalesce(cast({{ safe_cast_text('issue_changes.history_id', 'bigint') }} as bigint), 0)
-        as order_no,
+            as order_no,
         issue_changes.item_no as order_in_event,
         issue_changes.changed_at
 

@@ -2,7 +2,9 @@ with
 
 systems as (
 
-    select source_system_key, name
+    select
+        source_system_key,
+        name
     from (
         values
         ('jira', 'Jira'),

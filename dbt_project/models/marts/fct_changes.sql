@@ -83,7 +83,7 @@ final as (
             as bigint
         ) as review_s,
         cast({{ seconds_between('pull_requests.merged_at', 'carried.deployed_at') }} as bigint)
-        as merge_to_deploy_s,
+            as merge_to_deploy_s,
         pull_requests.is_revert,
         pull_requests.is_hotfix,
         pull_requests.first_commit_at,

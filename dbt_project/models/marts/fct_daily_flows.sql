@@ -138,7 +138,7 @@ visits as (
             else stays.exited_at
         end as exited_at,
         case when stays.entered_at >= attempts.aging_since_at then attempts.aging_since_at end
-        as started_at
+            as started_at
 
     from stays
 
@@ -184,7 +184,7 @@ blocked_stays as (
         visits.*,
         greatest(visits.entered_at, blocked_times.starts_at) as starts_at,
         least(coalesce(visits.exited_at, timestamp '9999-12-31'), blocked_times.ends_at)
-        as ends_at
+            as ends_at
 
     from visits
 

@@ -16,7 +16,7 @@ visits as (
         select
             workflow,
             min(case when is_started_boundary and ordinal > 0 then ordinal end)
-            as started_ordinal
+                as started_ordinal
 
         from {{ ref('dim_stages') }}
 
@@ -86,11 +86,11 @@ sums as (
         visits.attempt_no,
         sum(visits.business_s) as start_to_end_business_s,
         sum(case when visits.flow_state in ('done', 'cancelled') then 0 else visits.elapsed_s end)
-        as in_flow_s,
+            as in_flow_s,
         sum(case when visits.flow_state in ('done', 'cancelled') then 0 else visits.active_s end)
-        as active_s,
+            as active_s,
         sum(case when visits.flow_state in ('done', 'cancelled') then 0 else visits.wait_s end)
-        as wait_s,
+            as wait_s,
         sum(case when visits.is_rework then visits.elapsed_s else 0 end) as rework_s
 
     from visits
@@ -117,7 +117,7 @@ final as (
         endings.attempt_no,
         endings.outcome,
         endings.attempt_no = max(endings.attempt_no) over (partition by endings.work_item_key)
-        as is_latest,
+            as is_latest,
         cast(
             case
                 when endings.outcome = 'done'
@@ -125,7 +125,7 @@ final as (
             end as bigint
         ) as start_to_done_s,
         cast(case when endings.outcome = 'done' then sums.start_to_end_business_s end as bigint)
-        as start_to_done_business_s,
+            as start_to_done_business_s,
         cast(coalesce(sums.in_flow_s, 0) as bigint) as in_flow_s,
         cast(coalesce(sums.active_s, 0) as bigint) as active_s,
         cast(coalesce(sums.wait_s, 0) as bigint) as wait_s,
@@ -134,7 +134,7 @@ final as (
         endings.started_at,
         -- Work that is taken up again ages from then on, wherever it waits.
         coalesce(endings.started_at, case when endings.attempt_no > 1 then endings.begins_at end)
-        as aging_since_at,
+            as aging_since_at,
         endings.ended_at
 
     from endings

@@ -53,7 +53,7 @@ dated as (
         transitions.is_deletion,
         transitions.changed_at,
         cast({{ local_time('transitions.changed_at', 'versions.time_zone') }} as date)
-        as changed_date,
+            as changed_date,
         workflows.workflow,
         versions.source_system,
         versions.work_item_version_key,

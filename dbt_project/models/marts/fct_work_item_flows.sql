@@ -139,10 +139,10 @@ moments as (
             end
         ) as ready_at,
         max(case when visits.ordinal = visits.started_ordinal then visits.entered_at end)
-        as last_pass_at,
+            as last_pass_at,
         min(case when visits.flow_state = 'done' then visits.entered_at end) as first_done_at,
         max(case when visits.is_terminal and visits.flow_state = 'done' then visits.entered_at end)
-        as last_done_at,
+            as last_done_at,
         max(
             case
                 when visits.is_terminal and visits.flow_state = 'cancelled' then visits.entered_at
@@ -173,7 +173,7 @@ sums as (
         sum(visits.business_s) as created_to_end_business_s,
         sum(case when visits.is_end then visits.elapsed_s else 0 end) as done_gap_s,
         sum(case when visits.entered_at >= moments.started_at then visits.business_s end)
-        as start_to_end_business_s,
+            as start_to_end_business_s,
         sum(
             case
                 when visits.entered_at >= moments.started_at and not visits.is_end
@@ -413,7 +413,7 @@ final as (
             as bigint
         ) as created_to_done_business_s,
         cast({{ seconds_between('moments.started_at', 'moments.last_done_at') }} as bigint)
-        as start_to_done_s,
+            as start_to_done_s,
         cast(
             case when moments.last_done_at is not null then sums.start_to_end_business_s end
             as bigint
@@ -424,14 +424,14 @@ final as (
             ) }} as bigint
         ) as last_pass_s,
         cast({{ seconds_between('work_items.created_at', 'deliveries.deployed_at') }} as bigint)
-        as idea_to_value_s,
+            as idea_to_value_s,
         cast(
             {{ seconds_between('deliveries.first_commit_at', 'moments.last_done_at') }} as bigint
         ) as first_commit_to_done_s,
         cast(
             case when moments.started_at is not null then coalesce(sums.in_flow_s, 0) end as bigint
         )
-        as in_flow_s,
+            as in_flow_s,
         cast(
             case when moments.started_at is not null then coalesce(sums.in_flow_business_s, 0) end
             as bigint
@@ -464,7 +464,7 @@ final as (
         end as flow_efficiency_share,
         coalesce(moments.started_at = work_items.created_at, false) as is_started_at_creation,
         moments.outcome = 'cancelled' and moments.started_at is not null
-        as is_cancelled_after_start,
+            as is_cancelled_after_start,
         flaws.bulks = 1 as is_bulk_moved,
         work_items.created_at as idea_at,
         work_items.created_at,

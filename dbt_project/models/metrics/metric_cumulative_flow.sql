@@ -25,7 +25,7 @@ stages as (
 
 ),
 
--- How far an item ever came in a value stream, first time round: it counts for every stage up to there.
+-- How far an item ever came in a value stream, first time round: it counts for each stage so far.
 reached as (
 
     select
@@ -115,7 +115,7 @@ counted as (
     select
         grid.*,
         sum(coalesce(daily_flows.arrivals, 0) - coalesce(daily_flows.departures, 0)) over so_far
-        as wip_by_stage,
+            as wip_by_stage,
         sum(coalesce(reached_daily.items, 0)) over so_far as cfd_highwater
 
     from grid

@@ -86,7 +86,7 @@ final as (
         coalesce(stays.most_stays = 1, true) as is_first_pass,
         flows.last_done_at,
         cast({{ local_time('flows.last_done_at', 'value_streams.time_zone') }} as date)
-        as finished_date
+            as finished_date
 
     from flows
 

@@ -74,7 +74,7 @@ earlier as (
         work_items.work_type,
         work_items.team_key,
         cast({{ local_time('attempts.ended_at', 'value_streams.time_zone') }} as date)
-        as finished_date
+            as finished_date
 
     from {{ ref('fct_flow_attempts') }} as attempts
 
@@ -498,7 +498,7 @@ final as (
     select
         value_stream_key || '|' || workflow || '|' || level || '|' || work_type || '|'
         || team_key || '|' || period || '|' || cast(period_start as varchar)
-        as metric_flow_period_key,
+            as metric_flow_period_key,
         value_stream_key,
         team_key,
         workflow,

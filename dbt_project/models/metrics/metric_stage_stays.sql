@@ -119,7 +119,7 @@ final as (
         cast(sum(numbered.blocked_s) as bigint) as blocked_s,
         max(case when numbered.is_open then 1 else 0 end) = 1 as is_open,
         max(case when numbered.is_rework and not numbered.is_bounce then 1 else 0 end) = 1
-        as is_rework,
+            as is_rework,
         min(numbered.entered_at) as entered_at,
         case
             when max(case when numbered.is_open then 1 else 0 end) = 0

@@ -30,7 +30,7 @@ final as (
 
     select
         visits.value_stream_key || '|' || visits.level || '|' || visits.stage_key
-        as metric_value_stream_map_key,
+            as metric_value_stream_map_key,
         visits.value_stream_key,
         visits.workflow,
         visits.level,
@@ -43,12 +43,12 @@ final as (
         cast(percentile_disc(0.5) within group (order by visits.wait_s) as bigint) as wait_p50_s,
         cast(percentile_disc(0.85) within group (order by visits.wait_s) as bigint) as wait_p85_s,
         cast(percentile_disc(0.5) within group (order by visits.active_s) as bigint)
-        as active_p50_s,
+            as active_p50_s,
         cast(percentile_disc(0.85) within group (order by visits.active_s) as bigint)
-        as active_p85_s,
+            as active_p85_s,
         cast(sum(case when not visits.is_open then visits.wait_s else 0 end) as bigint) as wait_s,
         cast(sum(case when not visits.is_open then visits.active_s else 0 end) as bigint)
-        as active_s,
+            as active_s,
         cast(count(case when visits.is_rework then 1 end) as double) / count(*) as rework_share
 
     from visits

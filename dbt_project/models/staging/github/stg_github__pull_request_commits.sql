@@ -8,7 +8,8 @@ source as (
         repository,
         authored_at,
         committed_at,
-        {{ parse_json('payload', {'author': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'}}) }} as payload
+        {{ parse_json('payload', {'author': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'}}) }}
+            as payload
 
     from {{ source('github', 'pull_request_commits') }}
 

@@ -7,7 +7,8 @@ source as (
         pull_request_id,
         state,
         submitted_at,
-        {{ parse_json('payload', {'author': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'}}) }} as payload
+        {{ parse_json('payload', {'author': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'}}) }}
+            as payload
 
     from {{ source('github', 'reviews') }}
 

@@ -49,7 +49,7 @@ renamed as (
         coalesce(payload.service, subject_id) as service_name,
         coalesce(payload.environment, payload.content.environment.id) as raw_environment,
         lower(coalesce(payload.result, payload.outcome, payload.content.outcome, payload.status))
-        as raw_result,
+            as raw_result,
         greatest(
             coalesce({{ safe_cast_text('payload.attempt', 'bigint') }}, 1), 1
         ) as attempt,

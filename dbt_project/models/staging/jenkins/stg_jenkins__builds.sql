@@ -23,7 +23,12 @@ source as (
 renamed as (
 
     select
-        'jenkins:build:' || job_full_name || ':' || number || ':' || {{ seconds_between("timestamp '1970-01-01'", utc('started_at')) }} as ci_run_key,
+        'jenkins:build:'
+        || job_full_name
+        || ':'
+        || number
+        || ':'
+        || {{ seconds_between("timestamp '1970-01-01'", utc('started_at')) }} as ci_run_key,
         job_full_name as pipeline,
         payload.repository as repository,
         payload.head_sha as head_sha,

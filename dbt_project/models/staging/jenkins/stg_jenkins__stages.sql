@@ -19,8 +19,20 @@ source as (
 renamed as (
 
     select
-        'jenkins:stage:' || job_full_name || ':' || number || ':' || {{ seconds_between("timestamp '1970-01-01'", utc('build_started_at')) }} || ':' || stage_id as ci_job_key,
-        'jenkins:build:' || job_full_name || ':' || number || ':' || {{ seconds_between("timestamp '1970-01-01'", utc('build_started_at')) }} as ci_run_key,
+        'jenkins:stage:'
+        || job_full_name
+        || ':'
+        || number
+        || ':'
+        || {{ seconds_between("timestamp '1970-01-01'", utc('build_started_at')) }}
+        || ':'
+        || stage_id as ci_job_key,
+        'jenkins:build:'
+        || job_full_name
+        || ':'
+        || number
+        || ':'
+        || {{ seconds_between("timestamp '1970-01-01'", utc('build_started_at')) }} as ci_run_key,
         payload.name as name,
         lower(status) as status,
         duration_ms,
