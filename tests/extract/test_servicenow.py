@@ -3,8 +3,11 @@
 import json
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,6 +165,28 @@ def test_s1_hidden_rows_and_pages_are_a_gap_and_no_end(
     assert f"{served - len(visible)} of {served} rows are hidden from this user" in audit.message
     again = audit_of(home.load("servicenow"), "incidents", "incident")
     assert (again.acl_gap, again.status) == (served - len(visible), "complete")
+
+
+@real
+def test_s1_status_says_how_many_rows_are_hidden(
+    early: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servicenow, "PAGE", 5)
+    early.scenario("servicenow", acl_hide={"fraction": 0.4, "prefix": "0"})
+    home.load("servicenow")
+    hidden = early.counts("servicenow")["incident"] - len(visible_incidents(early))
+
+    def flowhouse(*words: str) -> str:
+        command = [Path(sys.executable).with_name("flowhouse"), "status", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    [status] = [
+        source
+        for source in json.loads(flowhouse("--json"))["sources"]
+        if source["source"] == "servicenow"
+    ]
+    assert status["hidden"] == hidden > 0
+    assert f"{hidden} of" in flowhouse() and "hidden from this user" in flowhouse()
 
 
 def visible_incidents(instance: Any) -> set[str]:

@@ -66,7 +66,11 @@ flagged as (
     select
         work_item_key,
         min(
-            case history_quality when 'conflict' then 1 when 'gap' then 2 when 'snapshot_only' then 3 end
+            case history_quality
+                when 'conflict' then 1
+                when 'gap' then 2
+                when 'snapshot_only' then 3
+            end
         ) as worst,
         max(case when reason = 'times_to_the_minute' then 60 else 0 end) as coarse_s
 
@@ -85,9 +89,9 @@ final as (
             case when history_checks.work_item_key is not null then 'audit' else 'snapshot' end
         ) as history_source,
         case flagged.worst when 1 then 'conflict' when 2 then 'gap' when 3 then 'snapshot_only' end
-        as history_quality,
+            as history_quality,
         cast(greatest(coalesce(changes.precision_s, 1), coalesce(flagged.coarse_s, 0)) as bigint)
-        as precision_s,
+            as precision_s,
         -- An audited record without a change of its group was never reassigned.
         case
             when history_checks.audit_count > 0 then coalesce(reassignments.reassignment_count, 0)

@@ -49,17 +49,17 @@ named_now as (
 
     {%- for field in (fields | list) + ['correlation_id'] %}
 
-    select
-        work_item_key,
-        '{{ field }}' as field,
-        {{ field }} as value
+        select
+            work_item_key,
+            '{{ field }}' as field,
+            {{ field }} as value
 
-    from tasks
+        from tasks
 
-    where {{ field }} is not null
-    {% if not loop.last %}
-    union all
-    {%- endif %}
+        where {{ field }} is not null
+        {% if not loop.last %}
+            union all
+        {%- endif %}
     {%- endfor %}
 
 ),
@@ -184,19 +184,19 @@ final as (
         || coalesce(unioned.named_key, unioned.to_item_key) || ':'
         || coalesce(cast(unioned.valid_from as varchar), 'always') as source_link_id,
         case when unioned.field = 'rfc' then unioned.named_key else unioned.work_item_key end
-        as from_key,
+            as from_key,
         case when unioned.field = 'rfc' then unioned.work_item_key else unioned.named_key end
-        as to_key,
+            as to_key,
         unioned.to_item_key,
         case unioned.field
             {%- for field, link_type in fields.items() %}
-            when '{{ field }}' then '{{ link_type }}'
+                when '{{ field }}' then '{{ link_type }}'
             {%- endfor %}
             else 'relates'
         end as link_type,
         'servicenow_' || unioned.field as method,
         cast(case when unioned.field = 'correlation_id' then 0.8 else 1 end as double)
-        as confidence,
+            as confidence,
         unioned.valid_from,
         unioned.valid_to
 

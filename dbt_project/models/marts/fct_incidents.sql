@@ -43,7 +43,7 @@ final as (
         incidents.reassignment_count,
         cast(flows.reopen_count as bigint) as reopen_count,
         cast({{ seconds_between('incidents.opened_at', 'flows.last_done_at') }} as bigint)
-        as time_to_resolve_s,
+            as time_to_resolve_s,
         incidents.made_sla,
         incidents.opened_at,
         first_touches.acknowledged_at,

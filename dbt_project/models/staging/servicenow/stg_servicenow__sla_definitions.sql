@@ -6,7 +6,7 @@ source as (
         sys_id,
         name,
         {{ parse_json('payload', {'type': 'VARCHAR', 'target': 'VARCHAR', 'duration': 'BIGINT'}) }}
-        as payload
+            as payload
 
     from {{ source('servicenow', 'sla_definitions') }}
 

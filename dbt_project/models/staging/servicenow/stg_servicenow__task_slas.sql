@@ -5,7 +5,7 @@ source as (
     select
         *,
         {{ parse_json('payload', {'percentage': 'VARCHAR', 'business_percentage': 'VARCHAR'}) }}
-        as details
+            as details
 
     from {{ source('servicenow', 'task_slas') }}
 
@@ -25,7 +25,7 @@ renamed as (
         pause_duration_s,
         {{ safe_cast_text('details.percentage', 'double') }} / 100 as elapsed_share,
         {{ safe_cast_text('details.business_percentage', 'double') }} / 100
-        as business_elapsed_share,
+            as business_elapsed_share,
         {{ utc('started_at') }} as started_at,
         {{ utc('ended_at') }} as ended_at,
         {{ utc('planned_end_at') }} as planned_end_at,

@@ -15,20 +15,20 @@ source as (
 
     {%- for table_name, raw_table in classes.items() %}
 
-    select
-        '{{ table_name }}' as table_name,
-        sys_id,
-        number,
-        sys_class_name,
-        sys_created_at,
-        sys_updated_at,
-        sys_mod_count,
-        payload
+        select
+            '{{ table_name }}' as table_name,
+            sys_id,
+            number,
+            sys_class_name,
+            sys_created_at,
+            sys_updated_at,
+            sys_mod_count,
+            payload
 
-    from {{ source('servicenow', raw_table) }}
-    {% if not loop.last %}
-    union all
-    {%- endif %}
+        from {{ source('servicenow', raw_table) }}
+        {% if not loop.last %}
+            union all
+        {%- endif %}
     {%- endfor %}
 
 ),
