@@ -733,6 +733,28 @@ def test_audit_rows_follow_the_version_of_their_record(made: Instance, home: Any
     assert home.value("servicenow", "select min(audit_count) from servicenow.history_checks") >= 5
 
 
+def test_r2_a_backfill_reads_the_records_of_its_span_again_and_moves_no_watermark(
+    made: Instance, home: Any
+) -> None:
+    from extract.load import load
+    from extract.windows import Window
+
+    home.load("servicenow")
+    span = Window(datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 3, 1, 12, tzinfo=UTC))
+    rows = [row for row in made.rows_of["incident"] if row["sys_updated_on"] < stamp(span.hi)]
+    assert 5 < len(rows) < 95
+    wrong = made.rows_of["sys_audit"]
+    for row in wrong:
+        row["user"] = "another.example"
+    people = "select count(distinct payload->>'$.user.person_key') from servicenow.audits"
+    assert home.value("servicenow", people) == 1
+    work = load("servicenow", "a-backfill", span=span)
+    assert audit_of(work, "incidents", "incident").extracted == len(rows)
+    assert home.value("servicenow", people) == 2
+    work = home.load("servicenow")
+    assert audit_of(work, "incidents", "incident").extracted == 0
+
+
 def sla(made: Instance, number: int, **values: str) -> dict[str, str]:
     task = made.rows_of["incident"][number]
     row = made.record("task_sla", number, **{
