@@ -39,6 +39,9 @@ OF_TABLE: dict[str, list[Expectation]] = {
     "jenkins/builds": [gxe.ExpectColumnValuesToBeBetween(column="number", min_value=1)],
     "servicenow/incidents": [gxe.ExpectColumnValuesToNotBeNull(column="number")],
     "servicenow/change_requests": [gxe.ExpectColumnValuesToNotBeNull(column="number")],
+    "servicenow/problems": [gxe.ExpectColumnValuesToNotBeNull(column="number")],
+    "servicenow/requested_items": [gxe.ExpectColumnValuesToNotBeNull(column="number")],
+    "servicenow/task_slas": [gxe.ExpectColumnValuesToNotBeNull(column="task_id")],
     "servicenow/audits": [
         gxe.ExpectColumnValuesToNotBeNull(column="document_id"),
         gxe.ExpectColumnValuesToNotBeNull(column="sys_created_at"),

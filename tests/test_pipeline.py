@@ -36,6 +36,9 @@ PROMISED = [
     "marts.fct_ci_runs",
     "marts.fct_deployments",
     "marts.fct_incidents",
+    "marts.fct_change_requests",
+    "marts.fct_task_slas",
+    "metrics.metric_incident_sla",
     "metrics.metric_flow",
     "metrics.metric_time_in_stage",
     "metrics.metric_cumulative_flow",
@@ -127,6 +130,8 @@ def test_nothing_of_the_world_is_missing(company: Company) -> None:
     assert kinds["pull_request"] == sum(pull.created <= now for pull in made.pulls)
     assert kinds["incident"] == sum(record.created <= now for record in made.incidents)
     assert kinds["change_request"] == sum(record.created <= now for record in made.changes)
+    assert kinds["problem"] == sum(record.created <= now for record in made.problems)
+    assert kinds["request"] == sum(record.created <= now for record in made.requests)
     runs = dict(company.rows("select source_system, count(*) from marts.fct_ci_runs group by 1"))
     assert runs["github"] == sum(
         attempt.started <= now
@@ -188,6 +193,83 @@ def test_visits_equal_the_true_stage_times_to_the_second(company: Company) -> No
     }
     assert len(found) > 10_000
     assert found == expected
+
+
+def test_states_of_servicenow_equal_the_true_ones_to_the_second(company: Company) -> None:
+    from demo import truth
+
+    made = company.servers.world
+    expected = {
+        (record.sys_id, state, entered, left)
+        for record in [*made.incidents, *made.changes, *made.problems, *made.requests]
+        if record.created <= made.now
+        for state, entered, left in truth.record_visits(record, made.now)
+    }
+    opened = {record.sys_id: record.base["opened_at"] for record in made.records()}
+    found = set()
+    for sys_id, state, seq, entered, left in company.rows(
+        """
+        select
+            split_part(work_item_key, ':', 3), to_status, transition_seq, changed_at,
+            lead(changed_at) over (partition by work_item_key order by transition_seq)
+        from marts.fct_status_transitions where work_item_key like 'servicenow:%'
+        """
+    ):
+        # Items begin when they were opened, which is a little before they were recorded.
+        if seq == 1:
+            assert entered.isoformat(sep=" ") == opened[sys_id]
+        found.add((sys_id, state, None if seq == 1 else _epoch(entered), _epoch(left)))
+    firsts = {record.sys_id: record.created for record in made.records()}
+    assert found == {
+        (sys_id, state, None if entered == firsts[sys_id] else entered, left)
+        for sys_id, state, entered, left in expected
+    }
+
+
+def test_approvals_and_agreements_equal_the_true_ones(company: Company) -> None:
+    made, now = company.servers.world, company.servers.world.now
+    waits = {}
+    for change in made.changes:
+        asked = given = None
+        by_rule = None
+        for mod in (mod for mod in change.mods if mod.at <= now):
+            if mod.values.get("approval") == "requested":
+                asked = mod.at
+            if mod.values.get("approval") == "approved":
+                given, by_rule = mod.at, mod.user.login == "system"
+        if change.created <= now and given:
+            waits[change.sys_id] = (given - asked if asked else 0, by_rule)
+    found = {
+        sys_id: (wait, automated)
+        for sys_id, wait, automated, approved in company.rows(
+            """
+            select split_part(work_item_key, ':', 3), approval_wait_s, is_automated, approved_at
+            from marts.fct_change_requests
+            """
+        )
+        if sys_id in waits
+    }
+    assert found == waits and len(waits) > 300
+    assert {automated for _, automated in waits.values()} == {True, False}
+    ((met, ended),) = company.rows(
+        """
+        select sum(met), sum(ended) from metrics.metric_incident_sla where target = 'incident'
+        """
+    )
+    resolved = [
+        record
+        for record in made.incidents
+        if record.created <= now
+        and [mod.values["state"] for mod in record.mods if mod.at <= now and "state" in mod.values][
+            -1:
+        ]
+        in (["6"], ["7"])
+    ]
+    broken = sum(
+        any(mod.values.get("made_sla") == "false" for mod in record.mods if mod.at <= now)
+        for record in resolved
+    )
+    assert (met, ended) == (len(resolved) - broken, len(resolved))
 
 
 def _epoch(moment: datetime | None) -> int | None:

@@ -44,7 +44,7 @@ from extract.census import MISSED, PRESENT, Census, Findings, tombstones
 from extract.privacy import person, person_key
 from extract.settings import SettingFault, setting_name, settings_for, start_of
 from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, RawTable, instant
-from extract.windows import Window, close_window, next_window, shortened
+from extract.windows import Window, close_window, is_backfill, next_window, shortened
 from extract.work import Load
 
 NAME = "servicenow"
@@ -717,7 +717,7 @@ class Reader:
             yield from self.guarded(
                 RECORD_TABLES[table].name, table, lambda table=table: self.records(state, table)
             )
-        if not self.work.more:
+        if not self.work.more and not is_backfill():
             for table in self.census:
                 yield from self.guarded(
                     RECORD_TABLES[table].name, table, lambda table=table: self.count(state, table)
@@ -858,7 +858,8 @@ class Reader:
         close_window(state, table, window)
         self.work.more = self.work.more or more
         # The census sees everything that is hidden, the window its own part of it only.
-        gap = 0 if census.is_due(state, self.server_now) else listing.gap
+        has_census = census.is_due(state, self.server_now) and not is_backfill()
+        gap = 0 if has_census else listing.gap
         self.note(raw.name, table, listing, window, gap)
 
     def keep(self, table: str, rows: list[Row]) -> None:
@@ -1088,11 +1089,12 @@ class Reader:
                 table=table,
             )
         )
+        is_anew = self.work.full or is_backfill()
         due = [
             row_id
             for row_id, (version, _) in census.known.items()
             if not census.is_gone(row_id)
-            and (checked.get(row_id) != version or (self.work.full and row_id in self.kept[table]))
+            and (checked.get(row_id) != version or (is_anew and row_id in self.kept[table]))
         ]
         counted = extracted = 0
         batches = list(_batches(due))

@@ -3,8 +3,11 @@
 import json
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,6 +165,28 @@ def test_s1_hidden_rows_and_pages_are_a_gap_and_no_end(
     assert f"{served - len(visible)} of {served} rows are hidden from this user" in audit.message
     again = audit_of(home.load("servicenow"), "incidents", "incident")
     assert (again.acl_gap, again.status) == (served - len(visible), "complete")
+
+
+@real
+def test_s1_status_says_how_many_rows_are_hidden(
+    early: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servicenow, "PAGE", 5)
+    early.scenario("servicenow", acl_hide={"fraction": 0.4, "prefix": "0"})
+    home.load("servicenow")
+    hidden = early.counts("servicenow")["incident"] - len(visible_incidents(early))
+
+    def flowhouse(*words: str) -> str:
+        command = [Path(sys.executable).with_name("flowhouse"), "status", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    [status] = [
+        source
+        for source in json.loads(flowhouse("--json"))["sources"]
+        if source["source"] == "servicenow"
+    ]
+    assert status["hidden"] == hidden > 0
+    assert f"{hidden} of" in flowhouse() and "hidden from this user" in flowhouse()
 
 
 def visible_incidents(instance: Any) -> set[str]:
@@ -706,6 +731,28 @@ def test_audit_rows_follow_the_version_of_their_record(made: Instance, home: Any
     assert asked(made, "sys_audit") - before == 2  # whether it is allowed, and one record
     assert count(home, "audits") == len(made.rows_of["sys_audit"])
     assert home.value("servicenow", "select min(audit_count) from servicenow.history_checks") >= 5
+
+
+def test_r2_a_backfill_reads_the_records_of_its_span_again_and_moves_no_watermark(
+    made: Instance, home: Any
+) -> None:
+    from extract.load import load
+    from extract.windows import Window
+
+    home.load("servicenow")
+    span = Window(datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 3, 1, 12, tzinfo=UTC))
+    rows = [row for row in made.rows_of["incident"] if row["sys_updated_on"] < stamp(span.hi)]
+    assert 5 < len(rows) < 95
+    wrong = made.rows_of["sys_audit"]
+    for row in wrong:
+        row["user"] = "another.example"
+    people = "select count(distinct payload->>'$.user.person_key') from servicenow.audits"
+    assert home.value("servicenow", people) == 1
+    work = load("servicenow", "a-backfill", span=span)
+    assert audit_of(work, "incidents", "incident").extracted == len(rows)
+    assert home.value("servicenow", people) == 2
+    work = home.load("servicenow")
+    assert audit_of(work, "incidents", "incident").extracted == 0
 
 
 def sla(made: Instance, number: int, **values: str) -> dict[str, str]:

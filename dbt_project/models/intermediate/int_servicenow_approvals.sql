@@ -14,7 +14,7 @@ spans as (
         to_value,
         actor_type,
         changed_at,
-        lead(changed_at) over in_order as ended_at,
+        coalesce(lead(changed_at) over in_order, {{ as_of() }}) as ended_at,
         row_number() over (
             partition by work_item_key, to_value
             order by changed_at, update_no, audit_id
@@ -40,10 +40,7 @@ final as (
             sum(
                 case
                     when to_value = 'requested'
-                        then
-                            {{ seconds_between(
-                                'changed_at', 'coalesce(ended_at, ' ~ as_of() ~ ')'
-                            ) }}
+                        then {{ seconds_between('changed_at', 'ended_at') }}
                 end
             ) as bigint
         ) as approval_wait_s,

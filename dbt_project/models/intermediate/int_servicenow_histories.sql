@@ -67,7 +67,9 @@ flagged as (
         work_item_key,
         min(
             case history_quality
-                when 'conflict' then 1 when 'gap' then 2 when 'snapshot_only' then 3
+                when 'conflict' then 1
+                when 'gap' then 2
+                when 'snapshot_only' then 3
             end
         ) as worst,
         max(case when reason = 'times_to_the_minute' then 60 else 0 end) as coarse_s

@@ -148,7 +148,7 @@ missed as (
 
 ),
 
--- A load saw a record for the first time after it had been updated; nothing tells of before.
+-- A load saw a record first when it had been updated; nothing tells of the time before.
 first_seen as (
 
     select

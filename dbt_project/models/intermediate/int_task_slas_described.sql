@@ -32,9 +32,10 @@ placed as (
     select
         task_slas.*,
         coalesce(
-            task_slas.ended_at > {{ as_of() }}, task_slas.is_active, task_slas.ended_at is null
-        )
-            as is_running,
+            task_slas.ended_at > {{ as_of() }},
+            task_slas.is_active,
+            task_slas.ended_at is null
+        ) as is_running,
         least(coalesce(task_slas.ended_at, {{ as_of() }}), {{ as_of() }}) as until_at
 
     from task_slas

@@ -97,16 +97,8 @@ grouped as (
 final as (
 
     select
-        cast(month_start as varchar)
-        || '|'
-        || value_stream_key
-        || '|'
-        || level
-        || '|'
-        || priority
-        || '|'
-        || target
-            as metric_incident_sla_key,
+        cast(month_start as varchar) || '|' || value_stream_key || '|' || level
+        || '|' || priority || '|' || target as metric_incident_sla_key,
         month_start,
         value_stream_key,
         level,
