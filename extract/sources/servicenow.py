@@ -1294,8 +1294,12 @@ def build(work: Load) -> DltSource:
 
     @dlt.source(name=NAME, max_table_nesting=0)
     def servicenow() -> Iterator[Any]:
+        # Not a default argument of the lambda: dlt would take it for a setting.
+        def taken(name: str) -> Callable[[Any], Iterator[pa.Table]]:
+            return lambda step: reader.take(name)
+
         steps = dlt.resource(lambda: reader.steps(), name="steps", selected=False)
         for table in TABLES:
-            yield table.transformer(lambda step, name=table.name: reader.take(name), steps)
+            yield table.transformer(taken(table.name), steps)
 
     return servicenow()
