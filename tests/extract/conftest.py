@@ -115,10 +115,22 @@ class Home:
         return self.rows(source, sql)[0][0]
 
     def texts(self, source: str) -> str:
-        """Everything that the raw file holds, as one text."""
-        tables = self.rows(source, "select table_schema, table_name from information_schema.tables")
+        """All that the source left in the raw file, as one text.
+
+        dlt's own tables and columns are no part of it: they are random or packed characters, in
+        which any short word turns up now and then.
+        """
+        tables = self.rows(
+            source,
+            "select table_schema, table_name from information_schema.tables"
+            " where table_name not like '\\_dlt%' escape '\\'",
+        )
         return "\n".join(
-            self.value(source, f"select string_agg(t::varchar, chr(10)) from {schema}.{table} t")
+            self.value(
+                source,
+                "select string_agg(t::varchar, chr(10)) from (select columns(c -> not"
+                f" starts_with(c, '_dlt')) from {schema}.{table}) t",
+            )
             or ""
             for schema, table in tables
         )
