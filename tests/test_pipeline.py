@@ -425,79 +425,112 @@ def test_a_second_refresh_while_one_runs_is_refused(company: Company) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_second_refresh_reads_only_what_changed_and_a_change_arrives(company: Company) -> None:
-    servers = company.servers
-    made = servers.world
-    moved = company.rows(
-        """
-        select item_key, work_item_key from marts.dim_work_items
-        where is_current and workflow = 'software' and current_status = 'In Progress'
-        order by 1 limit 1
-        """
-    )[0]
-    everything = """
+class Hour:
+    """What an hour brought, and the refresh after it.
+
+    Attributes:
+        moved, flawed: Keys of the work item that moved, and of that whose history has a flaw.
+        before: The closed visits of all others before the refresh.
+        version: The published file before the refresh.
+        journal: The refresh's requests, as the servers note them.
+        done: The refresh's process.
+    """
+
+    UNMOVED = """
         select * from marts.fct_stage_visits
         where work_item_key <> ? and not is_open order by work_item_key, visit_seq
     """
-    before = company.rows(everything, [moved[1]])
-    asked = len(servers.journal)
-    at = made.now + 600
-    made.move_issue(moved[0], "Ready for Review", at)
-    servers.clock.set(at + 3600)
-    done = company.refresh(FLOWHOUSE_AS_OF=datetime.fromtimestamp(at, UTC).isoformat())
-    assert done.returncode == 0, done.stderr[-4000:]
+
+    def __init__(self, company: Company) -> None:
+        servers, made = company.servers, company.servers.world
+        [(item_key, self.moved)] = company.rows(
+            """
+            select item_key, work_item_key from marts.dim_work_items
+            where is_current and workflow = 'software' and current_status = 'In Progress'
+            order by 1 limit 1
+            """
+        )
+        [(self.flawed,)] = company.rows(
+            """
+            select min(work_item_key) from marts.dim_work_items
+            where is_current and source_system = 'jira' and work_item_key <> ?
+            """,
+            [self.moved],
+        )
+        with duckdb.connect(str(company.home / "raw" / "raw_jira.duckdb")) as raw:
+            raw.execute(
+                "update jira.history_checks set history_quality = 'conflict' where issue_id = $1",
+                [self.flawed.removeprefix("jira:")],
+            )
+        self.before = company.rows(self.UNMOVED, [self.moved])
+        self.version = company.link.resolve()
+        asked = len(servers.journal)
+        at = made.now + 600
+        made.move_issue(item_key, "Ready for Review", at)
+        servers.clock.set(at + 3600)
+        servers.down("jenkins")
+        self.done = company.refresh(FLOWHOUSE_AS_OF=datetime.fromtimestamp(at, UTC).isoformat())
+        self.journal = servers.journal[asked:]
+
+
+@pytest.fixture(scope="module")
+def hour(company: Company) -> Hour:
+    """An hour in which one issue moved and Jenkins went down; one refresh for several tests."""
+    return Hour(company)
+
+
+def test_a_source_that_is_down_is_a_gap_and_the_others_are_published(
+    company: Company, hour: Hour
+) -> None:
+    assert hour.done.returncode == 3, hour.done.stderr[-4000:]
+    assert company.link.resolve() != hour.version
+    assert company.rows("select count(*) from marts.fct_ci_runs where source_system = 'jenkins'")
+    status = json.loads(company.refresh("status", "--json").stdout)
+    gaps = {source["source"]: source["gaps"] for source in status["sources"]}
+    assert gaps["jenkins"] and not gaps["jira"]
+
+
+def test_a_second_refresh_reads_only_what_changed_and_a_change_arrives(
+    company: Company, hour: Hour
+) -> None:
     visits = company.rows(
         """
         select stage, is_open from marts.fct_stage_visits
         where work_item_key = ? order by visit_seq desc limit 1
         """,
-        [moved[1]],
+        [hour.moved],
     )
     assert visits == [("waiting_review", True)]
-    after = company.rows(everything, [moved[1]])
-    assert set(before) <= set(after)
-    requests = [entry for entry in servers.journal[asked:] if entry[0] == "jira"]
+    after = company.rows(Hour.UNMOVED, [hour.moved])
+    assert set(hour.before) <= set(after)
+    requests = [entry for entry in hour.journal if entry[0] == "jira"]
     assert sum("bulkfetch" in entry[2] for entry in requests) <= 4
-    assert len(servers.journal) - asked < 400
+    assert len(hour.journal) < 400
 
 
-def test_h4_a_flaw_of_a_history_and_a_deletion_reach_the_facts(company: Company) -> None:
+def test_h4_a_flaw_of_a_history_reaches_the_facts(company: Company, hour: Hour) -> None:
+    quality = "select history_quality from marts.fct_work_item_flows where work_item_key = ?"
+    assert company.rows(quality, [hour.flawed]) == [("conflict",)]
+
+
+def test_x3_a_deletion_reaches_the_staging_view(company: Company) -> None:
     path = company.home / "raw" / "raw_jira.duckdb"
     with duckdb.connect(str(path)) as raw:
-        flawed, gone = (row_id for (row_id,) in raw.execute(
-            "select id from jira.issues order by id limit 2").fetchall())  # fmt: skip
-        raw.execute(
-            "update jira.history_checks set history_quality = 'conflict' where issue_id = $1",
-            [flawed],
-        )
+        [(gone,)] = raw.execute("select min(id) from jira.issues").fetchall()
         raw.execute(
             "insert into jira.tombstones by name select 'issues' as object, id, "
             "'deleted' as state, updated_at as missed_at, updated_at as gone_at, "
             "'{}' as payload, _dlt_load_id from jira.issues where id = $1",
             [gone],
         )
-    done = company.refresh("refresh", "--source", "servicenow")
-    assert done.returncode == 0, done.stderr[-4000:]
-    quality = "select history_quality from marts.fct_work_item_flows where work_item_key = ?"
-    assert company.rows(quality, [f"jira:{flawed}"]) == [("conflict",)]
     with duckdb.connect(str(company.home / "build.duckdb"), read_only=True) as build:
         build.execute(f"attach '{path}' as raw_jira (read_only)")
         found = build.execute(
             "select issue_id from staging.stg_jira__issues where deleted_detected_at is not null"
         ).fetchall()
+    with duckdb.connect(str(path)) as raw:
+        raw.execute("delete from jira.tombstones where id = $1", [gone])
     assert found == [(gone,)]
-
-
-def test_a_source_that_is_down_is_a_gap_and_the_others_are_published(company: Company) -> None:
-    version = company.link.resolve()
-    company.servers.down("jenkins")
-    done = company.refresh()
-    assert done.returncode == 3, done.stderr[-4000:]
-    assert company.link.resolve() != version
-    assert company.rows("select count(*) from marts.fct_ci_runs where source_system = 'jenkins'")
-    status = json.loads(company.refresh("status", "--json").stdout)
-    gaps = {source["source"]: source["gaps"] for source in status["sources"]}
-    assert gaps["jenkins"] and not gaps["jira"]
 
 
 def test_a_violated_invariant_stops_publication_and_keeps_its_rows(company: Company) -> None:
