@@ -13,6 +13,9 @@ then read by id, where nothing lags, and only where the version that we have is 
 census of all ids follows the windows (`extract/census.py`): it finds what the index hid, and what
 is gone. Issues that vanish from the source stay in the raw tables and get a tombstone.
 
+An update that leaves `updated` as it was (a workflow, a link) is in no window. So the histories of
+all issues are compared with what is loaded once a month, a part of them on each day.
+
 Each changelog is checked: every status change begins where the one before it ended, and the last
 one ends where the issue is now. Where it does not, the other endpoints are asked too and the union
 is kept. `history_checks` says what came of it: complete; conflict (the endpoints disagree; the
@@ -20,6 +23,7 @@ union is loaded); gap (a change is missing everywhere); truncated (Jira did not 
 """
 
 import base64
+import bisect
 import math
 import time
 from abc import ABC, abstractmethod
@@ -185,6 +189,9 @@ FLOOR = timedelta(minutes=2)
 
 DAILY = timedelta(hours=20)
 """What costs a request per project or board is read at most this often."""
+
+LOADS_PER_MONTH = 30
+"""In how many daily loads the histories of all issues are compared with what is loaded."""
 
 WHERE = ("project", "updated", "archiveddate")
 """What is asked of an issue that search no longer shows."""
@@ -452,6 +459,8 @@ class Site(ABC):
     safety_lag: timedelta
     root: str
     has_other_histories = True
+    histories_of: int
+    """Of how many issues the histories are read at once."""
 
     def __init__(self, api: Api, rows: Rows) -> None:
         self.api = api
@@ -484,6 +493,10 @@ class Site(ABC):
     @abstractmethod
     def histories(self, issues: list[Body]) -> tuple[Changelogs, dict[str, int]]:
         """Return the histories of issues that were yielded, and how many an issue says it has."""
+
+    @abstractmethod
+    def histories_now(self, ids: Sequence[str]) -> Changelogs:
+        """Return the histories of issues that were listed just now."""
 
     @abstractmethod
     def other_histories(self, issue_id: str) -> list[History]:
@@ -533,6 +546,7 @@ class Cloud(Site):
 
     safety_lag = timedelta(minutes=5)
     root = ROOTS["cloud"]
+    histories_of = ISSUES_PER_BATCH
 
     def projects(self) -> list[dict[str, Any]]:
         """Page through the projects."""
@@ -620,16 +634,17 @@ class Cloud(Site):
         return [found[issue_id] for issue_id in ids if issue_id in found]
 
     def histories(self, issues: list[Body]) -> tuple[Changelogs, dict[str, int]]:
+        """Read them by the ids."""
+        return self.histories_now([str(issue.id) for issue in issues]), {}
+
+    def histories_now(self, ids: Sequence[str]) -> Changelogs:
         """Page through all histories of the issues; one issue may span pages."""
         found: Changelogs = defaultdict(list)
-        body = {
-            "issueIdsOrKeys": [str(issue.id) for issue in issues],
-            "maxResults": HISTORIES_PER_REQUEST,
-        }
+        body = {"issueIdsOrKeys": list(ids), "maxResults": HISTORIES_PER_REQUEST}
         for page in self._pages("/rest/api/3/changelog/bulkfetch", body, _Changes):
             for log in page.issueChangeLogs or []:
                 found[str(log.issueId)] += log.changeHistories or []
-        return found, {}
+        return found
 
     def other_histories(self, issue_id: str) -> list[History]:
         """Read the issue's own changelog endpoint, and the newest part that an issue expands to."""
@@ -700,6 +715,7 @@ class DataCenter(Site):
     safety_lag = timedelta(minutes=10)
     root = ROOTS["datacenter"]
     has_other_histories = False
+    histories_of = SERVER_PAGE
 
     def projects(self) -> list[dict[str, Any]]:
         """Return the visible projects; the answer is not paged."""
@@ -760,6 +776,20 @@ class DataCenter(Site):
             found[str(issue.id)] = list((log and log.histories) or [])
             totals[str(issue.id)] = (log and log.total) or 0
         return found, totals
+
+    def histories_now(self, ids: Sequence[str]) -> Changelogs:
+        """Search for the ids; one that was deleted a moment ago fails the whole query."""
+        body = {
+            "jql": f"id in ({','.join(ids)})",
+            "maxResults": len(ids),
+            "fields": ["status"],
+            "expand": ["changelog"],
+        }
+        reply = self.api.post("/rest/api/2/search", body, allow=(400,))
+        if reply.status == 400:
+            return {}
+        page = decode(msgspec.json.encode(reply.data), _Bodies)
+        return self.histories(page.issues or [])[0]
 
     def other_histories(self, issue_id: str) -> list[History]:
         """Read the issue by itself."""
@@ -1131,9 +1161,10 @@ class Reader:
             census.known[issue_id] = listed[issue_id]
         found = census.compare(listed, self._closed_projects())
         self._hidden(listed)
-        wanted = found.wanted
         verdicts, alive = self._verdicts(census, found)
-        wanted += alive
+        wanted = [*found.wanted, *alive]
+        altered = self._altered(state, listed, {*wanted, *self.issue_ids}) if self.is_daily else []
+        wanted += altered
         reading = Reading(Window(None, self.server_now), "", 0)
         for issues in site.by_id(wanted[:MOST_IN_WINDOW], reading):
             yield self._batch(issues)
@@ -1144,12 +1175,50 @@ class Reader:
         self.ready["tombstones"].append(TOMBSTONES.mixed(marks))
         census.note(work, found)
         census.close(state, self.server_now)
+        had_not = len(wanted) - len(altered)
+        notes = [
+            f"the census found {had_not:,} issues that the windows had not" if had_not else "",
+            f"{len(altered):,} issues had changed without an update" if altered else "",
+        ]
         if wanted:
             work.audit(
                 "issues",
                 extracted=len(wanted) - reading.gone - reading.left,
-                message=f"the census found {len(wanted):,} issues that the windows had not",
+                message="; ".join(filter(None, notes)),
             )
+
+    def _altered(self, state: Any, listed: Listing, known: set[str]) -> list[str]:
+        """Return which issues of today's share have other histories than are loaded.
+
+        Those that are `known` to be read in this load are passed over.
+        """
+
+        def order(issue_id: str) -> tuple[int, str]:
+            return len(issue_id), issue_id
+
+        ids = sorted(listed.keys() - known, key=order)
+        share = max(self.site.histories_of, math.ceil(len(ids) / LOADS_PER_MONTH))
+        begin = bisect.bisect_right(ids, order(state.get("compared_up_to", "")), key=order)
+        todays = ids[begin : begin + share]
+        state["compared_up_to"] = todays[-1] if begin + share < len(ids) else ""
+        altered = []
+        for batch in _chunks(todays, self.site.histories_of):
+            loaded = dict(
+                warehouse.rows(
+                    NAME,
+                    f"select issue_id, list(payload) from {NAME}.histories "
+                    "where list_contains($ids, issue_id) group by issue_id",
+                    ids=batch,
+                )
+            )
+            for issue_id, histories in self.site.histories_now(batch).items():
+                shown = {row[3] for row in map(self._shown, histories) if row}
+                if not shown <= set(loaded.get(issue_id, ())):
+                    altered.append(issue_id)
+        return altered
+
+    def _shown(self, history: History) -> tuple[str, int | None, int, str] | None:
+        return self.site.rows.history(history, Chain())
 
     def _listed(self, scope: str) -> tuple[Listing, bool]:
         """Return all ids of a scope, and whether they are as many as the server counts.

@@ -221,7 +221,7 @@ ROLE_NAMES = {
 
 PERSON_ITEMS = {"assignee", "reporter"}
 _NUMBER = re.compile(r"\d+")
-_SPRINT_TEXT = re.compile(r"\bid=(\d+).*?\bstate=(\w+)")
+_SPRINT_TEXT = re.compile(r"\bid=(\d+)")
 
 
 def candidates(fields: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -300,11 +300,14 @@ def _team(value: Any) -> dict[str, Any] | None:
 
 
 def _sprint(value: Any) -> dict[str, Any] | None:
-    """Return a sprint from an object, or from the text that older Data Center releases give."""
+    """Return the id of a sprint, from an object or from the text of older Data Center releases.
+
+    Its state changes without the issue, so it is kept with the sprint alone.
+    """
     if isinstance(value, dict):
-        return {"id": pick(value.get("id"), KEEP), "state": pick(value.get("state"), KEEP)}
+        return {"id": pick(value.get("id"), KEEP)}
     found = _SPRINT_TEXT.search(value) if isinstance(value, str) else None
-    return {"id": int(found[1]), "state": found[2].lower()} if found else None
+    return {"id": int(found[1])} if found else None
 
 
 NULL = msgspec.Raw(b"null")

@@ -256,7 +256,7 @@ class ScriptedJira:
         ]
 
     def body_of(self, issue: Issue, wanted: list[str]) -> bytes:
-        key = (issue.id, issue.updated, *wanted)
+        key = (issue.id, issue.updated, issue.current, *wanted)
         if key not in self.bodies:
             fields = issue.fields()
             shown = {name: fields[name] for name in wanted if name in fields}

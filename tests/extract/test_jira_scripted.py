@@ -8,12 +8,13 @@ import multiprocessing
 import os
 import random
 import signal
-import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from dlt.pipeline.pipeline import Pipeline
 
 from extract import probes, warehouse
 from extract.api import Refused
@@ -345,6 +346,30 @@ def test_h7_an_issue_that_moves_to_another_project_while_we_read_stays_one_row(
     assert home.value("jira", moved) == 1
 
 
+def test_a_history_that_moved_no_update_is_found_within_a_month(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jira.Cloud, "histories_of", 20)
+    home.load("jira")
+    for issue in list(site.issues.values())[5::20]:
+        updated = issue.updated
+        issue.change(site.now, site)
+        issue.updated = updated
+    compared = []
+    for _ in range(4):
+        site.now += timedelta(days=1)
+        site.journal.clear()
+        work = home.load("jira")
+        home.load("jira")  # the same day again compares nothing
+        asked = [b["issueIdsOrKeys"] for _, p, b in site.journal if p.endswith("log/bulkfetch")]
+        compared.append((len(asked[0]), asked[1:]))
+        if len(compared) < 4:
+            assert "1 issues had changed without an update" in messages(work)
+    found = [[[str(10_005 + n)]] for n in (0, 20, 40)]
+    assert compared == [(20, found[0]), (20, found[1]), (20, found[2]), (20, [])]
+    assert raw(home) == oracle(site)
+
+
 def test_h8_histories_out_of_order_and_at_one_time_are_in_order(
     home: Any, site: ScriptedJira
 ) -> None:
@@ -525,16 +550,46 @@ def test_v6_requests_are_in_proportion_to_what_changed(
 # Recovery
 
 
-def in_a_child(home: str, source_url: str) -> None:
+PHASES = ("extract", "census", "normalize", "load", "between windows")
+
+
+def in_a_child(home: str, source_url: str, phase: Any, dies_in: str, after_s: float) -> None:
+    """Load, and die without any warning so many seconds after a phase began."""
     os.environ |= {
         "FLOWHOUSE_HOME": home,
         "SOURCES__JIRA__BASE_URL": source_url,
         "SOURCES__JIRA__API_TOKEN": TOKEN,
     }
+    from extract import windows
     from extract.load import load
     from extract.sources import jira
 
-    jira.MOST_IN_WINDOW = 20  # three windows
+    jira.MOST_IN_WINDOW, windows.SHORTEST = 6, timedelta(minutes=1)  # several windows
+
+    def enter(name: str) -> None:
+        phase.value = PHASES.index(name)
+        if name == dies_in:
+            # Nothing handles the signal, so the kernel ends the process at once, as by kill -9.
+            signal.setitimer(signal.ITIMER_REAL, after_s)
+
+    def marking(name: str, step: Any) -> Any:
+        def marked(*args: Any, **kwargs: Any) -> Any:
+            enter(name)
+            result = step(*args, **kwargs)
+            if name == "load":
+                enter("between windows")
+            return result
+
+        return marked
+
+    def marked_census(*args: Any) -> Any:
+        enter("census")
+        yield from census(*args)
+        enter("extract")
+
+    census, jira.Reader._census = jira.Reader._census, marked_census
+    for name in ("extract", "normalize", "load"):
+        setattr(Pipeline, name, marking(name, getattr(Pipeline, name)))
     load("jira", "in-a-child")
 
 
@@ -544,33 +599,30 @@ def test_r1_a_load_that_is_killed_at_twenty_points_leaves_nothing_out(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["extract.load"])
     chance = random.Random(7)
+    phase = context.Value("i", 0)
+    killed: list[str] = []
 
-    def run(seconds: float | None) -> bool:
-        child = context.Process(target=in_a_child, args=(str(home.folder), site.url))
+    def run(dies_in: str = "") -> bool:
+        """Load in a process of its own; whether it came to its end."""
+        arguments = (str(home.folder), site.url, phase, dies_in, chance.uniform(0.0005, 0.02))
+        child = context.Process(target=in_a_child, args=arguments)
         child.start()
-        child.join(seconds)
-        if child.exitcode is None:
-            os.kill(child.pid, signal.SIGKILL)
-            child.join()
+        child.join()
+        assert child.exitcode in (0, -signal.SIGALRM)
         return child.exitcode == 0
 
-    assert run(None)
-    began = time.monotonic()
-    assert run(None)
-    whole = time.monotonic() - began
-    kills = 0
-    for round_no in range(40):
-        for issue in list(site.issues.values())[round_no % 7 :: 7]:
-            issue.change(site.now - timedelta(minutes=20), site)
+    home.load("jira")
+    while len(killed) < 20:
+        for n, issue in enumerate(list(site.issues.values())[len(killed) % 5 :: 5]):
+            issue.change(site.now - timedelta(minutes=5 * n), site)
         site.now += HOUR
-        was_killed = not run(chance.uniform(0.02, whole))
-        kills += was_killed
-        if was_killed and kills % 7 == 0:
-            assert run(None)
-            assert raw(home) == oracle(site)
-        if kills == 20:
-            break
-    assert kills == 20
+        if not run(PHASES[len(killed) % len(PHASES)]):
+            killed.append(PHASES[phase.value])
+            if len(killed) in (7, 14):
+                assert run()
+                assert raw(home) == oracle(site)
+    print(f"killed in {Counter(killed)}")
+    assert set(killed) == set(PHASES)
     home.load("jira")
     assert raw(home) == oracle(site)
     duplicates = "select count(*) - count(distinct (issue_id, id)) from jira.histories"
