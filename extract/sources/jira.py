@@ -1,7 +1,8 @@
 """Jira: issues with their change histories, and the dimensions they refer to.
 
 Settings: SOURCES__JIRA__BASE_URL, EMAIL and API_TOKEN (Cloud) or API_TOKEN alone (a bearer token:
-personal access token of a Data Center, OAuth token of a Cloud gateway), PROJECTS (JSON list; empty
+personal access token of a Data Center) or CLIENT_ID and CLIENT_SECRET (OAuth of a service account
+of a Cloud, whose base is https://api.atlassian.com/ex/jira/{cloudId}), PROJECTS (JSON list; empty
 = all visible), DEPLOYMENT (cloud or datacenter; default: asked from the server), START_DATE,
 TITLES (true loads the titles of issues), STORY_POINTS_FIELD and TEAM_FIELD (id of the custom field
 where several could be meant; `flowhouse doctor` lists them).
@@ -33,7 +34,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import dlt
 import msgspec
@@ -46,6 +47,7 @@ from dlt.sources import DltResource, DltSource
 from extract import settings, warehouse
 from extract.api import Api, Forbidden, IncompleteRead
 from extract.census import Census, Findings, tombstones
+from extract.oauth import ClientToken
 from extract.privacy import KEEP, pick
 from extract.probes import Probe, clock
 from extract.settings import SettingFault, setting_name, settings_for, start_of
@@ -221,8 +223,10 @@ class JiraSettings(BaseConfiguration):
     """Settings of the source, by dlt's rules."""
 
     base_url: str = None  # type: ignore[assignment]
-    api_token: TSecretStrValue = None  # type: ignore[assignment]
+    api_token: TSecretStrValue | None = None
     email: str | None = None
+    client_id: str | None = None
+    client_secret: TSecretStrValue | None = None
     projects: list[str] | None = None
     deployment: str | None = None
     start_date: str | None = None
@@ -256,10 +260,11 @@ def _connect() -> tuple[JiraSettings, Api, str, datetime]:
 
 def _settings() -> JiraSettings:
     config = settings_for(NAME, JiraSettings)
-    faults = []
+    needed = ["client_secret"] if config.client_id else ["api_token"]
     host = urlsplit(config.base_url).hostname or ""
-    if not config.email and host.endswith(".atlassian.net"):
-        faults.append(f"{setting_name(NAME, 'email')} is not set")
+    if host.endswith(".atlassian.net") and not config.client_id:
+        needed.append("email")
+    faults = [f"{setting_name(NAME, name)} is not set" for name in needed if not config[name]]
     if config.deployment not in (None, "", "cloud", "datacenter"):
         faults.append(f"{setting_name(NAME, 'deployment')} is neither cloud nor datacenter")
     try:
@@ -272,16 +277,16 @@ def _settings() -> JiraSettings:
 
 
 def _api(config: JiraSettings) -> Api:
-    if config.email:
-        pair = f"{config.email}:{config.api_token}".encode()
-        authorization = f"Basic {base64.b64encode(pair).decode()}"
+    if config.client_id:
+        url = urljoin(config.base_url, "/oauth/token")
+        token = ClientToken(NAME, url, config.client_id, str(config.client_secret))
+        credential, authorize = "client_secret", token.headers
     else:
-        authorization = f"Bearer {config.api_token}"
+        pair = base64.b64encode(f"{config.email}:{config.api_token}".encode()).decode()
+        header = f"Basic {pair}" if config.email else f"Bearer {config.api_token}"
+        credential, authorize = "api_token", lambda renew: {"Authorization": header}
     return Api(
-        NAME,
-        config.base_url,
-        credential=setting_name(NAME, "api_token"),
-        authorize=lambda renew: {"Authorization": authorization},
+        NAME, config.base_url, credential=setting_name(NAME, credential), authorize=authorize
     )
 
 

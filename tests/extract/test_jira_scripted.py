@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from dlt.pipeline.pipeline import Pipeline
 
@@ -21,6 +22,7 @@ from extract.api import Refused
 from extract.forgotten import erase_raw, remember
 from extract.load import Busy, load
 from extract.privacy import person_key
+from extract.settings import SettingFault
 from extract.sources import jira
 from extract.windows import Window
 from tests.extract.scripted_jira import FIRST, NOW, PEOPLE, TOKEN, ScriptedJira, ms
@@ -87,10 +89,39 @@ def messages(work: Any) -> str:
 # Transport
 
 
-def test_t1_a_token_that_expires_between_pages_costs_no_row(home: Any, site: ScriptedJira) -> None:
-    site.fault_on("issue/bulkfetch", status=401)
+def test_t1_a_token_that_expires_between_pages_is_minted_once_and_costs_no_row(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCES__JIRA__API_TOKEN")
+    monkeypatch.setenv("SOURCES__JIRA__CLIENT_ID", "a-client")
+    monkeypatch.setenv("SOURCES__JIRA__CLIENT_SECRET", TOKEN)
+    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 12)
+    monkeypatch.setattr(jira, "BODIES_PER_REQUEST", 10)
+    site.token_lasts = 9
     home.load("jira")
     assert raw(home) == oracle(site)
+    pages = [(path, body) for _, path, body in site.journal if body]
+    tokens = [place for place, (path, _) in enumerate(pages) if path == "/oauth/token"]
+    assert len(tokens) == site.minted >= 4
+    # What was refused is asked for again, and nothing else is.
+    asked = [msgspec.json.encode(page) for page in pages if "bulkfetch" in page[0]]
+    again = Counter(asked)
+    assert set(again.values()) == {1, 2}
+    searches = [body.get("nextPageToken") for path, body in pages if path.endswith("search/jql")]
+    assert len(searches) > len(set(searches))
+
+
+def test_t1b_a_client_that_is_refused_is_named_by_its_setting(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCES__JIRA__API_TOKEN")
+    monkeypatch.setenv("SOURCES__JIRA__CLIENT_ID", "a-client")
+    with pytest.raises(SettingFault, match="SOURCES__JIRA__CLIENT_SECRET is not set"):
+        jira.check()
+    monkeypatch.setenv("SOURCES__JIRA__CLIENT_SECRET", "a-wrong-secret")
+    with pytest.raises(Refused, match="SOURCES__JIRA__CLIENT_SECRET") as refused:
+        home.load("jira")
+    assert "a-wrong-secret" not in str(refused.value)
 
 
 def test_t1b_a_token_that_is_refused_twice_leaves_the_watermark(
