@@ -957,7 +957,8 @@ class Reader:
                     status="failed",
                     message=(
                         "permission_or_scope_loss: a project of "
-                        f"{setting_name(NAME, 'projects')} is not visible to this user"
+                        f"{setting_name(NAME, 'projects')} is not visible to this user; take it "
+                        "out there if it is gone for good"
                     ),
                 )
         return [project for project in self.config.projects if project in keys]
@@ -984,7 +985,15 @@ class Reader:
         if state.get("asked", {}).get("fields") != asked:
             state["asked"] = {"fields": asked, "since": datetime.now(UTC).isoformat()}
             state.pop("census_at", None)
-        start = f"timestamptz '{self.start.isoformat()}'" if self.start else "null"
+        conditions = ["true"]
+        if self.start:
+            conditions.append(
+                f"coalesce(updated_at >= timestamptz '{self.start.isoformat()}', true)"
+            )
+        if self.config.projects:
+            # What was loaded of a project that is not asked for any more stays as it was.
+            names = (name.replace("'", "''") for name in self.config.projects)
+            conditions.append("_scope in ('{}')".format("', '".join(names)))
         return Census.of(
             NAME,
             ISSUES,
@@ -992,7 +1001,7 @@ class Reader:
                 f"case when _fetched_at >= timestamptz '{state['asked']['since']}' "
                 "then epoch_ms(updated_at) end"
             ),
-            where=f"coalesce(updated_at >= {start}, true)",
+            where=" and ".join(conditions),
         )
 
     def _window(self, state: Any, scope: str, known: Mapping[str, Any]) -> Iterator[pa.Table]:
@@ -1178,7 +1187,8 @@ class Reader:
             return
         marks = census.settle(found, verdicts, self.server_now)
         self.ready["tombstones"].append(TOMBSTONES.mixed(marks))
-        census.note(work, found)
+        name = setting_name(NAME, "projects")
+        census.note(work, found, f"if a project is gone for good, let {name} name the others")
         census.close(state, self.server_now)
         had_not = len(wanted) - len(altered)
         notes = [

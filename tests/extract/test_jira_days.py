@@ -82,15 +82,17 @@ def events(api: str) -> dict[str, dict[str, Any]]:
     }
 
 
+LOST = "permission_or_scope_loss"
+CUT = "got 800 of 1,327; to be read again; the census listed 800 issues, fewer than Jira counts"
 GAPS = {
     "jira": {
-        "2014-03-01": [("*", "", "failed")],
-        "2016-03-01": [("issues", "", "incomplete")],
-        "2022-03-29": [("issues", "DAEMON", "incomplete")],
+        "2014-03-01": [("", "failed", "jira")],
+        "2016-03-01": [("", "incomplete", CUT)],
+        "2022-03-29": [("DAEMON", "incomplete", LOST)],
     },
     "jira-dc": {
-        "2014-03-01": [("*", "", "failed")],
-        "2022-03-29": [("issues", "DAEMON", "failed")],
+        "2014-03-01": [("", "failed", "jira")],
+        "2022-03-29": [("DAEMON", "failed", LOST)],
     },
 }
 """What the loads say of the faults that do not pass; the next load repairs them."""
@@ -153,7 +155,7 @@ def test_after_the_last_day_the_raw_tables_equal_one_full_load(
             site.control("POST", "faults", {"api": site.api, **fault})
         audits = [audit for audit in home.load("jira").audits if audit.status != "complete"]
         if audits:
-            gaps[date] = [(a.object, a.scope, a.status) for a in audits]
+            gaps[date] = [(a.scope, a.status, a.message.split(":")[0]) for a in audits]
         site.control("DELETE", "faults")
     assert (planned, gaps) == ({}, GAPS[site.api])
     kinds = {(request["status"], request["fault"]) for request in site.requests(site.api)}

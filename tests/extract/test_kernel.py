@@ -119,6 +119,8 @@ def test_the_windows_of_one_load_are_one_audit() -> None:
     [audit] = merged([first, second])
     assert (audit.extracted, audit.written, audit.api_count, audit.deleted) == (15, 9, 15, 1)
     assert audit.message == "x"
+    assert merged([first, second]) == [audit]
+    assert (first.extracted, second.extracted) == (10, 5)
 
 
 def test_v3_a_batch_has_the_declared_columns_whatever_is_missing() -> None:
