@@ -95,7 +95,7 @@ def merged(audits: Iterable[Audit]) -> list[Audit]:
         if known is None:
             by_object[audit.object, audit.scope] = replace(audit)
             continue
-        known.window_to, known.finished_at = audit.window_to, audit.finished_at
+        known.window_to, known.finished_at = audit.window_to or known.window_to, audit.finished_at
         if known.api_count is not None and audit.api_count is not None:
             known.api_count += audit.api_count
         if known.loaded is not None or audit.loaded is not None:

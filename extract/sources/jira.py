@@ -1177,7 +1177,9 @@ class Reader:
         self._hidden(listed)
         verdicts, alive = self._verdicts(census, found)
         wanted = [*found.wanted, *alive]
-        altered = self._altered(state, listed, {*wanted, *self.issue_ids}) if self.is_daily else []
+        altered: list[str] = []
+        if self.is_daily and not work.windows:  # what several windows brought was just read
+            altered = self._altered(state, listed, {*wanted, *self.issue_ids})
         wanted += altered
         reading = Reading(Window(None, self.server_now), "", 0)
         for issues in site.by_id(wanted[:MOST_IN_WINDOW], reading):

@@ -3,7 +3,7 @@
 import json
 import lzma
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -134,13 +134,39 @@ def test_c5_an_update_that_the_index_shows_late_is_not_lost(
 
 @real
 @pytest.mark.parametrize("zone", ["Etc/GMT-3", "America/Los_Angeles", "Asia/Kolkata"])
-def test_c7_the_users_time_zone_does_not_matter(cloud: Any, loaded: Any, zone: str) -> None:
+def test_c7_the_users_time_zone_does_not_matter(
+    cloud: Any, loaded: Any, zone: str, no_census: None
+) -> None:
     home = loaded("jira")
     cloud.scenario("jira", user_timezone=zone)
     cloud.clock = "2022-08-01T02:00:00Z"
     cloud.mutate("jira", "touch", "EE-1")
     cloud.clock = "2022-08-01T02:20:00Z"
     assert audit_of(home.load("jira"), "issues").extracted == 1
+
+
+@real
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [("Europe/Berlin", "2022-10-30T01:00:00+00:00"), ("Europe/Berlin", "2023-03-26T01:00:00+00:00"),
+     ("America/New_York", "2022-11-06T06:00:00+00:00")],
+    ids=["an hour twice", "an hour never", "an hour twice in America"],
+)  # fmt: skip
+def test_c7_the_night_in_which_the_users_clock_changes_loses_nothing(
+    cloud: Any, loaded: Any, zone: str, change: str, no_census: None
+) -> None:
+    home = loaded("jira")
+    cloud.scenario("jira", user_timezone=zone)
+    moment = datetime.fromisoformat(change)
+    found = []
+    for minutes in (-40, 20):  # by the user's clock: the same time twice, or two hours apart
+        cloud.clock = (moment + timedelta(minutes=minutes)).isoformat()
+        cloud.mutate("jira", "touch", "EE-1")
+        cloud.clock = (moment + timedelta(minutes=minutes + 10)).isoformat()
+        found.append(audit_of(home.load("jira"), "issues").loaded)
+        touched = home.value("jira", "select updated_at from jira.issues where key = 'EE-1'")
+        assert touched == moment + timedelta(minutes=minutes)
+    assert found == [1, 1]
 
 
 @real
