@@ -4,8 +4,9 @@ Settings: SOURCES__JIRA__BASE_URL, EMAIL and API_TOKEN (Cloud) or API_TOKEN alon
 personal access token of a Data Center) or CLIENT_ID and CLIENT_SECRET (OAuth of a service account
 of a Cloud, whose base is https://api.atlassian.com/ex/jira/{cloudId}), PROJECTS (JSON list; empty
 = all visible), DEPLOYMENT (cloud or datacenter; default: asked from the server), START_DATE,
-TITLES (true loads the titles of issues), STORY_POINTS_FIELD and TEAM_FIELD (id of the custom field
-where several could be meant; `flowhouse doctor` lists them).
+TITLES (true loads the titles of issues), FIELDS (JSON list: ids of custom fields that are loaded
+besides, filled in for all issues), STORY_POINTS_FIELD and TEAM_FIELD (id of the custom field where
+several could be meant; `flowhouse doctor` lists them).
 
 Windows are closed on `updated` by the server's clock, five minutes behind it because the search
 index lags, and reach back half an hour. Bounds are epoch milliseconds: a date in quotes would be
@@ -231,6 +232,7 @@ class JiraSettings(BaseConfiguration):
     deployment: str | None = None
     start_date: str | None = None
     titles: bool = False
+    fields: list[str] | None = None
     story_points_field: str | None = None
     team_field: str | None = None
 
@@ -891,7 +893,7 @@ def build(work: Load) -> DltSource:
     config, api, deployment, server_now = _connect()
     fields = api.get(f"{ROOTS[deployment]}/field").data or []
     chosen = {"story_points": config.story_points_field, "team": config.team_field}
-    rows = Rows(fields, chosen, bool(config.titles))
+    rows = Rows(fields, chosen, bool(config.titles), config.fields or ())
     site = (Cloud if deployment == "cloud" else DataCenter)(api, rows)
     reader = Reader(work, site, config, server_now, site.projects())
 

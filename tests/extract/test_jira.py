@@ -537,6 +537,29 @@ def test_an_issue_keeps_what_is_allowed_and_nothing_else() -> None:
         assert secret not in text
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (4.5, 4.5),
+        ("mia@example.com", None),
+        ({"id": "1", "value": "High", "self": "https://x"}, "High"),
+        ({"id": "1", "name": "Berlin"}, "Berlin"),
+        ([{"value": "a"}, {"value": "b"}], ["a", "b"]),
+        ({"type": "doc", "content": [{"text": "call Mia"}]}, None),
+    ],
+    ids=["number", "mail", "option", "name", "options", "text"],
+)
+def test_an_allowed_custom_field_is_reduced_to_its_value(value: Any, expected: Any) -> None:
+    issue = {"id": "1", "key": "PAY-1", "fields": {"customfield_5": value}}
+    row = issue_row(issue, allowed=["customfield_5"])
+    assert row["payload"]["fields"]["customfield_5"] == expected
+    [person] = issue_row(
+        {"id": "1", "key": "PAY-1", "fields": {"customfield_8": [PERSON]}},
+        allowed=["customfield_8"],
+    )["payload"]["fields"]["customfield_8"]
+    assert person.keys() == {"person_key", "actor_type"}
+
+
 def test_nulls_where_lists_and_objects_should_be_are_loaded() -> None:
     lists = ("labels", "components", "fixVersions", "issuelinks")
     fields = {name: None for name in (*jira_rows.ISSUE_FIELDS, *ROLES)}

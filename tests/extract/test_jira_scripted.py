@@ -489,17 +489,39 @@ def test_worklogs_are_followed_page_by_page_and_deleted_ones_are_marked(
 # Bad input
 
 
-def test_v1_a_new_field_is_named_and_its_value_is_not_loaded(home: Any, site: ScriptedJira) -> None:
+def test_v1_a_new_field_is_named_and_its_value_is_loaded_by_id_once_it_is_allowed(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home.load("jira")
     site.fields["customfield_9"] = ("Risk score", "number", "float")
-    issue = list(site.issues.values())[4]
-    issue.extra["customfield_9"] = 4711.0
-    issue.change(site.now, site)
+    site.fields["customfield_8"] = ("Auditor", "user", "userpicker")
+    person = PEOPLE[8]
+    for issue in list(site.issues.values())[4:10]:
+        issue.extra |= {"customfield_9": 4711.0, "customfield_8": person}
+    list(site.issues.values())[4].change(site.now, site)
     site.now += HOUR
     work = home.load("jira")
-    assert "new fields, not loaded: Risk score (customfield_9, number)" in messages(work)
+    told = "new fields, not loaded: Risk score (customfield_9, number), Auditor (customfield_8,"
+    assert told in messages(work)
     assert "4711" not in home.texts("jira")
     assert {a.status for a in work.audits} == {"complete"}
+    monkeypatch.setenv("SOURCES__JIRA__FIELDS", '["customfield_9", "customfield_8"]')
+    site.journal.clear()
+    site.bodies.clear()
+    home.load("jira")
+    read = [key for _, path, body in site.journal if path.endswith("issue/bulkfetch")
+            for key in body["issueIdsOrKeys"]]  # fmt: skip
+    assert sorted(read) == sorted(map(str, site.issues))
+    filled = home.rows(
+        "jira",
+        "select id::int, (payload->'$.fields.customfield_9')::double, "
+        "payload->>'$.fields.customfield_8.person_key' from jira.issues "
+        "where payload->>'$.fields.customfield_9' is not null order by 1",
+    )
+    key = person_key("jira", person["accountId"])
+    assert filled == [(10_000 + n, 4711.0, key) for n in range(4, 10)]
+    assert "Planted" not in home.texts("jira")
+    assert raw(home) == oracle(site)
 
 
 def test_v1_a_field_that_becomes_allowed_is_filled_in_for_all_issues(
