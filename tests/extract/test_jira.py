@@ -10,6 +10,7 @@ import pytest
 
 from extract.api import Refused, Unavailable
 from extract.census import Census
+from extract.privacy import person_key
 from extract.settings import SettingFault
 from extract.sources import jira, jira_rows
 from extract.tables import decode
@@ -335,12 +336,98 @@ def test_data_center_gives_the_same_issues(
     assert loaded_counts(home) == {"issues": 33, "histories": 522, "items": 714}
     sprints = """
         select s.state from jira.issues as i
-        join jira.sprints as s on s.id = i.payload->>'$.fields.sprints[0].id'
+        join jira.sprints as s on s.id = (i.payload->>'$.fields.sprints[0].id')
         where i.key = 'EE-1'
     """
     assert home.value("jira", sprints) == "closed"
     assert "@" not in home.texts("jira")
     assert "Person " not in home.texts("jira")
+
+
+@real
+def test_p1_people_of_a_data_center_are_nowhere(
+    data_center: Any, home: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Data Center names people by login and key, and writes sprints as text."""
+    monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["EE"]')
+    mail, login, key = "mia.planted@example.com", "mplanted", "JIRAUSER4711"
+    address = f"https://x/rest/api/2/user?username={login}"
+    person = {
+        "self": address,
+        "name": login,
+        "key": key,
+        "emailAddress": mail,
+        "displayName": "Mia Planted",
+        "avatarUrls": {"48x48": f"https://x/{login}.png"},
+    }
+    text = f"[~{login}] {mail} Mia Planted {address}"
+    recorded_issue = next(i for i in recorded("devlake.ndjson.xz") if i["key"] == "EE-1")
+    fields = {
+        name: recorded_issue["fields"][name]
+        for name in ("status", "issuetype", "project", "created", "updated")
+    }
+    described = f"id=12,state=CLOSED,name={mail},goal={text}"
+    sprint = f"com.atlassian.greenhopper.service.sprint.Sprint@1f[{described}]"
+    sprints = next(
+        f for f, role in jira_rows.candidates(catalogue(data_center)).items() if role == "sprints"
+    )
+    changes = ("assignee", "reporter", "Approvers", "watchers", "description", "Comment", "labels")
+    issue = {
+        "id": "100010063", "key": "EE-1", "self": address,
+        "fields": {
+            **fields, "summary": text, "description": text, "assignee": person,
+            "reporter": person, "creator": person, "labels": [mail], sprints: [sprint],
+            "components": [{"id": "1", "name": mail, "description": text, "lead": person}],
+            "fixVersions": [{"id": "1", "name": mail, "description": text}],
+            "comment": {"comments": [{"author": person, "body": text}]},
+        },
+        "changelog": {"total": 1, "histories": [{
+            "id": "1", "created": fields["updated"], "author": person,
+            "historyMetadata": {"actor": {"id": login, "displayName": "Mia Planted"}},
+            "items": [{"field": name, "fieldtype": "jira", "from": login, "fromString": mail,
+                       "to": key, "toString": f"{login} {mail}"} for name in changes
+                      if name != "labels"]
+            + [{"field": "labels", "fieldtype": "jira", "from": mail, "fromString": mail,
+                "to": mail, "toString": mail}],
+        }]},
+    }  # fmt: skip
+    worklog = {"id": "1", "issueId": "100010063", "author": person, "updateAuthor": person,
+               "comment": text, "started": fields["updated"], "updated": fields["updated"],
+               "timeSpentSeconds": 60}  # fmt: skip
+    named = {"id": "1", "self": address, "name": mail, "description": text, "lead": person}
+    project = {**named, "id": "100010003", "key": "EE", "name": "EE"}
+    feed = {"values": [{"worklogId": 1, "updatedTime": 1}], "lastPage": True}
+    whole, merged = {"times": 99, "status": 200}, {"times": 99}
+    for path, what in (
+        ("2/search", {**merged, "merge": {"total": 1, "issues": [issue]}}),
+        ("2/project$", {**whole, "body": json.dumps([project])}),
+        ("/versions", {**whole, "body": json.dumps([named])}),
+        ("/components", {**whole, "body": json.dumps([named])}),
+        ("worklog/updated", {**whole, "body": json.dumps(feed)}),
+        ("worklog/list", {**whole, "body": json.dumps([worklog])}),
+        (r"board\?", {**merged, "merge": {"values": [{**named, "type": "scrum"}]}}),
+        ("/sprint", {**merged, "merge": {"values": [{**named, "goal": text}]}}),
+    ):
+        data_center.fault("jira-dc", path, **what)
+    with caplog.at_level("DEBUG"):
+        home.load("jira")
+    for table in ("issues", "histories", "worklogs", "boards", "versions", "components"):
+        assert home.value("jira", f"select count(*) from jira.{table}") == 1, table
+    everything = (
+        home.texts("jira")
+        + caplog.text
+        + (home.folder / "raw" / "raw_jira.duckdb").read_bytes().decode("latin-1")
+    )
+    for planted in ("planted", "Planted", key, "replay-token"):
+        assert planted not in everything, planted
+    assert person_key("jira", key) in everything
+    sprints = "select payload->>'$.fields.sprints[0].id' from jira.issues"
+    assert home.value("jira", sprints) == "12"
+
+
+def catalogue(site: Any) -> list[dict[str, Any]]:
+    """The fields of the replay's Data Center."""
+    return jira._api(jira._settings()).get("/rest/api/2/field").data
 
 
 @real

@@ -817,40 +817,86 @@ def test_p1_planted_people_are_nowhere(
 ) -> None:
     issue = list(site.issues.values())[4]
     person = PEOPLE[9]
-    secret = {"name": person["displayName"], "mail": person["emailAddress"]}
+    name, mail, account = person["displayName"], person["emailAddress"], person["accountId"]
+    address = f"https://x/secure/ViewProfile.jspa?name=planted.login&id={account}"
+    text = f"[~accountid:{account}] {name} {mail} {address}"
+    linked = {"id": "9", "key": "P0-9", "self": address, "fields": {"summary": text}}
+    site.fields |= {
+        "customfield_5": ("Approvers", "array", "multiuserpicker"),
+        "customfield_6": ("Development", "any", "devsummarycf"),
+        "customfield_7": ("Team", "team", "atlassian-team"),
+    }
     issue.extra |= {
-        "description": f"[~accountid:{person['accountId']}] {secret}",
-        "labels": [person["emailAddress"]],
-        "components": [{"id": "1", "name": person["emailAddress"], "lead": person}],
-        "fixVersions": [{"id": "1", "name": person["emailAddress"]}],
-        "customfield_2": [{"id": 5, "name": person["emailAddress"], "state": "closed",
-                           "goal": secret["name"]}],
-    }  # fmt: skip
+        "description": text,
+        "environment": text,
+        "comment": {"comments": [{"author": person, "body": text}]},
+        "worklog": {"worklogs": [{"author": person, "comment": text}]},
+        "attachment": [{"filename": text, "author": person}],
+        "watches": {"watchers": [person]},
+        "votes": {"voters": [person]},
+        "labels": [mail],
+        "components": [{"id": "1", "name": mail, "description": text, "lead": person}],
+        "fixVersions": [{"id": "1", "name": mail, "description": text}],
+        "parent": linked,
+        "issuelinks": [{"id": "1", "type": {"id": "1", "name": "Blocks"}, "inwardIssue": linked}],
+        "customfield_2": [{"id": 5, "name": mail, "state": "closed", "goal": text}],
+        "customfield_5": [person],
+        "customfield_6": {"branch": "planted.login/fix", "commits": [{"author": person}]},
+        "customfield_7": {"id": "t", "name": mail, "members": [person]},
+    }
+    people = ("assignee", "reporter", "creator", "approvers", "watcher")
+    texts = ("summary", "description", "environment", "Link", "RemoteIssueLink", "Comment")
     issue.histories.append(
         {
             "id": "999999999",
             "created": ms(site.now),
             "author": person,
-            "historyMetadata": {"actor": {"displayName": secret["name"]}},
+            "historyMetadata": {"actor": {"displayName": name, "url": address}},
             "items": [
-                {"field": name, "fieldId": name, "fieldtype": "jira", "from": person["accountId"],
-                 "fromString": secret["name"], "to": person["accountId"],
-                 "toString": secret["mail"], "tmpToAccountId": person["accountId"]}
-                for name in ("assignee", "reporter", "watcher", "summary", "description", "Link")
+                {"field": field, "fieldId": field_id, "fieldtype": kind, "from": account,
+                 "fromString": text, "to": account, "toString": text, "tmpToAccountId": account}
+                for field, field_id, kind in (
+                    *((field, field, "jira") for field in (*people, *texts)),
+                    ("Approvers", "customfield_5", "custom"),
+                    ("Development", "customfield_6", "custom"),
+                )
+            ] + [
+                {"field": field, "fieldId": field_id, "fieldtype": "jira", "from": mail,
+                 "fromString": mail, "to": mail, "toString": mail}
+                for field, field_id in (("labels", "labels"), ("Fix Version", "fixVersions"),
+                                        ("Component", "components"))
             ],
         }
     )  # fmt: skip
+    issue.updated = site.now - HOUR
+    site.worklogs = {1: ms(NOW) - 1_000_000}
+
+    def of(rows: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"change": lambda answer: rows if isinstance(answer, list) else {"values": rows}}
+
+    named = {"id": "1", "self": address, "name": mail, "description": text}
+    board = {**named, "type": "scrum", "admins": {"users": [person]}}
+    board["location"] = {"projectKey": "P0", "displayName": text, "userAccountId": account}
+    owned = {**named, "lead": person, "assignee": person, "realAssignee": person}
+    site.fault_on("/versions", **of([{**named, "driver": account, "approvers": [person]}]))
+    site.fault_on("/components", **of([owned]))
+    site.fault_on(r"agile/1.0/board\?", **of([board]))
+    project = {"id": "0", "key": "P0", "name": "Project", "lead": person, "email": mail}
+    site.fault_on("project/search", **of([{**project, "url": address, "description": text}]))
     with caplog.at_level(logging.DEBUG):
         home.load("jira")
-    everything = home.texts("jira") + caplog.text + left_in(home.folder)
+    for table in ("worklogs", "boards", "versions", "components"):
+        assert home.value("jira", f"select count(*) from jira.{table}") == 1, table
+    packed = (home.folder / "raw" / "raw_jira.duckdb").read_bytes().decode("latin-1")
+    everything = home.texts("jira") + caplog.text + left_in(home.folder) + packed
     for planted in (
         "Planted",
-        "planted.example",
+        "planted.",
         *(p["accountId"] for p in PEOPLE),
         TOKEN,
     ):
         assert planted not in everything, planted
-    assert person_key("jira", person["accountId"]) in everything
+    assert person_key("jira", account) in everything
 
 
 def left_in(folder: Any) -> str:
