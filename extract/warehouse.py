@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 # dlt reads these when it starts. They belong to the code, not to a user's configuration: without
-# the load id staging cannot tell what is new, no telemetry leaves the machine, and what was loaded
-# does not stay behind as files.
+# the load id staging cannot tell what is new; no telemetry leaves the machine, no trace of a run is
+# kept, and what was loaded does not stay behind as files.
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
 os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")

@@ -84,6 +84,9 @@ def qualities(home: Any) -> dict[str, str]:
     return dict(home.rows("jira", "select issue_id, history_quality from jira.history_checks"))
 
 
+AUDITS = "select object, status from jira.load_audits order by all"
+
+
 def messages(work: Any) -> str:
     return "\n".join(f"{a.object} {a.status} {a.message}" for a in work.audits)
 
@@ -160,8 +163,10 @@ def test_t4_five_failures_fail_the_window_and_the_next_run_reads_it(
 ) -> None:
     site.fault_on("issue/bulkfetch", times=5, status=502)
     assert [(a.object, a.status) for a in home.load("jira").audits] == [("*", "failed")]
+    assert home.rows("jira", AUDITS) == [("*", "failed")]
     home.load("jira")
     assert raw(home) == oracle(site)
+    assert ("issues", "complete") in home.rows("jira", AUDITS)
 
 
 @pytest.mark.parametrize("path", ["search/jql", "issue/bulkfetch", "changelog/bulkfetch"])
@@ -691,7 +696,7 @@ def test_r1_a_load_that_is_killed_at_twenty_points_leaves_nothing_out(
 
     home.load("jira")
     for round_no in range(40):
-        for n, issue in enumerate(list(site.issues.values())[round_no % 6 :: 6]):
+        for n, issue in enumerate(list(site.issues.values())[round_no % 8 :: 8]):
             issue.change(site.now - timedelta(minutes=5 * n), site)
         site.now += HOUR
         if not run(PHASES[round_no % len(PHASES)]):
@@ -718,6 +723,8 @@ def test_r2_a_load_that_fails_goes_on_with_the_window_that_it_was_in(
     assert "* failed jira: no answer from /rest/api/3/issue/bulkfetch" in messages(
         home.load("jira")
     )
+    # What the windows before it brought is on record, as their rows are.
+    assert {("*", "failed"), ("issues", "complete")} <= set(home.rows("jira", AUDITS))
     site.faults.clear()
     had = {key for key, _, _ in raw(home)[0]}
     assert 0 < len(had) < 60
