@@ -231,8 +231,14 @@ class Census:
         times = {"missed_at": missed_at, "gone_at": gone_at}
         return self.known.get(row_id, (None, ""))[1], {**row, **times, "payload": row}
 
-    def note(self, work: Load, found: Findings) -> None:
-        """Write the census into the load's audits: the deleted rows, and the scopes that shrank."""
+    def note(self, work: Load, found: Findings, way_out: str = "") -> None:
+        """Write the census into the load's audits: the deleted rows, and the scopes that shrank.
+
+        Args:
+            work: The load.
+            found: What the census found.
+            way_out: What to do when a scope is lost for good.
+        """
         for scope, count in found.deleted.items():
             work.audit(self.object, scope=scope, deleted=count)
         for scope, (absent, live) in found.losses.items():
@@ -241,9 +247,16 @@ class Census:
                 scope=scope,
                 acl_gap=absent,
                 status="incomplete",
-                message=(
-                    f"permission_or_scope_loss: {absent:,} of {live:,} {self.object} are not "
-                    "shown any more; none was marked as deleted"
+                message="; ".join(
+                    filter(
+                        None,
+                        (
+                            f"permission_or_scope_loss: {absent:,} of {live:,} {self.object} are "
+                            "not shown any more",
+                            "none was marked as deleted",
+                            way_out,
+                        ),
+                    )
                 ),
             )
 

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +20,7 @@ from extract.work import Audit, Load, merged
 
 log = logging.getLogger("flowhouse.extract")
 
+AUDITS = "load_audits"
 AUDIT_COLUMNS = {
     "audit_key": TEXT,
     "refresh_id": TEXT,
@@ -75,7 +76,7 @@ def load(source: str, refresh_id: str, full: bool = False, span: Window | None =
                 if span and all(audit.status == "complete" for audit in work.audits):
                     with pipeline.managed_state(extract_state=True) as state:
                         forget_backfills(state.get("sources", {}).get(source, {}))
-                _write_audits(pipeline, work)
+                    _commit(pipeline)
     except Timeout:
         raise Busy(f"{source}: another process is loading this source; try again later") from None
     return work
@@ -84,19 +85,26 @@ def load(source: str, refresh_id: str, full: bool = False, span: Window | None =
 def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:
     """Run window after window; each is committed before the next one is read.
 
-    What a window noted counts only when the window is committed.
+    What a window noted counts only when the window is committed; the last one brings the audits of
+    all of them.
     """
     committed: list[Audit] = []
+
+    def of_all_windows() -> list[Audit]:
+        return [] if work.more else merged([*committed, *work.audits])
+
     try:
         while True:
             work.more, work.audits = False, []
-            pipeline.run(module.build(work))
+            with warehouse.reading(work.source):
+                # The audits come last, when all else is read; both are one package.
+                pipeline.extract([module.build(work), _audits(work, of_all_windows)])
+            counts = _commit(pipeline)
             work.windows += 1
             committed = merged([*committed, *work.audits])
             work.audits = committed
-            counts = pipeline.last_trace.last_normalize_info.row_counts
             for table, rows in counts.items():
-                if not table.startswith("_dlt"):
+                if not table.startswith("_dlt") and table != AUDITS:
                     work.rows[table] = work.rows.get(table, 0) + rows
             if not work.more:
                 return
@@ -106,18 +114,27 @@ def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:
         if error is None or isinstance(error, Refused):
             raise error or failure from None
         work.audits = committed
-        _note_failure(work, error)
+        _note_failure(pipeline, work, error)
     except SourceError as error:
         if isinstance(error, Refused):
             raise
         work.audits = committed
-        _note_failure(work, error)
+        _note_failure(pipeline, work, error)
 
 
-def _note_failure(work: Load, error: SourceError) -> None:
+def _commit(pipeline: dlt.Pipeline) -> dict[str, int]:
+    """Load what was extracted, and return how many rows each table got."""
+    counts = pipeline.normalize().row_counts
+    pipeline.load()
+    return counts
+
+
+def _note_failure(pipeline: dlt.Pipeline, work: Load, error: SourceError) -> None:
     status = "partial" if isinstance(error, BudgetExhausted) else "failed"
     work.audit("*", status=status, message=str(error))
     log.warning("%s", error)
+    pipeline.extract(_audits(work, lambda: work.audits))
+    _commit(pipeline)
 
 
 def _cause(failure: BaseException) -> SourceError | None:
@@ -137,7 +154,7 @@ def tables_of(source: str) -> dlt.sources.DltSource:
     def tables() -> Iterator[Any]:
         for table in SOURCES[source].TABLES:
             yield table.resource(_nothing_of(table))
-        yield _audit_resource([])
+        yield _audit_resource(list)
 
     return tables()
 
@@ -148,7 +165,8 @@ def _create_tables(pipeline: dlt.Pipeline, source: str) -> None:
     tables = tables_of(source)
     known = pipeline.default_schema.tables if pipeline.default_schema_name else {}
     if not warehouse.raw_file(source).exists() or not set(tables.resources) <= set(known):
-        pipeline.run(tables)
+        pipeline.extract(tables)
+        _commit(pipeline)
 
 
 def _nothing_of(table: RawTable) -> Any:
@@ -158,33 +176,36 @@ def _nothing_of(table: RawTable) -> Any:
     return nothing
 
 
-def _write_audits(pipeline: dlt.Pipeline, work: Load) -> None:
-    rows = [
-        {
-            **asdict(audit),
-            "audit_key": str(uuid.uuid4()),
-            "refresh_id": work.refresh_id,
-            "loaded": audit.written if audit.status != "failed" else 0,
-        }
-        for audit in work.audits
-    ]
+def _audits(work: Load, of: Callable[[], list[Audit]]) -> dlt.sources.DltSource:
+    """Return the source that writes down what was noted, once everything before it is read."""
 
-    @dlt.source(name=pipeline.dataset_name, max_table_nesting=0)
+    def rows() -> list[dict[str, Any]]:
+        return [
+            {
+                **asdict(audit),
+                "audit_key": str(uuid.uuid4()),
+                "refresh_id": work.refresh_id,
+                "loaded": audit.written if audit.status != "failed" else 0,
+            }
+            for audit in of()
+        ]
+
+    @dlt.source(name=work.source, max_table_nesting=0)
     def audits() -> Any:
         yield _audit_resource(rows)
 
-    pipeline.run(audits())
+    return audits()
 
 
-def _audit_resource(rows: list[dict[str, Any]]) -> Any:
+def _audit_resource(rows: Callable[[], list[dict[str, Any]]]) -> Any:
     schema = pa.schema([pa.field(name, ARROW_TYPES[kind]) for name, kind in AUDIT_COLUMNS.items()])
 
     def load_audits() -> Iterator[pa.Table]:
-        yield pa.Table.from_pylist(rows, schema=schema)
+        yield pa.Table.from_pylist(rows(), schema=schema)
 
     return dlt.resource(
         load_audits,
-        name="load_audits",
+        name=AUDITS,
         write_disposition="append",
         columns={
             name: {"data_type": kind, "nullable": name != "audit_key"}

@@ -5,20 +5,25 @@ published file can never hold a payload.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 # dlt reads these when it starts. They belong to the code, not to a user's configuration: without
-# the load id staging cannot tell what is new, no telemetry leaves the machine, and what was loaded
-# does not stay behind as files.
+# the load id staging cannot tell what is new; no telemetry leaves the machine, no trace of a run is
+# kept, and what was loaded does not stay behind as files.
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
 os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")
 os.environ.setdefault("LOAD__TRUNCATE_STAGING_DATASET", "true")
+os.environ.setdefault("ENABLE_RUNTIME_TRACE", "false")
 os.environ.setdefault("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
 
 import dlt
 import duckdb
+
+_open: dict[str, duckdb.DuckDBPyConnection] = {}
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,6 +46,20 @@ def raw_file(source: str) -> Path:
     return raw_folder() / f"raw_{source}.duckdb"
 
 
+@contextmanager
+def reading(source: str) -> Iterator[None]:
+    """Keep the raw file of a source open for `rows`; no load can write to it meanwhile.
+
+    To open a DuckDB file costs more than most of what is asked of it.
+    """
+    with duckdb.connect(str(raw_file(source)), read_only=True) as raw:
+        _open[source] = raw
+        try:
+            yield
+        finally:
+            del _open[source]
+
+
 def rows(source: str, query: str, **parameters: Any) -> list[tuple]:
     """Return what a query finds in the raw file of a source; not while a load writes to it.
 
@@ -49,6 +68,8 @@ def rows(source: str, query: str, **parameters: Any) -> list[tuple]:
         query: SQL; tables are `<source>.<table>`, parameters `$name`.
         parameters: Values of the parameters.
     """
+    if source in _open:
+        return _open[source].cursor().execute(query, parameters).fetchall()
     with duckdb.connect(str(raw_file(source)), read_only=True) as raw:
         return raw.execute(query, parameters).fetchall()
 

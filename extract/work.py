@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -91,10 +91,11 @@ def merged(audits: Iterable[Audit]) -> list[Audit]:
     """Return one audit per object and scope: the windows of one load together."""
     by_object: dict[tuple[str, str], Audit] = {}
     for audit in audits:
-        known = by_object.setdefault((audit.object, audit.scope), audit)
-        if known is audit:
+        known = by_object.get((audit.object, audit.scope))
+        if known is None:
+            by_object[audit.object, audit.scope] = replace(audit)
             continue
-        known.window_to, known.finished_at = audit.window_to, audit.finished_at
+        known.window_to, known.finished_at = audit.window_to or known.window_to, audit.finished_at
         if known.api_count is not None and audit.api_count is not None:
             known.api_count += audit.api_count
         if known.loaded is not None or audit.loaded is not None:

@@ -28,7 +28,7 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.sources import DltSource
 
 from extract import warehouse
-from extract.privacy import KEEP, pick
+from extract.privacy import person_key, pick
 from extract.settings import SettingFault, setting_name, settings_for
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, decode, instant
 from extract.work import Load
@@ -71,17 +71,33 @@ KNOWN_TYPES = re.compile(
     r"|environment\.(created|modified|deleted)|incident\.(detected|reported|resolved))"
 )
 CDEVENT = re.compile(r"(?:dev\.)?(?:cdevents\.)?([a-z]+\.[a-z]+)(?:\.(\d[\w.+-]*))?")
-_REFERENCE = {"id": KEEP, "source": KEEP}
-PAYLOAD = {
-    **dict.fromkeys(("run_id", "task_id", "deployment_id", "pipeline", "name", "repository"), KEEP),
-    **dict.fromkeys(("sha", "event", "attempt", "status", "result", "outcome"), KEEP),
-    **dict.fromkeys(("service", "environment", "artifact_id", "parent_run_id", "severity"), KEEP),
-    **dict.fromkeys(("queued_at", "started_at", "finished_at"), KEEP),
-}
+MAIL = re.compile(r"[\w.+-]+@[\w.-]+\.[A-Za-z]{2,}")
+LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def scrubbed(value: Any) -> Any:
+    """Return a scalar; its text without the login of an address and with mail addresses hashed."""
+    if isinstance(value, (dict, list)):
+        return None
+    if not isinstance(value, str) or "@" not in value:
+        return value
+    return MAIL.sub(lambda mail: person_key(NAME, mail[0]), LOGIN.sub("", value))
+
+
+_REFERENCE = {"id": scrubbed, "source": scrubbed}
+PAYLOAD = dict.fromkeys(
+    (
+        *("run_id", "task_id", "deployment_id", "pipeline", "name", "repository"),
+        *("sha", "event", "attempt", "status", "result", "outcome"),
+        *("service", "environment", "artifact_id", "parent_run_id", "severity"),
+        *("queued_at", "started_at", "finished_at"),
+    ),
+    scrubbed,
+)
 """What is loaded of an envelope's payload; branches, people, addresses and texts are not."""
 
 CONTENT = {
-    **dict.fromkeys(("pipelineName", "taskName", "outcome", "name", "artifactId"), KEEP),
+    **dict.fromkeys(("pipelineName", "taskName", "outcome", "name", "artifactId"), scrubbed),
     "pipelineRun": _REFERENCE,
     "environment": _REFERENCE,
     "service": _REFERENCE,
@@ -182,7 +198,8 @@ def _kind(name: Any) -> tuple[str | None, str | None]:
 
 
 def _word(value: Any) -> str | None:
-    return None if value is None or isinstance(value, (dict, list, bool)) else str(value)
+    is_word = value is not None and not isinstance(value, (dict, list, bool))
+    return str(scrubbed(value)) if is_word else None
 
 
 def moment(value: Any) -> datetime | None:

@@ -1,10 +1,12 @@
 """Jira: issues with their change histories, and the dimensions they refer to.
 
 Settings: SOURCES__JIRA__BASE_URL, EMAIL and API_TOKEN (Cloud) or API_TOKEN alone (a bearer token:
-personal access token of a Data Center, OAuth token of a Cloud gateway), PROJECTS (JSON list; empty
+personal access token of a Data Center) or CLIENT_ID and CLIENT_SECRET (OAuth of a service account
+of a Cloud, whose base is https://api.atlassian.com/ex/jira/{cloudId}), PROJECTS (JSON list; empty
 = all visible), DEPLOYMENT (cloud or datacenter; default: asked from the server), START_DATE,
-TITLES (true loads the titles of issues), STORY_POINTS_FIELD and TEAM_FIELD (id of the custom field
-where several could be meant; `flowhouse doctor` lists them).
+TITLES (true loads the titles of issues), FIELDS (JSON list: ids of custom fields that are loaded
+besides, filled in for all issues), STORY_POINTS_FIELD and TEAM_FIELD (id of the custom field where
+several could be meant; `flowhouse doctor` lists them).
 
 Windows are closed on `updated` by the server's clock, five minutes behind it because the search
 index lags, and reach back half an hour. Bounds are epoch milliseconds: a date in quotes would be
@@ -13,6 +15,9 @@ then read by id, where nothing lags, and only where the version that we have is 
 census of all ids follows the windows (`extract/census.py`): it finds what the index hid, and what
 is gone. Issues that vanish from the source stay in the raw tables and get a tombstone.
 
+An update that leaves `updated` as it was (a workflow, a link) is in no window. So the histories of
+all issues are compared with what is loaded once a month, a part of them on each day.
+
 Each changelog is checked: every status change begins where the one before it ended, and the last
 one ends where the issue is now. Where it does not, the other endpoints are asked too and the union
 is kept. `history_checks` says what came of it: complete; conflict (the endpoints disagree; the
@@ -20,6 +25,7 @@ union is loaded); gap (a change is missing everywhere); truncated (Jira did not 
 """
 
 import base64
+import bisect
 import math
 import time
 from abc import ABC, abstractmethod
@@ -29,7 +35,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import dlt
 import msgspec
@@ -42,6 +48,7 @@ from dlt.sources import DltResource, DltSource
 from extract import settings, warehouse
 from extract.api import Api, Forbidden, IncompleteRead
 from extract.census import Census, Findings, tombstones
+from extract.oauth import ClientToken
 from extract.privacy import KEEP, pick
 from extract.probes import Probe, clock
 from extract.settings import SettingFault, setting_name, settings_for, start_of
@@ -186,6 +193,9 @@ FLOOR = timedelta(minutes=2)
 DAILY = timedelta(hours=20)
 """What costs a request per project or board is read at most this often."""
 
+LOADS_PER_MONTH = 30
+"""In how many daily loads the histories of all issues are compared with what is loaded."""
+
 WHERE = ("project", "updated", "archiveddate")
 """What is asked of an issue that search no longer shows."""
 
@@ -214,12 +224,15 @@ class JiraSettings(BaseConfiguration):
     """Settings of the source, by dlt's rules."""
 
     base_url: str = None  # type: ignore[assignment]
-    api_token: TSecretStrValue = None  # type: ignore[assignment]
+    api_token: TSecretStrValue | None = None
     email: str | None = None
+    client_id: str | None = None
+    client_secret: TSecretStrValue | None = None
     projects: list[str] | None = None
     deployment: str | None = None
     start_date: str | None = None
     titles: bool = False
+    fields: list[str] | None = None
     story_points_field: str | None = None
     team_field: str | None = None
 
@@ -249,10 +262,11 @@ def _connect() -> tuple[JiraSettings, Api, str, datetime]:
 
 def _settings() -> JiraSettings:
     config = settings_for(NAME, JiraSettings)
-    faults = []
+    needed = ["client_secret"] if config.client_id else ["api_token"]
     host = urlsplit(config.base_url).hostname or ""
-    if not config.email and host.endswith(".atlassian.net"):
-        faults.append(f"{setting_name(NAME, 'email')} is not set")
+    if host.endswith(".atlassian.net") and not config.client_id:
+        needed.append("email")
+    faults = [f"{setting_name(NAME, name)} is not set" for name in needed if not config[name]]
     if config.deployment not in (None, "", "cloud", "datacenter"):
         faults.append(f"{setting_name(NAME, 'deployment')} is neither cloud nor datacenter")
     try:
@@ -265,16 +279,16 @@ def _settings() -> JiraSettings:
 
 
 def _api(config: JiraSettings) -> Api:
-    if config.email:
-        pair = f"{config.email}:{config.api_token}".encode()
-        authorization = f"Basic {base64.b64encode(pair).decode()}"
+    if config.client_id:
+        url = urljoin(config.base_url, "/oauth/token")
+        token = ClientToken(NAME, url, config.client_id, str(config.client_secret))
+        credential, authorize = "client_secret", token.headers
     else:
-        authorization = f"Bearer {config.api_token}"
+        pair = base64.b64encode(f"{config.email}:{config.api_token}".encode()).decode()
+        header = f"Basic {pair}" if config.email else f"Bearer {config.api_token}"
+        credential, authorize = "api_token", lambda renew: {"Authorization": header}
     return Api(
-        NAME,
-        config.base_url,
-        credential=setting_name(NAME, "api_token"),
-        authorize=lambda renew: {"Authorization": authorization},
+        NAME, config.base_url, credential=setting_name(NAME, credential), authorize=authorize
     )
 
 
@@ -452,6 +466,8 @@ class Site(ABC):
     safety_lag: timedelta
     root: str
     has_other_histories = True
+    histories_of: int
+    """Of how many issues the histories are read at once."""
 
     def __init__(self, api: Api, rows: Rows) -> None:
         self.api = api
@@ -484,6 +500,10 @@ class Site(ABC):
     @abstractmethod
     def histories(self, issues: list[Body]) -> tuple[Changelogs, dict[str, int]]:
         """Return the histories of issues that were yielded, and how many an issue says it has."""
+
+    @abstractmethod
+    def histories_now(self, ids: Sequence[str]) -> Changelogs:
+        """Return the histories of issues that were listed just now."""
 
     @abstractmethod
     def other_histories(self, issue_id: str) -> list[History]:
@@ -533,6 +553,7 @@ class Cloud(Site):
 
     safety_lag = timedelta(minutes=5)
     root = ROOTS["cloud"]
+    histories_of = ISSUES_PER_BATCH
 
     def projects(self) -> list[dict[str, Any]]:
         """Page through the projects."""
@@ -620,16 +641,17 @@ class Cloud(Site):
         return [found[issue_id] for issue_id in ids if issue_id in found]
 
     def histories(self, issues: list[Body]) -> tuple[Changelogs, dict[str, int]]:
+        """Read them by the ids."""
+        return self.histories_now([str(issue.id) for issue in issues]), {}
+
+    def histories_now(self, ids: Sequence[str]) -> Changelogs:
         """Page through all histories of the issues; one issue may span pages."""
         found: Changelogs = defaultdict(list)
-        body = {
-            "issueIdsOrKeys": [str(issue.id) for issue in issues],
-            "maxResults": HISTORIES_PER_REQUEST,
-        }
+        body = {"issueIdsOrKeys": list(ids), "maxResults": HISTORIES_PER_REQUEST}
         for page in self._pages("/rest/api/3/changelog/bulkfetch", body, _Changes):
             for log in page.issueChangeLogs or []:
                 found[str(log.issueId)] += log.changeHistories or []
-        return found, {}
+        return found
 
     def other_histories(self, issue_id: str) -> list[History]:
         """Read the issue's own changelog endpoint, and the newest part that an issue expands to."""
@@ -700,6 +722,7 @@ class DataCenter(Site):
     safety_lag = timedelta(minutes=10)
     root = ROOTS["datacenter"]
     has_other_histories = False
+    histories_of = SERVER_PAGE
 
     def projects(self) -> list[dict[str, Any]]:
         """Return the visible projects; the answer is not paged."""
@@ -760,6 +783,20 @@ class DataCenter(Site):
             found[str(issue.id)] = list((log and log.histories) or [])
             totals[str(issue.id)] = (log and log.total) or 0
         return found, totals
+
+    def histories_now(self, ids: Sequence[str]) -> Changelogs:
+        """Search for the ids; one that was deleted a moment ago fails the whole query."""
+        body = {
+            "jql": f"id in ({','.join(ids)})",
+            "maxResults": len(ids),
+            "fields": ["status"],
+            "expand": ["changelog"],
+        }
+        reply = self.api.post("/rest/api/2/search", body, allow=(400,))
+        if reply.status == 400:
+            return {}
+        page = decode(msgspec.json.encode(reply.data), _Bodies)
+        return self.histories(page.issues or [])[0]
 
     def other_histories(self, issue_id: str) -> list[History]:
         """Read the issue by itself."""
@@ -856,7 +893,7 @@ def build(work: Load) -> DltSource:
     config, api, deployment, server_now = _connect()
     fields = api.get(f"{ROOTS[deployment]}/field").data or []
     chosen = {"story_points": config.story_points_field, "team": config.team_field}
-    rows = Rows(fields, chosen, bool(config.titles))
+    rows = Rows(fields, chosen, bool(config.titles), config.fields or ())
     site = (Cloud if deployment == "cloud" else DataCenter)(api, rows)
     reader = Reader(work, site, config, server_now, site.projects())
 
@@ -922,7 +959,8 @@ class Reader:
                     status="failed",
                     message=(
                         "permission_or_scope_loss: a project of "
-                        f"{setting_name(NAME, 'projects')} is not visible to this user"
+                        f"{setting_name(NAME, 'projects')} is not visible to this user; take it "
+                        "out there if it is gone for good"
                     ),
                 )
         return [project for project in self.config.projects if project in keys]
@@ -949,7 +987,15 @@ class Reader:
         if state.get("asked", {}).get("fields") != asked:
             state["asked"] = {"fields": asked, "since": datetime.now(UTC).isoformat()}
             state.pop("census_at", None)
-        start = f"timestamptz '{self.start.isoformat()}'" if self.start else "null"
+        conditions = ["true"]
+        if self.start:
+            conditions.append(
+                f"coalesce(updated_at >= timestamptz '{self.start.isoformat()}', true)"
+            )
+        if self.config.projects:
+            # What was loaded of a project that is not asked for any more stays as it was.
+            names = (name.replace("'", "''") for name in self.config.projects)
+            conditions.append("_scope in ('{}')".format("', '".join(names)))
         return Census.of(
             NAME,
             ISSUES,
@@ -957,7 +1003,7 @@ class Reader:
                 f"case when _fetched_at >= timestamptz '{state['asked']['since']}' "
                 "then epoch_ms(updated_at) end"
             ),
-            where=f"coalesce(updated_at >= {start}, true)",
+            where=" and ".join(conditions),
         )
 
     def _window(self, state: Any, scope: str, known: Mapping[str, Any]) -> Iterator[pa.Table]:
@@ -1131,9 +1177,12 @@ class Reader:
             census.known[issue_id] = listed[issue_id]
         found = census.compare(listed, self._closed_projects())
         self._hidden(listed)
-        wanted = found.wanted
         verdicts, alive = self._verdicts(census, found)
-        wanted += alive
+        wanted = [*found.wanted, *alive]
+        altered: list[str] = []
+        if self.is_daily and not work.windows:  # what several windows brought was just read
+            altered = self._altered(state, listed, {*wanted, *self.issue_ids})
+        wanted += altered
         reading = Reading(Window(None, self.server_now), "", 0)
         for issues in site.by_id(wanted[:MOST_IN_WINDOW], reading):
             yield self._batch(issues)
@@ -1142,20 +1191,59 @@ class Reader:
             return
         marks = census.settle(found, verdicts, self.server_now)
         self.ready["tombstones"].append(TOMBSTONES.mixed(marks))
-        census.note(work, found)
+        name = setting_name(NAME, "projects")
+        census.note(work, found, f"if a project is gone for good, let {name} name the others")
         census.close(state, self.server_now)
+        had_not = len(wanted) - len(altered)
+        notes = [
+            f"the census found {had_not:,} issues that the windows had not" if had_not else "",
+            f"{len(altered):,} issues had changed without an update" if altered else "",
+        ]
         if wanted:
             work.audit(
                 "issues",
                 extracted=len(wanted) - reading.gone - reading.left,
-                message=f"the census found {len(wanted):,} issues that the windows had not",
+                message="; ".join(filter(None, notes)),
             )
+
+    def _altered(self, state: Any, listed: Listing, known: set[str]) -> list[str]:
+        """Return which issues of today's share have other histories than are loaded.
+
+        Those that are `known` to be read in this load are passed over.
+        """
+
+        def order(issue_id: str) -> tuple[int, str]:
+            return len(issue_id), issue_id
+
+        ids = sorted(listed.keys() - known, key=order)
+        share = max(self.site.histories_of, math.ceil(len(ids) / LOADS_PER_MONTH))
+        begin = bisect.bisect_right(ids, order(state.get("compared_up_to", "")), key=order)
+        todays = ids[begin : begin + share]
+        state["compared_up_to"] = todays[-1] if begin + share < len(ids) else ""
+        altered = []
+        for batch in _chunks(todays, self.site.histories_of):
+            loaded = dict(
+                warehouse.rows(
+                    NAME,
+                    f"select issue_id, list(payload) from {NAME}.histories "
+                    "where list_contains($ids, issue_id) group by issue_id",
+                    ids=batch,
+                )
+            )
+            for issue_id, histories in self.site.histories_now(batch).items():
+                shown = {row[3] for row in map(self._shown, histories) if row}
+                if not shown <= set(loaded.get(issue_id, ())):
+                    altered.append(issue_id)
+        return altered
+
+    def _shown(self, history: History) -> tuple[str, int | None, int, str] | None:
+        return self.site.rows.history(history, Chain())
 
     def _listed(self, scope: str) -> tuple[Listing, bool]:
         """Return all ids of a scope, and whether they are as many as the server counts.
 
         In parts, because a long sweep can end early without an error; by time of creation, which
-        does not change while we page.
+        does not change while we page, and of which we know how it is spread.
         """
         found: Listing = {}
         project = f'project = "{scope}" AND ' if scope else ""
@@ -1169,9 +1257,20 @@ class Reader:
             )
             return f"{project}created >= {low} AND created < {high}{since}"
 
+        steps = warehouse.rows(
+            NAME,
+            "select created_at from (select created_at, row_number() over (order by created_at) "
+            f"as place from {NAME}.issues where $scope = '' or _scope = $scope) "
+            "where place % $most = 0 order by created_at",
+            scope=scope,
+            most=MOST_IN_WINDOW * 19 // 20,
+        )
         while lo is None or lo < end:
+            step = next((at for (at,) in steps if at and (lo is None or at > lo)), end)
             part, count = shortened(
-                Window(lo, end), lambda part: self.site.count(query(part)), MOST_IN_WINDOW
+                Window(lo, min(step, end)),
+                lambda part: self.site.count(query(part)),
+                MOST_IN_WINDOW,
             )
             listed = self.site.listing(query(part))
             found |= listed

@@ -135,6 +135,20 @@ def plain(name: Any) -> Any:
     return None if isinstance(name, (dict, list)) or "@" in str(name) else name
 
 
+def value_of(value: Any) -> Any:
+    """Return what is loaded of a custom field that the settings allow, whatever its type.
+
+    Scalars, the values of options, people as keyed hashes, and lists of these.
+    """
+    if isinstance(value, list):
+        return [value_of(part) for part in value]
+    if isinstance(value, dict):
+        if value.keys() & {"accountId", "emailAddress", "displayName"}:
+            return person_of(value)
+        return value_of(value.get("value", value.get("name")))
+    return plain(value)
+
+
 _VERSION_OF_ISSUE = {
     **_NAMED,
     "name": plain,
@@ -221,7 +235,7 @@ ROLE_NAMES = {
 
 PERSON_ITEMS = {"assignee", "reporter"}
 _NUMBER = re.compile(r"\d+")
-_SPRINT_TEXT = re.compile(r"\bid=(\d+).*?\bstate=(\w+)")
+_SPRINT_TEXT = re.compile(r"\bid=(\d+)")
 
 
 def candidates(fields: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -300,11 +314,14 @@ def _team(value: Any) -> dict[str, Any] | None:
 
 
 def _sprint(value: Any) -> dict[str, Any] | None:
-    """Return a sprint from an object, or from the text that older Data Center releases give."""
+    """Return the id of a sprint, from an object or from the text of older Data Center releases.
+
+    Its state changes without the issue, so it is kept with the sprint alone.
+    """
     if isinstance(value, dict):
-        return {"id": pick(value.get("id"), KEEP), "state": pick(value.get("state"), KEEP)}
+        return {"id": pick(value.get("id"), KEEP)}
     found = _SPRINT_TEXT.search(value) if isinstance(value, str) else None
-    return {"id": int(found[1]), "state": found[2].lower()} if found else None
+    return {"id": int(found[1])} if found else None
 
 
 NULL = msgspec.Raw(b"null")
@@ -392,11 +409,13 @@ class Rows:
         fields: The catalogue of fields.
         chosen: Role → custom field that a setting names.
         titles: Whether titles are loaded.
+        allowed: Ids of custom fields that are loaded besides, each under its id.
     """
 
     fields: Iterable[Mapping[str, Any]] = ()
     chosen: Mapping[str, str | None] | None = None
     titles: bool = False
+    allowed: Iterable[str] = ()
     unknown: set[str] = field(default_factory=set)
     misfits: list[tuple[str, str, str]] = field(default_factory=list)
     sprint_ids: set[str] = field(default_factory=set)
@@ -409,7 +428,11 @@ class Rows:
             **ROLE_NAMES,
             **{names[key]: role for key, role in self.roles.items() if key in names},
         }
-        self.shapes = {**ISSUE_FIELDS, **({"summary": KEEP} if self.titles else {})}
+        self.shapes = {
+            **ISSUE_FIELDS,
+            **({"summary": KEEP} if self.titles else {}),
+            **{name: value_of for name in self.allowed if name not in self.roles},
+        }
         self.asked = [*self.shapes, *self.roles]
         self.blank = {
             name: msgspec.Raw(b"[]" if isinstance(shape, list) or shape is tags else b"null")
@@ -568,7 +591,7 @@ class Rows:
         role = None
         if field_id and str(field_id).startswith("customfield_"):
             role = self.roles.get(str(field_id))
-            is_loaded = role is not None
+            is_loaded = role is not None or field_id in self.shapes
         elif field_id:
             is_loaded = field_id in LOADED_ITEM_IDS
         elif is_custom:

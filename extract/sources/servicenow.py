@@ -21,7 +21,6 @@ version of a record that a load sees is kept in `record_versions` in any case.
 """
 
 import base64
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -32,15 +31,15 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
-import requests
 from dlt.common.configuration import configspec
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltSource
 
 from extract import settings, warehouse
-from extract.api import TIMEOUT_S, Api, Forbidden, IncompleteRead, Refused, Unavailable
+from extract.api import Api, Forbidden, IncompleteRead, Unavailable
 from extract.census import MISSED, PRESENT, Census, Findings, tombstones
+from extract.oauth import ClientToken
 from extract.privacy import person, person_key
 from extract.settings import SettingFault, setting_name, settings_for, start_of
 from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, RawTable, instant
@@ -289,46 +288,6 @@ class ServiceNowSettings(BaseConfiguration):
     start_date: str | None = None
 
 
-class Token:
-    """An OAuth token by client credentials: minted when needed, anew before it expires."""
-
-    def __init__(self, base_url: str, client_id: str, client_secret: str) -> None:
-        self.url = f"{base_url.rstrip('/')}/oauth_token.do"
-        self.client = {"client_id": client_id, "client_secret": client_secret}
-        self.lock = threading.Lock()
-        self.token = ""
-        self.good_until = 0.0
-
-    def headers(self, renew: bool) -> dict[str, str]:
-        """Return the header that carries a token which is good for five more minutes.
-
-        Raises:
-            Refused: The client's id or secret is wrong.
-        """
-        with self.lock:
-            if renew or time.monotonic() > self.good_until:
-                self._mint()
-            return {"Authorization": f"Bearer {self.token}"}
-
-    def _mint(self) -> None:
-        with requests.Session() as session:
-            session.trust_env = False
-            reply = session.post(
-                self.url,
-                data={"grant_type": "client_credentials", **self.client},
-                timeout=TIMEOUT_S,
-                allow_redirects=False,
-            )
-        if reply.status_code in (400, 401, 403):
-            name = setting_name(NAME, "client_secret")
-            raise Refused(f"{name}: servicenow refused the client ({reply.status_code})")
-        reply.raise_for_status()
-        answer = reply.json()
-        self.token = answer["access_token"]
-        life = float(answer.get("expires_in") or 1800)
-        self.good_until = time.monotonic() + max(life - 300, life / 2)
-
-
 def is_on() -> bool:
     """Whether ServiceNow is configured."""
     return settings.is_on(NAME)
@@ -366,7 +325,8 @@ def _settings() -> ServiceNowSettings:
 
 def _api(config: ServiceNowSettings) -> Api:
     if config.client_id:
-        token = Token(config.base_url, config.client_id, str(config.client_secret))
+        url = f"{config.base_url.rstrip('/')}/oauth_token.do"
+        token = ClientToken(NAME, url, config.client_id, str(config.client_secret))
         authorize, credential = token.headers, "client_secret"
     else:
         pair = base64.b64encode(f"{config.user}:{config.password}".encode()).decode()

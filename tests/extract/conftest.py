@@ -98,13 +98,18 @@ def replay(replay_server: Replay) -> Iterator[Replay]:
 class Home:
     """A FLOWHOUSE_HOME, and what a load left in it."""
 
+    created: Path | None = None
+    """Holds a home for each source whose raw tables were created; what follows begins with it."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def load(self, source: str, full: bool = False) -> Any:
+    def load(self, source: str, full: bool = False, **what: Any) -> Any:
         from extract.load import load
 
-        return load(source, "a-refresh", full)
+        if self.created and not (self.folder / "raw" / f"raw_{source}.duckdb").exists():
+            shutil.copytree(created(self.created, source), self.folder, dirs_exist_ok=True)
+        return load(source, "a-refresh", full, **what)
 
     def rows(self, source: str, sql: str) -> list[tuple]:
         path = self.folder / "raw" / f"raw_{source}.duckdb"
@@ -141,6 +146,25 @@ class Home:
             source,
             f"select * exclude (_fetched_at, _dlt_load_id) from {source}.{table} order by all",
         )
+
+
+def created(homes: Path, source: str) -> Path:
+    """Return a home in which the raw tables of a source are, and nothing in them."""
+    folder = homes / source
+    if not folder.exists():
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith("SOURCES__")]:
+                patch.delenv(name)
+            patch.setenv("FLOWHOUSE_HOME", str(folder))
+            from extract.load import load
+
+            load(source, "creates")
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def created_homes(tmp_path_factory: pytest.TempPathFactory) -> None:
+    Home.created = tmp_path_factory.mktemp("created")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ that the expected tables come from the same numbers and never from the code unde
 
 import re
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -134,6 +133,7 @@ class ScriptedJira:
         self.size, self.histories, self.projects = size, histories, projects
         self.now = NOW
         self.token = TOKEN
+        self.minted, self.used, self.token_lasts = 0, 0, 10**9
         self.issues = {issue.id: issue for n in range(size) if (issue := Issue(n, self))}
         self.fields = {name: entry for name, entry in FIELDS.items()}
         self.journal: list[tuple[str, str, Any]] = []
@@ -155,8 +155,10 @@ class ScriptedJira:
                 self.answer(None)
 
             def do_POST(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                self.answer(msgspec.json.decode(self.rfile.read(length) or b"{}"))
+                content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                is_form = "form" in (self.headers.get("Content-Type") or "")
+                form = {name: values[-1] for name, values in parse_qs(content.decode()).items()}
+                self.answer(form if is_form else msgspec.json.decode(content or b"{}"))
 
             def answer(self, body: Any) -> None:
                 url = urlsplit(self.path)
@@ -168,7 +170,9 @@ class ScriptedJira:
                 if fault and "status" in fault:
                     status, headers = fault["status"], fault.get("headers", {})
                     content = msgspec.json.encode(fault.get("body", {}))
-                elif site.token not in self.headers.get("Authorization", ""):
+                elif url.path == "/oauth/token":
+                    status, content = site.mint(body)
+                elif not site.is_good(self.headers.get("Authorization", "")):
                     status, content = 401, b"{}"
                 else:
                     status, content = site.respond(url.path, query, body)
@@ -218,6 +222,20 @@ class ScriptedJira:
         """How many requests had this in their path."""
         return sum(path in asked for _, asked, _ in self.journal)
 
+    def mint(self, client: dict[str, str]) -> tuple[int, bytes]:
+        """Give a new token to the client that knows TOKEN; the one before it ends."""
+        if client.get("client_secret") != TOKEN:
+            return 401, b"{}"
+        self.minted += 1
+        self.token, self.used = f"minted-{self.minted}", 0
+        return 200, msgspec.json.encode({"access_token": self.token, "expires_in": 3600})
+
+    def is_good(self, authorization: str) -> bool:
+        """Whether a request carries a token that was not used too often."""
+        with self.lock:
+            self.used += 1
+            return self.token in authorization and self.used <= self.token_lasts
+
     # what it answers
 
     def respond(self, path: str, query: dict[str, str], body: Any) -> tuple[int, bytes]:
@@ -256,7 +274,7 @@ class ScriptedJira:
         ]
 
     def body_of(self, issue: Issue, wanted: list[str]) -> bytes:
-        key = (issue.id, issue.updated, *wanted)
+        key = (issue.id, issue.updated, issue.current, *wanted)
         if key not in self.bodies:
             fields = issue.fields()
             shown = {name: fields[name] for name in wanted if name in fields}
@@ -421,4 +439,5 @@ if __name__ == "__main__":
             site.journal.clear()
         if words[0] == "later":
             site.now += timedelta(hours=1)
-        time.sleep(0)
+        if words[0] == "day":
+            site.now += timedelta(days=1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from extract.privacy import person_key
 from extract.settings import SettingFault
 from extract.sources import inbox
 
@@ -177,6 +178,46 @@ def test_p1_only_allowed_fields_of_an_event_are_loaded(folder: Path, home: Any) 
         {"pipeline": "build", "sha": "abc", "result": "success"},
     ]
     assert "planted" not in home.texts("inbox").lower()
+
+
+def test_p1_mail_addresses_and_logins_are_nowhere_whatever_field_carries_them(
+    folder: Path, home: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    mail, address = "mia.planted@example.com", "https://mia.planted:hush@ci.example.com/runs/7"
+    envelope = {
+        **EVENT,
+        "event_id": f"{mail}/1",
+        "source": address,
+        "subject": mail,
+        "payload": {name: f"{address} by {mail}" for name in (*inbox.PAYLOAD, "author", "ref")},
+    }
+    cdevent = {
+        "context": {**CDEVENT["context"], "id": f"{mail}/2", "source": address},
+        "subject": {
+            "id": address,
+            "content": {
+                "environment": {"id": mail, "source": address, "name": "Mia Planted"},
+                "pipelineName": mail,
+                "artifactId": "pkg:oci/payments@sha256:1",
+            },
+        },
+        "customData": {"committer": mail},
+    }
+    with caplog.at_level("DEBUG"):
+        drop(folder, "a.jsonl", envelope, cdevent, f"no JSON of {mail}", {"event_id": mail})
+        home.load("inbox")
+    assert len(events(home)) == 2
+    texts = home.texts("inbox")
+    left = "".join(
+        path.read_bytes().decode("latin-1")
+        for path in [*(home.folder / "dlt").rglob("*"), *(home.folder / "raw").rglob("*")]
+        if path.is_file()
+    )
+    for planted in ("planted", "hush", "Mia"):
+        assert planted not in texts + caplog.text + left, planted
+    assert person_key("inbox", mail) in texts
+    assert "https://ci.example.com/runs/7" in texts
+    assert "pkg:oci/payments@sha256:1" in texts
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 import json
 import lzma
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from extract.api import Refused, Unavailable
 from extract.census import Census
+from extract.privacy import person_key
 from extract.settings import SettingFault
 from extract.sources import jira, jira_rows
 from extract.tables import decode
@@ -134,13 +135,39 @@ def test_c5_an_update_that_the_index_shows_late_is_not_lost(
 
 @real
 @pytest.mark.parametrize("zone", ["Etc/GMT-3", "America/Los_Angeles", "Asia/Kolkata"])
-def test_c7_the_users_time_zone_does_not_matter(cloud: Any, loaded: Any, zone: str) -> None:
+def test_c7_the_users_time_zone_does_not_matter(
+    cloud: Any, loaded: Any, zone: str, no_census: None
+) -> None:
     home = loaded("jira")
     cloud.scenario("jira", user_timezone=zone)
     cloud.clock = "2022-08-01T02:00:00Z"
     cloud.mutate("jira", "touch", "EE-1")
     cloud.clock = "2022-08-01T02:20:00Z"
     assert audit_of(home.load("jira"), "issues").extracted == 1
+
+
+@real
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [("Europe/Berlin", "2022-10-30T01:00:00+00:00"), ("Europe/Berlin", "2023-03-26T01:00:00+00:00"),
+     ("America/New_York", "2022-11-06T06:00:00+00:00")],
+    ids=["an hour twice", "an hour never", "an hour twice in America"],
+)  # fmt: skip
+def test_c7_the_night_in_which_the_users_clock_changes_loses_nothing(
+    cloud: Any, loaded: Any, zone: str, change: str, no_census: None
+) -> None:
+    home = loaded("jira")
+    cloud.scenario("jira", user_timezone=zone)
+    moment = datetime.fromisoformat(change)
+    found = []
+    for minutes in (-40, 20):  # by the user's clock: the same time twice, or two hours apart
+        cloud.clock = (moment + timedelta(minutes=minutes)).isoformat()
+        cloud.mutate("jira", "touch", "EE-1")
+        cloud.clock = (moment + timedelta(minutes=minutes + 10)).isoformat()
+        found.append(audit_of(home.load("jira"), "issues").loaded)
+        touched = home.value("jira", "select updated_at from jira.issues where key = 'EE-1'")
+        assert touched == moment + timedelta(minutes=minutes)
+    assert found == [1, 1]
 
 
 @real
@@ -308,12 +335,99 @@ def test_data_center_gives_the_same_issues(
     assert audit_of(work, "issues", "EE").api_count == 30
     assert loaded_counts(home) == {"issues": 33, "histories": 522, "items": 714}
     sprints = """
-        select payload->>'$.fields.sprints[0].state' from jira.issues
-        where key = 'EE-1'
+        select s.state from jira.issues as i
+        join jira.sprints as s on s.id = (i.payload->>'$.fields.sprints[0].id')
+        where i.key = 'EE-1'
     """
     assert home.value("jira", sprints) == "closed"
     assert "@" not in home.texts("jira")
     assert "Person " not in home.texts("jira")
+
+
+@real
+def test_p1_people_of_a_data_center_are_nowhere(
+    data_center: Any, home: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Data Center names people by login and key, and writes sprints as text."""
+    monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["EE"]')
+    mail, login, key = "mia.planted@example.com", "mplanted", "JIRAUSER4711"
+    address = f"https://x/rest/api/2/user?username={login}"
+    person = {
+        "self": address,
+        "name": login,
+        "key": key,
+        "emailAddress": mail,
+        "displayName": "Mia Planted",
+        "avatarUrls": {"48x48": f"https://x/{login}.png"},
+    }
+    text = f"[~{login}] {mail} Mia Planted {address}"
+    recorded_issue = next(i for i in recorded("devlake.ndjson.xz") if i["key"] == "EE-1")
+    fields = {
+        name: recorded_issue["fields"][name]
+        for name in ("status", "issuetype", "project", "created", "updated")
+    }
+    described = f"id=12,state=CLOSED,name={mail},goal={text}"
+    sprint = f"com.atlassian.greenhopper.service.sprint.Sprint@1f[{described}]"
+    sprints = next(
+        f for f, role in jira_rows.candidates(catalogue(data_center)).items() if role == "sprints"
+    )
+    changes = ("assignee", "reporter", "Approvers", "watchers", "description", "Comment", "labels")
+    issue = {
+        "id": "100010063", "key": "EE-1", "self": address,
+        "fields": {
+            **fields, "summary": text, "description": text, "assignee": person,
+            "reporter": person, "creator": person, "labels": [mail], sprints: [sprint],
+            "components": [{"id": "1", "name": mail, "description": text, "lead": person}],
+            "fixVersions": [{"id": "1", "name": mail, "description": text}],
+            "comment": {"comments": [{"author": person, "body": text}]},
+        },
+        "changelog": {"total": 1, "histories": [{
+            "id": "1", "created": fields["updated"], "author": person,
+            "historyMetadata": {"actor": {"id": login, "displayName": "Mia Planted"}},
+            "items": [{"field": name, "fieldtype": "jira", "from": login, "fromString": mail,
+                       "to": key, "toString": f"{login} {mail}"} for name in changes
+                      if name != "labels"]
+            + [{"field": "labels", "fieldtype": "jira", "from": mail, "fromString": mail,
+                "to": mail, "toString": mail}],
+        }]},
+    }  # fmt: skip
+    worklog = {"id": "1", "issueId": "100010063", "author": person, "updateAuthor": person,
+               "comment": text, "started": fields["updated"], "updated": fields["updated"],
+               "timeSpentSeconds": 60}  # fmt: skip
+    named = {"id": "1", "self": address, "name": mail, "description": text, "lead": person}
+    project = {**named, "id": "100010003", "key": "EE", "name": "EE"}
+    feed = {"values": [{"worklogId": 1, "updatedTime": 1}], "lastPage": True}
+    whole, merged = {"times": 99, "status": 200}, {"times": 99}
+    for path, what in (
+        ("2/search", {**merged, "merge": {"total": 1, "issues": [issue]}}),
+        ("2/project$", {**whole, "body": json.dumps([project])}),
+        ("/versions", {**whole, "body": json.dumps([named])}),
+        ("/components", {**whole, "body": json.dumps([named])}),
+        ("worklog/updated", {**whole, "body": json.dumps(feed)}),
+        ("worklog/list", {**whole, "body": json.dumps([worklog])}),
+        (r"board\?", {**merged, "merge": {"values": [{**named, "type": "scrum"}]}}),
+        ("/sprint", {**merged, "merge": {"values": [{**named, "goal": text}]}}),
+    ):
+        data_center.fault("jira-dc", path, **what)
+    with caplog.at_level("DEBUG"):
+        home.load("jira")
+    for table in ("issues", "histories", "worklogs", "boards", "versions", "components"):
+        assert home.value("jira", f"select count(*) from jira.{table}") == 1, table
+    everything = (
+        home.texts("jira")
+        + caplog.text
+        + (home.folder / "raw" / "raw_jira.duckdb").read_bytes().decode("latin-1")
+    )
+    for planted in ("planted", "Planted", key, "replay-token"):
+        assert planted not in everything, planted
+    assert person_key("jira", key) in everything
+    sprints = "select payload->>'$.fields.sprints[0].id' from jira.issues"
+    assert home.value("jira", sprints) == "12"
+
+
+def catalogue(site: Any) -> list[dict[str, Any]]:
+    """The fields of the replay's Data Center."""
+    return jira._api(jira._settings()).get("/rest/api/2/field").data
 
 
 @real
@@ -499,7 +613,7 @@ def test_an_issue_keeps_what_is_allowed_and_nothing_else() -> None:
     assert fields["story_points"] == 3.0
     assert fields["team"] == {"id": "t-1", "name": "Blue"}
     assert fields["flagged"] is True
-    assert fields["sprints"] == [{"id": 5, "state": "active"}]
+    assert fields["sprints"] == [{"id": 5}]
     assert fields["epic_key"] == "PAY-1"
     assert fields["labels"] == ["fast"]
     assert fields["assignee"]["actor_type"] == "human"
@@ -508,6 +622,29 @@ def test_an_issue_keeps_what_is_allowed_and_nothing_else() -> None:
     text = json.dumps(row, default=str)
     for secret in ("Mia", "@", PERSON["accountId"], "secret", "goal"):
         assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (4.5, 4.5),
+        ("mia@example.com", None),
+        ({"id": "1", "value": "High", "self": "https://x"}, "High"),
+        ({"id": "1", "name": "Berlin"}, "Berlin"),
+        ([{"value": "a"}, {"value": "b"}], ["a", "b"]),
+        ({"type": "doc", "content": [{"text": "call Mia"}]}, None),
+    ],
+    ids=["number", "mail", "option", "name", "options", "text"],
+)
+def test_an_allowed_custom_field_is_reduced_to_its_value(value: Any, expected: Any) -> None:
+    issue = {"id": "1", "key": "PAY-1", "fields": {"customfield_5": value}}
+    row = issue_row(issue, allowed=["customfield_5"])
+    assert row["payload"]["fields"]["customfield_5"] == expected
+    [person] = issue_row(
+        {"id": "1", "key": "PAY-1", "fields": {"customfield_8": [PERSON]}},
+        allowed=["customfield_8"],
+    )["payload"]["fields"]["customfield_8"]
+    assert person.keys() == {"person_key", "actor_type"}
 
 
 def test_nulls_where_lists_and_objects_should_be_are_loaded() -> None:
@@ -524,9 +661,7 @@ def test_nulls_where_lists_and_objects_should_be_are_loaded() -> None:
 
 def test_an_old_sprint_text_is_read() -> None:
     text = "com.atlassian.greenhopper.service.sprint.Sprint@1f[id=12,rapidViewId=3,state=CLOSED]"
-    assert jira_rows.derived({"customfield_6": [text]}, ROLES)["sprints"] == [
-        {"id": 12, "state": "closed"}
-    ]
+    assert jira_rows.derived({"customfield_6": [text]}, ROLES)["sprints"] == [{"id": 12}]
 
 
 def item(field: str, **values: Any) -> dict[str, Any]:

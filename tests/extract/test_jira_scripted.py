@@ -8,18 +8,23 @@ import multiprocessing
 import os
 import random
 import signal
-import time
+from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
+from dlt.pipeline.pipeline import Pipeline
 
-from extract import probes, warehouse
+import extract.tables
+import extract.work
+from extract import api, probes, warehouse
 from extract.api import Refused
 from extract.forgotten import erase_raw, remember
 from extract.load import Busy, load
 from extract.privacy import person_key
+from extract.settings import SettingFault
 from extract.sources import jira
 from extract.windows import Window
 from tests.extract.scripted_jira import FIRST, NOW, PEOPLE, TOKEN, ScriptedJira, ms
@@ -79,6 +84,9 @@ def qualities(home: Any) -> dict[str, str]:
     return dict(home.rows("jira", "select issue_id, history_quality from jira.history_checks"))
 
 
+AUDITS = "select object, status from jira.load_audits order by all"
+
+
 def messages(work: Any) -> str:
     return "\n".join(f"{a.object} {a.status} {a.message}" for a in work.audits)
 
@@ -86,10 +94,39 @@ def messages(work: Any) -> str:
 # Transport
 
 
-def test_t1_a_token_that_expires_between_pages_costs_no_row(home: Any, site: ScriptedJira) -> None:
-    site.fault_on("issue/bulkfetch", status=401)
+def test_t1_a_token_that_expires_between_pages_is_minted_once_and_costs_no_row(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCES__JIRA__API_TOKEN")
+    monkeypatch.setenv("SOURCES__JIRA__CLIENT_ID", "a-client")
+    monkeypatch.setenv("SOURCES__JIRA__CLIENT_SECRET", TOKEN)
+    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 12)
+    monkeypatch.setattr(jira, "BODIES_PER_REQUEST", 10)
+    site.token_lasts = 9
     home.load("jira")
     assert raw(home) == oracle(site)
+    pages = [(path, body) for _, path, body in site.journal if body]
+    tokens = [place for place, (path, _) in enumerate(pages) if path == "/oauth/token"]
+    assert len(tokens) == site.minted >= 4
+    # What was refused is asked for again, and nothing else is.
+    asked = [msgspec.json.encode(page) for page in pages if "bulkfetch" in page[0]]
+    again = Counter(asked)
+    assert set(again.values()) == {1, 2}
+    searches = [body.get("nextPageToken") for path, body in pages if path.endswith("search/jql")]
+    assert len(searches) > len(set(searches))
+
+
+def test_t1b_a_client_that_is_refused_is_named_by_its_setting(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCES__JIRA__API_TOKEN")
+    monkeypatch.setenv("SOURCES__JIRA__CLIENT_ID", "a-client")
+    with pytest.raises(SettingFault, match="SOURCES__JIRA__CLIENT_SECRET is not set"):
+        jira.check()
+    monkeypatch.setenv("SOURCES__JIRA__CLIENT_SECRET", "a-wrong-secret")
+    with pytest.raises(Refused, match="SOURCES__JIRA__CLIENT_SECRET") as refused:
+        home.load("jira")
+    assert "a-wrong-secret" not in str(refused.value)
 
 
 def test_t1b_a_token_that_is_refused_twice_leaves_the_watermark(
@@ -126,8 +163,10 @@ def test_t4_five_failures_fail_the_window_and_the_next_run_reads_it(
 ) -> None:
     site.fault_on("issue/bulkfetch", times=5, status=502)
     assert [(a.object, a.status) for a in home.load("jira").audits] == [("*", "failed")]
+    assert home.rows("jira", AUDITS) == [("*", "failed")]
     home.load("jira")
     assert raw(home) == oracle(site)
+    assert ("issues", "complete") in home.rows("jira", AUDITS)
 
 
 @pytest.mark.parametrize("path", ["search/jql", "issue/bulkfetch", "changelog/bulkfetch"])
@@ -188,19 +227,35 @@ def test_c4_a_backfill_of_an_old_window_does_not_bring_old_rows_back(
     assert raw(home) == oracle(site)
 
 
-@pytest.mark.parametrize("minutes", [-10, 10])
-def test_c6_the_servers_clock_rules_and_not_ours(
-    home: Any, site: ScriptedJira, minutes: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("servers", "ours"), [(-10, 0), (10, 0), (0, -10), (0, 10)])
+def test_c6_neither_a_shifted_clock_of_the_server_nor_of_ours_opens_a_gap(
+    home: Any, site: ScriptedJira, servers: int, ours: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The server lives in 2026; our clock does not matter, whatever it says.
-    site.now += timedelta(minutes=minutes)
-    home.load("jira")
-    window = [a.window_to for a in home.load("jira").audits if a.window_to]
-    assert window == [] or max(window) == site.now - timedelta(minutes=5)
-    next(iter(site.issues.values())).change(site.now - timedelta(minutes=1), site)
-    site.now += timedelta(minutes=30)
+    issue = next(iter(site.issues.values()))
+    for is_shifted in (False, True, True):
+        site.now += timedelta(minutes=20 + servers * is_shifted)
+        if is_shifted:
+            shift_our_clock(monkeypatch, timedelta(minutes=ours))
+        # The safety lag hides the one change from this load, and not from the next one.
+        issue.change(site.now - timedelta(minutes=4), site)
+        work = home.load("jira")
+        [window] = [a for a in work.audits if a.window_to]
+        assert window.window_to == site.now - timedelta(minutes=5)
+    site.now += timedelta(minutes=20)
     home.load("jira")
     assert raw(home) == oracle(site)
+
+
+def shift_our_clock(monkeypatch: pytest.MonkeyPatch, shift: timedelta) -> None:
+    """Let every module that asks this machine for the time get another one."""
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) + shift
+
+    for module in (api, extract.tables, extract.work, jira):
+        monkeypatch.setattr(module, "datetime", Shifted)
 
 
 def test_c9_an_issue_that_changes_all_the_time_is_collected_in_each_run(
@@ -345,6 +400,30 @@ def test_h7_an_issue_that_moves_to_another_project_while_we_read_stays_one_row(
     assert home.value("jira", moved) == 1
 
 
+def test_a_history_that_moved_no_update_is_found_within_a_month(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jira.Cloud, "histories_of", 20)
+    home.load("jira")
+    for issue in list(site.issues.values())[5::20]:
+        updated = issue.updated
+        issue.change(site.now, site)
+        issue.updated = updated
+    compared = []
+    for _ in range(4):
+        site.now += timedelta(days=1)
+        site.journal.clear()
+        work = home.load("jira")
+        home.load("jira")  # the same day again compares nothing
+        asked = [b["issueIdsOrKeys"] for _, p, b in site.journal if p.endswith("log/bulkfetch")]
+        compared.append((len(asked[0]), asked[1:]))
+        if len(compared) < 4:
+            assert "1 issues had changed without an update" in messages(work)
+    found = [[[str(10_005 + n)]] for n in (0, 20, 40)]
+    assert compared == [(20, found[0]), (20, found[1]), (20, found[2]), (20, [])]
+    assert raw(home) == oracle(site)
+
+
 def test_h8_histories_out_of_order_and_at_one_time_are_in_order(
     home: Any, site: ScriptedJira
 ) -> None:
@@ -415,17 +494,39 @@ def test_worklogs_are_followed_page_by_page_and_deleted_ones_are_marked(
 # Bad input
 
 
-def test_v1_a_new_field_is_named_and_its_value_is_not_loaded(home: Any, site: ScriptedJira) -> None:
+def test_v1_a_new_field_is_named_and_its_value_is_loaded_by_id_once_it_is_allowed(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home.load("jira")
     site.fields["customfield_9"] = ("Risk score", "number", "float")
-    issue = list(site.issues.values())[4]
-    issue.extra["customfield_9"] = 4711.0
-    issue.change(site.now, site)
+    site.fields["customfield_8"] = ("Auditor", "user", "userpicker")
+    person = PEOPLE[8]
+    for issue in list(site.issues.values())[4:10]:
+        issue.extra |= {"customfield_9": 4711.0, "customfield_8": person}
+    list(site.issues.values())[4].change(site.now, site)
     site.now += HOUR
     work = home.load("jira")
-    assert "new fields, not loaded: Risk score (customfield_9, number)" in messages(work)
+    told = "new fields, not loaded: Risk score (customfield_9, number), Auditor (customfield_8,"
+    assert told in messages(work)
     assert "4711" not in home.texts("jira")
     assert {a.status for a in work.audits} == {"complete"}
+    monkeypatch.setenv("SOURCES__JIRA__FIELDS", '["customfield_9", "customfield_8"]')
+    site.journal.clear()
+    site.bodies.clear()
+    home.load("jira")
+    read = [key for _, path, body in site.journal if path.endswith("issue/bulkfetch")
+            for key in body["issueIdsOrKeys"]]  # fmt: skip
+    assert sorted(read) == sorted(map(str, site.issues))
+    filled = home.rows(
+        "jira",
+        "select id::int, (payload->'$.fields.customfield_9')::double, "
+        "payload->>'$.fields.customfield_8.person_key' from jira.issues "
+        "where payload->>'$.fields.customfield_9' is not null order by 1",
+    )
+    key = person_key("jira", person["accountId"])
+    assert filled == [(10_000 + n, 4711.0, key) for n in range(4, 10)]
+    assert "Planted" not in home.texts("jira")
+    assert raw(home) == oracle(site)
 
 
 def test_v1_a_field_that_becomes_allowed_is_filled_in_for_all_issues(
@@ -500,8 +601,12 @@ def test_v6_requests_are_in_proportion_to_what_changed(
 ) -> None:
     site = next(served(monkeypatch, 1_500, histories=2))
     monkeypatch.setattr(jira, "MOST_IN_WINDOW", 600)
-    home.load("jira")
+    work = home.load("jira")
     assert raw(home) == oracle(site)
+    written = home.rows("jira", "select object, extracted, loaded, status from jira.load_audits")
+    noted = [(a.object, a.extracted, a.written, a.status) for a in work.audits]
+    assert sorted(written) == sorted(noted)
+    assert ("issues", 1_500, 1_500, "complete") in noted
     # A hundred bodies a request, whatever the windows; twelve histories an issue fit into a page.
     assert site.asked("issue/bulkfetch") == 15
     windows = home.value("jira", "select count(distinct _dlt_load_id) from jira.issues")
@@ -525,16 +630,46 @@ def test_v6_requests_are_in_proportion_to_what_changed(
 # Recovery
 
 
-def in_a_child(home: str, source_url: str) -> None:
+PHASES = ("extract", "census", "normalize", "load", "between windows")
+
+
+def in_a_child(home: str, source_url: str, phase: Any, dies_in: str, after_s: float) -> None:
+    """Load, and die without any warning so many seconds after a phase began."""
     os.environ |= {
         "FLOWHOUSE_HOME": home,
         "SOURCES__JIRA__BASE_URL": source_url,
         "SOURCES__JIRA__API_TOKEN": TOKEN,
     }
+    from extract import windows
     from extract.load import load
     from extract.sources import jira
 
-    jira.MOST_IN_WINDOW = 20  # three windows
+    jira.MOST_IN_WINDOW, windows.SHORTEST = 6, timedelta(minutes=1)  # several windows
+
+    def enter(name: str) -> None:
+        phase.value = PHASES.index(name)
+        if name == dies_in:
+            # Nothing handles the signal, so the kernel ends the process at once, as by kill -9.
+            signal.setitimer(signal.ITIMER_REAL, after_s)
+
+    def marking(name: str, step: Any) -> Any:
+        def marked(*args: Any, **kwargs: Any) -> Any:
+            enter(name)
+            result = step(*args, **kwargs)
+            if name == "load":
+                enter("between windows")
+            return result
+
+        return marked
+
+    def marked_census(*args: Any) -> Any:
+        enter("census")
+        yield from census(*args)
+        enter("extract")
+
+    census, jira.Reader._census = jira.Reader._census, marked_census
+    for name in ("extract", "normalize", "load"):
+        setattr(Pipeline, name, marking(name, getattr(Pipeline, name)))
     load("jira", "in-a-child")
 
 
@@ -542,35 +677,37 @@ def test_r1_a_load_that_is_killed_at_twenty_points_leaves_nothing_out(
     home: Any, site: ScriptedJira
 ) -> None:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["extract.load"])
+    # What a first load would import in every child.
+    lazily = ["pandas", "pyarrow.parquet", "sqlalchemy", "dlt._workspace.cli._plugins"]
+    duckdb = ["dlt.destinations.impl.duckdb.duck", "tests.extract.scripted_jira"]
+    context.set_forkserver_preload(["extract.load", *lazily, *duckdb])
     chance = random.Random(7)
+    phase = context.Value("i", 0)
+    killed: list[str] = []
 
-    def run(seconds: float | None) -> bool:
-        child = context.Process(target=in_a_child, args=(str(home.folder), site.url))
+    def run(dies_in: str = "") -> bool:
+        """Load in a process of its own; whether it came to its end."""
+        arguments = (str(home.folder), site.url, phase, dies_in, chance.uniform(0.0005, 0.02))
+        child = context.Process(target=in_a_child, args=arguments)
         child.start()
-        child.join(seconds)
-        if child.exitcode is None:
-            os.kill(child.pid, signal.SIGKILL)
-            child.join()
+        child.join()
+        assert child.exitcode in (0, -signal.SIGALRM)
         return child.exitcode == 0
 
-    assert run(None)
-    began = time.monotonic()
-    assert run(None)
-    whole = time.monotonic() - began
-    kills = 0
+    home.load("jira")
     for round_no in range(40):
-        for issue in list(site.issues.values())[round_no % 7 :: 7]:
-            issue.change(site.now - timedelta(minutes=20), site)
+        for n, issue in enumerate(list(site.issues.values())[round_no % 8 :: 8]):
+            issue.change(site.now - timedelta(minutes=5 * n), site)
         site.now += HOUR
-        was_killed = not run(chance.uniform(0.02, whole))
-        kills += was_killed
-        if was_killed and kills % 7 == 0:
-            assert run(None)
-            assert raw(home) == oracle(site)
-        if kills == 20:
+        if not run(PHASES[round_no % len(PHASES)]):
+            killed.append(PHASES[phase.value])
+            if len(killed) in (7, 14):
+                assert run()
+                assert raw(home) == oracle(site)
+        if len(killed) == 20:
             break
-    assert kills == 20
+    print(f"killed in {Counter(killed)}")
+    assert len(killed) == 20 and set(killed) == set(PHASES)
     home.load("jira")
     assert raw(home) == oracle(site)
     duplicates = "select count(*) - count(distinct (issue_id, id)) from jira.histories"
@@ -586,6 +723,8 @@ def test_r2_a_load_that_fails_goes_on_with_the_window_that_it_was_in(
     assert "* failed jira: no answer from /rest/api/3/issue/bulkfetch" in messages(
         home.load("jira")
     )
+    # What the windows before it brought is on record, as their rows are.
+    assert {("*", "failed"), ("issues", "complete")} <= set(home.rows("jira", AUDITS))
     site.faults.clear()
     had = {key for key, _, _ in raw(home)[0]}
     assert 0 < len(had) < 60
@@ -685,40 +824,86 @@ def test_p1_planted_people_are_nowhere(
 ) -> None:
     issue = list(site.issues.values())[4]
     person = PEOPLE[9]
-    secret = {"name": person["displayName"], "mail": person["emailAddress"]}
+    name, mail, account = person["displayName"], person["emailAddress"], person["accountId"]
+    address = f"https://x/secure/ViewProfile.jspa?name=planted.login&id={account}"
+    text = f"[~accountid:{account}] {name} {mail} {address}"
+    linked = {"id": "9", "key": "P0-9", "self": address, "fields": {"summary": text}}
+    site.fields |= {
+        "customfield_5": ("Approvers", "array", "multiuserpicker"),
+        "customfield_6": ("Development", "any", "devsummarycf"),
+        "customfield_7": ("Team", "team", "atlassian-team"),
+    }
     issue.extra |= {
-        "description": f"[~accountid:{person['accountId']}] {secret}",
-        "labels": [person["emailAddress"]],
-        "components": [{"id": "1", "name": person["emailAddress"], "lead": person}],
-        "fixVersions": [{"id": "1", "name": person["emailAddress"]}],
-        "customfield_2": [{"id": 5, "name": person["emailAddress"], "state": "closed",
-                           "goal": secret["name"]}],
-    }  # fmt: skip
+        "description": text,
+        "environment": text,
+        "comment": {"comments": [{"author": person, "body": text}]},
+        "worklog": {"worklogs": [{"author": person, "comment": text}]},
+        "attachment": [{"filename": text, "author": person}],
+        "watches": {"watchers": [person]},
+        "votes": {"voters": [person]},
+        "labels": [mail],
+        "components": [{"id": "1", "name": mail, "description": text, "lead": person}],
+        "fixVersions": [{"id": "1", "name": mail, "description": text}],
+        "parent": linked,
+        "issuelinks": [{"id": "1", "type": {"id": "1", "name": "Blocks"}, "inwardIssue": linked}],
+        "customfield_2": [{"id": 5, "name": mail, "state": "closed", "goal": text}],
+        "customfield_5": [person],
+        "customfield_6": {"branch": "planted.login/fix", "commits": [{"author": person}]},
+        "customfield_7": {"id": "t", "name": mail, "members": [person]},
+    }
+    people = ("assignee", "reporter", "creator", "approvers", "watcher")
+    texts = ("summary", "description", "environment", "Link", "RemoteIssueLink", "Comment")
     issue.histories.append(
         {
             "id": "999999999",
             "created": ms(site.now),
             "author": person,
-            "historyMetadata": {"actor": {"displayName": secret["name"]}},
+            "historyMetadata": {"actor": {"displayName": name, "url": address}},
             "items": [
-                {"field": name, "fieldId": name, "fieldtype": "jira", "from": person["accountId"],
-                 "fromString": secret["name"], "to": person["accountId"],
-                 "toString": secret["mail"], "tmpToAccountId": person["accountId"]}
-                for name in ("assignee", "reporter", "watcher", "summary", "description", "Link")
+                {"field": field, "fieldId": field_id, "fieldtype": kind, "from": account,
+                 "fromString": text, "to": account, "toString": text, "tmpToAccountId": account}
+                for field, field_id, kind in (
+                    *((field, field, "jira") for field in (*people, *texts)),
+                    ("Approvers", "customfield_5", "custom"),
+                    ("Development", "customfield_6", "custom"),
+                )
+            ] + [
+                {"field": field, "fieldId": field_id, "fieldtype": "jira", "from": mail,
+                 "fromString": mail, "to": mail, "toString": mail}
+                for field, field_id in (("labels", "labels"), ("Fix Version", "fixVersions"),
+                                        ("Component", "components"))
             ],
         }
     )  # fmt: skip
+    issue.updated = site.now - HOUR
+    site.worklogs = {1: ms(NOW) - 1_000_000}
+
+    def of(rows: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"change": lambda answer: rows if isinstance(answer, list) else {"values": rows}}
+
+    named = {"id": "1", "self": address, "name": mail, "description": text}
+    board = {**named, "type": "scrum", "admins": {"users": [person]}}
+    board["location"] = {"projectKey": "P0", "displayName": text, "userAccountId": account}
+    owned = {**named, "lead": person, "assignee": person, "realAssignee": person}
+    site.fault_on("/versions", **of([{**named, "driver": account, "approvers": [person]}]))
+    site.fault_on("/components", **of([owned]))
+    site.fault_on(r"agile/1.0/board\?", **of([board]))
+    project = {"id": "0", "key": "P0", "name": "Project", "lead": person, "email": mail}
+    site.fault_on("project/search", **of([{**project, "url": address, "description": text}]))
     with caplog.at_level(logging.DEBUG):
         home.load("jira")
-    everything = home.texts("jira") + caplog.text + left_in(home.folder)
+    for table in ("worklogs", "boards", "versions", "components"):
+        assert home.value("jira", f"select count(*) from jira.{table}") == 1, table
+    packed = (home.folder / "raw" / "raw_jira.duckdb").read_bytes().decode("latin-1")
+    everything = home.texts("jira") + caplog.text + left_in(home.folder) + packed
     for planted in (
         "Planted",
-        "planted.example",
+        "planted.",
         *(p["accountId"] for p in PEOPLE),
         TOKEN,
     ):
         assert planted not in everything, planted
-    assert person_key("jira", person["accountId"]) in everything
+    assert person_key("jira", account) in everything
 
 
 def left_in(folder: Any) -> str:

@@ -114,11 +114,14 @@ def test_a_backfill_has_marks_of_its_own_and_ends_where_it_should() -> None:
 
 
 def test_the_windows_of_one_load_are_one_audit() -> None:
-    first = Audit("jira", "issues", extracted=10, loaded=4, api_count=10)
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    first = Audit("jira", "issues", window_to=noon, extracted=10, loaded=4, api_count=10)
     second = Audit("jira", "issues", extracted=5, api_count=5, deleted=1, message="x")
     [audit] = merged([first, second])
     assert (audit.extracted, audit.written, audit.api_count, audit.deleted) == (15, 9, 15, 1)
-    assert audit.message == "x"
+    assert (audit.message, audit.window_to) == ("x", noon)
+    assert merged([first, second]) == [audit]
+    assert (first.extracted, second.extracted) == (10, 5)
 
 
 def test_v3_a_batch_has_the_declared_columns_whatever_is_missing() -> None:

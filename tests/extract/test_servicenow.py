@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from extract import oauth
 from extract.api import Refused
 from extract.settings import SettingFault
 from extract.sources import servicenow
@@ -372,9 +373,7 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
     answers: list[Answer] = []
     monkeypatch.setenv("SOURCES__SERVICENOW__CLIENT_ID", "a-client")
     monkeypatch.setenv("SOURCES__SERVICENOW__CLIENT_SECRET", "a-secret")
-    monkeypatch.setattr(
-        servicenow.requests.Session, "post", lambda self, url, **facts: answers.pop(0)
-    )
+    monkeypatch.setattr(oauth.requests.Session, "post", lambda self, url, **facts: answers.pop(0))
     return answers
 
 
