@@ -316,6 +316,50 @@ MUTATIONS = [
         f"{METRICS}/metric_cumulative_flow.sql",
         "and visited.ordinal >= stages.ordinal", "and visited.ordinal = stages.ordinal",
     ),
+    Mutation(
+        "limits come from the baseline alone",
+        f"{METRICS}/metric_xmr.sql",
+        "    where is_baseline\n", "    where true\n",
+    ),
+    Mutation(
+        "limits are 2.66 mean ranges away",
+        f"{METRICS}/metric_xmr.sql",
+        "averages.centre + 2.66", "averages.centre + 3.0",
+    ),
+    Mutation(
+        "limits of ranges are 3.268 mean ranges",
+        f"{METRICS}/metric_xmr.sql",
+        "3.268", "3.865",
+    ),
+    Mutation(
+        "no count is expected below nothing",
+        f"{METRICS}/metric_xmr.sql",
+        "greatest(averages.centre - 2.66 * averages.mean_range, 0)",
+        "averages.centre - 2.66 * averages.mean_range",
+    ),
+    Mutation(
+        "eight in a row are a signal",
+        f"{METRICS}/metric_xmr.sql",
+        "run_length >= 8", "run_length >= 9",
+    ),
+    Mutation(
+        "times are charted by their logarithms",
+        f"{METRICS}/metric_xmr.sql",
+        "avg(ln(times.start_to_done_s / cast(3600 as double)))",
+        "avg(times.start_to_done_s / cast(3600 as double))",
+    ),
+    Mutation(
+        "weeks in which nothing was finished are points",
+        f"{METRICS}/metric_xmr.sql",
+        "and weeks.period_start >= first_weeks.first_week",
+        "and weeks.period_start >= first_weeks.first_week and weeks.velocity > 0",
+    ),
+    Mutation(
+        "another baseline has other limits",
+        f"{METRICS}/metric_xmr.sql",
+        "numbered.week_start >= coalesce(baselines.applies_from, date '0001-01-01')",
+        "baselines.applies_from is null",
+    ),
 ]  # fmt: skip
 
 
