@@ -75,13 +75,11 @@ def dbt_models(
 ) -> Iterator:
     """Build the selected models and run their tests, then keep every result."""
     as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
-    variables = {
-        "as_of": as_of.replace(tzinfo=None, microsecond=0).isoformat(sep=" "),
-        "refresh_id": context.run_id,
-    }
-    call = dbt.cli(
-        ["build", "--vars", json.dumps(variables)], context=context, raise_on_error=False
-    )
+    with told_to_dbt(
+        FLOWHOUSE_AS_OF=as_of.replace(tzinfo=None, microsecond=0).isoformat(sep=" "),
+        FLOWHOUSE_REFRESH_ID=context.run_id,
+    ):
+        call = dbt.cli(["build"], context=context, raise_on_error=False)
     yield from shown_progress(call.stream())
     record_results(
         build_file(),
@@ -93,6 +91,21 @@ def dbt_models(
     shutil.rmtree(call.target_path, ignore_errors=True)
     if not call.is_successful():
         raise dg.Failure(f"dbt build failed; {DBT_LOG} says where")
+
+
+@contextlib.contextmanager
+def told_to_dbt(**settings: str) -> Iterator[None]:
+    """Set what the dbt that is started meanwhile shall know, and nobody after it.
+
+    As `--vars` it would change with every refresh, and dbt would parse the whole project anew.
+    """
+    before = dict(os.environ)
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def shown_progress(events: Iterator) -> Iterator:

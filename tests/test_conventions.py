@@ -105,7 +105,7 @@ def test_every_public_model_has_a_tested_key(models: list[dict], nodes: dict) ->
         node["attached_node"]
         for node in nodes.values()
         if node["resource_type"] == "test"
-        and "unique" in (node.get("test_metadata") or {}).get("name", "")
+        and (node.get("test_metadata") or {}).get("name") in ("primary_key", "unique_combination")
     }
     public = [m for m in models if layer(m) in ("marts", "metrics", "meta")]
     assert [m["name"] for m in public if m["unique_id"] not in tested] == []

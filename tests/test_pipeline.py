@@ -284,7 +284,6 @@ def test_the_time_zone_of_the_machine_changes_nothing(company: Company, tmp_path
         [
             FLOWHOUSE.with_name("dbt"), "build", "--quiet",
             "--resource-type", "model", "--resource-type", "seed",
-            "--vars", json.dumps({"as_of": str(as_of)}),
         ],
         cwd=project,
         env={
@@ -293,6 +292,7 @@ def test_the_time_zone_of_the_machine_changes_nothing(company: Company, tmp_path
             "FLOWHOUSE_COMPANY": "demo",
             "FLOWHOUSE_BUILD": str(tmp_path / "build.duckdb"),
             "FLOWHOUSE_RAW": str(company.home / "raw"),
+            "FLOWHOUSE_AS_OF": str(as_of),
             "DBT_PROFILES_DIR": str(project),
             "DBT_TARGET_PATH": str(tmp_path / "target"),
             "DBT_LOG_PATH": str(tmp_path / "logs"),

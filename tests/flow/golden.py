@@ -7,7 +7,7 @@ and the 6th, 13th and 20th of May are Mondays.
 """
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from tests.flow.house import Delivery, House, Incident, Issue, told
@@ -44,6 +44,33 @@ class Case:
     flows: dict[str, dict[str, Any]] = field(default_factory=dict)
     visits: dict[str, list[str]] = field(default_factory=dict)
     rows: dict[str, list[tuple]] = field(default_factory=dict)
+
+
+WEEKS = [
+    (2, 1), (3, 10), (1, 1), (2, 10), (2, 1), (2, 10),  # the baseline, from 1 January on
+    (5, 1),
+    *[(1, 1)] * 8,
+    (2, 100), (2, 10),  # another baseline of the times, from 15 April on
+]  # fmt: skip
+"""How many items are finished in each week of the control charts, and in how many hours."""
+
+
+def charted() -> list[Issue]:
+    """Return the items of the control charts: started on Monday, finished after the hours."""
+    items = []
+    for week, (count, hours) in enumerate(WEEKS):
+        for no in range(count):
+            start = datetime(2024, 1, 1, 6, no) + timedelta(weeks=week)
+            items.append(
+                Issue(
+                    f"XMR-{len(items) + 1}",
+                    f"""
+                    {start:%Y-%m-%d %H:%M} created in In Progress
+                    {start + timedelta(hours=hours):%Y-%m-%d %H:%M} Done
+                    """,
+                )
+            )
+    return items
 
 
 CASES = [
@@ -1185,6 +1212,65 @@ CASES = [
                 ("month", day("06-01"), True), ("month", day("07-01"), False),
                 ("week", day("06-24"), True), ("week", day("07-01"), False),
             ],
+        },
+    ),
+    Case(
+        "limits of a control chart come from its baseline and stay; outside and eight in a row signal",
+        charted(),
+        rows={
+            # Counts 2 3 1 2 2 2: mean 2, moving ranges 1 2 1 0 0, mean range 0.8.
+            # 2 + 2.66 x 0.8 = 4.128; 2 - 2.128 is below 0; 3.268 x 0.8 = 2.6144.
+            """select distinct baseline_n, round(centre, 6), round(upper_limit, 6), lower_limit,
+                   round(range_limit, 6)
+               from metrics.metric_xmr
+               where value_stream_key = 'chart' and metric = 'velocity'""": [
+                (6, 2.0, 4.128, 0.0, 2.6144),
+            ],
+            """select week_start, n, moving_range, is_baseline, is_outside, is_range_outside,
+                   run_length, signal
+               from metrics.metric_xmr
+               where value_stream_key = 'chart' and metric = 'velocity' and (
+                   week_start <= '2024-02-19' or is_signal or week_start between '2024-04-08'
+                   and '2024-04-29')
+               order by 1""": [
+                (day("01-01"), 2, None, True, False, False, 0, "none"),
+                (day("01-08"), 3, 1.0, True, False, False, 1, "none"),
+                (day("01-15"), 1, 2.0, True, False, False, 1, "none"),
+                (day("01-22"), 2, 1.0, True, False, False, 0, "none"),
+                (day("01-29"), 2, 0.0, True, False, False, 0, "none"),
+                (day("02-05"), 2, 0.0, True, False, False, 0, "none"),
+                (day("02-12"), 5, 3.0, False, True, True, 1, "higher"),
+                (day("02-19"), 1, 4.0, False, False, True, 1, "none"),
+                (day("04-08"), 1, 0.0, False, False, False, 8, "lower"),
+                (day("04-15"), 2, 1.0, False, False, False, 0, "none"),
+                (day("04-22"), 2, 0.0, False, False, False, 0, "none"),
+                (day("04-29"), 0, 2.0, False, False, False, 1, "none"),
+                (day("06-17"), 0, 0.0, False, False, False, 8, "lower"),
+                (day("06-24"), 0, 0.0, False, False, False, 9, "lower"),
+            ],
+            # ln 1 = 0 and ln 10 = 2.302585 in turn: mean 1.151293, every range 2.302585.
+            # 1.151293 +- 2.66 x 2.302585; then ln 100 = 4.605170 and ln 10, mean 3.453878.
+            """select phase_no, baseline_n, round(centre, 6), round(upper_limit, 5),
+                   round(lower_limit, 5), round(range_limit, 5), count(*), sum(n)
+               from metrics.metric_xmr
+               where value_stream_key = 'chart' and metric = 'flow_time_log_h'
+               group by all order by 1""": [
+                (1, 6, 1.151293, 7.27617, -4.97358, 7.52485, 15, 25),
+                (2, 2, 3.453878, 9.57875, -2.671, 7.52485, 2, 4),
+            ],
+            """select week_start, round(value, 6), run_length, signal from metrics.metric_xmr
+               where value_stream_key = 'chart' and metric = 'flow_time_log_h'
+                 and (is_signal or phase_no = 2) order by 1""": [
+                (day("04-01"), 0.0, 8, "lower"),
+                (day("04-08"), 0.0, 9, "lower"),
+                (day("04-15"), 4.60517, 1, "none"),
+                (day("04-22"), 2.302585, 1, "none"),
+            ],
+            # Fewer than 20 weeks, and nobody chose a baseline: points without limits.
+            """select count(*) > 1, count(centre), count(baseline_n) from metrics.metric_xmr
+               where value_stream_key = 'berlin' and metric = 'velocity'""": [(True, 0, 0)],
+            """select velocity, signal from metrics.metric_throughput_xmr
+               where value_stream_key = 'chart' and week_start = '2024-02-12'""": [(5, "higher")],
         },
     ),
     Case(

@@ -353,35 +353,42 @@ def copy_project(to: Path) -> Path:
 
 @dataclass
 class House:
-    """A project, its raw files, and what dbt built of them."""
+    """A home with a project, its raw files, and what dbt built of them.
+
+    dbt is told of all of them relative to the project: what it has parsed in one home holds in
+    every other one, so a copy of a project that was built before need not be parsed again.
+    """
 
     home: Path
-    project: Path
     as_of: str
 
-    def build(self, *words: str, **environment: str) -> subprocess.CompletedProcess:
-        """Run `dbt build`; every test that failed is in what it printed."""
+    @property
+    def project(self) -> Path:
+        """The dbt project of this home."""
+        return self.home / "project"
+
+    def dbt(self, *words: str, **environment: str) -> subprocess.CompletedProcess:
+        """Run dbt; every test that failed is in what it printed."""
         return subprocess.run(
-            [
-                DBT, "--no-use-colors", "build", *words,
-                "--vars", f"{{as_of: '{self.as_of}', refresh_id: golden}}",
-            ],
+            [DBT, "--no-use-colors", *words],
             cwd=self.project,
             env={
                 **os.environ,
                 "FLOWHOUSE_COMPANY": "golden",
-                "FLOWHOUSE_BUILD": str(self.home / "build.duckdb"),
-                "FLOWHOUSE_RAW": str(self.home / "raw"),
+                "FLOWHOUSE_BUILD": "../build.duckdb",
+                "FLOWHOUSE_RAW": "../raw",
+                "FLOWHOUSE_AS_OF": self.as_of,
+                "FLOWHOUSE_REFRESH_ID": "golden",
                 "DBT_PROJECT_DIR": str(self.project),
                 "DBT_PROFILES_DIR": str(self.project),
-                "DBT_TARGET_PATH": str(self.home / "target"),
+                "DBT_TARGET_PATH": str(self.project / "target"),
                 "DBT_LOG_PATH": str(self.home / "logs"),
                 **environment,
             },
             capture_output=True,
             text=True,
             check=False,
-        )  # fmt: skip
+        )
 
     def rows(self, sql: str, parameters: list | None = None) -> list[tuple]:
         """Return what a query finds in the working warehouse."""
@@ -389,15 +396,16 @@ class House:
             return build.execute(sql, parameters or []).fetchall()
 
 
-def built(home: Path, rows: Rows, as_of: str, project: Path | None = None) -> House:
-    """Write raw files, build everything on them, and return the house.
+def built(home: Path, rows: Rows, as_of: str) -> House:
+    """Write raw files, build everything on them with all tests, and return the house.
 
     Raises:
         AssertionError: A model or a test of the project failed.
     """
     write_raw(home / "raw", rows)
-    house = House(home, project or copy_project(home / "project"), as_of)
-    done = house.build()
+    copy_project(home / "project")
+    house = House(home, as_of)
+    done = house.dbt("build")
     assert done.returncode == 0, done.stdout[-6000:]
     return house
 

@@ -39,12 +39,15 @@ def tables(golden_house: house.House) -> list[str]:
 
 
 def models_of(
-    home: Path, rows: house.Rows, project: Path, as_of: str, **environment: str
+    home: Path, rows: house.Rows, like: house.House, as_of: str, **environment: str
 ) -> house.House:
-    """Build the models, without their tests, on other rows."""
+    """Build the models of a project that is parsed already, without their tests, on other rows."""
     house.write_raw(home / "raw", rows)
-    variant = house.House(home, project, as_of)
-    done = variant.build("--resource-type", "model", "--resource-type", "seed", **environment)
+    shutil.copytree(like.project, home / "project")
+    variant = house.House(home, as_of)
+    done = variant.dbt(
+        "build", "--resource-type", "model", "--resource-type", "seed", **environment
+    )
     assert done.returncode == 0, done.stdout[-6000:]
     return variant
 
@@ -140,7 +143,7 @@ def elsewhere(
     rows = house.merged(golden.ITEMS)
     for some in rows.values():
         random.Random(1).shuffle(some)
-    yield models_of(home, rows, golden_house.project, golden.AS_OF, TZ="America/St_Johns")
+    yield models_of(home, rows, golden_house, golden.AS_OF, TZ="America/St_Johns")
 
 
 def test_order_of_the_input_the_machines_time_zone_and_a_second_run_change_nothing(
@@ -162,7 +165,7 @@ def test_seven_days_later_everything_lasts_as_long(
     later = models_of(
         tmp_path,
         house.shifted(house.merged(golden.ITEMS), week),
-        golden_house.project,
+        golden_house,
         str(datetime.fromisoformat(golden.AS_OF) + week),
     )
     keys = ", ".join(f"'{golden.key_of(name)}'" for name in DATED_BY_SEEDS)
@@ -195,7 +198,7 @@ def test_an_item_less_and_a_status_more_change_nothing_else(
         if change["toString"] == "In Review" and int(history["id"]) % 2:
             change["toString"], split = "Code Review", split + 1
     assert split >= 3
-    variant = models_of(tmp_path, rows, golden_house.project, golden.AS_OF)
+    variant = models_of(tmp_path, rows, golden_house, golden.AS_OF)
     others = "where work_item_key <> 'jira:LAB-48'"
     visits = f"""
         select
