@@ -15,7 +15,14 @@ def pytest_configure() -> None:
     os.environ["FLOWHOUSE_HOME"] = tempfile.mkdtemp(prefix="flowhouse-test-")
 
 
-LONGEST = ("test_pipeline.py", "test_github.py", "test_real.py", "test_flow.py")
+LONGEST = (
+    "test_pipeline.py",
+    "test_github.py",
+    "test_real.py",
+    "test_flow.py",
+    "test_jira_days.py",
+    "test_jira_scripted.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

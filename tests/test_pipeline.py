@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -513,7 +513,7 @@ def test_h4_a_flaw_of_a_history_reaches_the_facts(company: Company, hour: Hour) 
     assert company.rows(quality, [hour.flawed]) == [("conflict",)]
 
 
-def test_x3_a_deletion_reaches_the_staging_view(company: Company) -> None:
+def test_x3_a_deletion_reaches_the_models_and_a_backfill_reads_its_span(company: Company) -> None:
     path = company.home / "raw" / "raw_jira.duckdb"
     with duckdb.connect(str(path)) as raw:
         [(gone,)] = raw.execute("select min(id) from jira.issues").fetchall()
@@ -523,14 +523,22 @@ def test_x3_a_deletion_reaches_the_staging_view(company: Company) -> None:
             "'{}' as payload, _dlt_load_id from jira.issues where id = $1",
             [gone],
         )
-    with duckdb.connect(str(company.home / "build.duckdb"), read_only=True) as build:
-        build.execute(f"attach '{path}' as raw_jira (read_only)")
-        found = build.execute(
-            "select issue_id from staging.stg_jira__issues where deleted_detected_at is not null"
-        ).fetchall()
-    with duckdb.connect(str(path)) as raw:
-        raw.execute("delete from jira.tombstones where id = $1", [gone])
-    assert found == [(gone,)]
+    now = datetime.fromtimestamp(company.servers.world.now, UTC)
+    first, last = now - timedelta(days=60), now - timedelta(days=30)
+    in_span = f"updated_at >= timestamptz '{first}' and updated_at < timestamptz '{last}'"
+    ids = company.raw_rows("jira", f"select id from jira.issues where {in_span}")
+    assert ids and (gone,) not in ids
+    asked, published = len(company.servers.journal), company.link.resolve()
+    span = ("--from", first.isoformat(), "--to", last.isoformat())
+    done = company.refresh("backfill", "--source", "jira", *span)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert company.link.resolve() != published
+    assert {source for source, *_ in company.servers.journal[asked:]} == {"jira"}
+    newest = "(select max(_dlt_load_id) from jira.issues)"
+    read = company.raw_rows("jira", f"select id from jira.issues where _dlt_load_id = {newest}")
+    assert sorted(read) == sorted(ids)
+    deleted = "select work_item_key from marts.dim_work_items where is_current and is_deleted"
+    assert company.rows(deleted) == [(f"jira:{gone}",)]
 
 
 def test_a_violated_invariant_stops_publication_and_keeps_its_rows(company: Company) -> None:

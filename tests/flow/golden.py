@@ -1215,7 +1215,7 @@ CASES = [
         },
     ),
     Case(
-        "limits of a control chart come from its baseline and stay; outside and eight in a row signal",
+        "limits of a chart come from its baseline and stay; outside and eight in a row signal",
         charted(),
         rows={
             # Counts 2 3 1 2 2 2: mean 2, moving ranges 1 2 1 0 0, mean range 0.8.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +35,4 @@ class Adapter:
 
 
 adapter = Adapter()
+run_started_at = datetime(2026, 1, 1, tzinfo=UTC)

@@ -15,7 +15,8 @@ weeks as (
 
 ),
 
--- Raw times are skewed and would give false signals; their logarithms are not.
+-- Raw times are skewed and would give false signals; their logarithms are not. Averages are of
+-- decimals: sums of floating point depend on the order of the rows, and no build repeats that.
 log_times as (
 
     select
@@ -24,7 +25,10 @@ log_times as (
         times.level,
         dates.iso_week_start as week_start,
         count(*) as n,
-        avg(ln(times.start_to_done_s / cast(3600 as double))) as log_h
+        cast(
+            avg(cast(ln(times.start_to_done_s / cast(3600 as double)) as decimal(18, 9)))
+            as double
+        ) as log_h
 
     from {{ ref('metric_cycle_times') }} as times
 
@@ -168,8 +172,8 @@ averages as (
         level,
         phase_no,
         count(*) as baseline_n,
-        avg(value) as centre,
-        avg(range_within) as mean_range
+        cast(avg(cast(value as decimal(18, 9))) as double) as centre,
+        cast(avg(cast(range_within as decimal(18, 9))) as double) as mean_range
 
     from ranged
 
