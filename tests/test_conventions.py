@@ -17,6 +17,7 @@ PREFIXES = {
     "staging": ("stg_",),
     "intermediate": ("int_",),
     "marts": ("dim_", "fct_", "bridge_"),
+    "simulations": ("sim_",),
     "metrics": ("metric_",),
     "meta": ("load_audits", "refreshes"),
 }
@@ -24,7 +25,8 @@ MAY_READ = {
     "staging": {"source"},
     "intermediate": {"staging", "intermediate", "seed"},
     "marts": {"intermediate", "marts", "seed"},
-    "metrics": {"marts", "metrics", "meta"},
+    "simulations": {"metrics"},
+    "metrics": {"marts", "simulations", "metrics", "meta"},
     "meta": {"intermediate"},
 }
 

@@ -350,6 +350,20 @@ def test_waiting_is_longest_at_the_true_constraint(company: Company) -> None:
     assert found == {stream.key: stream.constraint for stream in STREAMS}
 
 
+def test_forecasts_of_the_past_came_true_as_often_as_they_said(company: Company) -> None:
+    found = company.rows(
+        """
+        select percentile, sum(n), sum(hits) / sum(n)
+        from metrics.metric_forecast_calibration group by 1 order by 1
+        """
+    )
+    assert [percentile for percentile, *_ in found] == [50, 85, 95]
+    assert all(n >= 100 for _, n, _ in found)
+    [half, most, nearly_all] = [share for *_, share in found]
+    assert 0.70 <= most <= 0.97
+    assert half < most < nearly_all
+
+
 def test_nobody_of_the_company_is_named_anywhere(company: Company) -> None:
     planted = company.servers.world.planted()
     for source in ("jira", "github", "jenkins", "servicenow"):

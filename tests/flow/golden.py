@@ -73,6 +73,23 @@ def charted() -> list[Issue]:
     return items
 
 
+def regular() -> list[Issue]:
+    """Return the items of the forecasts: one done on every third of 60 days, and one open."""
+    items = []
+    for no in range(20):
+        day_ = datetime(2024, 5, 2) + timedelta(days=3 * no)
+        items.append(
+            Issue(
+                f"REG-{no + 1}",
+                f"""
+                {day_:%Y-%m-%d} 09:00 created in In Progress
+                {day_ + timedelta(days=2):%Y-%m-%d} 09:00 Done
+                """,
+            )
+        )
+    return [*items, Issue("REG-21", "2024-06-30 09:00 created in In Progress")]
+
+
 CASES = [
     Case(
         "a backward move keeps every visit; rework lasts until the item is as far as before",
@@ -1271,6 +1288,51 @@ CASES = [
                where value_stream_key = 'berlin' and metric = 'velocity'""": [(True, 0, 0)],
             """select velocity, signal from metrics.metric_throughput_xmr
                where value_stream_key = 'chart' and week_start = '2024-02-12'""": [(5, "higher")],
+        },
+    ),
+    Case(
+        "forecasts draw days, empty ones too, from what was known at their origin",
+        regular(),
+        rows={
+            # An item on a third of the days: binomial. Of 14 days, P(X <= 4) = .4755 and
+            # P(X <= 5) = .6898; P(X <= 2) = .1053 and P(X <= 3) = .2612; P(X <= 1) = .0274.
+            # Of 28 days, P(X <= 8) = .3772 and P(X <= 9) = .5355; P(X <= 6) = .1262 and
+            # P(X <= 7) = .2348; P(X <= 4) = .0211 and P(X <= 5) = .0571.
+            """select horizon_days, percentile, value, n, window_days, forecast_date
+               from metrics.metric_forecast
+               where value_stream_key = 'regular' and kind = 'how_many' and horizon_days < 84
+               order by 1, 2""": [
+                (14, 50, 5, 20, 60, day("07-14")), (14, 85, 3, 20, 60, day("07-14")),
+                (14, 95, 2, 20, 60, day("07-14")), (28, 50, 9, 20, 60, day("07-28")),
+                (28, 85, 7, 20, 60, day("07-28")), (28, 95, 5, 20, 60, day("07-28")),
+            ],
+            # The open item: 1 - (2/3)^d is .3333, .5556 on days 1, 2; .8025, .8683 on days 4, 5;
+            # .9415, .9610 on days 7, 8.
+            """select percentile, items, value, origin_date, forecast_date
+               from metrics.metric_forecast
+               where value_stream_key = 'regular' and kind = 'when' order by 1""": [
+                (50, 1, 2, day("06-30"), day("07-02")), (85, 1, 5, day("06-30"), day("07-05")),
+                (95, 1, 8, day("06-30"), day("07-08")),
+            ],
+            """select predictability_share from metrics.metric_forecast
+               where value_stream_key = 'regular' and horizon_days = 14 and percentile = 50""": [
+                (0.4,)
+            ],
+            # Four weeks earlier: 32 days and ten items were known, and ten followed.
+            """select origin_date, horizon_days, n, actual, count(*)
+               from metrics.metric_forecast_backtests
+               where value_stream_key = 'regular' group by all""": [
+                (day("06-02"), 28, 10, 10, 3),
+            ],
+            """select percentile, n, hits, coverage_share, first_origin_date
+               from metrics.metric_forecast_calibration
+               where value_stream_key = 'regular' and percentile > 50 order by 1""": [
+                (85, 1, 1, 1.0, day("06-02")), (95, 1, 1, 1.0, day("06-02")),
+            ],
+            # Fewer than ten items are done: too few to say anything.
+            """select count(*) from metrics.metric_forecast where value_stream_key = 'berlin'""": [
+                (0,)
+            ],
         },
     ),
     Case(

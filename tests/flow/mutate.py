@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.flow import golden, house
 
 MARTS, METRICS, INTERMEDIATE = "models/marts", "models/metrics", "models/intermediate"
+SIMULATIONS = "models/simulations/sim_forecasts.py"
 
 
 @dataclass(frozen=True)
@@ -336,6 +337,37 @@ MUTATIONS = [
         f"{METRICS}/metric_xmr.sql",
         "greatest(averages.centre - 2.66 * averages.mean_range, 0)",
         "averages.centre - 2.66 * averages.mean_range",
+    ),
+    Mutation(
+        "days on which nothing was finished are drawn too",
+        SIMULATIONS,
+        "list(velocity order by period_start) filter (is_complete_period)",
+        "list(velocity order by period_start) filter (is_complete_period and velocity > 0)",
+    ),
+    Mutation(
+        "a day that goes on is not drawn",
+        SIMULATIONS,
+        " filter (is_complete_period)", "",
+    ),
+    Mutation(
+        "a backtest knows what was known",
+        SIMULATIONS,
+        "known = finished[: len(finished) - ago]", "known = finished",
+    ),
+    Mutation(
+        "what happened is counted after the origin",
+        SIMULATIONS,
+        "finished[len(known) :][:days]", "finished[len(known) - 1 :][:days]",
+    ),
+    Mutation(
+        "more certainty is fewer items",
+        SIMULATIONS,
+        "100 - percentile for percentile", "percentile for percentile",
+    ),
+    Mutation(
+        "as many as forecast is a hit",
+        f"{METRICS}/metric_forecast_backtests.sql",
+        "actual >= value", "actual > value",
     ),
     Mutation(
         "eight in a row are a signal",

@@ -1,0 +1,92 @@
+"""What the drawing of forecasts rests on, where a person can tell the answer without drawing."""
+
+import importlib.util
+from datetime import date, timedelta
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from tests.flow.house import PROJECT
+
+LAST_DAY = date(2024, 6, 30)
+
+
+@pytest.fixture(scope="module")
+def simulation() -> ModuleType:
+    path = PROJECT / "models" / "simulations" / "sim_forecasts.py"
+    spec = importlib.util.spec_from_file_location("sim_forecasts", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def drawn(
+    simulation: ModuleType, finished: list[int], *, load: int = 0, group: str = "a", seed: int = 1
+) -> dict[tuple, int | None]:
+    """Return the forecasts of a group by origin (days ago), kind, horizon and percentile."""
+    rows = simulation.forecasts(
+        group, np.array(finished), load, LAST_DAY, seed=seed, trials=2000, window_days=90
+    )
+    return {
+        (
+            (LAST_DAY - row["origin_date"]).days, row["kind"], row["horizon_days"],
+            row["percentile"],
+        ): row["value"]
+        for row in rows
+    }  # fmt: skip
+
+
+def test_the_window_is_the_last_ninety_days_before_the_origin(simulation: ModuleType) -> None:
+    found = drawn(simulation, [5] * 100 + [1] * 90, load=7)
+    for percentile in (50, 85, 95):
+        assert found[0, "how_many", 14, percentile] == 14
+        assert found[0, "how_many", 84, percentile] == 84
+        assert found[0, "when", None, percentile] == 7
+        # Before the last ninety days lie a hundred others, of which the last ninety are drawn.
+        assert found[112, "how_many", 28, percentile] == 140
+    assert 28 < found[56, "how_many", 28, 50] < 140
+
+
+def test_regular_work_is_done_on_the_day_when_the_last_item_is(simulation: ModuleType) -> None:
+    found = drawn(simulation, [3] * 90, load=100)
+    assert {found[0, "when", None, percentile] for percentile in (50, 85, 95)} == {34}
+
+
+def test_too_little_history_says_nothing(simulation: ModuleType) -> None:
+    assert drawn(simulation, [1] * 27) == {}
+    assert drawn(simulation, [0] * 80 + [1] * 9) == {}
+    assert set(drawn(simulation, [1] * 28)) == {
+        (0, "how_many", days, percentile) for days in (14, 28, 84) for percentile in (50, 85, 95)
+    }
+
+
+def test_more_than_two_years_are_no_forecast(simulation: ModuleType) -> None:
+    found = drawn(simulation, [1] * 28, load=731)
+    assert {found[0, "when", None, percentile] for percentile in (50, 85, 95)} == {None}
+    assert drawn(simulation, [1] * 28, load=730)[0, "when", None, 95] == 730
+
+
+def test_numbers_are_those_of_the_seed_the_group_and_the_origin(simulation: ModuleType) -> None:
+    finished = [(day * day) % 5 for day in range(200)]
+    once = drawn(simulation, finished, load=40)
+    assert drawn(simulation, finished, load=40) == once
+    assert drawn(simulation, finished, load=40, seed=2) != once
+    assert drawn(simulation, finished, load=40, group="b") != once
+
+
+def test_a_backtest_is_the_forecast_of_its_day(simulation: ModuleType) -> None:
+    finished = [(day * day) % 5 for day in range(200)]
+    backtests = drawn(simulation, finished)
+    rows = simulation.forecasts(
+        "a", np.array(finished[:-28]), 0, LAST_DAY - timedelta(days=28),
+        seed=1, trials=2000, window_days=90,
+    )  # fmt: skip
+    published = {
+        row["percentile"]: row["value"]
+        for row in rows
+        if row["origin_date"] == LAST_DAY - timedelta(days=28) and row["horizon_days"] == 28
+    }
+    assert set(published) == {50, 85, 95}
+    assert {key[3]: value for key, value in backtests.items() if key[0] == 28} == published
