@@ -124,8 +124,9 @@ def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:
 
 def _commit(pipeline: dlt.Pipeline) -> dict[str, int]:
     """Load what was extracted, and return how many rows each table got."""
-    counts = pipeline.normalize().row_counts
-    pipeline.load()
+    with warehouse.writing(pipeline.pipeline_name):
+        counts = pipeline.normalize().row_counts
+        pipeline.load()
     return counts
 
 

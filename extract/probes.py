@@ -1,17 +1,24 @@
 """What `flowhouse doctor` asks of a source: read-only, one answer a line."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 
-from extract.api import SourceError
+from extract.api import Reply, SourceError
 from extract.privacy import DEMO_KEY
 from extract.settings import SettingFault
 from extract.warehouse import home
+from extract.work import Load
 
 MOST_SKEW = timedelta(minutes=5)
+
+MOST_PROBED = 20
+"""Scopes of a source that are asked for their counts; of more than these only the first."""
+
+NOT_READABLE = (403, 404, 410)
+"""Answers that say that a place is not for this user, or not there."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,29 @@ def clock(server_time: datetime) -> Probe:
     """Compare a server's clock with ours; windows follow the server's, so a skew loses nothing."""
     skew = abs(server_time - datetime.now(UTC))
     return Probe(skew <= MOST_SKEW, f"clock: the server's is {skew.total_seconds():.0f} s off ours")
+
+
+def scopes(what: str, found: int, work: Load) -> Iterator[Probe]:
+    """Say how many scopes a source shows, and which of the configured ones it does not."""
+    yield from (Probe(False, audit.message) for audit in work.audits)
+    yield Probe(bool(found), f"{what}: {found:,} visible")
+    if found > MOST_PROBED:
+        yield Probe(True, f"{what}: the first {MOST_PROBED} of them are looked into")
+
+
+def counts(scope: str, answers: Iterable[tuple[str, Reply, str]]) -> Probe:
+    """Say how many rows each listing of a scope has, or that it is not readable.
+
+    Args:
+        scope: Name of the scope.
+        answers: What is listed, the answer, and how many there are, in words.
+    """
+    parts, is_well = [], True
+    for what, reply, count in answers:
+        is_readable = reply.status not in NOT_READABLE
+        is_well = is_well and is_readable
+        parts.append(f"{count} {what}" if is_readable else f"{what} not readable ({reply.status})")
+    return Probe(is_well, f"{scope}: {', '.join(parts)}")
 
 
 def of_house() -> Iterator[Probe]:

@@ -60,6 +60,13 @@ def reading(source: str) -> Iterator[None]:
             del _open[source]
 
 
+@contextmanager
+def writing(source: str) -> Iterator[None]:
+    """Keep the raw file of a source open while dlt opens and closes it for every job of a load."""
+    with duckdb.connect(str(raw_file(source))):
+        yield
+
+
 def rows(source: str, query: str, **parameters: Any) -> list[tuple]:
     """Return what a query finds in the raw file of a source; not while a load writes to it.
 

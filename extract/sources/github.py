@@ -26,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import dlt
 import duckdb
@@ -45,10 +46,12 @@ from extract.api import (
     Forbidden,
     IncompleteRead,
     Refused,
+    Reply,
     SourceError,
     Unavailable,
 )
 from extract.privacy import KEEP, person, pick
+from extract.probes import MOST_PROBED, NOT_READABLE, Probe, clock, counts, scopes
 from extract.settings import SettingFault, setting_name, settings_for, start_of
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
 from extract.windows import BEGINNING, Window, close_window, next_window
@@ -284,6 +287,44 @@ def _server_time(api: Api) -> datetime:
     return api.get("/rate_limit", allow=(404,)).server_time
 
 
+def probes() -> Iterator[Probe]:
+    """Ask what only this server and this token can answer; `flowhouse doctor` prints it."""
+    config = _settings()
+    api = _api(config)
+    limits = api.get("/rate_limit", allow=(404,))
+    yield clock(limits.server_time)
+    for name in ("core", "graphql"):
+        limit = ((limits.data or {}).get("resources") or {}).get(name)
+        if limit:
+            line = f"requests ({name}): {limit['remaining']:,} of {limit['limit']:,} an hour left"
+            yield Probe(limit["remaining"] > 0, line)
+    Graph(api).adapt()
+    yield Probe(True, "GraphQL: readable")
+    work = Load(NAME, "doctor")
+    found = found_repositories(work, api, config)
+    yield from scopes("repositories", len(found), work)
+    for row in found[:MOST_PROBED]:
+        yield counts(row["full_name"], _counted(api, row["full_name"]))
+
+
+def _counted(api: Api, repository: str) -> Iterator[tuple[str, Reply, str]]:
+    """Yield what a repository lists and how much: the last page's number, of one row each."""
+    for what, path, params in (
+        ("pull requests", "pulls", {"state": "all"}),
+        ("runs", "actions/runs", {}),
+        ("deployments", "deployments", {}),
+    ):
+        reply = api.get(
+            f"/repos/{repository}/{path}", {**params, "per_page": 1}, allow=NOT_READABLE
+        )
+        rows = reply.data
+        if isinstance(rows, dict):
+            count = rows.get("total_count") or 0
+        else:
+            count = _last_page(reply.headers.get("Link")) or len(rows or ())
+        yield what, reply, f"{count:,}"
+
+
 def _settings() -> GitHubSettings:
     config = settings_for(NAME, GitHubSettings)
     faults = []
@@ -376,6 +417,16 @@ def _next(link: str | None) -> str | None:
         address, _, relation = part.partition(";")
         if 'rel="next"' in relation:
             return address.strip().strip("<>")
+    return None
+
+
+def _last_page(link: str | None) -> int | None:
+    """Return the number of the last page that a `Link` header names."""
+    for part in (link or "").split(","):
+        address, _, relation = part.partition(";")
+        if 'rel="last"' in relation:
+            numbers = parse_qs(urlsplit(address.strip().strip("<>")).query).get("page")
+            return int(numbers[0]) if numbers else None
     return None
 
 

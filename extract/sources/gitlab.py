@@ -46,6 +46,7 @@ from extract.api import (
 )
 from extract.census import EVERY, PRESENT, Census, tombstones
 from extract.privacy import person, person_key
+from extract.probes import MOST_PROBED, NOT_READABLE, Probe, clock, counts, scopes
 from extract.settings import SettingFault, setting_name, settings_for, start_of
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
 from extract.windows import Window, close_window, is_backfill, next_window, shortened
@@ -270,6 +271,31 @@ def check() -> None:
 
 def _server_time(api: Api) -> datetime:
     return api.get("/projects", {"membership": "true", "per_page": 1}).server_time
+
+
+def probes() -> Iterator[Probe]:
+    """Ask what only this instance can answer; `flowhouse doctor` prints it."""
+    config = _settings()
+    api = _api(config)
+    yield clock(_server_time(api))
+    work = Load(NAME, "doctor")
+    found = found_projects(work, api, config)
+    yield from scopes("projects", len(found), work)
+    for row in found[:MOST_PROBED]:
+        yield counts(_path(row), _sizes(api, row["id"]))
+
+
+def _sizes(api: Api, project_id: int) -> Iterator[tuple[str, Reply, str]]:
+    """Yield what a project lists and how much; GitLab does not count above 10,000."""
+    for what, path in (
+        ("pipelines", "pipelines"),
+        ("deployments", "deployments"),
+        ("merge requests", "merge_requests"),
+        ("issues", "issues"),
+    ):
+        reply = api.get(f"/projects/{project_id}/{path}", {"per_page": 1}, allow=NOT_READABLE)
+        total = reply.headers.get("X-Total") or ""
+        yield what, reply, f"{int(total):,}" if total.isdigit() else "more than 10,000"
 
 
 def _settings() -> GitLabSettings:

@@ -12,6 +12,7 @@ do not know are kept without their payload, and counted.
 """
 
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from dlt.sources import DltSource
 
 from extract import warehouse
 from extract.privacy import person_key, pick
+from extract.probes import Probe
 from extract.settings import SettingFault, setting_name, settings_for
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, decode, instant
 from extract.work import Load
@@ -124,6 +126,13 @@ def check() -> None:
         SettingFault: It is not there, or not readable.
     """
     _folder()
+
+
+def probes() -> Iterator[Probe]:
+    """Count the files; `flowhouse doctor` prints it."""
+    files = [path for path in _folder().rglob("*.jsonl") if path.is_file()]
+    hidden = sum(not os.access(path, os.R_OK) for path in files)
+    yield Probe(not hidden, f"files: {len(files):,}, {hidden:,} of them not readable")
 
 
 def _folder() -> Path:

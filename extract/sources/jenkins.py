@@ -31,6 +31,7 @@ from dlt.sources import DltSource
 from extract import settings
 from extract.api import Api, Forbidden, IncompleteRead
 from extract.privacy import person_key
+from extract.probes import Probe, clock, scopes
 from extract.settings import SettingFault, setting_name, settings_for, start_of
 from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, RawTable, instant
 from extract.work import Audit, Load
@@ -86,7 +87,7 @@ MOST_WITHOUT_STAGES = 20
 """After so many 404 in a row, and no stage at all, the plugin that shows stages is not there."""
 
 MULTIBRANCH = "WorkflowMultiBranchProject"
-PIPELINE_RUN = "WorkflowRun"
+PIPELINE_JOB, PIPELINE_RUN = "WorkflowJob", "WorkflowRun"
 USUAL_BRANCH = re.compile(
     r"(main|master|trunk|develop|development|dev|staging|production"
     r"|PR-\d+|MR-\d+|v?\d+(\.[\dx]+)*|(release|hotfix)(%2F|-)v?\d+(\.[\dx]+)*)"
@@ -121,6 +122,30 @@ def check() -> None:
 
 def _server_time(api: Api) -> datetime:
     return api.get("/api/json", {"tree": "mode"}).server_time
+
+
+def probes() -> Iterator[Probe]:
+    """Ask what only this controller can answer; `flowhouse doctor` prints it."""
+    config = _settings()
+    api = _api(config)
+    now = _server_time(api)
+    yield clock(now)
+    reader = Reader(Load(NAME, "doctor"), api, now, None)
+    reader.list_jobs(config.folders)
+    yield from scopes("jobs", len(reader.jobs), reader.work)
+    built = [job for job in reader.jobs if job.newest]
+    yield Probe(True, f"jobs with builds: {len(built):,}")
+    pipelines = [job for job in built if job.kind == PIPELINE_JOB]
+    if pipelines:
+        newest, _ = pipelines[0].newest[0]
+        path = f"{path_of(pipelines[0].full_name)}/{newest}/wfapi/describe"
+        status = api.get(path, allow=(403, 404)).status
+        yield Probe(
+            status == 200,
+            "stages: readable"
+            if status == 200
+            else f"stages: not readable ({status}); is the plugin Pipeline: REST API there?",
+        )
 
 
 def _settings() -> JenkinsSettings:
