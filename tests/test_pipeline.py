@@ -39,6 +39,10 @@ PROMISED = [
     "marts.fct_change_requests",
     "marts.fct_task_slas",
     "metrics.metric_incident_sla",
+    "metrics.metric_dora",
+    "metrics.metric_forecast",
+    "marts.bridge_deployment_changes",
+    "marts.bridge_incident_deployments",
     "metrics.metric_flow",
     "metrics.metric_time_in_stage",
     "metrics.metric_cumulative_flow",
@@ -348,6 +352,49 @@ def test_waiting_is_longest_at_the_true_constraint(company: Company) -> None:
         )
     )
     assert found == {stream.key: stream.constraint for stream in STREAMS}
+
+
+def test_deployments_are_blamed_for_what_they_truly_caused(company: Company) -> None:
+    """Incidents find their deployments, changes theirs, and failed ones are the true ones."""
+    from demo import truth
+
+    made, now = company.servers.world, company.servers.world.now
+    causes = truth.incident_causes(made, now)
+    found = {
+        key.rpartition(":")[2]: (deployment.rpartition(":")[2], method)
+        for key, deployment, method in company.rows(
+            """
+            select work_item_key, deployment_key, method
+            from marts.bridge_incident_deployments where is_primary
+            """
+        )
+    }
+    named = {key: cause for key, (cause, method) in found.items() if method == "caused_by_change"}
+    assert len(named) >= 100
+    assert {key: causes[key] for key in named} == named
+    right = sum(found.get(key, ("", ""))[0] == cause for key, cause in causes.items())
+    assert right / len(causes) >= 0.95
+    assert right / len(found) >= 0.9
+    changes = truth.change_deployments(made, now)
+    of_changes = {
+        change.rpartition(":")[2]: key.rpartition(":")[2]
+        for key, change in company.rows(
+            """
+            select deployment_key, change_request_key from marts.fct_deployments
+            where change_request_key is not null
+            """
+        )
+    }
+    assert {key: changes[key] for key in of_changes} == of_changes
+    assert len(of_changes) / len(changes) >= 0.85
+    failed = {
+        key.rpartition(":")[2]
+        for (key,) in company.rows(
+            "select deployment_key from marts.fct_deployments where is_failed"
+        )
+    }
+    true = truth.failed_deployments(made, now)
+    assert true <= failed and len(true) / len(failed) >= 0.85
 
 
 def test_forecasts_of_the_past_came_true_as_often_as_they_said(company: Company) -> None:

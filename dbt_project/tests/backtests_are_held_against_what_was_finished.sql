@@ -1,4 +1,4 @@
--- What happened is counted again from the items, not from the days that the forecasts were drawn from.
+-- What happened is counted again from the items, not from the days that were drawn.
 with
 
 work_items as (

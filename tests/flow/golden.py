@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from tests.flow.house import Delivery, House, Incident, Issue, told
+from tests.flow.house import (
+    ChangeRequest,
+    Delivery,
+    Deployment,
+    House,
+    Incident,
+    Issue,
+    Service,
+    told,
+)
 
 AS_OF = "2024-07-01 00:00:00"
 H = 3600
@@ -88,6 +97,49 @@ def regular() -> list[Issue]:
             )
         )
     return [*items, Issue("REG-21", "2024-06-30 09:00 created in In Progress")]
+
+
+def shop() -> list[Any]:
+    """Return what the shop deployed in two weeks of April, and what came of it."""
+
+    def change(number: int, first_commit: str, merged: str, *, is_hotfix: bool = False) -> Delivery:
+        return Delivery(
+            number, (), f"2024-{first_commit}", f"2024-{first_commit}", f"2024-{merged}", None,
+            "lab/shop", is_hotfix,
+        )  # fmt: skip
+
+    def deployed(no: int, number: int, moment: str, state: str = "success") -> Deployment:
+        return Deployment(f"D{no}", number, f"2024-{moment}", state, "lab/shop")
+
+    def incident(
+        no: int, opened: str, resolved: str | None = None,
+        service: str | None = "Shop", caused_by: str | None = None,
+    ) -> Incident:  # fmt: skip
+        end = f"\n2024-{resolved} Resolved" if resolved else ""
+        history = f"2024-{opened} created in New{end}"
+        return Incident(f"INC-{no}", history, service=service, caused_by=caused_by)
+
+    return [
+        Service("Shop"),
+        change(10, "04-05 08:00", "04-05 10:00"),
+        change(11, "04-05 09:00", "04-05 17:00"), deployed(1, 11, "04-08 09:00"),
+        change(12, "04-08 15:00", "04-08 17:00"), deployed(2, 12, "04-09 09:00", "failure"),
+        deployed(3, 12, "04-09 11:00"),
+        change(13, "04-10 07:00", "04-10 08:00"), deployed(4, 13, "04-10 09:00"),
+        deployed(5, 12, "04-10 13:00"),  # back to what was there before
+        change(14, "04-15 07:00", "04-15 08:00"), deployed(6, 14, "04-15 09:00"),
+        change(15, "04-18 08:00", "04-18 08:30", is_hotfix=True), deployed(7, 15, "04-18 09:00"),
+        ChangeRequest("CHG-1", "2024-04-15 06:00", "D6"),
+        ChangeRequest("CHG-2", "2024-04-10 06:00", "D4"),
+        incident(11, "04-10 12:00", "04-10 20:00"),
+        incident(12, "04-17 09:00", "04-17 10:00", caused_by="CHG-1"),  # two days later
+        incident(13, "04-15 12:00", "04-15 13:00"),
+        incident(14, "04-19 20:00", "04-19 21:00"),  # more than a day after the last deployment
+        incident(15, "04-19 08:00"),
+        incident(18, "04-19 07:00", "04-19 09:00"),
+        incident(16, "04-15 12:00", "04-15 13:00", service=None),
+        incident(17, "04-15 10:00", "04-15 11:00", caused_by="CHG-2"),
+    ]  # fmt: skip
 
 
 CASES = [
@@ -1332,6 +1384,63 @@ CASES = [
             # Fewer than ten items are done: too few to say anything.
             """select count(*) from metrics.metric_forecast where value_stream_key = 'berlin'""": [
                 (0,)
+            ],
+        },
+    ),
+    Case(
+        "failed deployments are counted once, whatever they caused, and recover",
+        shop(),
+        rows={
+            """select work_item_key, deployment_key, method, confidence, is_primary
+               from marts.bridge_incident_deployments
+               order by work_item_key, is_primary desc""": [
+                (f"servicenow:incident:INC-{no}", f"github:deployment:D{deployment}", *found)
+                for no, deployment, *found in (
+                    (11, 4, "rolled_back", 0.8, True),
+                    (12, 6, "caused_by_change", 1.0, True),
+                    (13, 6, "hotfixed", 0.7, True),
+                    (15, 7, "same_service", 0.5, True),
+                    (17, 4, "caused_by_change", 1.0, True),
+                    (17, 6, "hotfixed", 0.7, False),
+                    (18, 7, "same_service", 0.5, True),
+                )
+            ],
+            """select deployment_key[19:], change_request_key[27:], incident_count, is_rollback,
+                   is_hotfix, is_failed, failure_method, recovered_at
+               from marts.fct_deployments where service_key = 'shop' order by 1""": [
+                ("D1", None, 0, False, False, False, None, None),
+                ("D2", None, 0, False, False, True, "deployment_failed", at("04-09 11:00")),
+                ("D3", None, 0, False, False, False, None, None),
+                ("D4", "CHG-2", 2, False, False, True, "rolled_back", at("04-10 13:00")),
+                ("D5", None, 0, True, False, False, None, None),
+                ("D6", "CHG-1", 2, False, False, True, "caused_by_change", at("04-18 09:00")),
+                ("D7", None, 2, False, True, True, "same_service", None),
+            ],
+            """select deployment_key[19:], change_key[11:], method
+               from marts.bridge_deployment_changes
+               where deployment_key like '%:D_' order by 1, 2""": [
+                ("D1", "P10", "merge_order"), ("D1", "P11", "sha"), ("D3", "P12", "sha"),
+                ("D4", "P13", "sha"), ("D6", "P14", "sha"), ("D7", "P15", "sha"),
+            ],
+            # 73, 72, 20 and 2 h from the first commit; then 2 h and 1 h. Recovered after 2 h and
+            # 4 h; then after 72 h and not yet.
+            """select period_start, deployments, changes, lead_time_p50_s / 3600,
+                   lead_time_p85_s / 3600, failed_deployments, assumed_failed_deployments,
+                   change_fail_share, recovered_deployments, recovery_time_p50_s / 3600,
+                   rework_deployments, deployment_rework_share, is_complete_period
+               from metrics.metric_dora
+               where service_key = 'shop' and period = 'week' and period_start < '2024-05-01'
+               order by 1""": [
+                (day("04-08"), 5, 4, 20, 73, 2, 0, 0.4, 2, 2, 1, 0.2, True),
+                (day("04-15"), 2, 2, 1, 2, 2, 1, 1.0, 1, 72, 1, 0.5, True),
+                (day("04-22"), 0, 0, None, None, 0, 0, None, 0, None, 0, None, True),
+                (day("04-29"), 0, 0, None, None, 0, 0, None, 0, None, 0, None, True),
+            ],
+            """select period_start, deployments, failed_deployments, is_complete_period
+               from metrics.metric_dora
+               where service_key = 'shop' and period = 'month' order by 1""": [
+                (day("04-01"), 7, 4, True), (day("05-01"), 0, 0, True),
+                (day("06-01"), 0, 0, True), (day("07-01"), 0, 0, False),
             ],
         },
     ),

@@ -180,6 +180,8 @@ class Incident:
     history: str
     is_audited: bool = True
     closed: str | None = None
+    service: str | None = None
+    caused_by: str | None = None
 
     def rows(self) -> Rows:
         """Return the raw rows of the record and of its audit."""
@@ -213,12 +215,84 @@ class Incident:
                 "state": status,
                 "opened_at": born.at.strftime(stamp),
                 "closed_at": self.closed and moment(self.closed).strftime(stamp),
+                "business_service": self.service,
+                "caused_by": self.caused_by,
             },
         }
         rows: Rows = {("servicenow", "incidents"): [record]}
         if self.is_audited:
             rows["servicenow", "audits"] = audits
         return rows
+
+
+@dataclass
+class ChangeRequest:
+    """A ServiceNow change that names its deployment by the id that the tool gave it."""
+
+    number: str
+    opened: str
+    deployment: str
+
+    def rows(self) -> Rows:
+        """Return the raw row of the record."""
+        record = {
+            "sys_id": self.number,
+            "number": self.number,
+            "sys_created_at": moment(self.opened),
+            "sys_updated_at": moment(self.opened),
+            "payload": {"state": "New", "correlation_id": self.deployment},
+        }
+        return {("servicenow", "change_requests"): [record]}
+
+
+@dataclass
+class Service:
+    """A service of ServiceNow's."""
+
+    name: str
+
+    def rows(self) -> Rows:
+        """Return its raw row."""
+        return {
+            ("servicenow", "services"): [{"sys_id": self.name, "name": self.name, "payload": {}}]
+        }
+
+
+@dataclass
+class Deployment:
+    """A deployment of the merge commit of a pull request to production."""
+
+    id: str
+    number: int
+    at: str
+    state: str = "success"
+    repository: str = "lab/app"
+
+    def rows(self) -> Rows:
+        """Return the raw rows of the deployment and its outcome."""
+        at = moment(self.at)
+        return {
+            ("github", "deployments"): [
+                {
+                    "id": self.id,
+                    "repository": self.repository,
+                    "sha": f"{self.number:040x}",
+                    "environment": "production",
+                    "created_at": at,
+                    "updated_at": at,
+                    "payload": {},
+                }
+            ],
+            ("github", "deployment_statuses"): [
+                {
+                    "status_key": self.id,
+                    "deployment_id": self.id,
+                    "state": self.state,
+                    "created_at": at,
+                    "payload": {},
+                }
+            ],
+        }
 
 
 @dataclass
@@ -231,6 +305,8 @@ class Delivery:
     opened: str
     merged: str
     deployed: str | None
+    repository: str = "lab/app"
+    is_hotfix: bool = False
 
     def rows(self) -> Rows:
         """Return the raw rows of the pull request, its commit and its deployment."""
@@ -239,7 +315,7 @@ class Delivery:
             ("github", "pull_requests"): [
                 {
                     "id": pull,
-                    "repository": "lab/app",
+                    "repository": self.repository,
                     "number": self.number,
                     "state": "closed",
                     "created_at": moment(self.opened),
@@ -251,6 +327,7 @@ class Delivery:
                         "headRefOid": sha,
                         "author": {"person_key": "ann", "actor_type": "human"},
                         "issue_keys": list(self.issues),
+                        "is_hotfix": self.is_hotfix,
                         "events": [],
                     },
                 }
@@ -259,7 +336,7 @@ class Delivery:
                 {
                     "pull_request_id": pull,
                     "sha": sha,
-                    "repository": "lab/app",
+                    "repository": self.repository,
                     "authored_at": moment(self.first_commit),
                     "committed_at": moment(self.first_commit),
                     "payload": {"author": {"person_key": "ann", "actor_type": "human"}},
@@ -267,27 +344,7 @@ class Delivery:
             ],
         }
         if self.deployed:
-            at = moment(self.deployed)
-            rows["github", "deployments"] = [
-                {
-                    "id": pull,
-                    "repository": "lab/app",
-                    "sha": sha,
-                    "environment": "production",
-                    "created_at": at,
-                    "updated_at": at,
-                    "payload": {},
-                }
-            ]
-            rows["github", "deployment_statuses"] = [
-                {
-                    "status_key": pull,
-                    "deployment_id": pull,
-                    "state": "success",
-                    "created_at": at,
-                    "payload": {},
-                }
-            ]
+            rows |= Deployment(pull, self.number, self.deployed, repository=self.repository).rows()
         return rows
 
 

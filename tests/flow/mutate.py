@@ -339,6 +339,54 @@ MUTATIONS = [
         "averages.centre - 2.66 * averages.mean_range",
     ),
     Mutation(
+        "one cause of an incident is counted",
+        f"{MARTS}/bridge_incident_deployments.sql",
+        "place = 1 as is_primary", "true as is_primary",
+    ),
+    Mutation(
+        "what an incident says counts before what is guessed",
+        f"{MARTS}/bridge_incident_deployments.sql",
+        "order by ladder, finished_at desc, deployment_key",
+        "order by finished_at desc, deployment_key",
+    ),
+    Mutation(
+        "an incident long after a deployment is not its fault",
+        f"{MARTS}/bridge_incident_deployments.sql",
+        "< {{ var('incident_hours') }} * 3600", "< 10 * {{ var('incident_hours') }} * 3600",
+    ),
+    Mutation(
+        "a rollback recovers what it takes back",
+        f"{MARTS}/fct_deployments.sql",
+        "coalesce(remedies.remedied_at, incidents.resolved_at)", "incidents.resolved_at",
+    ),
+    Mutation(
+        "an open incident is not recovered from",
+        f"{MARTS}/fct_deployments.sql",
+        "when count(incidents.resolved_at) = count(*) then", "when true then",
+    ),
+    Mutation(
+        "deployments that failed themselves are failed ones",
+        f"{MARTS}/fct_deployments.sql",
+        "when deployments.result = 'failure' then 'deployment_failed'",
+        "when deployments.result = 'failure' then null",
+    ),
+    Mutation(
+        "a deployed commit brings what was merged before it",
+        f"{MARTS}/fct_changes.sql",
+        "pull_requests.merged_at <= deployed_merges.merged_at",
+        "pull_requests.merged_at = deployed_merges.merged_at",
+    ),
+    Mutation(
+        "hotfixes are rework",
+        f"{METRICS}/metric_dora.sql",
+        "deployments.is_rollback or deployments.is_hotfix", "deployments.is_rollback",
+    ),
+    Mutation(
+        "the change fail rate is one of deployments that failed, too",
+        f"{METRICS}/metric_dora.sql",
+        "deployments.result in ('success', 'failure')", "deployments.result = 'success'",
+    ),
+    Mutation(
         "days on which nothing was finished are drawn too",
         SIMULATIONS,
         "list(velocity order by period_start) filter (is_complete_period)",
@@ -377,8 +425,8 @@ MUTATIONS = [
     Mutation(
         "times are charted by their logarithms",
         f"{METRICS}/metric_xmr.sql",
-        "avg(ln(times.start_to_done_s / cast(3600 as double)))",
-        "avg(times.start_to_done_s / cast(3600 as double))",
+        "cast(ln(times.start_to_done_s / cast(3600 as double)) as decimal(18, 9))",
+        "cast(times.start_to_done_s / cast(3600 as double) as decimal(18, 9))",
     ),
     Mutation(
         "weeks in which nothing was finished are points",

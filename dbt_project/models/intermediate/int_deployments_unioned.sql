@@ -57,6 +57,7 @@ inbox as (
 
     select
         'inbox:' || producer || ':' || deployment_id as deployment_key,
+        deployment_id,
         'inbox' as source_system,
         coalesce(repository, service_name) as repository,
         coalesce(repository, service_name) as scope,
@@ -77,6 +78,7 @@ github as (
 
     select
         deployments.deployment_key,
+        deployments.deployment_id,
         'github' as source_system,
         deployments.repository,
         deployments.repository as scope,
@@ -103,6 +105,7 @@ gitlab as (
 
     select
         deployment_key,
+        deployment_id,
         'gitlab' as source_system,
         repository,
         repository as scope,

@@ -14,7 +14,7 @@ scopes as (
 
 deployments as (
 
-    select * from {{ ref('fct_deployments') }}
+    select * from {{ ref('int_deployments_placed') }}
     where is_production and result = 'success'
 
 ),

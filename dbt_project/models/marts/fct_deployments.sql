@@ -2,110 +2,117 @@ with
 
 deployments as (
 
-    select * from {{ ref('int_deployments_unioned') }}
+    select * from {{ ref('int_deployments_placed') }}
 
 ),
 
-environments as (
-
-    select * from {{ ref('environments') }}
-
-),
-
-scopes as (
-
-    select * from {{ ref('scopes') }}
-
-),
-
-matched as (
+remedies as (
 
     select
-        deployments.deployment_key,
-        environments.environment_key,
-        environments.is_production,
-        row_number() over (
-            partition by deployments.deployment_key
-            order by length(environments.pattern) desc, environments.pattern
-        ) as place
+        previous_deployment_key as deployment_key,
+        finished_at as remedied_at,
+        is_rollback
 
     from deployments
 
-    inner join environments
-        on
-            deployments.source_system = environments.source_system
-            and lower(deployments.raw_environment) like environments.pattern
+    where is_rollback or is_hotfix
 
 ),
 
-described as (
+incidents as (
 
     select
-        deployments.*,
-        coalesce(scopes.service_key, 'unassigned') as service_key,
-        coalesce(matched.environment_key, 'unmapped') as environment_key,
-        coalesce(matched.is_production, false) as is_production
+        links.deployment_key,
+        count(*) as incident_count,
+        case
+            when count(incidents.resolved_at) = count(*) then max(incidents.resolved_at)
+        end as resolved_at,
+        max(links.confidence) as confidence
 
-    from deployments
+    from {{ ref('bridge_incident_deployments') }} as links
 
-    left join scopes
-        on
-            deployments.source_system = scopes.source_system
-            and deployments.scope = scopes.scope
-            and {{ valid_at('scopes', 'deployments.started_at') }}
+    inner join {{ ref('fct_incidents') }} as incidents
+        on links.work_item_key = incidents.work_item_key
 
-    left join matched
-        on deployments.deployment_key = matched.deployment_key and matched.place = 1
+    where links.is_primary
+
+    group by 1
 
 ),
 
-successes as (
+-- A confidence stands for one method.
+ways as (
 
     select
         deployment_key,
-        lag(deployment_key) over in_order as previous_deployment_key,
-        lag(sha) over in_order as previous_sha,
-        min(finished_at) over (
-            partition by repository, environment_key, raw_environment, sha
-        ) as first_of_sha_at
+        method,
+        confidence
 
-    from described
+    from {{ ref('bridge_incident_deployments') }}
 
-    where result = 'success'
+    where is_primary
 
-    window in_order as (
-        partition by repository, environment_key, raw_environment
-        order by finished_at, deployment_key
-    )
+    group by 1, 2, 3
+
+),
+
+judged as (
+
+    select
+        deployments.*,
+        coalesce(incidents.incident_count, 0) as incident_count,
+        case
+            when not deployments.is_production then null
+            when deployments.result = 'failure' then 'deployment_failed'
+            when remedies.is_rollback then 'rolled_back'
+            else best.method
+        end as failure_method,
+        case
+            when deployments.result = 'failure' then deployments.next_success_at
+            else coalesce(remedies.remedied_at, incidents.resolved_at)
+        end as recovered_at
+
+    from deployments
+
+    left join remedies
+        on deployments.deployment_key = remedies.deployment_key
+
+    left join incidents
+        on deployments.deployment_key = incidents.deployment_key
+
+    left join ways as best
+        on
+            deployments.deployment_key = best.deployment_key
+            and incidents.confidence = best.confidence
 
 ),
 
 final as (
 
     select
-        described.deployment_key,
-        described.source_system,
-        described.repository,
-        described.service_key,
-        described.environment_key,
-        described.raw_environment,
-        described.sha,
-        described.result,
-        successes.previous_deployment_key,
-        described.is_production,
-        -- A commit that ran here before and comes back after another one takes that one back.
-        coalesce(
-            successes.first_of_sha_at < described.finished_at
-            and successes.previous_sha <> described.sha,
-            false
-        ) as is_rollback,
-        described.started_at,
-        described.finished_at
+        deployment_key,
+        source_system,
+        repository,
+        service_key,
+        environment_key,
+        raw_environment,
+        sha,
+        result,
+        previous_deployment_key,
+        change_request_key,
+        failure_method,
+        cast(incident_count as bigint) as incident_count,
+        is_production,
+        is_rollback,
+        is_hotfix,
+        failure_method is not null as is_failed,
+        started_at,
+        finished_at,
+        case
+            when failure_method is not null and recovered_at >= finished_at then recovered_at
+        end as recovered_at
 
-    from described
-
-    left join successes
-        on described.deployment_key = successes.deployment_key
+    from judged
 
 )
 

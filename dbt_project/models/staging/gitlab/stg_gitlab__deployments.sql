@@ -22,6 +22,7 @@ renamed as (
 
     select
         'gitlab:deployment:' || id as deployment_key,
+        id as deployment_id,
         project as repository,
         environment,
         sha,
