@@ -50,9 +50,7 @@ def how_many(window: np.ndarray, days: int, trials: int, rng: np.random.Generato
     return [int(v) for v in np.percentile(drawn, at_least, method="inverted_cdf")]
 
 
-def when(
-    window: np.ndarray, items: int, trials: int, rng: np.random.Generator
-) -> list[int | None]:
+def when(window: np.ndarray, items: int, trials: int, rng: np.random.Generator) -> list[int | None]:
     """Return after how many days as many items are finished, with 50, 85 and 95 % certainty.
 
     None stands for more than LAST_DAY days.
