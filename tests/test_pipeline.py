@@ -40,7 +40,7 @@ PROMISED = [
     "marts.fct_task_slas",
     "metrics.metric_incident_sla",
     "metrics.metric_dora",
-    "metrics.metric_forecast",
+    "metrics.metric_forecast_calibration",
     "marts.bridge_deployment_changes",
     "marts.bridge_incident_deployments",
     "metrics.metric_flow",
