@@ -440,6 +440,7 @@ class House:
                 "DBT_PROFILES_DIR": str(self.project),
                 "DBT_TARGET_PATH": str(self.project / "target"),
                 "DBT_LOG_PATH": str(self.home / "logs"),
+                "DBT_LOG_LEVEL_FILE": "none",
                 **environment,
             },
             capture_output=True,
