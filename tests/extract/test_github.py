@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,7 +26,7 @@ from demo import serve, world
 from extract import api as http
 from extract.api import Api, BudgetExhausted, Refused
 from extract.settings import SettingFault
-from extract.sources import github
+from extract.sources import github, github_graphql, github_reader, github_rows
 
 real = pytest.mark.real
 DATA = Path(__file__).parents[3] / "shared" / "data" / "github"
@@ -237,7 +238,7 @@ def test_t4b_graphql_pages_shrink_when_they_are_too_much(
     cloud: Any, home: Any, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(monkeypatch, "bitcoin/bitcoin")
-    monkeypatch.setattr(github, "CONCURRENT_REQUESTS", 1)
+    monkeypatch.setattr(github_reader, "CONCURRENT_REQUESTS", 1)
     cloud.fault("github", "graphql", skip=1, status=502)
     home.load("github")
     bodies = [as_json(r["body"]) for r in cloud.requests("github") if r["path"] == "/graphql"]
@@ -288,7 +289,7 @@ def test_a_graphql_limit_that_comes_with_200_is_waited_for(
         cloud.control("POST", "clock", {"advance_s": int(seconds) + 1})
 
     monkeypatch.setattr(Api.__init__, "__kwdefaults__", {"headers": None, "sleep": sleep})
-    monkeypatch.setattr(github, "CONCURRENT_REQUESTS", 1)
+    monkeypatch.setattr(github_reader, "CONCURRENT_REQUESTS", 1)
     monkeypatch.setattr(http, "RUN_BUDGET_S", 10**6)
     home.load("github")
     assert min(waited) > 3000
@@ -580,8 +581,8 @@ def test_a_second_load_of_the_company_reads_no_item_again(company: Any, read: An
 def test_a_long_history_is_read_in_windows_and_nothing_twice(
     company: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(github, "MOST_IN_WINDOW", 100)
-    monkeypatch.setattr(github, "SEARCH_CAP", 60)
+    monkeypatch.setattr(github_reader, "MOST_IN_WINDOW", 100)
+    monkeypatch.setattr(github_reader, "SEARCH_CAP", 60)
     monkeypatch.setenv("SOURCES__GITHUB__START_DATE", "2025-07-01")
     last = len(company.journal)
     work = home.load("github")
@@ -678,7 +679,7 @@ class Hub:
         self.pulls: list[dict] = []
         self.runs: list[dict] = []
         self.deployments: list[dict] = []
-        self.events: list[str] | None = list(github.EVENTS)
+        self.events: list[str] | None = list(github_graphql.EVENTS)
         self.enterprise = False
         self.seen: list[tuple[str, str, Any]] = []
         self.faults: list[Callable[[str, Any], Any]] = []
@@ -1302,7 +1303,7 @@ def test_t1_threads_that_are_refused_together_mint_one_token(hub: Hub, app: list
         barrier.wait(10)
         return api.get("/rate_limit").status
 
-    with github.ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(ask, range(4))) == [200] * 4
     assert len(app) == 2
 
@@ -1341,7 +1342,7 @@ def test_t3_threads_that_wait_together_use_the_runs_time_once(hub: Hub) -> None:
         return 403, {"message": "You have exceeded a secondary rate limit"}
 
     hub.faults.append(fault)
-    with github.ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(4) as pool:
         replies = list(pool.map(lambda n: api.get(f"/x{n}", allow=(404,)), range(4)))
     assert [reply.status for reply in replies] == [404] * 4
     assert 60 <= api.waited_s < 80
@@ -1372,8 +1373,8 @@ def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.Monkey
 
 
 def test_graphql_lies_beside_the_rest_root() -> None:
-    assert github.graphql_url("https://api.github.com/") == "https://api.github.com/graphql"
-    assert github.graphql_url("https://ghe.example.com/api/v3") == (
+    assert github_graphql.graphql_url("https://api.github.com/") == "https://api.github.com/graphql"
+    assert github_graphql.graphql_url("https://ghe.example.com/api/v3") == (
         "https://ghe.example.com/api/graphql"
     )
 
@@ -1398,7 +1399,7 @@ def test_graphql_lies_beside_the_rest_root() -> None:
     ],
 )
 def test_texts_are_read_for_keys_reverts_and_hotfixes(pull: dict, expected: tuple) -> None:
-    said = github.derived(pull)
+    said = github_rows.derived(pull)
     assert (said["is_revert"], said["is_hotfix"], said["issue_keys"]) == expected
 
 
@@ -1418,16 +1419,18 @@ def test_texts_are_read_for_keys_reverts_and_hotfixes(pull: dict, expected: tupl
 def test_a_target_branch_is_kept_where_many_share_it(
     name: str | None, default: str | None, kept: bool
 ) -> None:
-    assert github.base_branch(name, default) == (name if kept else None)
+    assert github_rows.base_branch(name, default) == (name if kept else None)
 
 
 def test_bots_are_known_by_either_api_and_people_have_one_key() -> None:
-    rest = github.rest_person({"id": 5, "login": "dependabot[bot]", "type": "Bot"})
-    graph = github.graphql_person({"__typename": "Bot", "login": "dependabot", "databaseId": 5})
+    rest = github_rows.rest_person({"id": 5, "login": "dependabot[bot]", "type": "Bot"})
+    graph = github_rows.graphql_person(
+        {"__typename": "Bot", "login": "dependabot", "databaseId": 5}
+    )
     assert rest == graph
     assert rest["actor_type"] == "bot"
     mia = {"id": 6, "login": "mia", "type": "User"}
-    assert github.rest_person(mia)["actor_type"] == "human"
-    assert github.rest_person(None) is None
+    assert github_rows.rest_person(mia)["actor_type"] == "human"
+    assert github_rows.rest_person(None) is None
     # A renamed account stays the same person.
-    assert github.rest_person(mia) == github.rest_person({**mia, "login": "maria"})
+    assert github_rows.rest_person(mia) == github_rows.rest_person({**mia, "login": "maria"})

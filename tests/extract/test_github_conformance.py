@@ -21,7 +21,7 @@ from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
-from extract.sources import github
+from extract.sources import github_graphql
 
 real = pytest.mark.real
 PACKAGES = ("@octokit/graphql-schema@15", "@octokit/openapi@23")
@@ -56,7 +56,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_every_graphql_query_is_valid_in_githubs_schema(published: Path) -> None:
     text = (published / "graphql-schema" / "schema.graphql").read_text()
     schema = graphql.build_schema(text, assume_valid_sdl=True)
-    queries = {**github.queries(github.EVENTS), "events": github._KNOWN_EVENTS}
+    queries = {
+        **github_graphql.queries(github_graphql.EVENTS),
+        "events": github_graphql._KNOWN_EVENTS,
+    }
     assert len(queries) == 5
     faults = {
         name: [fault.message for fault in graphql.validate(schema, graphql.parse(query))]

@@ -1,0 +1,677 @@
+"""How GitHub is read: windows, listings that are followed to their ends, what is still open.
+
+Pull requests are listed newest update first until the last watermark, and read whole by GraphQL.
+Runs can be searched by creation only, at most 1,000 a search: windows are halved until they are
+smaller, and a window counts as read when as many runs came as the search counts. Each load looks
+back 31 days for re-runs, 30 days for deployments; what is compared and what is still open is known
+from the raw tables themselves. Open runs and deployments are read by id until they end, however
+old. A renamed repository is read again, so that all its rows carry the new name. What vanishes
+from GitHub stays in the raw tables: runs, and commits that a force push dropped.
+"""
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import dlt
+import duckdb
+import pyarrow as pa
+from dlt.sources import DltResource
+
+from extract import warehouse
+from extract.api import (
+    Api,
+    BudgetExhausted,
+    Forbidden,
+    IncompleteRead,
+    Refused,
+    SourceError,
+    Unavailable,
+)
+from extract.sources.github_graphql import MOST_PAGES, PULLS_PER_QUERY, Graph
+from extract.sources.github_rows import (
+    COMMITS,
+    DEPLOYMENTS,
+    JOBS,
+    NAME,
+    PULL_REQUESTS,
+    REVIEWS,
+    RUNS,
+    STATUSES,
+    Listed,
+    Repository,
+    Row,
+    attempt_of,
+    commit_rows,
+    deployment_row,
+    job_row,
+    pull_row,
+    review_rows,
+    run_row,
+    status_row,
+)
+from extract.tables import RawTable, instant
+from extract.windows import BEGINNING, Window, close_window, next_window
+from extract.work import Audit, Load
+
+PULL_OVERLAP = timedelta(hours=1)
+SAFETY_LAG = timedelta(minutes=2)
+RUN_LOOK_BACK = timedelta(days=31)
+"""Runs can be started again for 30 days after their first attempt."""
+DEPLOYMENT_LOOK_BACK = timedelta(days=30)
+
+PAGE = 100
+SEARCH_CAP = 1_000
+CHUNK = 100
+MOST_IN_WINDOW = 5_000
+CONCURRENT_REQUESTS = 4
+MOST_UNAVAILABLE = 3
+"""How many repositories in a row may give no answer until the server counts as down."""
+
+ENDED_DEPLOYMENTS = ("success", "failure", "error", "inactive")
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Bundle = dict[str, pa.Table]
+"""Rows of several raw tables that were read together and are only right together."""
+Known = dict[str, dict[int, tuple[str | None, int | None]]]
+"""Status and second of the last update of the stored attempts, by run and attempt."""
+
+
+class Missing(Forbidden):
+    """There is no such place, or not for this token (404): GitHub does not tell the two apart."""
+
+
+def pages(
+    api: Api, path: str, params: Mapping[str, Any], allow: tuple[int, ...] = ()
+) -> Iterator[Any]:
+    """Yield the pages of a listing by following `Link`, which alone knows where it ends.
+
+    Raises:
+        IncompleteRead: The listing comes back to a page that was there, or does not end.
+        Missing: There is no such place for this token.
+    """
+    seen: set[str] = set()
+    reply = api.get(path, {**params, "per_page": PAGE}, allow=(404, *allow))
+    for _ in range(MOST_PAGES):
+        if reply.status == 404:
+            raise Missing(f"github: no access to {path}, or there is none (404)")
+        yield reply.data if reply.status == 200 else None
+        following = _next(reply.headers.get("Link"))
+        if not following:
+            return
+        if following in seen:
+            raise IncompleteRead(f"github: pagination loop, {path} repeats a page")
+        seen.add(following)
+        reply = api.get(following, allow=(404,))
+    raise IncompleteRead(f"github: {path} does not end")
+
+
+def _next(link: str | None) -> str | None:
+    for part in (link or "").split(","):
+        address, _, relation = part.partition(";")
+        if 'rel="next"' in relation:
+            return address.strip().strip("<>")
+    return None
+
+
+def last_page(link: str | None) -> int | None:
+    """Return the number of the last page that a `Link` header names."""
+    for part in (link or "").split(","):
+        address, _, relation = part.partition(";")
+        if 'rel="last"' in relation:
+            numbers = parse_qs(urlsplit(address.strip().strip("<>")).query).get("page")
+            return int(numbers[0]) if numbers else None
+    return None
+
+
+def listed_rows(pages: Iterable[Any], key: str | None = None) -> Iterator[Row]:
+    """Yield the rows of pages; of pages that are objects, those under a key."""
+    for page in pages:
+        yield from (page.get(key) if key else page) or ()
+
+
+def _stored(sql: str, *values: Any) -> list[tuple]:
+    """Ask the raw tables what they hold already."""
+    with duckdb.connect(str(warehouse.raw_file(NAME)), read_only=True) as raw:
+        return raw.execute(sql, values).fetchall()
+
+
+def _second(text: Any) -> int | None:
+    moment = instant(text)
+    return int(moment.timestamp()) if moment else None
+
+
+@dataclass
+class Bucket:
+    """The runs that were created from one second to another, both inclusive."""
+
+    lo: int
+    hi: int
+    total: int
+    runs: list[Row]
+    fault: str = ""
+
+
+Read = Callable[[Any, Repository, Mapping[str, Audit]], Generator[Bundle, None, bool]]
+
+
+@dataclass
+class Reader:
+    """What all resources of one window share."""
+
+    work: Load
+    api: Api
+    graph: Graph
+    repositories: list[Repository]
+    server_now: datetime
+    start: datetime | None
+    is_over: bool = False
+    unavailable: int = 0
+    room: dict[str, int] = field(default_factory=dict)
+
+    def resources(self, tables: Sequence[RawTable], read: Read) -> Iterator[DltResource]:
+        """Yield the resources of tables that are read together, repository by repository."""
+
+        def take(table: RawTable) -> Callable[[Bundle], Any]:
+            return lambda bundle: bundle[table.name]
+
+        parent = dlt.resource(
+            lambda: self._every(tables, read), name=f"read_{tables[0].name}", selected=False
+        )
+        for table in tables:
+            yield table.transformer(take(table), parent)
+
+    def _every(self, tables: Sequence[RawTable], read: Read) -> Iterator[Bundle]:
+        """Read the repositories; one that fails is noted, and the others go on."""
+        state = dlt.current.resource_state()
+        object = tables[0].name
+        self.room[object] = MOST_IN_WINDOW
+        todo = self.repositories
+        if self.work.windows:
+            todo = [repo for repo in todo if repo.key in state.get("unfinished", ())]
+        unfinished = state["unfinished"] = [repo.key for repo in todo]
+        for repo in todo:
+            if self.room[object] <= 0:
+                break
+            audits = {table.name: self.work.audit(table.name, scope=repo.name) for table in tables}
+            if self.is_over:
+                audits[object].status, audits[object].message = "partial", "the run's time is used"
+                continue
+            try:
+                is_done = yield from read(state, repo, audits)
+            except Refused:
+                raise
+            except SourceError as failure:
+                self._note(audits, failure)
+                is_done = True
+            else:
+                self.unavailable = 0
+            if is_done:
+                unfinished.remove(repo.key)
+        self.work.more = self.work.more or (bool(unfinished) and not self.is_over)
+
+    def _note(self, audits: Mapping[str, Audit], failure: SourceError) -> None:
+        status = "incomplete" if isinstance(failure, IncompleteRead) else "failed"
+        if isinstance(failure, BudgetExhausted):
+            status, self.is_over = "partial", True
+            self.work.more = False
+        for audit in audits.values():
+            audit.status, audit.message = status, str(failure)
+        if isinstance(failure, Unavailable):
+            self.unavailable += 1
+            if self.unavailable >= MOST_UNAVAILABLE:
+                raise failure
+
+    def _window(
+        self, state: Any, repo: Repository, audit: Audit, overlap: timedelta, lag: timedelta
+    ) -> Window:
+        goes_on = self.work.windows > 0
+        window = next_window(
+            state,
+            repo.key,
+            self.server_now,
+            # A window that goes on where this load's last one ended needs no overlap.
+            overlap=timedelta(0) if goes_on else overlap,
+            safety_lag=lag,
+            start=self.start,
+            full=self.work.full and not goes_on,
+        )
+        if self.start and window.lo:
+            window = Window(max(self.start, window.lo), window.hi)
+        audit.window_from, audit.window_to = window.lo, window.hi
+        return window
+
+    def _parallel(self, ask: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
+            return list(pool.map(ask, items))
+
+    # pull requests
+
+    def pulls(
+        self, state: Any, repo: Repository, audits: Mapping[str, Audit]
+    ) -> Generator[Bundle, None, bool]:
+        """Yield the pull requests that were updated, oldest update first."""
+        audit = audits[PULL_REQUESTS.name]
+        window = self._window(state, repo, audit, PULL_OVERLAP, SAFETY_LAG)
+        listed = self._listed_pulls(repo, window)
+        audit.api_count = len(listed)
+        began = time.monotonic()
+        if not self.work.windows:
+            for some in chunks(self._cut_pulls(state, repo, listed), CHUNK):
+                yield self._whole_pulls(state, repo, some, audits)
+        for start in range(0, len(listed), CHUNK):
+            some, rest = listed[start : start + CHUNK], listed[start + CHUNK :]
+            yield self._whole_pulls(state, repo, some, audits)
+            self.work.progress(PULL_REQUESTS.name, start + len(some), len(listed), began)
+            self.room[PULL_REQUESTS.name] -= len(some)
+            if rest:
+                hi = min(window.hi, rest[0].updated_at)
+                close_window(state, repo.key, Window(window.lo, hi))
+                if self.room[PULL_REQUESTS.name] <= 0:
+                    audit.api_count, audit.window_to = start + len(some), hi
+                    return False
+        close_window(state, repo.key, window)
+        return True
+
+    def _listed_pulls(self, repo: Repository, window: Window) -> list[Listed]:
+        """List what was updated since the window began; what comes meanwhile only repeats rows."""
+        params = {"state": "all", "sort": "updated", "direction": "desc"}
+        found: dict[str, Listed] = {}
+        for row in listed_rows(pages(self.api, f"/repos/{repo.name}/pulls", params)):
+            listed = Listed.of(row)
+            if window.lo and listed.updated_at < window.lo:
+                break
+            found.setdefault(listed.id, listed)
+        return sorted(found.values(), key=lambda listed: listed.updated_at)
+
+    def _cut_pulls(self, state: Any, repo: Repository, listed: list[Listed]) -> list[Listed]:
+        """Return the pull requests that could not be read to their end by earlier loads."""
+        cut = state.setdefault("cut", {}).get(repo.key, [])
+        found = []
+        for number in set(cut) - {pull.number for pull in listed}:
+            reply = self.api.get(f"/repos/{repo.name}/pulls/{number}", allow=(404, 410))
+            if reply.status == 200:
+                found.append(Listed.of(reply.data))
+            else:
+                cut.remove(number)
+        return found
+
+    def _whole_pulls(
+        self, state: Any, repo: Repository, some: list[Listed], audits: Mapping[str, Audit]
+    ) -> Bundle:
+        """Read pull requests whole; what is cut short is not loaded, and tried by the next load."""
+        parts = self._parallel(
+            self.graph.pulls,
+            chunks([listed.node_id for listed in some], PULLS_PER_QUERY),
+        )
+        nodes = {node_id: node for found, _ in parts for node_id, node in found.items()}
+        gone = {node_id for _, missing in parts for node_id in missing}
+        whole = [(listed, nodes[listed.node_id]) for listed in some if listed.node_id in nodes]
+        cut = [
+            listed.number
+            for listed in some
+            if listed.node_id not in nodes and listed.node_id not in gone
+        ]
+        pulls = [pull_row(repo, listed, node) for listed, node in whole]
+        commits = [row for listed, node in whole for row in commit_rows(repo, listed, node)]
+        reviews = [row for listed, node in whole for row in review_rows(listed, node)]
+        audit = audits[PULL_REQUESTS.name]
+        known = state.setdefault("cut", {}).get(repo.key, [])
+        state["cut"][repo.key] = sorted({*known} - {listed.number for listed in some} | {*cut})
+        if cut:
+            numbers = ", ".join(f"#{number}" for number in sorted(cut))
+            _fault(audit, f"commits or reviews end too early, to be read again: {numbers}")
+        if gone:
+            _fault(audit, f"{len(gone):,} listed pull requests were not given")
+        audit.rejected += len(cut) + len(gone)
+        return self._bundle(
+            repo, audits, (PULL_REQUESTS, pulls), (COMMITS, commits), (REVIEWS, reviews)
+        )
+
+    def _bundle(
+        self, repo: Repository, audits: Mapping[str, Audit], *parts: tuple[RawTable, list[Row]]
+    ) -> Bundle:
+        for table, rows in parts:
+            audits[table.name].extracted += len(rows)
+            audits[table.name].finished_at = datetime.now(UTC)
+        return {table.name: table.batch(rows, repo.name) for table, rows in parts}
+
+    # Actions
+
+    def runs(
+        self, state: Any, repo: Repository, audits: Mapping[str, Audit]
+    ) -> Generator[Bundle, None, bool]:
+        """Yield the attempts, with their jobs, of runs that are new, changed or still open."""
+        audit = audits[RUNS.name]
+        window = self._window(state, repo, audit, RUN_LOOK_BACK, timedelta(0))
+        lo, hi = window.lo or BEGINNING, window.hi
+        audit.api_count = 0
+        audits[JOBS.name].api_count = 0
+        began, seen, is_whole = time.monotonic(), 0, True
+        if not self.work.windows:
+            found, known = self._open_runs(state, repo, lo, audit)
+            yield from self._changed(repo, audits, found, known)
+        for bucket in self._buckets(repo, int(lo.timestamp()), int(hi.timestamp())):
+            audit.api_count += bucket.total
+            seen += len(bucket.runs)
+            known = self._known_runs(repo, bucket)
+            fresh = [run for run in bucket.runs if not _is_known(run, known)]
+            audit.extracted += len(bucket.runs) - len(fresh)
+            if bucket.fault:
+                is_whole = False
+                _fault(audit, bucket.fault)
+            is_whole = (yield from self._changed(repo, audits, fresh, known)) and is_whole
+            self.work.progress(RUNS.name, seen, None, began)
+            self.room[RUNS.name] -= len(fresh)
+            if is_whole:
+                end = datetime.fromtimestamp(bucket.hi, UTC)
+                close_window(state, repo.key, Window(lo, min(end + timedelta(seconds=1), hi)))
+                if self.room[RUNS.name] <= 0 and end < hi:
+                    audit.window_to = end
+                    return False
+        if audit.rejected:
+            _say(audit, f"earlier attempts that are not there any more: {audit.rejected:,}")
+        return True
+
+    def _buckets(self, repo: Repository, lo: int, hi: int) -> Iterator[Bucket]:
+        """Yield the runs of a span in order of time, in pieces that the search shows whole."""
+        place = f"/repos/{repo.name}/actions/runs"
+        params = {"created": f"{_stamp(lo)}..{_stamp(hi)}"}
+        bucket = Bucket(lo, hi, 0, [])
+        for _ in range(3):
+            found: dict[int, Row] = {}
+            for page in pages(self.api, place, params, allow=(422,)):
+                total = SEARCH_CAP if page is None else int(page["total_count"])
+                if total >= SEARCH_CAP:
+                    break
+                found.update({run["id"]: run for run in page["workflow_runs"]})
+            if total >= SEARCH_CAP:
+                if lo < hi:
+                    middle = (lo + hi) // 2
+                    yield from self._buckets(repo, lo, middle)
+                    yield from self._buckets(repo, middle + 1, hi)
+                else:
+                    count = "too many" if page is None else f"{total:,}"
+                    fault = f"{count} runs were created at {_stamp(lo)}: a search shows 1,000"
+                    yield Bucket(lo, hi, total, [], fault)
+                return
+            bucket = Bucket(lo, hi, total, list(found.values()))
+            if len(found) == total:
+                break
+        else:
+            bucket.fault = (
+                f"got {len(bucket.runs):,} of {bucket.total:,} runs created {params['created']}"
+            )
+        yield bucket
+
+    def _known_runs(self, repo: Repository, bucket: Bucket) -> Known:
+        """Return what is stored of the runs of a bucket."""
+        if self.work.full or not bucket.runs:
+            return {}
+        return _known(
+            "repository = ? and epoch(created_at) between ? and ?", repo.name, bucket.lo, bucket.hi
+        )
+
+    def _open_runs(
+        self, state: Any, repo: Repository, lo: datetime, audit: Audit
+    ) -> tuple[list[Row], Known]:
+        """Read by id the stored runs that had not ended and that the look-back does not reach."""
+        gone = state.setdefault("gone", {}).setdefault(repo.key, [])
+        known = _known(
+            """
+            repository = ? and created_at < ? and id in (
+                select id from github.workflow_runs where status is distinct from 'completed'
+            )
+            """,
+            repo.name,
+            lo,
+        )
+        ids = [run_id for run_id in known if run_id not in gone]
+        replies = self._parallel(
+            lambda run_id: self.api.get(
+                f"/repos/{repo.name}/actions/runs/{run_id}", allow=(404, 410)
+            ),
+            ids,
+        )
+        found = []
+        for run_id, reply in zip(ids, replies, strict=True):
+            if reply.status == 200:
+                found.append(reply.data)
+            else:
+                gone.append(run_id)
+                audit.deleted += 1
+        audit.api_count += len(found)
+        return found, known
+
+    def _changed(
+        self, repo: Repository, audits: Mapping[str, Audit], runs: list[Row], known: Known
+    ) -> Generator[Bundle, None, bool]:
+        """Yield the attempts of runs and their jobs; False when the jobs of one end too early."""
+        is_whole = True
+        for some in chunks(runs, CHUNK):
+            parts = self._parallel(
+                lambda run: self._attempts(repo, run, known.get(str(run["id"]), {})), some
+            )
+            for part in parts:
+                audits[JOBS.name].api_count += part.job_count
+                audits[RUNS.name].rejected += part.gone
+                audits[JOBS.name].rejected += part.jobless
+                if part.fault:
+                    is_whole = False
+                    for audit in audits.values():
+                        _fault(audit, part.fault)
+            attempts = [row for part in parts for row in part.attempts]
+            jobs = [row for part in parts for row in part.jobs]
+            yield self._bundle(repo, audits, (RUNS, attempts), (JOBS, jobs))
+            # Counted are runs, as GitHub does, and not their attempts.
+            audits[RUNS.name].extracted += sum(bool(part.attempts) for part in parts)
+            audits[RUNS.name].extracted -= len(attempts)
+        return is_whole
+
+    def _attempts(
+        self, repo: Repository, run: Row, known: Mapping[int, tuple[str | None, int | None]]
+    ) -> "Attempts":
+        """Read the attempts of a run that are not stored as ended, and the jobs of each."""
+        last = attempt_of(run)
+        place = f"/repos/{repo.name}/actions/runs/{run['id']}/attempts"
+        part = Attempts()
+        for number in range(1, last + 1):
+            if number < last and known.get(number, ("",))[0] == "completed":
+                continue
+            body = run
+            if number < last:
+                reply = self.api.get(f"{place}/{number}", allow=(404, 410))
+                if reply.status != 200:
+                    part.gone += 1
+                    continue
+                body = reply.data
+            try:
+                jobs, total = self._jobs(f"{place}/{number}/jobs")
+            except Missing:
+                jobs, total = [], 0
+                part.jobless += 1
+            if len(jobs) != total:
+                what = f"attempt {number} of run {run['id']}"
+                return Attempts(fault=f"got {len(jobs):,} of {total:,} jobs of {what}")
+            part.attempts.append(run_row(repo, {**body, "run_attempt": number}))
+            part.jobs += [job_row(job, str(run["id"]), number) for job in jobs]
+            part.job_count += total
+        return part
+
+    def _jobs(self, place: str) -> tuple[list[Row], int]:
+        """Return the jobs of an attempt, and how many GitHub counts."""
+        for _ in range(2):
+            listed = list(pages(self.api, place, {}))
+            jobs = [job for page in listed for job in page["jobs"]]
+            found = {job["id"]: job for job in jobs}
+            total = int(listed[-1]["total_count"])
+            # One page cannot have shifted: a job that is in it twice is counted twice.
+            if len(listed) == 1 and len(jobs) == total:
+                total = len(found)
+            if len(found) == total:
+                break
+        return list(found.values()), total
+
+    # deployments
+
+    def deployments(
+        self, state: Any, repo: Repository, audits: Mapping[str, Audit]
+    ) -> Generator[Bundle, None, bool]:
+        """Yield the deployments that are new, changed or still open, with all their statuses."""
+        audit = audits[DEPLOYMENTS.name]
+        window = self._window(state, repo, audit, DEPLOYMENT_LOOK_BACK, timedelta(0))
+        listed: dict[int, Row] = {}
+        for row in listed_rows(pages(self.api, f"/repos/{repo.name}/deployments", {})):
+            created = instant(row.get("created_at"))
+            if window.lo and created and created < window.lo:
+                break
+            listed.setdefault(row["id"], row)
+        settled, still_open = self._stored_deployments(repo, window.lo)
+        if not self.work.windows:
+            for some in chunks(self._open_deployments(state, repo, still_open, audit), CHUNK):
+                yield self._with_statuses(repo, some, audits)
+        changed = [
+            row
+            for row in sorted(listed.values(), key=lambda row: str(row.get("created_at")))
+            if settled.get(str(row["id"]), -1) != _second(row.get("updated_at"))
+        ]
+        audit.extracted += len(listed) - len(changed)
+        for start in range(0, len(changed), CHUNK):
+            some, rest = changed[start : start + CHUNK], changed[start + CHUNK :]
+            yield self._with_statuses(repo, some, audits)
+            self.room[DEPLOYMENTS.name] -= len(some)
+            if rest and (hi := instant(rest[0].get("created_at"))):
+                close_window(state, repo.key, Window(window.lo, hi))
+                if self.room[DEPLOYMENTS.name] <= 0:
+                    audit.window_to = hi
+                    return False
+        close_window(state, repo.key, window)
+        return True
+
+    def _stored_deployments(
+        self, repo: Repository, lo: datetime | None
+    ) -> tuple[dict[str, int | None], dict[str, int | None]]:
+        """Return the second of the last update of those that ended, and of the older open ones."""
+        settled: dict[str, int | None] = {}
+        still_open: dict[str, int | None] = {}
+        for row_id, updated, is_ended, is_listed in _stored(
+            """
+            with last_states as (
+                select deployment_id, lower(state) as state
+                from github.deployment_statuses
+                qualify created_at = max(created_at) over (partition by deployment_id)
+            )
+            select
+                id,
+                epoch(updated_at)::bigint,
+                coalesce(bool_or(list_contains(?, state)), false),
+                ?::timestamptz is null or created_at >= ?::timestamptz
+            from github.deployments
+            left join last_states on deployment_id = id
+            where repository = ?
+            group by id, updated_at, created_at
+            """,
+            list(ENDED_DEPLOYMENTS),
+            lo,
+            lo,
+            repo.name,
+        ):
+            if is_ended and is_listed and not self.work.full:
+                settled[row_id] = updated
+            elif not is_ended and not is_listed:
+                still_open[row_id] = updated
+        return settled, still_open
+
+    def _open_deployments(
+        self, state: Any, repo: Repository, known: Mapping[str, int | None], audit: Audit
+    ) -> list[Row]:
+        """Read by id the open deployments that the look-back does not reach; return the changed."""
+        gone = state.setdefault("gone", {}).setdefault(repo.key, [])
+        ids = [row_id for row_id in known if row_id not in gone]
+        replies = self._parallel(
+            lambda row_id: self.api.get(
+                f"/repos/{repo.name}/deployments/{row_id}", allow=(404, 410)
+            ),
+            ids,
+        )
+        changed = []
+        for row_id, reply in zip(ids, replies, strict=True):
+            if reply.status != 200:
+                gone.append(row_id)
+                audit.deleted += 1
+            elif _second(reply.data.get("updated_at")) != known[row_id]:
+                changed.append(reply.data)
+        return changed
+
+    def _with_statuses(
+        self, repo: Repository, some: list[Row], audits: Mapping[str, Audit]
+    ) -> Bundle:
+        def statuses(deployment: Row) -> list[Row]:
+            place = f"/repos/{repo.name}/deployments/{deployment['id']}/statuses"
+            try:
+                rows = list(listed_rows(pages(self.api, place, {})))
+            except Missing:
+                rows = []
+                audits[STATUSES.name].rejected += 1
+            return [status_row(row, str(deployment["id"])) for row in rows]
+
+        found = [row for part in self._parallel(statuses, some) for row in part]
+        unique = list({row["status_key"]: row for row in found}.values())
+        rows = [deployment_row(repo, row) for row in some]
+        return self._bundle(repo, audits, (DEPLOYMENTS, rows), (STATUSES, unique))
+
+
+@dataclass
+class Attempts:
+    """What was read of one run."""
+
+    attempts: list[Row] = field(default_factory=list)
+    jobs: list[Row] = field(default_factory=list)
+    job_count: int = 0
+    gone: int = 0
+    jobless: int = 0
+    fault: str = ""
+
+
+def _known(condition: str, *values: Any) -> Known:
+    """Return what is stored of runs."""
+    known: Known = {}
+    for run_id, attempt, status, updated in _stored(
+        f"""
+        select id, run_attempt, status, epoch(updated_at)::bigint from github.workflow_runs
+        where {condition}
+        """,
+        *values,
+    ):
+        known.setdefault(run_id, {})[attempt] = status, updated
+    return known
+
+
+def _is_known(run: Row, known: Known) -> bool:
+    """Whether a run is stored as it is; an open one never is, since its jobs move on."""
+    stored = known.get(str(run["id"]), {}).get(attempt_of(run))
+    return stored == ("completed", _second(run.get("updated_at")))
+
+
+def _fault(audit: Audit, message: str) -> None:
+    audit.status = "incomplete"
+    _say(audit, message)
+
+
+def _say(audit: Audit, message: str) -> None:
+    audit.message = "; ".join(filter(None, (audit.message, message)))
+
+
+def _stamp(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def chunks(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
+    """Yield pieces of at most `size` items."""
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])

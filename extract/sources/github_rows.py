@@ -1,0 +1,331 @@
+"""What is kept of GitHub: the raw tables and their rows, people as keyed hashes, no texts.
+
+Titles, texts, labels and branch names are read to see issue keys, reverts and hotfixes, and are
+not loaded: they name people.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from extract.privacy import KEEP, person, pick
+from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
+from extract.windows import BEGINNING
+
+NAME = "github"
+
+Row = dict[str, Any]
+
+_REPO = "/repos/{owner}/{repo}"
+REPOSITORIES = RawTable(
+    "repositories",
+    _REPO,
+    ("id",),
+    {"id": TEXT, "full_name": TEXT, "default_branch": TEXT, "created_at": TIMESTAMP},
+)
+PULL_REQUESTS = RawTable(
+    "pull_requests",
+    f"{_REPO}/pulls + /graphql",
+    ("id",),
+    {
+        "id": TEXT,
+        "repository": TEXT,
+        "number": BIGINT,
+        "state": TEXT,
+        "created_at": TIMESTAMP,
+        "updated_at": TIMESTAMP,
+    },
+)
+COMMITS = RawTable(
+    "pull_request_commits",
+    "/graphql PullRequest.commits",
+    ("pull_request_id", "sha"),
+    {
+        "pull_request_id": TEXT,
+        "sha": TEXT,
+        "repository": TEXT,
+        "authored_at": TIMESTAMP,
+        "committed_at": TIMESTAMP,
+    },
+)
+REVIEWS = RawTable(
+    "reviews",
+    "/graphql PullRequest.reviews",
+    ("id",),
+    {"id": TEXT, "pull_request_id": TEXT, "state": TEXT, "submitted_at": TIMESTAMP},
+)
+RUNS = RawTable(
+    "workflow_runs",
+    f"{_REPO}/actions/runs",
+    ("id", "run_attempt"),
+    {
+        "id": TEXT,
+        "run_attempt": BIGINT,
+        "repository": TEXT,
+        "head_sha": TEXT,
+        "event": TEXT,
+        "status": TEXT,
+        "conclusion": TEXT,
+        "created_at": TIMESTAMP,
+        "run_started_at": TIMESTAMP,
+        "updated_at": TIMESTAMP,
+    },
+)
+JOBS = RawTable(
+    "jobs",
+    f"{_REPO}/actions/runs/{{run_id}}/attempts/{{n}}/jobs",
+    ("id",),
+    {
+        "id": TEXT,
+        "run_id": TEXT,
+        "run_attempt": BIGINT,
+        "status": TEXT,
+        "conclusion": TEXT,
+        "created_at": TIMESTAMP,
+        "started_at": TIMESTAMP,
+        "completed_at": TIMESTAMP,
+    },
+)
+DEPLOYMENTS = RawTable(
+    "deployments",
+    f"{_REPO}/deployments",
+    ("id",),
+    {
+        "id": TEXT,
+        "repository": TEXT,
+        "environment": TEXT,
+        "sha": TEXT,
+        "created_at": TIMESTAMP,
+        "updated_at": TIMESTAMP,
+    },
+)
+STATUSES = RawTable(
+    "deployment_statuses",
+    f"{_REPO}/deployments/{{id}}/statuses",
+    ("status_key",),
+    {"status_key": TEXT, "deployment_id": TEXT, "state": TEXT, "created_at": TIMESTAMP},
+)
+
+_REPOSITORY = dict.fromkeys(("private", "fork", "archived", "visibility"), KEEP)
+_SHARED_BRANCH = re.compile(
+    r"(?:main|master|trunk|dev|develop|development|next|stable|staging|production|prod)"
+    r"|(?:(?:releases?|hotfix|support|maintenance|stable|v)[-/_.]?)?v?\d+(?:[._-]\d+)*(?:[._-]?[xX])?"
+)
+_ISSUE_KEY = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9_]+-[1-9][0-9]*(?![A-Za-z0-9_])")
+_HOTFIX = re.compile(r"hot[-_ ]?fix", re.IGNORECASE)
+_REVERT_TITLE = re.compile(r"revert(?:\b\s*[:(]|\s+\")", re.IGNORECASE)
+_REVERT_BRANCH = re.compile(r"(?:.*/)?revert-", re.IGNORECASE)
+_REVERT_TEXT = re.compile(r"\s*Reverts \S+#\d+|.*\bThis reverts commit\b", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository; `key` names its watermarks, and changes when the repository is renamed."""
+
+    id: str
+    name: str
+    default_branch: str | None
+
+    @property
+    def key(self) -> str:
+        """Immutable id and present name."""
+        return f"{self.id} {self.name}"
+
+
+def rest_person(user: Any) -> dict[str, str] | None:
+    """Return an account as a keyed hash."""
+    if not isinstance(user, dict):
+        return None
+    login = str(user.get("login") or "")
+    is_bot = user.get("type") == "Bot" or login.endswith("[bot]")
+    return person(NAME, user.get("id") or login.removesuffix("[bot]"), is_bot)
+
+
+def graphql_person(actor: Any) -> dict[str, str] | None:
+    """Return an account as the same keyed hash as REST's; ids are the same there."""
+    if not isinstance(actor, dict):
+        return None
+    login = str(actor.get("login") or "")
+    is_bot = actor.get("__typename") == "Bot" or login.endswith("[bot]")
+    return person(NAME, actor.get("databaseId") or login.removesuffix("[bot]"), is_bot)
+
+
+def derived(pull: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what title, text, labels and branch of a pull request say, without them."""
+    title, body = str(pull.get("title") or ""), str(pull.get("body") or "")
+    branch = str((pull.get("head") or {}).get("ref") or "")
+    labels = [str((label or {}).get("name") or "") for label in pull.get("labels") or []]
+    keys = [key for text in (branch, title, body) for key in _ISSUE_KEY.findall(text)]
+    return {
+        "is_revert": bool(
+            _REVERT_TITLE.match(title) or _REVERT_BRANCH.match(branch) or _REVERT_TEXT.match(body)
+        ),
+        "is_hotfix": any(_HOTFIX.search(text) for text in (title, branch, *labels)),
+        "issue_keys": list(dict.fromkeys(keys)),
+    }
+
+
+def base_branch(name: Any, default: str | None) -> str | None:
+    """Return a target branch that many share; a branch of one's own may carry a name."""
+    is_shared = isinstance(name, str) and (name == default or _SHARED_BRANCH.fullmatch(name))
+    return name if is_shared else None
+
+
+def repository_row(repo: Mapping[str, Any]) -> Row:
+    """Return the raw row of a repository."""
+    return {
+        "id": str(repo["id"]),
+        "full_name": repo.get("full_name"),
+        "default_branch": repo.get("default_branch"),
+        "created_at": instant(repo.get("created_at")),
+        "payload": {name: pick(repo.get(name), KEEP) for name in _REPOSITORY},
+    }
+
+
+@dataclass
+class Listed:
+    """A pull request as the listing shows it, without its texts."""
+
+    id: str
+    node_id: str
+    number: int
+    updated_at: datetime
+    derived: Row
+
+    @classmethod
+    def of(cls, pull: Mapping[str, Any]) -> "Listed":
+        """Read a pull request of REST."""
+        updated = instant(pull.get("updated_at")) or BEGINNING
+        return cls(str(pull["id"]), pull["node_id"], pull["number"], updated, derived(pull))
+
+
+def pull_row(repo: Repository, listed: Listed, node: Mapping[str, Any]) -> Row:
+    """Return the raw row of a pull request."""
+    kept = ("isDraft", "closedAt", "mergedAt", "headRefOid", "additions", "deletions")
+    return {
+        "id": listed.id,
+        "repository": repo.name,
+        "number": listed.number,
+        "state": "open" if node.get("state") == "OPEN" else "closed",
+        "created_at": instant(node.get("createdAt")),
+        "updated_at": instant(node.get("updatedAt")),
+        "payload": {
+            **{name: node.get(name) for name in (*kept, "changedFiles")},
+            "author": graphql_person(node.get("author")),
+            "baseRefName": base_branch(node.get("baseRefName"), repo.default_branch),
+            "mergeCommitOid": (node.get("mergeCommit") or {}).get("oid"),
+            **listed.derived,
+            "events": [event_of(entry) for entry in node["timelineItems"]["nodes"]],
+        },
+    }
+
+
+def event_of(entry: Mapping[str, Any]) -> Row:
+    """Return an entry of the timeline: ReadyForReviewEvent → ready_for_review."""
+    name = str(entry["__typename"]).removesuffix("Event")
+    return {
+        "type": re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(),
+        "at": entry.get("createdAt"),
+        "actor": graphql_person(entry.get("actor")),
+    }
+
+
+def commit_rows(repo: Repository, listed: Listed, node: Mapping[str, Any]) -> list[Row]:
+    """Return the raw rows of the commits, with the heads that force pushes replaced."""
+    pushed = [entry.get("beforeCommit") for entry in node["timelineItems"]["nodes"]]
+    shown = [entry["commit"] for entry in node["commits"]["nodes"]]
+    return [
+        {
+            "pull_request_id": listed.id,
+            "sha": commit["oid"],
+            "repository": repo.name,
+            "authored_at": instant(commit.get("authoredDate")),
+            "committed_at": instant(commit.get("committedDate")),
+            "payload": {"author": graphql_person((commit.get("author") or {}).get("user"))},
+        }
+        for commit in {part["oid"]: part for part in (*pushed, *shown) if part}.values()
+    ]
+
+
+def review_rows(listed: Listed, node: Mapping[str, Any]) -> list[Row]:
+    """Return the raw rows of the reviews that were submitted."""
+    return [
+        {
+            "id": str(review.get("databaseId") or review["id"]),
+            "pull_request_id": listed.id,
+            "state": review.get("state"),
+            "submitted_at": instant(review.get("submittedAt")),
+            "payload": {"author": graphql_person(review.get("author"))},
+        }
+        for review in node["reviews"]["nodes"]
+        if review.get("submittedAt")
+    ]
+
+
+def run_row(repo: Repository, run: Mapping[str, Any]) -> Row:
+    """Return the raw row of one attempt of a run."""
+    pulls = run.get("pull_requests")
+    kept = ("name", "path", "workflow_id", "run_number")
+    return {
+        "id": str(run["id"]),
+        "run_attempt": attempt_of(run),
+        "repository": repo.name,
+        **{name: run.get(name) for name in ("head_sha", "event", "status", "conclusion")},
+        **{name: instant(run.get(name)) for name in ("created_at", "run_started_at", "updated_at")},
+        "payload": {
+            **{name: pick(run.get(name), KEEP) for name in kept},
+            "actor": rest_person(run.get("actor")),
+            "triggering_actor": rest_person(run.get("triggering_actor")),
+            "pull_request_ids": [str(pull.get("id")) for pull in pulls or () if pull],
+        },
+    }
+
+
+def attempt_of(run: Mapping[str, Any]) -> int:
+    """Return the number of the attempt; servers without attempts have the first one only."""
+    return int(run.get("run_attempt") or 1)
+
+
+def job_row(job: Mapping[str, Any], run_id: str, attempt: int) -> Row:
+    """Return the raw row of a job."""
+    times = ("created_at", "started_at", "completed_at")
+    return {
+        "id": str(job["id"]),
+        "run_id": run_id,
+        "run_attempt": attempt,
+        "status": job.get("status"),
+        "conclusion": job.get("conclusion"),
+        **{name: instant(job.get(name)) for name in times},
+        "payload": {"name": pick(job.get("name"), KEEP)},
+    }
+
+
+def deployment_row(repo: Repository, deployment: Mapping[str, Any]) -> Row:
+    """Return the raw row of a deployment."""
+    kept = ("task", "transient_environment", "production_environment")
+    return {
+        "id": str(deployment["id"]),
+        "repository": repo.name,
+        "environment": deployment.get("environment"),
+        "sha": deployment.get("sha"),
+        "created_at": instant(deployment.get("created_at")),
+        "updated_at": instant(deployment.get("updated_at")),
+        "payload": {
+            **{name: pick(deployment.get(name), KEEP) for name in kept},
+            "creator": rest_person(deployment.get("creator")),
+        },
+    }
+
+
+def status_row(status: Mapping[str, Any], deployment_id: str) -> Row:
+    """Return the raw row of a status of a deployment."""
+    state, created = str(status.get("state")), status.get("created_at")
+    return {
+        "status_key": str(status.get("id") or f"{deployment_id}:{state}:{created}"),
+        "deployment_id": deployment_id,
+        "state": state,
+        "created_at": instant(created),
+        "payload": {"creator": rest_person(status.get("creator"))},
+    }
