@@ -18,11 +18,13 @@ def pytest_configure() -> None:
 
 LONGEST = (
     "test_pipeline.py",
-    "test_github.py",
     "test_real.py",
-    "test_flow.py",
-    "test_jira_days.py",
     "test_jira_scripted.py",
+    "test_servicenow.py",
+    "test_jira_days.py",
+    "test_flow.py",
+    "test_github.py",
+    "test_gitlab.py",
 )
 
 
@@ -33,9 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what is imported and collected to itself: the collector would search it all the time.
-
-    Each of the hundreds of loads makes garbage enough for that; it was a seventh of their time.
-    """
+    """Leave out of every garbage collection what is imported: each load makes several of them."""
     gc.collect()
     gc.freeze()

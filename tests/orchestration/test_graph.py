@@ -5,11 +5,17 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from orchestration.definitions import defs
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    """The whole graph; not imported above, because it parses the dbt project in every worker."""
+    from orchestration.definitions import defs
+
+    return defs
 
 
 @pytest.fixture(scope="module")
-def graph() -> Any:
+def graph(defs: dg.Definitions) -> Any:
     return defs.resolve_asset_graph()
 
 
@@ -58,7 +64,7 @@ def test_dbt_tests_are_checks(graph: Any) -> None:
     } <= names_of
 
 
-def test_the_refresh_rebuilds_everything_every_night() -> None:
+def test_the_refresh_rebuilds_everything_every_night(defs: dg.Definitions) -> None:
     job = defs.resolve_job_def("refresh")
     selected = names(job.asset_layer.selected_asset_keys)
     assert {"jira/issues", "marts/dim_work_items", "published/report"} <= selected
