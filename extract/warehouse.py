@@ -7,6 +7,7 @@ published file can never hold a payload.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,19 @@ os.environ.setdefault("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
 
 import dlt
 import duckdb
+from dlt.common import validation
+
+_read_hints = cache(validation.get_type_hints)
+
+
+def _hints_once(of: type, globalns: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the annotations of one of dlt's types, in whose module's names they are written."""
+    return _read_hints(of)
+
+
+# dlt reads the annotations of its schema types anew for every table that it looks at ("very slow
+# and we possibly should cache the result", it says there): a sixth of a load that changes little.
+validation.get_type_hints = _hints_once
 
 _open: dict[str, duckdb.DuckDBPyConnection] = {}
 

@@ -4,10 +4,19 @@ import dagster as dg
 
 # Loads wait for their servers, so they run side by side; more than four steps are never ready.
 # Children are forked from one process that has imported everything: a step starts in no time.
+# pandas is what DuckDB imports at its first query.
 side_by_side = dg.multiprocess_executor.configured(
     {
         "max_concurrent": 4,
-        "start_method": {"forkserver": {"preload_modules": ["orchestration.definitions"]}},
+        "start_method": {
+            "forkserver": {
+                "preload_modules": [
+                    "orchestration.definitions",
+                    "orchestration.event_log",
+                    "pandas",
+                ]
+            }
+        },
     }
 )
 

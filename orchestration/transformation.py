@@ -78,6 +78,7 @@ def dbt_models(
     with told_to_dbt(
         FLOWHOUSE_AS_OF=as_of.replace(tzinfo=None, microsecond=0).isoformat(sep=" "),
         FLOWHOUSE_REFRESH_ID=context.run_id,
+        DBT_LOG_LEVEL_FILE="none",  # all that is worth reading is in DBT_LOG
     ):
         call = dbt.cli(["build"], context=context, raise_on_error=False)
     yield from shown_progress(call.stream())

@@ -1,10 +1,16 @@
 """Times, texts, people and windows: the small parts that every source rests on."""
 
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 
+import dlt.common.typing
 import pytest
+from dlt.common import validation
+from dlt.common.normalizers.json.relational import RelationalNormalizerConfig
+from dlt.common.schema.typing import TColumnSchema, TStoredSchema, TTableSchema
 
+import extract.warehouse  # noqa: F401
 from extract.privacy import DROP, KEEP, person, person_key, pick
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, encode, instant
 from extract.windows import Window, backfill, close_window, forget_backfills, next_window
@@ -137,3 +143,13 @@ def test_v3_a_batch_has_the_declared_columns_whatever_is_missing() -> None:
         "_fetched_at": None,
     }
     assert table.batch([]).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    "of", [TTableSchema, TColumnSchema, TStoredSchema, RelationalNormalizerConfig]
+)
+def test_what_dlt_says_of_its_types_is_read_once_and_the_same(of: type) -> None:
+    names = vars(sys.modules[of.__module__])
+    found = validation.get_type_hints(of, globalns=names)
+    assert found == dlt.common.typing.get_type_hints(of, globalns=names)
+    assert validation.get_type_hints(of, globalns=names) is found
