@@ -163,10 +163,10 @@ def tables_of(source: str) -> dlt.sources.DltSource:
 def _create_tables(pipeline: dlt.Pipeline, source: str) -> None:
     """Create the raw tables that are not there yet, empty."""
     pipeline.sync_destination()
-    tables = tables_of(source)
+    names = {AUDITS, *(table.name for table in SOURCES[source].TABLES)}
     known = pipeline.default_schema.tables if pipeline.default_schema_name else {}
-    if not warehouse.raw_file(source).exists() or not set(tables.resources) <= set(known):
-        pipeline.extract(tables)
+    if not warehouse.raw_file(source).exists() or not names <= set(known):
+        pipeline.extract(tables_of(source))
         _commit(pipeline)
 
 
