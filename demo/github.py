@@ -341,7 +341,7 @@ def repository_json(name: str, place: int) -> Json:
     return {
         "id": 600_000_001 + 11 * place, "node_id": f"R_kgDO{600_000_001 + 11 * place}",
         "name": name, "full_name": full, "private": True, "fork": False, "archived": False,
-        "disabled": False,
+        "disabled": False, "has_issues": False,
         "owner": {"login": OWNER, "id": 5_000_001, "type": "Organization"},
         "html_url": f"https://github.com/{full}", "url": f"https://api.github.com/repos/{full}",
         "description": f"Service of team {TEAM_OF_REPOSITORY[name]}", "default_branch": "main",

@@ -51,6 +51,7 @@ type Mannequin implements Node & Actor {{ id: ID! login: String! url: URI databa
 type Organization implements Node & Actor {{ id: ID! login: String! url: URI databaseId: BigInt }}
 type EnterpriseUserAccount implements Node & Actor {{ id: ID! login: String! url: URI }}
 union RequestedReviewer = Bot | Mannequin | User
+type Issue implements Node {{ id: ID! number: Int! }}
 type Label implements Node {{ id: ID! name: String! color: String! }}
 type Ref {{ name: String! prefix: String! }}
 type GitActor {{ name: String email: String date: GitTimestamp user: User }}
@@ -67,6 +68,7 @@ type PullRequest implements Node {{ id: ID! databaseId: BigInt fullDatabaseId: B
   author: Actor mergedBy: Actor headRefName: String headRefOid: GitObjectID baseRefName: String
   mergeCommit: Commit additions: Int deletions: Int changedFiles: Int isCrossRepository: Boolean
   repository: Repository! labels({PAGE}): LabelConnection
+  closingIssuesReferences({PAGE}): IssueConnection
   commits({PAGE}): PullRequestCommitConnection!
   reviews({PAGE}, states: [PullRequestReviewState!]): PullRequestReviewConnection
   timelineItems({PAGE}, itemTypes: [PullRequestTimelineItemsItemType!], since: DateTime):
@@ -80,7 +82,8 @@ type Query {{ repository(owner: String!, name: String!, followRenames: Boolean =
   viewer: User! }}
 """
 CONNECTIONS = (
-    "PullRequest", "PullRequestCommit", "PullRequestReview", "Label", "PullRequestTimelineItems",
+    "Issue", "PullRequest", "PullRequestCommit", "PullRequestReview", "Label",
+    "PullRequestTimelineItems",
 )  # fmt: skip
 
 
@@ -347,6 +350,7 @@ class View:
             "deletions": pull.deletions, "changedFiles": pull.files, "isCrossRepository": False,
             "repository": lambda info: self.repository_json(pull.repository),
             "labels": lambda info, **args: connection(list(pull.labels), args, label),
+            "closingIssuesReferences": lambda info, **args: connection([], args, dict),
             "commits": lambda info, **args: connection(commits, args, pull_commit),
             "reviews": lambda info, **args: self.reviews(pull, args),
             "timelineItems": lambda info, **args: self.timeline(events, pull, args),

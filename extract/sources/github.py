@@ -1,4 +1,4 @@
-"""GitHub: pull requests with commits, reviews and timelines; Actions runs; deployments.
+"""GitHub: issues and projects, pull requests with commits and reviews, Actions runs, deployments.
 
 Settings: SOURCES__GITHUB__BASE_URL (API root; of an Enterprise Server https://HOST/api/v3), TOKEN,
 or APP_ID, INSTALLATION_ID and PRIVATE_KEY of a GitHub App, REPOSITORIES (JSON list of owner/name
@@ -38,17 +38,23 @@ from extract.api import (
 from extract.probes import MOST_PROBED, NOT_READABLE, Probe, clock, counts, scopes
 from extract.settings import SettingFault, setting_name, settings_for, start_of
 from extract.sources.github_graphql import Graph
+from extract.sources.github_issues import Issues
 from extract.sources.github_reader import Missing, Reader, last_page, listed_rows, pages
 from extract.sources.github_rows import (
     COMMITS,
     DEPLOYMENTS,
+    ISSUE_EVENTS,
+    ISSUES,
     JOBS,
     NAME,
+    PROJECT_ITEMS,
     PULL_REQUESTS,
     REPOSITORIES,
     REVIEWS,
     RUNS,
+    SNAPSHOTS,
     STATUSES,
+    TOMBSTONES,
     Repository,
     Row,
     repository_row,
@@ -56,7 +62,21 @@ from extract.sources.github_rows import (
 from extract.tables import instant
 from extract.work import Load
 
-TABLES = (REPOSITORIES, PULL_REQUESTS, COMMITS, REVIEWS, RUNS, JOBS, DEPLOYMENTS, STATUSES)
+TABLES = (
+    REPOSITORIES,
+    ISSUES,
+    ISSUE_EVENTS,
+    PROJECT_ITEMS,
+    SNAPSHOTS,
+    TOMBSTONES,
+    PULL_REQUESTS,
+    COMMITS,
+    REVIEWS,
+    RUNS,
+    JOBS,
+    DEPLOYMENTS,
+    STATUSES,
+)
 
 
 @configspec
@@ -291,9 +311,7 @@ def build(work: Load) -> DltSource:
     api = _api(config)
     server_now = _server_time(api)
     found = found_repositories(work, api, config)
-    repositories = [
-        Repository(str(row["id"]), row["full_name"], row.get("default_branch")) for row in found
-    ]
+    repositories = [Repository.of(row) for row in found]
     graph = Graph(api)
     if repositories:
         graph.adapt()
@@ -314,6 +332,7 @@ def build(work: Load) -> DltSource:
     def github() -> Iterator[Any]:
         if not work.windows:
             yield REPOSITORIES.resource(listed)
+        yield from Issues(reader).resources()
         yield from reader.resources((PULL_REQUESTS, COMMITS, REVIEWS), reader.pulls)
         yield from reader.resources((RUNS, JOBS), reader.runs)
         yield from reader.resources((DEPLOYMENTS, STATUSES), reader.deployments)

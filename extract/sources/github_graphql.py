@@ -5,17 +5,18 @@ to queries that ran out of resources.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from extract.api import THROTTLED, Api, Unavailable
+from extract.api import THROTTLED, Api, Forbidden, IncompleteRead, Unavailable
 from extract.sources.github_rows import Row
 
 MOST_PAGES = 10_000
-PULLS_PER_QUERY = 25
+ITEMS_PER_QUERY = 25
 ENTRIES_PER_QUERY = 100
 
-EVENTS = (
+PULL_EVENTS = (
     "READY_FOR_REVIEW_EVENT",
     "CONVERT_TO_DRAFT_EVENT",
     "CLOSED_EVENT",
@@ -30,13 +31,55 @@ EVENTS = (
     "AUTO_MERGE_ENABLED_EVENT",
     "AUTO_MERGE_DISABLED_EVENT",
 )
+ISSUE_EVENTS = (
+    "CLOSED_EVENT",
+    "REOPENED_EVENT",
+    "LABELED_EVENT",
+    "UNLABELED_EVENT",
+    "ADDED_TO_PROJECT_V2_EVENT",
+    "REMOVED_FROM_PROJECT_V2_EVENT",
+    "PROJECT_V2_ITEM_STATUS_CHANGED_EVENT",
+    "CROSS_REFERENCED_EVENT",
+    "MARKED_AS_DUPLICATE_EVENT",
+    "UNMARKED_AS_DUPLICATE_EVENT",
+    "PARENT_ISSUE_ADDED_EVENT",
+    "PARENT_ISSUE_REMOVED_EVENT",
+    "TRANSFERRED_EVENT",
+)
 """Timeline entries that are loaded, as far as the server knows them."""
 
-_KNOWN_EVENTS = """
-query { __type(name: "PullRequestTimelineItemsItemType") { enumValues { name } } }
+_ITEM = "{ __typename ... on Issue { id } ... on PullRequest { id } }"
+_PROJECT = {"project": "{ id }"}
+_OF_EVENT: Mapping[str, Mapping[str, str]] = {
+    "HEAD_REF_FORCE_PUSHED_EVENT": {"beforeCommit": "{ ...What }"},
+    "CLOSED_EVENT": {"stateReason": ""},
+    "LABELED_EVENT": {"label": "{ name }"},
+    "UNLABELED_EVENT": {"label": "{ name }"},
+    "ADDED_TO_PROJECT_V2_EVENT": _PROJECT,
+    "REMOVED_FROM_PROJECT_V2_EVENT": _PROJECT,
+    "PROJECT_V2_ITEM_STATUS_CHANGED_EVENT": {"previousStatus": "", "status": "", **_PROJECT},
+    "CROSS_REFERENCED_EVENT": {"source": _ITEM},
+    "MARKED_AS_DUPLICATE_EVENT": {"canonical": _ITEM},
+    "UNMARKED_AS_DUPLICATE_EVENT": {"canonical": _ITEM},
+    "PARENT_ISSUE_ADDED_EVENT": {"parent": "{ id }"},
+    "PARENT_ISSUE_REMOVED_EVENT": {"parent": "{ id }"},
+    "TRANSFERRED_EVENT": {"fromRepository": "{ nameWithOwner }"},
+}
+"""What is asked of an entry beside its time and actor, as far as the server knows it."""
+_OF_ISSUE = {"stateReason": "", "issueType": "{ name }"}
+
+_KNOWN = """
+query {
+  pull_requests: __type(name: "PullRequestTimelineItems") { possibleTypes { ...Known } }
+  issues: __type(name: "IssueTimelineItems") { possibleTypes { ...Known } }
+  issue: __type(name: "Issue") { ...Known }
+  projects: __type(name: "ProjectV2Item") { ...Known }
+}
+fragment Known on __Type { name fields { name } }
 """
 _PAGE_INFO = "pageInfo { hasNextPage endCursor }"
-_WHO = """
+_FRAGMENTS = {
+    "...Who": """
 fragment Who on Actor {
   __typename
   login
@@ -45,21 +88,48 @@ fragment Who on Actor {
   ... on Mannequin { databaseId }
   ... on Organization { databaseId }
 }
-"""
-_WHAT = """
+""",
+    "...What": """
 fragment What on Commit {
   oid
   authoredDate
   committedDate
   author { user { __typename login databaseId } }
 }
-"""
+""",
+}
 _COMMITS = f"{{ totalCount {_PAGE_INFO} nodes {{ commit {{ ...What }} }} }}"
 _REVIEWS = (
     f"{{ totalCount {_PAGE_INFO} nodes {{ id databaseId state submittedAt author {{ ...Who }} }} }}"
 )
+_OPTION = "{ ... on ProjectV2ItemFieldSingleSelectValue { name } }"
+_PROJECT_ITEMS = f"""{{ totalCount {_PAGE_INFO} nodes {{
+  id type isArchived updatedAt content {_ITEM}
+  status: fieldValueByName(name: "Status") {_OPTION}
+  priority: fieldValueByName(name: "Priority") {_OPTION}
+  estimate: fieldValueByName(name: "Estimate") {{
+    ... on ProjectV2ItemFieldNumberValue {{ number }}
+  }}
+  iteration: fieldValueByName(name: "Iteration") {{
+    ... on ProjectV2ItemFieldIterationValue {{ startDate duration }}
+  }}
+}} }}"""
+_CONNECTIONS = {
+    "commits",
+    "reviews",
+    "timelineItems",
+    "closingIssuesReferences",
+    "labels",
+    "issues",
+    "items",
+    "projectsV2",
+}
 VERDICTS = {"NOT_FOUND", "FORBIDDEN"}
 LIMITS = {"RATE_LIMIT", "RATE_LIMITED"}
+SCOPES = "INSUFFICIENT_SCOPES"
+
+Known = Mapping[str, set[str]] | None
+"""Fields by type, of all types that the server knows; None where it does not tell."""
 
 
 def type_of(event: str) -> str:
@@ -67,67 +137,154 @@ def type_of(event: str) -> str:
     return "".join(part.title() for part in event.split("_"))
 
 
-def queries(events: Sequence[str]) -> dict[str, str]:
-    """Return the query of whole pull requests, and those of further pages, by connection."""
+@dataclass(frozen=True)
+class Kind:
+    """What is read of a node: its own fields, and connections, each of them to its end.
+
+    `connections` maps their names to further arguments and to the shape of a page.
+    """
+
+    type: str
+    fields: str
+    connections: Mapping[str, tuple[str, str]]
+
+    @property
+    def first(self) -> str:
+        """The fields, and the first page of every connection."""
+        pages = [
+            f"{name}(first: $first{more}) {shape}"
+            for name, (more, shape) in self.connections.items()
+        ]
+        return " ".join((self.fields, *pages))
+
+    def queries(self, name: str) -> Iterator[tuple[str, str]]:
+        """Yield the query of whole nodes, and those of further pages of each connection."""
+        yield (
+            name,
+            f"query($ids: [ID!]!, $first: Int!) {{ nodes(ids: $ids) {{ __typename "
+            f"... on {self.type} {{ {self.first} }} }} }}",
+        )
+        for connection, (more, shape) in self.connections.items():
+            yield f"{name}.{connection}", page_of(self.type, connection, shape, more)
+
+
+def page_of(type: str, connection: str, shape: str, more: str = "", variables: str = "") -> str:
+    """Return the query of one page of a connection of a node.
+
+    Args:
+        type: Type of the node.
+        connection: Name of the connection.
+        shape: What is asked of a page.
+        more: Further arguments of the connection.
+        variables: Further variables of the query.
+    """
+    page = f"{connection}(first: $first, after: $after{more}) {shape}"
+    return (
+        f"query($id: ID!, $first: Int!, $after: String{variables}) {{ "
+        f"node(id: $id) {{ ... on {type} {{ {page} }} }} }}"
+    )
+
+
+def kinds(known: Known) -> dict[str, Kind]:
+    """Return what is read of pull requests and issues; what a server lacks is not asked for."""
+    issue = [f"{name} {shape}" for name, shape in _OF_ISSUE.items() if _has(known, "Issue", name)]
+    return {
+        "pull_requests": Kind(
+            "PullRequest",
+            "id state isDraft createdAt updatedAt closedAt mergedAt author { ...Who } baseRefName "
+            "headRefOid mergeCommit { oid } additions deletions changedFiles",
+            {
+                "commits": ("", _COMMITS),
+                "reviews": ("", _REVIEWS),
+                "timelineItems": _timeline(PULL_EVENTS, known),
+                "closingIssuesReferences": ("", f"{{ totalCount {_PAGE_INFO} nodes {{ id }} }}"),
+            },
+        ),
+        "issues": Kind(
+            "Issue",
+            f"id number state createdAt updatedAt closedAt author {{ ...Who }} {' '.join(issue)}",
+            {
+                "labels": ("", f"{{ totalCount {_PAGE_INFO} nodes {{ name }} }}"),
+                "timelineItems": _timeline(ISSUE_EVENTS, known),
+            },
+        ),
+    }
+
+
+def _timeline(events: Sequence[str], known: Known) -> tuple[str, str]:
+    """Return arguments and shape of a timeline."""
+    events = [event for event in events if known is None or type_of(event) in known]
     parts = []
     for event in events:
-        more = "beforeCommit { ...What }" if event == "HEAD_REF_FORCE_PUSHED_EVENT" else ""
-        parts.append(f"... on {type_of(event)} {{ id createdAt actor {{ ...Who }} {more} }}")
-    timeline = f"{{ {_PAGE_INFO} nodes {{ __typename {' '.join(parts)} }} }}"
-    types = f"itemTypes: [{', '.join(events)}]"
-    connections = {
-        "commits": ("", _COMMITS),
-        "reviews": ("", _REVIEWS),
-        "timelineItems": (f", {types}", timeline),
-    }
-    first = " ".join(
-        f"{name}(first: $first{extra}) {shape}" for name, (extra, shape) in connections.items()
+        name = type_of(event)
+        fields = _OF_EVENT.get(event, {}).items()
+        more = " ".join(f"{field} {shape}" for field, shape in fields if _has(known, name, field))
+        parts.append(f"... on {name} {{ id createdAt actor {{ ...Who }} {more} }}")
+    shape = f"{{ {_PAGE_INFO} nodes {{ __typename {' '.join(parts)} }} }}"
+    return f", itemTypes: [{', '.join(events)}]", shape
+
+
+def _has(known: Known, name: str, field: str) -> bool:
+    return known is None or field in known.get(name, ())
+
+
+def queries(known: Known) -> dict[str, str]:
+    """Return all queries by name: whole items, further pages of them, and listings."""
+    read = kinds(known)
+    listed, counted, named = (
+        f"{{ totalCount {_PAGE_INFO} nodes {{ {fields} }} }}"
+        for fields in (read["issues"].first, "id number updatedAt", "id")
     )
-    whole = f"""
-        query($ids: [ID!]!, $first: Int!) {{ nodes(ids: $ids) {{ __typename ... on PullRequest {{
-          id state isDraft createdAt updatedAt closedAt mergedAt author {{ ...Who }} baseRefName
-          headRefOid mergeCommit {{ oid }} additions deletions changedFiles {first}
-        }} }} }}"""
-    further = {
-        name: f"""
-        query($id: ID!, $first: Int!, $after: String) {{ node(id: $id) {{ ... on PullRequest {{
-          {name}(first: $first, after: $after{extra}) {shape}
-        }} }} }}"""
-        for name, (extra, shape) in connections.items()
+    order = ", orderBy: {field: %s, direction: ASC}"
+    updated = f"{order % 'UPDATED_AT'}, filterBy: $filter"
+    made = {
+        **dict(read["pull_requests"].queries("pull_requests")),
+        **dict(read["issues"].queries("issues")),
+        "listed_issues": page_of(
+            "Repository", "issues", listed, updated, ", $filter: IssueFilters"
+        ),
+        "census": page_of("Repository", "issues", counted, order % "CREATED_AT"),
+        "projects": page_of("ProjectV2Owner", "projectsV2", named),
+        "project_items": page_of("ProjectV2", "items", _PROJECT_ITEMS),
     }
-    return {name: _closed(query) for name, query in {"whole": whole, **further}.items()}
+    return {name: _closed(query) for name, query in made.items()}
 
 
 def _closed(query: str) -> str:
     """Return a query with the fragments that it uses; an unused one is an error."""
-    used = [text for name, text in (("...Who", _WHO), ("...What", _WHAT)) if name in query]
-    return query + "".join(used)
-
-
-CONNECTIONS = ("commits", "reviews", "timelineItems")
+    return query + "".join(text for name, text in _FRAGMENTS.items() if name in query)
 
 
 def judged(answer: Any) -> tuple[list[Row | None], str | None]:
     """Return the nodes of an answer, None where GitHub has none for us, and why it is not whole.
 
     Any error rejects the answer, and so does a node that is null without a verdict on it.
+
+    Raises:
+        Forbidden: The token lacks a scope that the query needs.
     """
     answer = answer if isinstance(answer, dict) else {}
     errors = [error for error in answer.get("errors") or () if isinstance(error, dict)]
-    kinds = {_kind(error) for error in errors}
-    if kinds & LIMITS:
+    faults = {_kind(error) for error in errors}
+    if faults & LIMITS:
         return [], THROTTLED
+    if SCOPES in faults:
+        raise Forbidden("github: the token lacks a scope that this part of GraphQL asks for")
     if any(_kind(error) not in VERDICTS or not error.get("path") for error in errors):
-        return [], f"errors: {', '.join(sorted(kinds))}"
+        return [], f"errors: {', '.join(sorted(faults))}"
     data = answer.get("data")
     if not isinstance(data, dict):
         return [], "no data"
-    nodes = data["nodes"] if "nodes" in data else [data.get("node")]
-    refused = {error["path"][1] if error["path"][0] == "nodes" else 0 for error in errors}
-    for place, node in enumerate(nodes):
-        if place not in refused and not _is_whole(node):
+    refused = {tuple(error["path"]) for error in errors}
+    places: dict[tuple, Any] = (
+        {("nodes", place): node for place, node in enumerate(data["nodes"])}
+        if "nodes" in data
+        else {("node",): data.get("node")}
+    )
+    for place, node in places.items():
+        if place not in refused and not _is_whole(node, place, refused):
             return [], "null nodes"
-    return [None if place in refused else node for place, node in enumerate(nodes)], None
+    return [None if place in refused else node for place, node in places.items()], None
 
 
 def _kind(error: Mapping[str, Any]) -> str:
@@ -137,39 +294,47 @@ def _kind(error: Mapping[str, Any]) -> str:
     return re.sub(r"\W", "", str(error.get("type") or code or "unknown"))
 
 
-def _is_whole(node: Any) -> bool:
+def _is_whole(node: Any, place: tuple, refused: set[tuple]) -> bool:
+    """Whether a node and its connections are there; null only where GitHub has a verdict on it."""
     if not isinstance(node, dict):
         return False
-    lists = [(node[name] or {}).get("nodes") for name in CONNECTIONS if name in node]
-    return all(isinstance(entries, list) and None not in entries for entries in lists)
-
-
-def graphql_url(base_url: str) -> str:
-    """Return where GraphQL is: beside the REST root, on an Enterprise Server not below it."""
-    root = base_url.rstrip("/")
-    return f"{root.removesuffix('/v3')}/graphql" if root.endswith("/api/v3") else f"{root}/graphql"
+    for name in _CONNECTIONS & node.keys():
+        entries = (node[name] or {}).get("nodes")
+        if not isinstance(entries, list):
+            return False
+        for number, entry in enumerate(entries):
+            at = (*place, name, "nodes", number)
+            if at not in refused and not _is_whole(entry, at, refused):
+                return False
+    return True
 
 
 class Graph:
-    """Pull requests, whole, by GraphQL: the pages shrink when the server says they are too much."""
+    """Whole items and listings by GraphQL: pages shrink when the server says they are too much."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
         self.url = graphql_url(api.base_url)
-        self.queries = queries(EVENTS)
-        self.pulls_per_query = PULLS_PER_QUERY
-        self.entries_per_query = ENTRIES_PER_QUERY
+        self.sizes = dict.fromkeys(("pull_requests", "issues", "listed_issues"), ITEMS_PER_QUERY)
+        self.has_projects = False
+        self.kinds, self.queries = kinds(None), queries(None)
 
     def adapt(self) -> None:
-        """Leave out the timeline entries that an older Enterprise Server does not know."""
-        answer = self.api.post(self.url, {"query": _KNOWN_EVENTS}, reject=_throttled).data
-        kind = ((answer or {}).get("data") or {}).get("__type") or {}
-        known = {value["name"] for value in kind.get("enumValues") or ()}
-        if known:
-            self.queries = queries([event for event in EVENTS if event in known])
+        """Learn what this server knows: an older Enterprise Server has fewer entries and fields."""
+        answer = self.api.post(self.url, {"query": _KNOWN}, reject=_throttled).data
+        types = (answer or {}).get("data") or {}
+        fields = {
+            kind["name"]: {part["name"] for part in kind.get("fields") or ()}
+            for name in types
+            for kind in (types[name] or {}).get("possibleTypes") or [types[name]]
+            if kind
+        }
+        known = fields or None
+        self.has_projects = "ProjectV2Item" in fields
+        self.kinds, self.queries = kinds(known), queries(known)
 
-    def pulls(self, node_ids: Sequence[str]) -> tuple[dict[str, Row], set[str]]:
-        """Return pull requests by node id, and the ids of those that GitHub does not give.
+    def whole(self, kind: str, node_ids: Sequence[str]) -> tuple[dict[str, Row], set[str]]:
+        """Return items by node id, and the ids of those that GitHub does not give.
 
         An id that is in neither has a connection that ended before its end.
         """
@@ -177,62 +342,85 @@ class Graph:
         gone: set[str] = set()
         left = list(node_ids)
         while left:
-            size = self.pulls_per_query
+            size = self.sizes[kind]
             batch = left[:size]
-            nodes = self._ask("whole", {"ids": batch, "first": size}, is_smallest=size == 1)
+            nodes = self._ask(kind, {"ids": batch, "first": size}, size)
             if nodes is None:
-                self.pulls_per_query = min(self.pulls_per_query, size // 2)
                 continue
             left = left[size:]
             for node_id, node in zip(batch, nodes, strict=True):
                 if node is None:
                     gone.add(node_id)
-                elif self._completed(node_id, node):
+                elif self.complete(kind, node):
                     found[node_id] = node
         return found, gone
 
-    def _completed(self, node_id: str, node: Row) -> bool:
-        """Read the connections of a pull request to their ends; False when one ends too early."""
-        for name in CONNECTIONS:
+    def complete(self, kind: str, node: Row) -> bool:
+        """Read the connections of an item to their ends; False when one ends too early."""
+        for name in self.kinds[kind].connections:
             connection = node[name]
-            entries = connection["nodes"]
-            cursors: set[str] = set()
-            while connection["pageInfo"]["hasNextPage"]:
-                cursor = connection["pageInfo"]["endCursor"]
-                if cursor in cursors or len(cursors) > MOST_PAGES:
+            entries, total = connection["nodes"], connection.get("totalCount")
+            if connection["pageInfo"]["hasNextPage"]:
+                after = connection["pageInfo"]["endCursor"]
+                try:
+                    for page in self.pages(f"{kind}.{name}", name, node["id"], after):
+                        entries += page["nodes"]
+                        total = page.get("totalCount")
+                except IncompleteRead:
                     return False
-                cursors.add(cursor)
-                page = self._further(name, node_id, cursor)
-                if page is None:
-                    return False
-                connection = page[name]
-                entries += connection["nodes"]
-            node[name] = {"totalCount": connection.get("totalCount"), "nodes": entries}
-            if len(entries) < (connection.get("totalCount") or 0):
+            if len(entries) < (total or 0):
                 return False
+            node[name] = {"totalCount": total, "nodes": [entry for entry in entries if entry]}
         return True
 
-    def _further(self, name: str, node_id: str, cursor: str) -> Row | None:
-        while True:
-            size = self.entries_per_query
-            variables = {"id": node_id, "first": size, "after": cursor}
-            nodes = self._ask(name, variables, is_smallest=size == 1)
-            if nodes is not None:
-                return nodes[0]
-            self.entries_per_query = min(self.entries_per_query, size // 2)
+    def pages(
+        self, query: str, connection: str, node_id: str, after: str | None = None, **variables: Any
+    ) -> Iterator[Row]:
+        """Yield the pages of a connection of a node until its end.
 
-    def _ask(self, name: str, variables: Row, *, is_smallest: bool) -> list[Row | None] | None:
-        """Return the nodes of a whole answer, or None when less should be asked for."""
-        body = {"query": self.queries[name], "variables": variables}
-        if is_smallest:
+        Raises:
+            Forbidden: GitHub does not give the node.
+            IncompleteRead: It comes back to a page that was there, or does not end.
+        """
+        seen = {after}
+        while True:
+            size = self.sizes.setdefault(query, ENTRIES_PER_QUERY)
+            asked = {"id": node_id, "first": size, "after": after, **variables}
+            nodes = self._ask(query, asked, size)
+            if nodes is None:
+                continue
+            if nodes[0] is None or nodes[0].get(connection) is None:
+                raise Forbidden(f"github: GraphQL gives no {connection} to this token")
+            page = nodes[0][connection]
+            yield page
+            if not page["pageInfo"]["hasNextPage"]:
+                return
+            after = page["pageInfo"]["endCursor"]
+            if after in seen or len(seen) > MOST_PAGES:
+                raise IncompleteRead(f"github: the pages of {connection} do not end")
+            seen.add(after)
+
+    def _ask(self, query: str, variables: Row, size: int) -> list[Row | None] | None:
+        """Return the nodes of a whole answer; None when less should be asked for from now on."""
+        body = {"query": self.queries[query], "variables": variables}
+        if size == 1:
             reply = self.api.post(self.url, body, reject=lambda answer: judged(answer)[1])
             return judged(reply.data)[0]
         try:
             reply = self.api.post(self.url, body, allow=(502, 504), reject=_throttled)
+            nodes, why = judged(reply.data)
         except Unavailable:
+            why = "no answer"
+        if why:
+            self.sizes[query] = min(self.sizes[query], size // 2)
             return None
-        nodes, why = judged(reply.data)
-        return None if why else nodes
+        return nodes
+
+
+def graphql_url(base_url: str) -> str:
+    """Return where GraphQL is: beside the REST root, on an Enterprise Server not below it."""
+    root = base_url.rstrip("/")
+    return f"{root.removesuffix('/v3')}/graphql" if root.endswith("/api/v3") else f"{root}/graphql"
 
 
 def _throttled(answer: Any) -> str | None:

@@ -32,7 +32,7 @@ from extract.api import (
     SourceError,
     Unavailable,
 )
-from extract.sources.github_graphql import MOST_PAGES, PULLS_PER_QUERY, Graph
+from extract.sources.github_graphql import ITEMS_PER_QUERY, MOST_PAGES, Graph
 from extract.sources.github_rows import (
     COMMITS,
     DEPLOYMENTS,
@@ -306,8 +306,8 @@ class Reader:
     ) -> Bundle:
         """Read pull requests whole; what is cut short is not loaded, and tried by the next load."""
         parts = self._parallel(
-            self.graph.pulls,
-            chunks([listed.node_id for listed in some], PULLS_PER_QUERY),
+            lambda ids: self.graph.whole("pull_requests", ids),
+            chunks([listed.node_id for listed in some], ITEMS_PER_QUERY),
         )
         nodes = {node_id: node for found, _ in parts for node_id, node in found.items()}
         gone = {node_id for _, missing in parts for node_id in missing}

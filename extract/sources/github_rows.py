@@ -5,12 +5,14 @@ not loaded: they name people.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from extract.census import tombstones
 from extract.privacy import KEEP, person, pick
+from extract.snapshots import snapshots
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
 from extract.windows import BEGINNING
 
@@ -25,6 +27,34 @@ REPOSITORIES = RawTable(
     ("id",),
     {"id": TEXT, "full_name": TEXT, "default_branch": TEXT, "created_at": TIMESTAMP},
 )
+ISSUES = RawTable(
+    "issues",
+    "/graphql Repository.issues",
+    ("id",),
+    {
+        "id": TEXT,
+        "repository": TEXT,
+        "number": BIGINT,
+        "state": TEXT,
+        "created_at": TIMESTAMP,
+        "updated_at": TIMESTAMP,
+        "closed_at": TIMESTAMP,
+    },
+)
+ISSUE_EVENTS = RawTable(
+    "issue_events",
+    "/graphql Issue.timelineItems",
+    ("id",),
+    {"id": TEXT, "issue_id": TEXT, "type": TEXT, "created_at": TIMESTAMP},
+)
+PROJECT_ITEMS = RawTable(
+    "project_items",
+    "/graphql ProjectV2.items",
+    ("id",),
+    {"id": TEXT, "project_id": TEXT, "content_id": TEXT, "updated_at": TIMESTAMP},
+)
+SNAPSHOTS = snapshots("/graphql ProjectV2.items")
+TOMBSTONES = tombstones(f"{_REPO}/issues/{{number}}")
 PULL_REQUESTS = RawTable(
     "pull_requests",
     f"{_REPO}/pulls + /graphql",
@@ -114,6 +144,18 @@ _SHARED_BRANCH = re.compile(
     r"|(?:(?:releases?|hotfix|support|maintenance|stable|v)[-/_.]?)?v?\d+(?:[._-]\d+)*(?:[._-]?[xX])?"
 )
 _ISSUE_KEY = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9_]+-[1-9][0-9]*(?![A-Za-z0-9_])")
+_LABEL = re.compile(
+    r"(?:workflow|status|stage|state|phase|type|kind|priority|severity)\s*[:/]+\s*\S.*"
+    r"|bug|defect|regression|feature|enhancement|improvement|documentation|docs|question|task|chore"
+    r"|epic|tech[- ]?debt|refactor(?:ing)?|maintenance|security|vulnerability|incident|p[0-5]"
+    r"|triage|needs[- ](?:triage|investigation|info|information|design|review|test|tests|work)"
+    r"|backlog|to[- ]?do|ready|in[- ](?:progress|development|review|test|testing|qa)|doing|review"
+    r"|(?:ready|waiting|pending)(?:[- ]for)?[- ](?:development|review|test|testing|qa|release|merge"
+    r"|deployment|response|feedback|info|information|customer|author|upstream)"
+    r"|blocked|on[- ]hold|stale|duplicate|invalid|won'?t[- ]?fix|done",
+    re.IGNORECASE,
+)
+"""Labels that say stage, type or priority; others may be names."""
 _HOTFIX = re.compile(r"hot[-_ ]?fix", re.IGNORECASE)
 _REVERT_TITLE = re.compile(r"revert(?:\b\s*[:(]|\s+\")", re.IGNORECASE)
 _REVERT_BRANCH = re.compile(r"(?:.*/)?revert-", re.IGNORECASE)
@@ -127,6 +169,21 @@ class Repository:
     id: str
     name: str
     default_branch: str | None
+    node_id: str | None = None
+    owner_id: str | None = None
+    has_issues: bool = True
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "Repository":
+        """Read a repository of REST; `node_id` and `owner_id` are what GraphQL knows it by."""
+        return cls(
+            str(row["id"]),
+            row["full_name"],
+            row.get("default_branch"),
+            row.get("node_id"),
+            (row.get("owner") or {}).get("node_id"),
+            bool(row.get("has_issues", True)),
+        )
 
     @property
     def key(self) -> str:
@@ -217,7 +274,85 @@ def pull_row(repo: Repository, listed: Listed, node: Mapping[str, Any]) -> Row:
             "baseRefName": base_branch(node.get("baseRefName"), repo.default_branch),
             "mergeCommitOid": (node.get("mergeCommit") or {}).get("oid"),
             **listed.derived,
+            "node_id": listed.node_id,
+            "closes": [issue["id"] for issue in node["closingIssuesReferences"]["nodes"]],
             "events": [event_of(entry) for entry in node["timelineItems"]["nodes"]],
+        },
+    }
+
+
+def shown_labels(names: Iterable[Any]) -> list[str]:
+    """Return the labels that say stage, type or priority."""
+    return [name for name in names if isinstance(name, str) and _LABEL.fullmatch(name.strip())]
+
+
+def issue_row(repo: Repository, node: Mapping[str, Any]) -> Row:
+    """Return the raw row of an issue."""
+    times = {"created_at": "createdAt", "updated_at": "updatedAt", "closed_at": "closedAt"}
+    return {
+        "id": node["id"],
+        "repository": repo.name,
+        "number": node.get("number"),
+        "state": str(node.get("state") or "").lower(),
+        **{name: instant(node.get(field)) for name, field in times.items()},
+        "payload": {
+            "author": graphql_person(node.get("author")),
+            "stateReason": node.get("stateReason"),
+            "issueType": (node.get("issueType") or {}).get("name"),
+            "labels": shown_labels(label.get("name") for label in node["labels"]["nodes"]),
+        },
+    }
+
+
+def issue_event_rows(node: Mapping[str, Any]) -> list[Row]:
+    """Return the raw rows of an issue's timeline; of labels those that are shown."""
+    rows = []
+    for entry in node["timelineItems"]["nodes"]:
+        if not entry.get("id"):
+            continue
+        label = (entry.get("label") or {}).get("name")
+        if label is not None and not shown_labels([label]):
+            continue
+        other = next((entry[name] for name in ("source", "canonical") if entry.get(name)), {})
+        event = event_of(entry)
+        rows.append(
+            {
+                "id": entry["id"],
+                "issue_id": node["id"],
+                "type": event["type"],
+                "created_at": instant(entry.get("createdAt")),
+                "payload": {
+                    "actor": event["actor"],
+                    "label": label,
+                    "stateReason": entry.get("stateReason"),
+                    "project_id": (entry.get("project") or {}).get("id"),
+                    "status": entry.get("status"),
+                    "previousStatus": entry.get("previousStatus"),
+                    "other_id": other.get("id"),
+                    "parent_id": (entry.get("parent") or {}).get("id"),
+                    "fromRepository": (entry.get("fromRepository") or {}).get("nameWithOwner"),
+                },
+            }
+        )
+    return rows
+
+
+def project_item_row(project_id: str, item: Mapping[str, Any]) -> Row:
+    """Return the raw row of an item of a project: an issue, a pull request or a draft."""
+    content = item.get("content") or {}
+    iteration = item.get("iteration") or {}
+    return {
+        "id": item["id"],
+        "project_id": project_id,
+        "content_id": content.get("id"),
+        "updated_at": instant(item.get("updatedAt")),
+        "payload": {
+            "type": item.get("type"),
+            "isArchived": item.get("isArchived"),
+            "status": (item.get("status") or {}).get("name"),
+            "priority": (item.get("priority") or {}).get("name"),
+            "estimate": (item.get("estimate") or {}).get("number"),
+            "iteration": {name: iteration.get(name) for name in ("startDate", "duration")},
         },
     }
 
@@ -226,7 +361,7 @@ def event_of(entry: Mapping[str, Any]) -> Row:
     """Return an entry of the timeline: ReadyForReviewEvent → ready_for_review."""
     name = str(entry["__typename"]).removesuffix("Event")
     return {
-        "type": re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(),
+        "type": re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower(),
         "at": entry.get("createdAt"),
         "actor": graphql_person(entry.get("actor")),
     }

@@ -105,8 +105,25 @@ def test_everything_that_github_holds_is_loaded(cloud: Any, loaded: Any) -> None
         for sha in row["shas"]
         if sha in known[name]
     }
+    # GitHub counts pull requests among the issues; those are in their own table.
+    issues = [row for rows in recorded("issues").values() for row in rows]
+    numbers = {row["number"] for row in issues if "pull_request" not in row}
+    assert counts["issues"] == len(issues)
+    kept = {"question", "bug", "pending development", "waiting for response"}
+    events = [
+        row
+        for rows in recorded("issue_events").values()
+        for row in rows
+        if row["issue_number"] in numbers
+        and (row["event"] == "closed" or row.get("label", {}).get("name") in kept)
+    ]
     assert {table: count(home, table) for table in TABLES} == {
         "repositories": counts["repos"],
+        "issues": len(numbers),
+        "issue_events": len(events),
+        "project_items": 0,
+        "snapshots": 0,
+        "tombstones": 0,
         "pull_requests": counts["pulls"],
         "pull_request_commits": len(commits),
         "reviews": sum(len(rows) for rows in recorded("reviews").values()),
@@ -129,8 +146,8 @@ def test_a_second_load_asks_little_and_changes_nothing(cloud: Any, loaded: Any) 
     before, last = contents(home), cloud.last
     work = home.load("github")
     asked = cloud.requests("github", last)
-    # Three listings per repository, and the two runs that were recorded unfinished.
-    assert len(asked) <= 3 * cloud.counts("github")["repos"] + 8
+    # Four listings per repository, and the two runs that were recorded unfinished.
+    assert len(asked) <= 4 * cloud.counts("github")["repos"] + 8
     assert not [r for r in asked if "nodes(ids" in str(r["body"])]
     assert contents(home) == before
     assert {audit.status for audit in work.audits} == {"complete"}
@@ -239,7 +256,7 @@ def test_t4b_graphql_pages_shrink_when_they_are_too_much(
 ) -> None:
     only(monkeypatch, "bitcoin/bitcoin")
     monkeypatch.setattr(github_reader, "CONCURRENT_REQUESTS", 1)
-    cloud.fault("github", "graphql", skip=1, status=502)
+    cloud.fault("github", "graphql", skip=2, status=502)
     home.load("github")
     bodies = [as_json(r["body"]) for r in cloud.requests("github") if r["path"] == "/graphql"]
     sizes = [len(b["variables"]["ids"]) for b in bodies if "ids" in (b.get("variables") or {})]
@@ -679,7 +696,13 @@ class Hub:
         self.pulls: list[dict] = []
         self.runs: list[dict] = []
         self.deployments: list[dict] = []
-        self.events: list[str] | None = list(github_graphql.EVENTS)
+        self.issues: list[dict] = []
+        self.projects: dict[str, list[dict]] = {}
+        self.moved: dict[int, tuple[int, Any]] = {}
+        self.events: list[str] | None = [
+            *github_graphql.PULL_EVENTS,
+            *github_graphql.ISSUE_EVENTS,
+        ]
         self.enterprise = False
         self.seen: list[tuple[str, str, Any]] = []
         self.faults: list[Callable[[str, Any], Any]] = []
@@ -749,7 +772,13 @@ class Hub:
 
     @property
     def repository(self) -> dict:
-        return {"id": self.repo_id, "full_name": self.name, "default_branch": "main"}
+        return {
+            "id": self.repo_id,
+            "node_id": f"R_{self.repo_id}",
+            "full_name": self.name,
+            "default_branch": "main",
+            "owner": {"node_id": "O_acme", "login": "acme"},
+        }
 
     def inside(self, path: str, target: str, asked: dict) -> tuple[int, Any, str]:
         if path == "":
@@ -769,6 +798,8 @@ class Hub:
             if not rows:
                 return 404, {"message": "Not Found"}, ""
             return self.page(target, rows[0]["statuses"]) if one[2] else (200, rows[0], "")
+        if one := re.fullmatch(r"/issues/(\d+)", path):
+            return *self.moved.get(int(one[1]), (404, {})), ""
         if one := re.fullmatch(r"/pulls/(\d+)", path):
             rows = [pull for pull in self.pulls if pull["number"] == int(one[1])]
             return (200, rows[0], "") if rows else (404, {}, "")
@@ -814,25 +845,78 @@ class Hub:
 
     def graphql(self, query: str, variables: dict) -> dict:
         if "__type(" in query:
-            names = None if self.events is None else [{"name": name} for name in self.events]
-            return {"data": {"__type": names and {"enumValues": names}}}
-        for event in re.findall(r"\b[A-Z_]+_EVENT\b", query):
-            if event not in self.events:
+            return {"data": self.types()}
+        for event in re.findall(r"\b[A-Z_0-9]+_EVENT\b", query):
+            if event not in (self.events or [event]):
                 return {"errors": [{"extensions": {"code": "argumentLiteralsIncompatible"}}]}
-        known = {pull["node_id"]: pull["whole"] for pull in self.pulls}
+        known = {f"R_{self.repo_id}": self, "O_acme": self}
+        known |= {pull["node_id"]: pull["whole"] for pull in self.pulls}
+        known |= {issue["id"]: issue for issue in self.issues} | self.projects
         ids = variables.get("ids") or [variables["id"]]
         errors, nodes = [], []
         for place, node_id in enumerate(ids):
-            if known.get(node_id) is None:
-                errors.append({"type": "NOT_FOUND", "path": ["nodes", place], "message": "no"})
+            node = known.get(node_id)
+            if node is None:
+                path = ["nodes", place] if "ids" in variables else ["node"]
+                errors.append({"type": "NOT_FOUND", "path": path, "message": "no"})
                 nodes.append(None)
-                continue
-            node = {"__typename": "PullRequest", **known[node_id]}
-            for name in ("commits", "reviews", "timelineItems"):
-                node[name] = connection(node.get(name, []), variables)
-            nodes.append(node)
+            elif node is self:
+                nodes.append(self.listing(query, variables))
+            elif isinstance(node, list):
+                nodes.append({"items": connection(node, variables)})
+            elif "labels" in node:
+                nodes.append(whole_issue(node, variables))
+            else:
+                nodes.append(whole_pull(node_id, node, variables))
         data = {"nodes": nodes} if "ids" in variables else {"node": nodes[0]}
         return {"data": data, **({"errors": errors} if errors else {})}
+
+    def types(self) -> dict:
+        """What introspection says: every entry of a timeline with the fields that it may have."""
+        if self.events is None:
+            return {"pull_requests": None, "issues": None, "issue": None, "projects": None}
+        fields = ["label", "status", "previousStatus", "project", "source", "canonical", "parent"]
+        fields += ["stateReason", "fromRepository", "beforeCommit"]
+        types = [
+            {"name": github_graphql.type_of(event), "fields": [{"name": name} for name in fields]}
+            for event in self.events
+        ]
+        named = {"fields": [{"name": "stateReason"}, {"name": "issueType"}]}
+        return {
+            "pull_requests": {"possibleTypes": types},
+            "issues": {"possibleTypes": types},
+            "issue": {"name": "Issue", **named},
+            "projects": {"name": "ProjectV2Item", **named} if self.projects else None,
+        }
+
+    def listing(self, query: str, variables: dict) -> dict:
+        if "projectsV2" in query:
+            return {"projectsV2": connection([{"id": name} for name in self.projects], variables)}
+        field = "updatedAt" if "UPDATED_AT" in query else "createdAt"
+        since = (variables.get("filter") or {}).get("since", "")
+        if since.startswith("1970"):
+            return {"issues": connection([], variables)}
+        rows = sorted(
+            (issue for issue in self.issues if issue["updatedAt"] >= since),
+            key=lambda issue: (issue[field], issue["id"]),
+        )
+        page = connection(rows, variables)
+        page["nodes"] = [whole_issue(issue, variables) for issue in page["nodes"]]
+        return {"issues": page}
+
+    def add_issue(self, number: int, created: str, *events: dict, **facts: Any) -> dict:
+        issue = {
+            "id": f"I_{number}",
+            "number": number,
+            "state": "OPEN",
+            "createdAt": created,
+            "updatedAt": created,
+            "labels": [],
+            "timelineItems": list(events),
+            **facts,
+        }
+        self.issues.append(issue)
+        return issue
 
     def add_pull(self, number: int, **whole: Any) -> dict:
         pull = {
@@ -854,6 +938,25 @@ class Hub:
     def asked(self, ending: str) -> list[Any]:
         """Queries or bodies of the requests to paths that end so."""
         return [what for path, _, what in self.seen if path.endswith(ending)]
+
+
+def whole_pull(node_id: str, pull: dict, variables: dict) -> dict:
+    node = {"__typename": "PullRequest", "id": node_id, **pull}
+    for name in ("commits", "reviews", "timelineItems", "closingIssuesReferences"):
+        node[name] = connection(node.get(name, []), variables)
+    return node
+
+
+def whole_issue(issue: dict, variables: dict) -> dict:
+    """Return an issue with first pages; of a further page the cursor belongs to the timeline."""
+    first = variables if "after" in variables and "filter" not in variables else {**variables}
+    if "filter" in variables:
+        first.pop("after", None)
+    return {
+        "__typename": "Issue",
+        **issue,
+        **{name: connection(issue[name], first) for name in ("labels", "timelineItems")},
+    }
 
 
 def connection(rows: list, variables: dict) -> dict:

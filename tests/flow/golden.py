@@ -14,6 +14,7 @@ from tests.flow.house import (
     ChangeRequest,
     Delivery,
     Deployment,
+    GitHubIssue,
     House,
     Incident,
     Issue,
@@ -1235,6 +1236,71 @@ CASES = [
         },
     ),
     Case(
+        "an issue of GitHub is closed, or where its project says, or its label, or what loads saw",
+        [
+            GitHubIssue(
+                1, "2024-05-06 09:00",
+                (
+                    ("2024-05-06 09:00", "added_to_project_v2", {"project_id": "board"}),
+                    ("2024-05-06 10:00", "project_v2_item_status_changed",
+                     {"project_id": "board", "previousStatus": "", "status": "Todo"}),
+                    # Another project changes nothing.
+                    ("2024-05-06 11:00", "project_v2_item_status_changed",
+                     {"project_id": "other", "previousStatus": "", "status": "Done"}),
+                    ("2024-05-07 09:00", "project_v2_item_status_changed",
+                     {"project_id": "board", "previousStatus": "Todo", "status": "In Progress"}),
+                    ("2024-05-08 09:00", "project_v2_item_status_changed",
+                     {"project_id": "board", "previousStatus": "In Progress",
+                      "status": "In Review"}),
+                    ("2024-05-09 09:00", "closed", {"stateReason": "COMPLETED"}),
+                ),
+                closed=("2024-05-09 09:00", "COMPLETED"),
+            ),
+            GitHubIssue(
+                2, "2024-05-06 09:00",
+                (
+                    ("2024-05-07 09:00", "labeled", {"label": "status: In Progress"}),
+                    ("2024-05-07 10:00", "labeled", {"label": "bug"}),
+                    ("2024-05-08 09:00", "unlabeled", {"label": "status: In Progress"}),
+                    ("2024-05-09 09:00", "closed", {"stateReason": "NOT_PLANNED"}),
+                ),
+                closed=("2024-05-09 09:00", "NOT_PLANNED"),
+            ),
+            GitHubIssue(
+                3, "2024-05-06 09:00",
+                (
+                    ("2024-05-07 09:00", "parent_issue_added", {"parent_id": "I1"}),
+                    ("2024-05-09 09:00", "parent_issue_removed", {"parent_id": "I1"}),
+                ),
+                seen=(("2024-05-08 09:00", "Todo"), ("2024-05-10 09:00", "In Progress")),
+            ),
+        ],
+        flows={
+            "#1": {
+                "outcome": "done", "created_to_done_s": 72 * H, "start_to_done_s": 48 * H,
+                "history_quality": "complete",
+            },
+            "#2": {"outcome": "cancelled", "history_quality": "complete"},
+            "#3": {
+                "outcome": "open", "history_quality": "snapshot_only",
+                "history_source": "snapshot", "history_precision_s": 24 * H,
+            },
+        },
+        visits={
+            "#1": ["backlog 24h", "in_progress 24h", "review 24h", "done -"],
+            "#2": ["backlog 24h", "in_progress 24h", "backlog#2 24h rework", "cancelled -"],
+            "#3": ["backlog 96h", "in_progress 1239h open"],
+        },
+        rows={
+            """select parent_work_item_key, valid_from, valid_to from marts.dim_work_items
+               where work_item_key = 'github:issue:I3' order by 2""": [
+                (None, at("05-06 09:00"), at("05-07 09:00")),
+                ("github:issue:I1", at("05-07 09:00"), at("05-09 09:00")),
+                (None, at("05-09 09:00"), None),
+            ],
+        },
+    ),
+    Case(
         "percentiles are nearest rank over the items whose start is known, n beside them",
         [
             *(
@@ -1484,7 +1550,9 @@ ITEMS = [item for case in CASES for item in case.items]
 
 
 def key_of(name: str) -> str:
-    """Return the work item key of an issue or an incident."""
+    """Return the work item key of an issue (of GitHub: #1) or an incident."""
+    if name.startswith("#"):
+        return f"github:issue:I{name[1:]}"
     return f"servicenow:incident:{name}" if name.startswith("INC") else f"jira:{name}"
 
 

@@ -259,6 +259,66 @@ class Service:
 
 
 @dataclass
+class GitHubIssue:
+    """An issue of GitHub.
+
+    Attributes:
+        number: Number, and its immutable id.
+        created: When it was created.
+        events: Entries of its timeline: when, type, and what else is told of it.
+        seen: When loads saw it with which status on project `board`, whose events are not told.
+        closed: When it was closed, and why.
+    """
+
+    number: int
+    created: str
+    events: tuple[tuple[str, str, dict[str, str]], ...] = ()
+    seen: tuple[tuple[str, str], ...] = ()
+    closed: tuple[str, str] | None = None
+
+    def rows(self) -> Rows:
+        """Return the raw rows of the issue, its timeline and its place on the project."""
+        key, who = f"I{self.number}", {"person_key": "ann", "actor_type": "human"}
+        events = [
+            {
+                "id": f"{key}-{no}",
+                "issue_id": key,
+                "type": kind,
+                "created_at": moment(at),
+                "payload": {"actor": who, **facts},
+            }
+            for no, (at, kind, facts) in enumerate(self.events, 1)
+        ]
+        last = max((event["created_at"] for event in events), default=moment(self.created))
+        issue = {
+            "id": key,
+            "repository": "elsewhere/board",
+            "number": self.number,
+            "state": "closed" if self.closed else "open",
+            "created_at": moment(self.created),
+            "updated_at": last,
+            "closed_at": self.closed and moment(self.closed[0]),
+            "payload": {"stateReason": self.closed and self.closed[1], "labels": []},
+        }
+        rows: Rows = {("github", "issues"): [issue], ("github", "issue_events"): events}
+        for at, status in self.seen:
+            item = {"type": "ISSUE", "status": status}
+            stands = {"id": f"T{self.number}", "project_id": "board", "content_id": key}
+            rows["github", "project_items"] = [
+                {**stands, "updated_at": moment(at), "payload": item}
+            ]
+            rows.setdefault(("github", "snapshots"), []).append(
+                {
+                    "object": "project_items",
+                    "id": f"T{self.number}",
+                    "seen_at": moment(at),
+                    "payload": item,
+                }
+            )
+        return rows
+
+
+@dataclass
 class Deployment:
     """A deployment of the merge commit of a pull request to production."""
 

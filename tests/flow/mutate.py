@@ -440,6 +440,32 @@ MUTATIONS = [
         "numbered.week_start >= coalesce(baselines.applies_from, date '0001-01-01')",
         "baselines.applies_from is null",
     ),
+    Mutation(
+        "the project that an issue came to first says where it is",
+        f"{INTERMEDIATE}/int_github_issue_projects.sql",
+        "order by place, happened_at, order_id", "order by place, project_id desc, order_id",
+    ),
+    Mutation(
+        "a closed issue is closed, wherever its project has it",
+        f"{INTERMEDIATE}/int_issue_status_changes.sql",
+        "when state_no > 0 and last_state <> 'reopened' then last_state",
+        "when false then last_state",
+    ),
+    Mutation(
+        "an issue that is closed as not planned is cancelled",
+        f"{INTERMEDIATE}/int_issue_events_unioned.sql",
+        "when events.state_reason = 'not_planned'", "when events.state_reason = 'never'",
+    ),
+    Mutation(
+        "what no timeline tells is known from what loads saw",
+        f"{INTERMEDIATE}/int_issue_events_unioned.sql",
+        "where not github_projects.has_status_history and", "where false and",
+    ),
+    Mutation(
+        "a label that was taken away says nothing any more",
+        f"{INTERMEDIATE}/int_issue_status_changes.sql",
+        "max(case when removed = label then 1 else 0 end)", "max(0)",
+    ),
 ]  # fmt: skip
 
 

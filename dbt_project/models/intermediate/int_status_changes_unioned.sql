@@ -19,9 +19,9 @@ pull_request_changes as (
 
 ),
 
-gitlab_issue_changes as (
+tracked_issue_changes as (
 
-    select * from {{ ref('int_gitlab_issue_status_changes') }}
+    select * from {{ ref('int_issue_status_changes') }}
 
 ),
 
@@ -80,7 +80,7 @@ pull_requests as (
 
 ),
 
-gitlab_issues as (
+tracked_issues as (
 
     select
         source_event_id,
@@ -93,7 +93,7 @@ gitlab_issues as (
         0 as order_in_event,
         changed_at
 
-    from gitlab_issue_changes
+    from tracked_issue_changes
 
 ),
 
@@ -123,7 +123,7 @@ unioned as (
     union all
     select * from pull_requests
     union all
-    select * from gitlab_issues
+    select * from tracked_issues
     union all
     select * from servicenow
 

@@ -6,6 +6,25 @@ issue_changes as (
 
 ),
 
+github_parents as (
+
+    select
+        *,
+        lag(case when event = 'parent_issue_added' then parent_work_item_key end) over (
+            partition by work_item_key
+            order by happened_at, issue_event_id
+        ) as old_parent_work_item_key,
+        row_number() over (
+            partition by work_item_key
+            order by happened_at, issue_event_id
+        ) as event_no
+
+    from {{ ref('stg_github__issue_events') }}
+
+    where event in ('parent_issue_added', 'parent_issue_removed')
+
+),
+
 audits as (
 
     select * from {{ ref('stg_servicenow__audits') }}
@@ -178,11 +197,32 @@ jira_keys as (
 
 ),
 
+-- The event that names a parent first may be a removal: it was there before.
+github as (
+
+    select
+        'github:' || issue_event_id || ':parent' as source_event_id,
+        work_item_key,
+        'parent' as attribute,
+        case
+            when event = 'parent_issue_removed' then parent_work_item_key
+            else old_parent_work_item_key
+        end as from_value,
+        case when event = 'parent_issue_added' then parent_work_item_key end as to_value,
+        event_no as order_no,
+        happened_at as changed_at
+
+    from github_parents
+
+),
+
 unioned as (
 
     select * from jira
     union all
     select * from jira_keys
+    union all
+    select * from github
     union all
     select * from servicenow
 

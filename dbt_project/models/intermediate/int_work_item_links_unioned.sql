@@ -18,6 +18,45 @@ gitlab_issue_keys as (
 
 ),
 
+closings as (
+
+    select * from {{ ref('stg_github__pull_request_closings') }}
+
+),
+
+github_issues as (
+
+    select * from {{ ref('stg_github__issues') }}
+
+),
+
+github_events as (
+
+    select * from {{ ref('stg_github__issue_events') }}
+
+),
+
+-- GraphQL names issues and pull requests by one kind of id.
+github_items as (
+
+    select
+        issue_id as node_id,
+        work_item_key
+
+    from github_issues
+
+    union all
+
+    select
+        node_id,
+        work_item_key
+
+    from {{ ref('stg_github__pull_requests') }}
+
+    where node_id is not null
+
+),
+
 pull_requests as (
 
     select * from {{ ref('int_work_items_unioned') }}
@@ -67,6 +106,93 @@ github as (
 
 ),
 
+-- A pull request that closes an issue implements it, in whatever words it says so.
+github_closings as (
+
+    select
+        'github:closing:' || closings.pull_request_closing_id as source_link_id,
+        closings.work_item_key as from_key,
+        closings.issue_work_item_key as to_key,
+        cast(null as varchar) as to_item_key,
+        'implements' as link_type,
+        'closing_reference' as method,
+        cast(1 as double) as confidence,
+        pull_requests.created_at as valid_from,
+        cast(null as timestamp) as valid_to
+
+    from closings
+
+    inner join pull_requests
+        on closings.work_item_key = pull_requests.work_item_key
+
+    inner join github_issues
+        on closings.issue_work_item_key = github_issues.work_item_key
+
+),
+
+github_unmarks as (
+
+    select
+        marks.issue_event_id,
+        min(later.happened_at) as happened_at
+
+    from github_events as marks
+
+    inner join github_events as later
+        on
+            marks.work_item_key = later.work_item_key
+            and marks.other_node_id = later.other_node_id
+            and marks.happened_at <= later.happened_at
+
+    where marks.event = 'marked_as_duplicate' and later.event = 'unmarked_as_duplicate'
+
+    group by 1
+
+),
+
+github_references as (
+
+    select
+        'github:event:' || github_events.issue_event_id as source_link_id,
+        case
+            when github_events.event = 'cross_referenced' then github_items.work_item_key
+            else github_events.work_item_key
+        end as from_key,
+        case
+            when github_events.event = 'cross_referenced' then github_events.work_item_key
+            else github_items.work_item_key
+        end as to_key,
+        cast(null as varchar) as to_item_key,
+        case when github_events.event = 'cross_referenced' then 'relates' else 'duplicates' end
+            as link_type,
+        github_events.event as method,
+        cast(
+            case when github_events.event = 'cross_referenced' then 0.5 else 1 end as double
+        ) as confidence,
+        github_events.happened_at as valid_from,
+        unmarks.happened_at as valid_to
+
+    from github_events
+
+    inner join github_items
+        on github_events.other_node_id = github_items.node_id
+
+    left join closings
+        on
+            github_items.work_item_key = closings.work_item_key
+            and github_events.work_item_key = closings.issue_work_item_key
+
+    left join github_unmarks as unmarks
+        on github_events.issue_event_id = unmarks.issue_event_id
+
+    where
+        github_events.event in ('cross_referenced', 'marked_as_duplicate')
+        and github_items.work_item_key <> github_events.work_item_key
+        -- What is said more exactly is not said again.
+        and closings.work_item_key is null
+
+),
+
 gitlab as (
 
     select
@@ -109,6 +235,10 @@ final as (
     select * from jira
     union all
     select * from github
+    union all
+    select * from github_closings
+    union all
+    select * from github_references
     union all
     select * from gitlab
     union all

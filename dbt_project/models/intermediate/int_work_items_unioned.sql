@@ -12,9 +12,9 @@ pull_requests as (
 
 ),
 
-gitlab_issues as (
+tracked_issues as (
 
-    select * from {{ ref('int_gitlab_issues_described') }}
+    select * from {{ ref('int_issues_described') }}
 
 ),
 
@@ -125,20 +125,20 @@ changes as (
 
 ),
 
-gitlab as (
+tracked as (
 
     select
         work_item_key,
-        'gitlab' as source_system,
+        source_system,
         issue_id as source_id,
-        repository || '#' || issue_no as item_key,
+        item_key,
         'issue' as item_kind,
         repository as scope,
         raw_type,
         false as is_subtask,
         priority,
-        cast(weight as double) as points,
-        cast(null as varchar) as parent_work_item_key,
+        points,
+        parent_work_item_key,
         cast(null as varchar) as team_name,
         cast(null as varchar) as service_name,
         source_status,
@@ -149,7 +149,7 @@ gitlab as (
         closed_at as ended_at,
         deleted_detected_at as deleted_at
 
-    from gitlab_issues
+    from tracked_issues
 
 ),
 
@@ -159,7 +159,7 @@ unioned as (
     union all
     select * from changes
     union all
-    select * from gitlab
+    select * from tracked
     union all
     select * from servicenow
 

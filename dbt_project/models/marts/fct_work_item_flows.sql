@@ -395,6 +395,7 @@ final as (
             when
                 flaws.ends_only = 1
                 or (flaws.recorded = 0 and flaws.first_status = 'unknown')
+                or checked_histories.history_quality = 'snapshot_only'
                 or histories.history_quality = 'snapshot_only'
                 then 'snapshot_only'
             when
@@ -403,8 +404,9 @@ final as (
                 then 'truncated'
             else 'complete'
         end as history_quality,
-        coalesce(histories.history_source, 'changelog') as history_source,
-        coalesce(histories.precision_s, 1) as history_precision_s,
+        coalesce(histories.history_source, checked_histories.history_source, 'changelog')
+            as history_source,
+        coalesce(histories.precision_s, checked_histories.precision_s, 1) as history_precision_s,
         cast(
             {{ seconds_between('work_items.created_at', 'moments.last_done_at') }} as bigint
         ) as created_to_done_s,

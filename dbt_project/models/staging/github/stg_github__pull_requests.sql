@@ -10,6 +10,7 @@ source as (
         updated_at,
         state,
         {{ parse_json('payload', {
+            'node_id': 'VARCHAR',
             'isDraft': 'BOOLEAN',
             'closedAt': 'VARCHAR',
             'mergedAt': 'VARCHAR',
@@ -34,6 +35,7 @@ renamed as (
     select
         id as pull_request_id,
         'github:pr:' || id as work_item_key,
+        payload.node_id as node_id,
         repository,
         number as pull_request_no,
         state,
