@@ -31,6 +31,14 @@ OF_TABLE: dict[str, list[Expectation]] = {
     ],
     "jira/histories": [gxe.ExpectColumnValuesToNotBeNull(column="created_at")],
     "jira/statuses": [gxe.ExpectColumnValuesToNotBeNull(column="name")],
+    "github/issues": [
+        gxe.ExpectColumnValuesToNotBeNull(column="number"),
+        gxe.ExpectColumnValuesToNotBeNull(column="created_at"),
+    ],
+    "github/issue_events": [
+        gxe.ExpectColumnValuesToNotBeNull(column="issue_id"),
+        gxe.ExpectColumnValuesToNotBeNull(column="created_at"),
+    ],
     "github/workflow_runs": [
         gxe.ExpectColumnValuesToBeBetween(column="run_attempt", min_value=1),
         gxe.ExpectColumnValuesToNotBeNull(column="head_sha"),

@@ -188,13 +188,15 @@ def probes() -> Iterator[Probe]:
         if limit:
             line = f"requests ({name}): {limit['remaining']:,} of {limit['limit']:,} an hour left"
             yield Probe(limit["remaining"] > 0, line)
-    Graph(api).adapt()
+    graph = Graph(api)
+    graph.adapt()
     yield Probe(True, "GraphQL: readable")
     work = Load(NAME, "doctor")
     found = found_repositories(work, api, config)
     yield from scopes("repositories", len(found), work)
     for row in found[:MOST_PROBED]:
         yield counts(row["full_name"], _counted(api, row["full_name"]))
+        yield from _issues(graph, Repository.of(row))
 
 
 def _counted(api: Api, repository: str) -> Iterator[tuple[str, Reply, str]]:
@@ -213,6 +215,18 @@ def _counted(api: Api, repository: str) -> Iterator[tuple[str, Reply, str]]:
         else:
             count = last_page(reply.headers.get("Link")) or len(rows or ())
         yield what, reply, f"{count:,}"
+
+
+def _issues(graph: Graph, repo: Repository) -> Iterator[Probe]:
+    """Say how many issues a repository shows to GraphQL."""
+    if not repo.has_issues or repo.node_id is None:
+        return
+    try:
+        page = next(graph.pages("census", "issues", repo.node_id))
+    except SourceError as failure:
+        yield Probe(False, f"{repo.name}: issues not readable: {failure}")
+    else:
+        yield Probe(True, f"{repo.name}: {page['totalCount']:,} issues")
 
 
 def _settings() -> GitHubSettings:

@@ -72,9 +72,16 @@ class Issues:
         owed = self._owed(state, repo) if first_window else []
         began = time.monotonic()
         for nodes, total in self._listed(repo, since):
-            nodes = [node for node in nodes if node["id"] not in done]
-            audit.api_count += len(nodes)
-            yield self._bundle(state, repo, nodes, audits)
+            # One that was updated meanwhile comes again; the later row wins and is counted once.
+            again = done & {node["id"] for node in nodes}
+            audit.api_count += len(nodes) - len(again)
+            audit.extracted -= len(again)
+            ends = reader._parallel(lambda node: reader.graph.complete("issues", node), nodes)
+            whole = [node for node, is_whole in zip(nodes, ends, strict=True) if is_whole]
+            cut = {node["id"]: f"#{node.get('number')}" for node in nodes}
+            for node in whole:
+                del cut[node["id"]]
+            yield self._bundle(state, repo, whole, cut, audits)
             done |= {node["id"] for node in nodes}
             reader.work.progress(ISSUES.name, len(done), total, began)
             reader.room[ISSUES.name] -= len(nodes)
@@ -96,29 +103,30 @@ class Issues:
     def _listed(self, repo: Repository, since: datetime | None) -> Iterator[tuple[list[Row], int]]:
         """Yield issues, and how many there are, in pieces that are worth a bundle."""
         only = {"since": since.isoformat().replace("+00:00", "Z")} if since else {}
-        some: list[Row] = []
+        some: dict[str, Row] = {}
         for page in self.reader.graph.pages("listed_issues", "issues", repo.node_id, filter=only):
-            some += [node for node in page["nodes"] if node]
+            some |= {node["id"]: node for node in page["nodes"] if node}
             if len(some) >= CHUNK or not page["pageInfo"]["hasNextPage"]:
                 if some:
-                    yield some, page.get("totalCount") or 0
-                some = []
+                    yield list(some.values()), page.get("totalCount") or 0
+                some = {}
 
     def _bundle(
-        self, state: Any, repo: Repository, nodes: list[Row], audits: Mapping[str, Audit]
+        self,
+        state: Any,
+        repo: Repository,
+        whole: list[Row],
+        cut: Mapping[str, str],
+        audits: Mapping[str, Audit],
     ) -> Bundle:
-        """Return whole issues; one whose timeline ends too early is owed to the next load."""
-        graph, audit = self.reader.graph, audits[ISSUES.name]
-        ends = self.reader._parallel(lambda node: graph.complete("issues", node), nodes)
-        whole = [node for node, is_whole in zip(nodes, ends, strict=True) if is_whole]
-        cut = [node for node, is_whole in zip(nodes, ends, strict=True) if not is_whole]
-        owed = state.setdefault("owed", {})
-        left = {*owed.get(repo.key, ())} - {node["id"] for node in whole}
-        owed[repo.key] = sorted(left | {node["id"] for node in cut})
+        """Return whole issues; those that were cut short (id → name) are owed to the next load."""
+        audit, owed = audits[ISSUES.name], state.setdefault("owed", {})
+        left = {*owed.get(repo.key, ()), *cut} - {node["id"] for node in whole}
+        owed[repo.key] = sorted(left)
         if cut:
-            numbers = ", ".join(f"#{node.get('number')}" for node in cut)
             audit.status, audit.rejected = "incomplete", audit.rejected + len(cut)
-            audit.message = f"timelines end too early, to be read again: {numbers}"
+            names = ", ".join(cut.values())
+            audit.message = f"timelines or labels end too early, to be read again: {names}"
         return self.reader._bundle(
             repo,
             audits,
@@ -150,9 +158,9 @@ class Issues:
             nodes = [node for found, _ in parts for node in found.values()]
             gone = {node_id for _, missing in parts for node_id in missing}
             audit.api_count = (audit.api_count or 0) + len(nodes)
-            yield self._bundle(state, repo, nodes, audits)
-            unread = {*some} - {node["id"] for node in nodes} - gone
-            state["owed"][repo.key] = sorted({*state["owed"][repo.key]} - gone | unread)
+            cut = {*some} - {node["id"] for node in nodes} - gone
+            yield self._bundle(state, repo, nodes, {node_id: node_id for node_id in cut}, audits)
+            state["owed"][repo.key] = sorted({*state["owed"][repo.key]} - gone)
 
     # what nothing tells of
 

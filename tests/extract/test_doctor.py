@@ -65,6 +65,10 @@ def test_a_permission_that_lacks_and_a_repository_that_is_hidden_are_named(
     [missing, alloy] = wrong
     assert missing.startswith("SOURCES__GITHUB__REPOSITORIES: no/where: not there, or hidden")
     assert alloy.startswith("tidev/alloy: 725 pull requests, runs not readable (403)")
+    assert "tidev/alloy: 0 issues" in well
+    monkeypatch.setenv("SOURCES__GITHUB__REPOSITORIES", '["user-c6b5111d/ants"]')
+    well, wrong = asked("github")
+    assert (wrong, "user-c6b5111d/ants: 41 issues" in well) == ([], True)
 
 
 @real
