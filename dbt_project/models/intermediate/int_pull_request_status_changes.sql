@@ -56,6 +56,8 @@ moved as (
             when 'ready_for_review' then 'open'
             when 'convert_to_draft' then 'draft'
             when 'reopened' then 'open'
+            when 'added_to_merge_queue' then 'in_merge_queue'
+            when 'removed_from_merge_queue' then 'approved'
             when 'merged' then 'merged'
             when 'closed' then 'closed'
         end as to_status,
@@ -68,7 +70,15 @@ moved as (
         on events.work_item_key = pull_requests.work_item_key
 
     where
-        events.event in ('ready_for_review', 'convert_to_draft', 'reopened', 'merged', 'closed')
+        events.event in (
+            'ready_for_review', 'convert_to_draft', 'reopened', 'merged', 'closed',
+            'added_to_merge_queue', 'removed_from_merge_queue'
+        )
+        -- Merging takes it off the queue too.
+        and not (
+            events.event = 'removed_from_merge_queue'
+            and events.happened_at >= coalesce(pull_requests.merged_at, timestamp '9999-01-01')
+        )
         -- Merging closes too, in the same second.
         and not (
             events.event = 'closed'
@@ -153,7 +163,11 @@ with_verdicts as (
         max(case when to_status in ('approved', 'changes_requested') then changed_at end)
             over earlier as last_verdict_at,
         max(case when to_status in ('open', 'draft', 'closed', 'merged') then changed_at end)
-            over earlier as last_move_at
+            over earlier as last_move_at,
+        max(case when to_status = 'in_merge_queue' then changed_at end)
+            over earlier as last_queued_at,
+        max(case when order_no > 100 and to_status <> 'in_merge_queue' then changed_at end)
+            over earlier as last_unqueued_at
 
     from events_unioned
 
@@ -178,7 +192,14 @@ ordered as (
 
     from with_verdicts
 
-    where to_status <> 'in_review' or last_verdict_at is null or last_verdict_at < last_move_at
+    where
+        (to_status <> 'in_review' or last_verdict_at is null or last_verdict_at < last_move_at)
+        -- Nor does a review take it off the merge queue.
+        and (
+            order_no <> 100
+            or last_queued_at is null
+            or last_queued_at < coalesce(last_unqueued_at, timestamp '1970-01-01')
+        )
 
 ),
 
