@@ -14,7 +14,7 @@ help:
 	@echo "make test   the whole test suite"
 	@echo "make mutate breaks one rule of the models at a time; a test must notice each"
 	@echo "make dev    Dagster on http://127.0.0.1:3000"
-	@echo "make bench-extract  what the extraction of 100,000 issues and 25,000 incidents costs, measured"
+	@echo "make bench-extract  what the extraction of 100,000 issues, incidents, pull requests and runs costs, measured"
 	@echo "make lint   ruff and sqlfluff"
 	@echo "make clean  remove the environment; $(FLOWHOUSE_HOME) stays"
 
@@ -41,6 +41,7 @@ mutate: install
 bench-extract: install
 	@$(BIN)/python -m tests.extract.bench
 	@$(BIN)/python -m tests.extract.bench_servicenow
+	@$(BIN)/python -m tests.extract.bench_github
 
 lint: install
 	$(BIN)/ruff check

@@ -51,7 +51,7 @@ class Load:
     Sources call `audit` once per object, scope and window, `progress` while they page, and set
     `more` when another window is left to read after this one is committed. `windows` says how many
     windows of this load are committed: dimensions are read in the first one only, and `full` holds
-    for the first one only.
+    for the first one only. `kept` holds what a source read in one window and needs in the next.
     """
 
     source: str
@@ -61,6 +61,7 @@ class Load:
     windows: int = 0
     audits: list[Audit] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
+    kept: dict[Any, Any] = field(default_factory=dict)
     _told: float = field(default_factory=time.monotonic)
 
     def audit(self, object: str, **facts: Any) -> Audit:

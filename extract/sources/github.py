@@ -322,13 +322,15 @@ def build(work: Load) -> DltSource:
         SourceError: GitHub refuses the credentials, or gives no answer.
     """
     config = _settings()
-    api = _api(config)
-    server_now = _server_time(api)
-    found = found_repositories(work, api, config)
+    if not work.windows:
+        api = _api(config)
+        found, graph = found_repositories(work, api, config), Graph(api)
+        if found:
+            graph.adapt()
+        work.kept[NAME] = api, found, graph
+    api, found, graph = work.kept[NAME]
     repositories = [Repository.of(row) for row in found]
-    graph = Graph(api)
-    if repositories:
-        graph.adapt()
+    server_now = _server_time(api)
     reader = Reader(work, api, graph, repositories, server_now, start_of(NAME, config.start_date))
 
     def listed() -> Iterator[pa.Table]:

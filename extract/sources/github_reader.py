@@ -66,6 +66,18 @@ DEPLOYMENT_LOOK_BACK = timedelta(days=30)
 
 PAGE = 100
 SEARCH_CAP = 1_000
+RUN_STATUSES = (
+    "success", "failure", "cancelled", "skipped", "neutral", "timed_out", "action_required",
+    "stale", "in_progress", "queued", "waiting", "pending", "requested",
+)  # fmt: skip
+RUN_EVENTS = (
+    "push", "pull_request", "pull_request_target", "merge_group", "schedule", "workflow_dispatch",
+    "workflow_run", "workflow_call", "repository_dispatch", "dynamic", "create", "delete",
+    "release", "deployment", "deployment_status", "check_run", "check_suite", "status", "issues",
+    "issue_comment", "label", "milestone", "discussion", "discussion_comment", "fork", "gollum",
+    "page_build", "public", "registry_package", "watch", "branch_protection_rule",
+    "pull_request_review", "pull_request_review_comment",
+)  # fmt: skip
 CHUNK = 100
 MOST_IN_WINDOW = 5_000
 CONCURRENT_REQUESTS = 4
@@ -258,7 +270,10 @@ class Reader:
         """Yield the pull requests that were updated, oldest update first."""
         audit = audits[PULL_REQUESTS.name]
         window = self._window(state, repo, audit, PULL_OVERLAP, SAFETY_LAG)
-        listed = self._listed_pulls(repo, window)
+        listed, hi = self.work.kept.pop((PULL_REQUESTS.name, repo.key), (None, window.hi))
+        window = Window(window.lo, hi)
+        if listed is None:
+            listed = self._listed_pulls(repo, window)
         audit.api_count = len(listed)
         began = time.monotonic()
         if not self.work.windows:
@@ -273,6 +288,8 @@ class Reader:
                 hi = min(window.hi, rest[0].updated_at)
                 close_window(state, repo.key, Window(window.lo, hi))
                 if self.room[PULL_REQUESTS.name] <= 0:
+                    # The next window goes on with what is listed already, as of then.
+                    self.work.kept[PULL_REQUESTS.name, repo.key] = rest, window.hi
                     audit.api_count, audit.window_to = start + len(some), hi
                     return False
         close_window(state, repo.key, window)
@@ -380,34 +397,61 @@ class Reader:
 
     def _buckets(self, repo: Repository, lo: int, hi: int) -> Iterator[Bucket]:
         """Yield the runs of a span in order of time, in pieces that the search shows whole."""
-        place = f"/repos/{repo.name}/actions/runs"
-        params = {"created": f"{_stamp(lo)}..{_stamp(hi)}"}
-        bucket = Bucket(lo, hi, 0, [])
+        created = f"{_stamp(lo)}..{_stamp(hi)}"
         for _ in range(3):
-            found: dict[int, Row] = {}
-            for page in pages(self.api, place, params, allow=(422,)):
-                total = SEARCH_CAP if page is None else int(page["total_count"])
-                if total >= SEARCH_CAP:
-                    break
-                found.update({run["id"]: run for run in page["workflow_runs"]})
-            if total >= SEARCH_CAP:
+            found, total = self._search(repo, created=created)
+            if found is None:
                 if lo < hi:
                     middle = (lo + hi) // 2
                     yield from self._buckets(repo, lo, middle)
                     yield from self._buckets(repo, middle + 1, hi)
                 else:
-                    count = "too many" if page is None else f"{total:,}"
-                    fault = f"{count} runs were created at {_stamp(lo)}: a search shows 1,000"
-                    yield Bucket(lo, hi, total, [], fault)
+                    yield self._second(repo, lo, total)
                 return
             bucket = Bucket(lo, hi, total, list(found.values()))
             if len(found) == total:
                 break
         else:
-            bucket.fault = (
-                f"got {len(bucket.runs):,} of {bucket.total:,} runs created {params['created']}"
-            )
+            bucket.fault = f"got {len(bucket.runs):,} of {total:,} runs created {created}"
         yield bucket
+
+    def _search(self, repo: Repository, **params: str) -> tuple[dict[int, Row] | None, int]:
+        """Return the runs that a search shows, None where it does not show all, and their number.
+
+        The number is 0 where GitHub does not even count them.
+        """
+        found: dict[int, Row] = {}
+        for page in pages(self.api, f"/repos/{repo.name}/actions/runs", params, allow=(422,)):
+            total = 0 if page is None else int(page["total_count"])
+            if page is None or total >= SEARCH_CAP:
+                return None, total
+            found.update({run["id"]: run for run in page["workflow_runs"]})
+        return found, total
+
+    def _second(self, repo: Repository, second: int, total: int) -> Bucket:
+        """Return the runs of one second that are more than a search shows, by status and event.
+
+        They are all only when they are as many as the search of the whole second counts.
+        """
+        created = f"{_stamp(second)}..{_stamp(second)}"
+        runs: dict[int, Row] = {}
+        for status in RUN_STATUSES:
+            found, _ = self._search(repo, created=created, status=status)
+            if found is None:
+                parts = [
+                    self._search(repo, created=created, status=status, event=event)[0]
+                    for event in RUN_EVENTS
+                ]
+                found = {run_id: run for part in parts if part for run_id, run in part.items()}
+            runs |= found
+        if len(runs) == total:
+            return Bucket(second, second, total, list(runs.values()))
+        count = f"{total:,}" if total else "too many"
+        fault = (
+            f"{count} runs were created at {_stamp(second)}: a search shows 1,000, "
+            f"and those by status and event {len(runs):,}"
+        )
+        return Bucket(second, second, total or SEARCH_CAP, [], fault)
 
     def _known_runs(self, repo: Repository, bucket: Bucket) -> Known:
         """Return what is stored of the runs of a bucket."""

@@ -790,8 +790,12 @@ class Hub:
             return self.page(target, self.deployments[::-1])
         if path == "/actions/runs":
             lo, hi = asked["created"].split("..")
-            rows = [run for run in self.runs if lo <= run["created"] <= hi][::-1]
-            shown = [self.run(run) for run in rows[:1000]]
+            rows = [self.run(run) for run in self.runs if lo <= run["created"] <= hi][::-1]
+            if status := asked.get("status"):
+                rows = [row for row in rows if status in (row["status"], row["conclusion"])]
+            if event := asked.get("event"):
+                rows = [row for row in rows if row["event"] == event]
+            shown = rows[:1000]
             return self.page(target, shown, "workflow_runs", len(rows))
         if one := re.fullmatch(r"/deployments/(\d+)(/statuses)?", path):
             rows = [row for row in self.deployments if row["id"] == int(one[1])]
@@ -823,6 +827,7 @@ class Hub:
             "created_at": run["created"],
             "status": attempt["status"],
             "conclusion": attempt.get("conclusion"),
+            "event": run.get("event", "push"),
             "updated_at": attempt["updated"],
         }
 
@@ -1030,6 +1035,43 @@ def test_g1b_more_runs_in_one_second_than_a_search_shows_are_a_failure_that_name
     del hub.runs[100:-1]
     assert audit_of(home.load("github"), "workflow_runs", hub.name).status == "complete"
     assert count(home, "workflow_runs") == 101
+
+
+def test_g1_more_runs_in_one_second_than_a_search_shows_are_read_by_status_and_event(
+    hub: Hub, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(github_reader, "SEARCH_CAP", 100)
+    second = "2025-05-20T12:00:07Z"
+    for n in range(250):
+        conclusion = ("failure", "cancelled", "success", "success", "success")[n % 5]
+        done = {"status": "completed", "conclusion": conclusion, "updated": second}
+        running = {"status": "in_progress", "updated": second}
+        run = hub.add_run(100 + n, second, done if n % 11 else running)
+        run["event"] = "push" if n % 2 else "schedule"
+    audit = audit_of(home.load("github"), "workflow_runs", hub.name)
+    assert (audit.status, audit.api_count, audit.extracted) == ("complete", 250, 250)
+    assert count(home, "workflow_runs") == 250
+
+
+def test_nothing_is_asked_for_twice(hub: Hub, home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in a first load of several windows, nor in the load after it."""
+    monkeypatch.setattr(github_reader, "MOST_IN_WINDOW", 100)
+    monkeypatch.setattr(github_reader, "SEARCH_CAP", 60)
+    begin = datetime(2025, 1, 1, tzinfo=UTC)
+    for n in range(1, 251):
+        at = iso(begin + timedelta(hours=3 * n))
+        hub.add_pull(n)["updated_at"] = at
+        hub.add_issue(1000 + n, at)
+        hub.add_run(n, at)
+    for _ in range(2):
+        hub.seen.clear()
+        home.load("github")
+        asked = Counter(json.dumps([path, what]) for path, _, what in hub.seen)
+        # The clock is read for every window.
+        assert {line for line, n in asked.items() if n > 1 and "/rate_limit" not in line} == set()
+        hub.now += timedelta(hours=1)
+    assert count(home, "pull_requests") == count(home, "issues") == 250
+    assert count(home, "workflow_runs") == 250
 
 
 def test_a_listing_of_runs_that_is_short_leaves_the_watermark(hub: Hub, home: Any) -> None:
