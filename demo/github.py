@@ -1,10 +1,13 @@
 """GitHub's REST API over the demo company as of the servers' clock."""
 
+import hashlib
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
+
+import msgspec
 
 from demo.company import OWNER, REPOSITORIES, START, TEAM_OF_REPOSITORY, Person
 from demo.github_graphql import Graph
@@ -72,6 +75,8 @@ class GitHub(Api):
             (rf"{run}/attempts/(?P<attempt>\d+)", self.one_run),
             (rf"{run}/attempts/(?P<attempt>\d+)/jobs", self.list_jobs),
             (f"{run}/jobs", self.list_jobs),
+            ("/environments", self.list_environments),
+            ("/releases", self.list_releases),
             ("/deployments", self.list_deployments),
             (r"/deployments/(?P<id>\d+)", self.one_deployment),
             (r"/deployments/(?P<id>\d+)/statuses", self.list_statuses),
@@ -216,6 +221,27 @@ class GitHub(Api):
         ]
         return paged(request, rows, lambda row: job_json(run, *row, request.now), "jobs")
 
+    # what hardly changes: a tag says whether it did
+
+    def list_environments(self, request: Request, match: object, name: str) -> Response:
+        """The environments that were deployed to so far."""
+        first: dict[str, int] = {}
+        for row in reversed(self.deployments[name]):
+            if row.created <= request.now:
+                first.setdefault(row.environment, row.created)
+        rows = [
+            {
+                "id": 9_000_001 + place, "name": environment, "created_at": iso(created),
+                "updated_at": iso(created), "protection_rules": [],
+            }
+            for place, (environment, created) in enumerate(sorted(first.items()))
+        ]  # fmt: skip
+        return tagged(request, paged(request, rows, lambda row: row, "environments"))
+
+    def list_releases(self, request: Request, match: object, name: str) -> Response:
+        """The company deploys, and releases nothing."""
+        return tagged(request, paged(request, [], lambda row: row))
+
     # deployments
 
     def list_deployments(self, request: Request, match: object, name: str) -> Response:
@@ -348,6 +374,15 @@ def repository_json(name: str, place: int) -> Json:
         "visibility": "private", "created_at": iso(START - 86400 * (200 + 30 * place)),
         "updated_at": iso(START), "pushed_at": iso(START),
     }  # fmt: skip
+
+
+def tagged(request: Request, response: Response) -> Response:
+    """Return an answer with its tag, or 304 where the client has it already."""
+    digest = hashlib.sha256(msgspec.json.encode(response.body)).hexdigest()
+    response.headers["ETag"] = f'W/"{digest}"'
+    if request.headers.get("if-none-match") == response.headers["ETag"]:
+        return Response(304, b"", response.headers)
+    return response
 
 
 def state_of(pull: PullRequest, now: int) -> str:

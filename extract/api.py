@@ -125,6 +125,7 @@ class Api:
         *,
         params: Mapping[str, Any] | None = None,
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
         allow: tuple[int, ...] = (),
         reject: Callable[[Any], str | None] | None = None,
         type: Any = Any,
@@ -136,6 +137,7 @@ class Api:
             path: Path below the base, or a URL on the same host.
             params: Query parameters.
             body: JSON body.
+            headers: Headers of this request only.
             allow: Statuses beyond 2xx that are answers for the caller (404, 410, 304, 422).
             reject: Looks at the decoded body and returns why it is no whole answer, or None.
             type: What to decode a 2xx body as (a msgspec type); a body of another form is no whole
@@ -154,10 +156,10 @@ class Api:
 
         def attempt() -> Reply:
             nonlocal renewed
-            reply = self._send(method, path, params, body, renewed)
+            reply = self._send(method, path, params, body, headers, renewed)
             if reply.status_code == 401 and not renewed:
                 renewed = True
-                reply = self._send(method, path, params, body, renewed)
+                reply = self._send(method, path, params, body, headers, renewed)
             return self._judge(reply, path, allow, reject, type)
 
         retrying = tenacity.Retrying(
@@ -174,7 +176,13 @@ class Api:
             raise Unavailable(f"{self.source}: no answer from {_place(path)}: {failure}") from None
 
     def _send(
-        self, method: str, path: str, params: Mapping | None, body: Any, renew: bool
+        self,
+        method: str,
+        path: str,
+        params: Mapping | None,
+        body: Any,
+        headers: Mapping[str, str] | None,
+        renew: bool,
     ) -> requests.Response:
         url = (
             path
@@ -195,6 +203,7 @@ class Api:
                     data=None if body is None else msgspec.json.encode(body),
                     headers={
                         **self.headers,
+                        **(headers or {}),
                         **({} if body is None else {"Content-Type": "application/json"}),
                         **self.authorize(renew),
                     },

@@ -1,4 +1,4 @@
-"""GitHub: issues and projects, pull requests with commits and reviews, Actions runs, deployments.
+"""GitHub: issues and projects, pull requests with reviews, Actions runs, deployments, releases.
 
 Settings: SOURCES__GITHUB__BASE_URL (API root; of an Enterprise Server https://HOST/api/v3), TOKEN,
 or APP_ID, INSTALLATION_ID and PRIVATE_KEY of a GitHub App, REPOSITORIES (JSON list of owner/name
@@ -43,12 +43,14 @@ from extract.sources.github_reader import Missing, Reader, last_page, listed_row
 from extract.sources.github_rows import (
     COMMITS,
     DEPLOYMENTS,
+    ENVIRONMENTS,
     ISSUE_EVENTS,
     ISSUES,
     JOBS,
     NAME,
     PROJECT_ITEMS,
     PULL_REQUESTS,
+    RELEASES,
     REPOSITORIES,
     REVIEWS,
     RUNS,
@@ -76,6 +78,8 @@ TABLES = (
     JOBS,
     DEPLOYMENTS,
     STATUSES,
+    ENVIRONMENTS,
+    RELEASES,
 )
 
 
@@ -352,5 +356,8 @@ def build(work: Load) -> DltSource:
         yield from reader.resources((PULL_REQUESTS, COMMITS, REVIEWS), reader.pulls)
         yield from reader.resources((RUNS, JOBS), reader.runs)
         yield from reader.resources((DEPLOYMENTS, STATUSES), reader.deployments)
+        if not work.windows:
+            yield from reader.resources((ENVIRONMENTS,), reader.environments)
+            yield from reader.resources((RELEASES,), reader.releases)
 
     return github()

@@ -29,6 +29,7 @@ from extract.api import (
     Forbidden,
     IncompleteRead,
     Refused,
+    Reply,
     SourceError,
     Unavailable,
 )
@@ -36,9 +37,11 @@ from extract.sources.github_graphql import ITEMS_PER_QUERY, MOST_PAGES, Graph
 from extract.sources.github_rows import (
     COMMITS,
     DEPLOYMENTS,
+    ENVIRONMENTS,
     JOBS,
     NAME,
     PULL_REQUESTS,
+    RELEASES,
     REVIEWS,
     RUNS,
     STATUSES,
@@ -48,8 +51,10 @@ from extract.sources.github_rows import (
     attempt_of,
     commit_rows,
     deployment_row,
+    environment_row,
     job_row,
     pull_row,
+    release_row,
     review_rows,
     run_row,
     status_row,
@@ -107,8 +112,14 @@ def pages(
         IncompleteRead: The listing comes back to a page that was there, or does not end.
         Missing: There is no such place for this token.
     """
+    yield from _from_page(
+        api, path, api.get(path, {**params, "per_page": PAGE}, allow=(404, *allow))
+    )
+
+
+def _from_page(api: Api, path: str, reply: Reply) -> Iterator[Any]:
+    """Yield a page and those that follow it."""
     seen: set[str] = set()
-    reply = api.get(path, {**params, "per_page": PAGE}, allow=(404, *allow))
     for _ in range(MOST_PAGES):
         if reply.status == 404:
             raise Missing(f"github: no access to {path}, or there is none (404)")
@@ -560,6 +571,52 @@ class Reader:
             if len(found) == total:
                 break
         return list(found.values()), total
+
+    # releases and environments: few, without a time of change, and almost always the same
+
+    def releases(
+        self, state: Any, repo: Repository, audits: Mapping[str, Audit]
+    ) -> Generator[Bundle, None, bool]:
+        """Yield all releases, if one of them changed; those that are not listed any more stay."""
+        rows = self._unless_the_same(state, repo, RELEASES, audits)
+        if rows is not None:
+            releases = [release_row(repo, row) for row in listed_rows(rows)]
+            yield self._bundle(repo, audits, (RELEASES, releases))
+        return True
+
+    def environments(
+        self, state: Any, repo: Repository, audits: Mapping[str, Audit]
+    ) -> Generator[Bundle, None, bool]:
+        """Yield all environments, if one of them changed."""
+        rows = self._unless_the_same(state, repo, ENVIRONMENTS, audits)
+        if rows is not None:
+            found = [environment_row(repo, row) for row in listed_rows(rows, "environments")]
+            yield self._bundle(repo, audits, (ENVIRONMENTS, found))
+        return True
+
+    def _unless_the_same(
+        self, state: Any, repo: Repository, table: RawTable, audits: Mapping[str, Audit]
+    ) -> Iterator[Any] | None:
+        """Return the pages of a listing; None where it is what it was, or GitHub has none.
+
+        A tag of the first page stands for the listing only if there is no other page, and only
+        while the rows that came with it are here.
+        """
+        place = f"/repos/{repo.name}/{table.name}"
+        [(stored,)] = _stored(
+            f"select count(*) from github.{table.name} where repository = ?", repo.name
+        )
+        tags = state.setdefault("etags", {})
+        tag = tags.get(repo.key) if stored and not self.work.full else None
+        headers = {"If-None-Match": tag} if tag else None
+        reply = self.api.get(place, {"per_page": PAGE}, headers=headers, allow=(304, 404))
+        if reply.status != 200:
+            why = "the same as before (304)" if reply.status == 304 else "GitHub has none (404)"
+            audits[table.name].message = why
+            return None
+        is_one_page = _next(reply.headers.get("Link")) is None
+        tags[repo.key] = reply.headers.get("ETag") if is_one_page else None
+        return _from_page(self.api, place, reply)
 
     # deployments
 

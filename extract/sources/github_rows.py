@@ -86,6 +86,29 @@ REVIEWS = RawTable(
     ("id",),
     {"id": TEXT, "pull_request_id": TEXT, "state": TEXT, "submitted_at": TIMESTAMP},
 )
+RELEASES = RawTable(
+    "releases",
+    f"{_REPO}/releases",
+    ("id",),
+    {
+        "id": TEXT,
+        "repository": TEXT,
+        "created_at": TIMESTAMP,
+        "published_at": TIMESTAMP,
+    },
+)
+ENVIRONMENTS = RawTable(
+    "environments",
+    f"{_REPO}/environments",
+    ("repository", "name"),
+    {
+        "repository": TEXT,
+        "name": TEXT,
+        "id": TEXT,
+        "created_at": TIMESTAMP,
+        "updated_at": TIMESTAMP,
+    },
+)
 RUNS = RawTable(
     "workflow_runs",
     f"{_REPO}/actions/runs",
@@ -397,6 +420,41 @@ def review_rows(listed: Listed, node: Mapping[str, Any]) -> list[Row]:
         for review in node["reviews"]["nodes"]
         if review.get("submittedAt")
     ]
+
+
+def release_row(repo: Repository, release: Mapping[str, Any]) -> Row:
+    """Return the raw row of a release; a tag that is no version may be a name."""
+    target = release.get("target_commitish")
+    is_sha = isinstance(target, str) and re.fullmatch(r"[0-9a-f]{40}", target)
+    return {
+        "id": str(release["id"]),
+        "repository": repo.name,
+        **{name: instant(release.get(name)) for name in ("created_at", "published_at")},
+        "payload": {
+            **{name: pick(release.get(name), KEEP) for name in ("draft", "prerelease")},
+            "tag_name": base_branch(release.get("tag_name"), None),
+            "target": target if is_sha else base_branch(target, repo.default_branch),
+            "author": rest_person(release.get("author")),
+        },
+    }
+
+
+def environment_row(repo: Repository, environment: Mapping[str, Any]) -> Row:
+    """Return the raw row of an environment."""
+    rules = environment.get("protection_rules")
+    return {
+        "repository": repo.name,
+        "name": environment["name"],
+        "id": str(environment["id"]) if environment.get("id") else None,
+        **{name: instant(environment.get(name)) for name in ("created_at", "updated_at")},
+        "payload": {
+            "protection_rules": [
+                {name: pick(rule.get(name), KEEP) for name in ("type", "wait_timer")}
+                for rule in (rules if isinstance(rules, list) else ())
+                if isinstance(rule, dict)
+            ]
+        },
+    }
 
 
 def run_row(repo: Repository, run: Mapping[str, Any]) -> Row:

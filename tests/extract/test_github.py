@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
+import duckdb
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -131,6 +132,10 @@ def test_everything_that_github_holds_is_loaded(cloud: Any, loaded: Any) -> None
         "jobs": len(jobs),
         "deployments": counts["deployments"],
         "deployment_statuses": sum(len(r) for r in recorded("deployment_statuses").values()),
+        "environments": len(
+            {(n, row["environment"]) for n, rows in recorded("deployments").items() for row in rows}
+        ),
+        "releases": 0,
     }
     conclusions = dict(
         home.rows("github", "select conclusion, count(*) from github.workflow_runs group by 1")
@@ -146,8 +151,8 @@ def test_a_second_load_asks_little_and_changes_nothing(cloud: Any, loaded: Any) 
     before, last = contents(home), cloud.last
     work = home.load("github")
     asked = cloud.requests("github", last)
-    # Four listings per repository, and the two runs that were recorded unfinished.
-    assert len(asked) <= 4 * cloud.counts("github")["repos"] + 8
+    # Six listings per repository, and the two runs that were recorded unfinished.
+    assert len(asked) <= 6 * cloud.counts("github")["repos"] + 8
     assert not [r for r in asked if "nodes(ids" in str(r["body"])]
     assert contents(home) == before
     assert {audit.status for audit in work.audits} == {"complete"}
@@ -589,8 +594,8 @@ def test_a_second_load_of_the_company_reads_no_item_again(company: Any, read: An
     before, last = contents(read), len(company.journal)
     work = read.load("github")
     asked = [path for _, _, path in company.journal[last:]]
-    # Rate limit, known events, the repository, three listings.
-    assert len(asked) == 6, asked
+    # Rate limit, known events, the repository, five listings.
+    assert len(asked) == 8, asked
     assert contents(read) == before
     assert work.windows == 1
 
@@ -698,6 +703,8 @@ class Hub:
         self.deployments: list[dict] = []
         self.issues: list[dict] = []
         self.projects: dict[str, list[dict]] = {}
+        self.environments: list[dict] = []
+        self.releases: list[dict] = []
         self.moved: dict[int, tuple[int, Any]] = {}
         self.events: list[str] | None = [
             *github_graphql.PULL_EVENTS,
@@ -705,6 +712,7 @@ class Hub:
         ]
         self.enterprise = False
         self.seen: list[tuple[str, str, Any]] = []
+        self.unchanged: list[str] = []
         self.faults: list[Callable[[str, Any], Any]] = []
         self.is_allowed: Callable[[str], bool] = lambda authorization: True
         self.mint: Callable[[str], tuple[int, Any]] = lambda authorization: (404, {})
@@ -723,7 +731,12 @@ class Hub:
             def respond(self, body: Any) -> None:
                 status, answer, link = hub.answer(self.path, body, self.headers["Authorization"])
                 content = json.dumps(answer).encode()
+                tag = f'"{hashlib.sha256(content).hexdigest()}"'
+                if self.headers["If-None-Match"] == tag:
+                    status, content = 304, b""
+                    hub.unchanged.append(self.path)
                 self.send_response_only(status)
+                self.send_header("ETag", tag)
                 self.send_header("Date", hub.now.strftime("%a, %d %b %Y %H:%M:%S GMT"))
                 self.send_header("Content-Length", str(len(content)))
                 if not hub.enterprise:
@@ -786,6 +799,10 @@ class Hub:
         if path == "/pulls":
             rows = sorted(self.pulls, key=lambda pull: pull["updated_at"], reverse=True)
             return self.page(target, rows)
+        if path == "/environments":
+            return self.page(target, self.environments, "environments")
+        if path == "/releases":
+            return self.page(target, self.releases)
         if path == "/deployments":
             return self.page(target, self.deployments[::-1])
         if path == "/actions/runs":
@@ -1051,6 +1068,86 @@ def test_g1_more_runs_in_one_second_than_a_search_shows_are_read_by_status_and_e
     audit = audit_of(home.load("github"), "workflow_runs", hub.name)
     assert (audit.status, audit.api_count, audit.extracted) == ("complete", 250, 250)
     assert count(home, "workflow_runs") == 250
+
+
+def release(no: int, **facts: Any) -> dict:
+    return {
+        "id": no,
+        "tag_name": f"v1.{no}.0",
+        "target_commitish": "main",
+        "name": "Mia's best",
+        "body": "thanks to otto",
+        "draft": False,
+        "prerelease": False,
+        "created_at": "2025-05-01T00:00:00Z",
+        "published_at": "2025-05-02T00:00:00Z",
+        "author": {"login": "mia-example", "id": 77, "type": "User"},
+        **facts,
+    }
+
+
+def test_environments_and_releases_are_read_again_only_when_they_changed(
+    hub: Hub, home: Any
+) -> None:
+    hub.environments = [
+        {
+            "id": 5,
+            "name": "production",
+            "created_at": "2025-01-01T00:00:00Z",
+            "updated_at": "2025-01-01T00:00:00Z",
+            "protection_rules": [
+                {"type": "wait_timer", "wait_timer": 30},
+                {"type": "required_reviewers", "reviewers": [{"reviewer": {"login": "mia"}}]},
+            ],
+        }
+    ]
+    hub.releases = [release(2, draft=True, published_at=None), release(1, tag_name="mia-1")]
+    home.load("github")
+    assert hub.unchanged == []
+    shown = "select id, published_at is null, payload from github.releases order by id"
+    [(one, _, named), (two, is_open, payload)] = home.rows("github", shown)
+    assert (one, two, is_open) == ("1", "2", True)
+    assert json.loads(named)["tag_name"] is None
+    assert json.loads(payload)["tag_name"] == "v1.2.0"
+    assert [name for name in ("mia", "Mia", "otto") if name in home.texts("github")] == []
+    hub.now += timedelta(hours=1)
+    work = home.load("github")
+    assert sorted(path.rpartition("/")[2].partition("?")[0] for path in hub.unchanged) == [
+        "environments",
+        "releases",
+    ]
+    audit = audit_of(work, "environments", hub.name)
+    assert (audit.status, audit.extracted) == ("complete", 0) and "304" in audit.message
+    # One changes, and the other is read with it if everything is.
+    hub.environments[0]["updated_at"] = "2025-06-01T00:30:00Z"
+    hub.unchanged.clear()
+    home.load("github")
+    assert ["releases" in path for path in hub.unchanged] == [True]
+    updated = "select updated_at from github.environments"
+    assert home.value("github", updated) == datetime(2025, 6, 1, 0, 30, tzinfo=UTC)
+    hub.unchanged.clear()
+    home.load("github", full=True)
+    assert hub.unchanged == []
+
+
+def test_a_tag_of_one_page_says_nothing_of_the_others(hub: Hub, home: Any) -> None:
+    hub.releases = [release(n) for n in range(150, 0, -1)]
+    home.load("github")
+    hub.releases[-1]["prerelease"] = True
+    hub.now += timedelta(hours=1)
+    home.load("github")
+    assert not any("releases" in path for path in hub.unchanged)
+    [(payload,)] = home.rows("github", "select payload from github.releases where id = '1'")
+    assert json.loads(payload)["prerelease"] is True
+
+
+def test_what_is_not_here_is_asked_for_whatever_its_tag(hub: Hub, home: Any) -> None:
+    hub.environments = [{"id": 5, "name": "production", "protection_rules": None}]
+    home.load("github")
+    with duckdb.connect(str(home.folder / "raw" / "raw_github.duckdb")) as raw:
+        raw.execute("delete from github.environments")
+    home.load("github")
+    assert count(home, "environments") == 1
 
 
 def test_nothing_is_asked_for_twice(hub: Hub, home: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,28 @@
+with
+
+source as (
+
+    select
+        repository,
+        name,
+        created_at,
+        updated_at
+
+    from {{ source('github', 'environments') }}
+
+),
+
+renamed as (
+
+    select
+        repository || ':' || name as environment_id,
+        repository,
+        name as environment,
+        {{ utc('created_at') }} as created_at,
+        {{ utc('updated_at') }} as updated_at
+
+    from source
+
+)
+
+select * from renamed
