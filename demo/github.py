@@ -75,6 +75,7 @@ class GitHub(Api):
             (rf"{run}/attempts/(?P<attempt>\d+)", self.one_run),
             (rf"{run}/attempts/(?P<attempt>\d+)/jobs", self.list_jobs),
             (f"{run}/jobs", self.list_jobs),
+            ("/commits", self.list_commits),
             ("/environments", self.list_environments),
             ("/releases", self.list_releases),
             ("/deployments", self.list_deployments),
@@ -220,6 +221,26 @@ class GitHub(Api):
             if job.created <= request.now and (every or place == number)
         ]
         return paged(request, rows, lambda row: job_json(run, *row, request.now), "jobs")
+
+    def list_commits(self, request: Request, match: object, name: str) -> Response:
+        """The commits of main, newest first: every pull request is squashed to one."""
+        merged = sorted(
+            (pull.merged, pull.merge_sha)
+            for pull in self.pulls[name]
+            if pull.merged and pull.merged <= request.now
+        )
+        authors = {pull.merge_sha: pull for pull in self.pulls[name]}
+        rows = [
+            (authors[sha], merged[place - 1][1] if place else None)
+            for place, (_, sha) in enumerate(merged)
+        ][::-1]
+        shas = [pull.merge_sha for pull, _ in rows]
+        start = request.query.get("sha", "main")
+        if start != "main":
+            if start not in shas:
+                return problem(404, "No commit found for SHA")
+            rows = rows[shas.index(start) :]
+        return paged(request, rows, lambda row: branch_commit_json(*row))
 
     # what hardly changes: a tag says whether it did
 
@@ -373,6 +394,21 @@ def repository_json(name: str, place: int) -> Json:
         "description": f"Service of team {TEAM_OF_REPOSITORY[name]}", "default_branch": "main",
         "visibility": "private", "created_at": iso(START - 86400 * (200 + 30 * place)),
         "updated_at": iso(START), "pushed_at": iso(START),
+    }  # fmt: skip
+
+
+def branch_commit_json(pull: PullRequest, parent: str | None) -> Json:
+    """Return the commit that merging a pull request made on main."""
+    author = {"name": pull.author.name, "email": pull.author.email, "date": iso(pull.merged or 0)}
+    return {
+        "sha": pull.merge_sha, "node_id": f"C_kwDO{pull.merge_sha}",
+        "commit": {
+            "author": author, "committer": author,
+            "message": f"Merge pull request #{pull.number}\n\n{pull.title}",
+        },
+        "author": user_json(pull.author),
+        "committer": user_json(pull.author),
+        "parents": [{"sha": parent}] if parent else [],
     }  # fmt: skip
 
 

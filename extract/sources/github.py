@@ -41,12 +41,14 @@ from extract.sources.github_graphql import Graph
 from extract.sources.github_issues import Issues
 from extract.sources.github_reader import Missing, Reader, last_page, listed_rows, pages
 from extract.sources.github_rows import (
+    BRANCH_COMMITS,
     COMMITS,
     DEPLOYMENTS,
     ENVIRONMENTS,
     ISSUE_EVENTS,
     ISSUES,
     JOBS,
+    MAIN_LINES,
     NAME,
     PROJECT_ITEMS,
     PULL_REQUESTS,
@@ -74,6 +76,8 @@ TABLES = (
     PULL_REQUESTS,
     COMMITS,
     REVIEWS,
+    BRANCH_COMMITS,
+    MAIN_LINES,
     RUNS,
     JOBS,
     DEPLOYMENTS,
@@ -357,6 +361,7 @@ def build(work: Load) -> DltSource:
         yield from reader.resources((RUNS, JOBS), reader.runs)
         yield from reader.resources((DEPLOYMENTS, STATUSES), reader.deployments)
         if not work.windows:
+            yield from reader.resources((BRANCH_COMMITS, MAIN_LINES), reader.commits)
             yield from reader.resources((ENVIRONMENTS,), reader.environments)
             yield from reader.resources((RELEASES,), reader.releases)
 

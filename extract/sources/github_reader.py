@@ -35,10 +35,12 @@ from extract.api import (
 )
 from extract.sources.github_graphql import ITEMS_PER_QUERY, MOST_PAGES, Graph
 from extract.sources.github_rows import (
+    BRANCH_COMMITS,
     COMMITS,
     DEPLOYMENTS,
     ENVIRONMENTS,
     JOBS,
+    MAIN_LINES,
     NAME,
     PULL_REQUESTS,
     RELEASES,
@@ -49,10 +51,12 @@ from extract.sources.github_rows import (
     Repository,
     Row,
     attempt_of,
+    branch_commit_row,
     commit_rows,
     deployment_row,
     environment_row,
     job_row,
+    parents_of,
     pull_row,
     release_row,
     review_rows,
@@ -368,6 +372,72 @@ class Reader:
             audits[table.name].extracted += len(rows)
             audits[table.name].finished_at = datetime.now(UTC)
         return {table.name: table.batch(rows, repo.name) for table, rows in parts}
+
+    # commits of the default branch
+
+    def commits(
+        self, state: Any, repo: Repository, audits: Mapping[str, Audit]
+    ) -> Generator[Bundle, None, bool]:
+        """Yield the commits that came to the default branch, and those on its own line.
+
+        No date says what is new: a merge brings commits that are years old. A walk ends when the
+        parents of all that it read are here. What it has still to read is kept in the state, so
+        that a load that was stopped leaves no hole behind what is stored.
+        """
+        if repo.default_branch is None:
+            return True
+        loose = state.setdefault("loose", {}).setdefault(repo.key, [])
+        stored = "select sha, first_parent from github.commits where repository = ?"
+        parents = {} if self.work.full else dict(_stored(stored, repo.name))
+        tip = None
+        for start in (repo.default_branch, *loose):
+            if start in parents:
+                continue
+            left, others = {start} - {repo.default_branch}, set(loose) - {start}
+            try:
+                for page in self._history(repo, start):
+                    tip = tip or page[0]["sha"]
+                    fresh = [commit for commit in page if commit["sha"] not in parents]
+                    parents |= {
+                        commit["sha"]: next(iter(parents_of(commit)), None) for commit in fresh
+                    }
+                    left = (left | {sha for commit in fresh for sha in parents_of(commit)}) - set(
+                        parents
+                    )
+                    loose[:] = sorted(left | others - set(parents))
+                    rows = [branch_commit_row(repo, commit) for commit in fresh]
+                    yield self._bundle(repo, audits, (BRANCH_COMMITS, rows), (MAIN_LINES, []))
+                    if not left:
+                        break
+                else:  # what it did not come to is older than the start date
+                    loose[:] = sorted(others - set(parents))
+            except Missing:
+                if start == repo.default_branch:
+                    if parents:
+                        raise
+                    audits[BRANCH_COMMITS.name].message = "GitHub has none (404)"
+                    return True
+                loose[:] = sorted(others)  # a force push dropped it
+        if tip:
+            line = {sha for (sha,) in _stored(_LINE, repo.name)}
+            rows = []
+            while tip in parents and tip not in line:
+                rows.append({"repository": repo.name, "sha": tip, "payload": {}})
+                tip = parents[tip]
+            yield self._bundle(repo, audits, (BRANCH_COMMITS, []), (MAIN_LINES, rows))
+        return True
+
+    def _history(self, repo: Repository, start: str) -> Iterator[list[Row]]:
+        """Yield the pages of the commits that one can be reached from, up to the start date."""
+        # An empty repository is a conflict.
+        place, params = f"/repos/{repo.name}/commits", {"sha": start}
+        for page in pages(self.api, place, params, allow=(409,)):
+            commits = page or []
+            if self.start:
+                commits = [row for row in commits if (_committed(row) or BEGINNING) >= self.start]
+            if not commits:
+                return
+            yield commits
 
     # Actions
 
@@ -725,6 +795,13 @@ class Reader:
         unique = list({row["status_key"]: row for row in found}.values())
         rows = [deployment_row(repo, row) for row in some]
         return self._bundle(repo, audits, (DEPLOYMENTS, rows), (STATUSES, unique))
+
+
+_LINE = "select sha from github.main_lines where repository = ?"
+
+
+def _committed(commit: Row) -> datetime | None:
+    return instant(((commit.get("commit") or {}).get("committer") or {}).get("date"))
 
 
 @dataclass

@@ -80,6 +80,24 @@ COMMITS = RawTable(
         "committed_at": TIMESTAMP,
     },
 )
+BRANCH_COMMITS = RawTable(
+    "commits",
+    f"{_REPO}/commits",
+    ("repository", "sha"),
+    {
+        "repository": TEXT,
+        "sha": TEXT,
+        "first_parent": TEXT,
+        "authored_at": TIMESTAMP,
+        "committed_at": TIMESTAMP,
+    },
+)
+MAIN_LINES = RawTable(
+    "main_lines",
+    f"{_REPO}/commits",
+    ("repository", "sha"),
+    {"repository": TEXT, "sha": TEXT},
+)
 REVIEWS = RawTable(
     "reviews",
     "/graphql PullRequest.reviews",
@@ -405,6 +423,30 @@ def commit_rows(repo: Repository, listed: Listed, node: Mapping[str, Any]) -> li
         }
         for commit in {part["oid"]: part for part in (*pushed, *shown) if part}.values()
     ]
+
+
+def branch_commit_row(repo: Repository, commit: Mapping[str, Any]) -> Row:
+    """Return the raw row of a commit of the default branch; its message is read and not loaded."""
+    told = commit.get("commit") or {}
+    title, _, body = str(told.get("message") or "").partition("\n")
+    parents = parents_of(commit)
+    return {
+        "repository": repo.name,
+        "sha": commit["sha"],
+        "first_parent": parents[0] if parents else None,
+        "authored_at": instant((told.get("author") or {}).get("date")),
+        "committed_at": instant((told.get("committer") or {}).get("date")),
+        "payload": {
+            "parents": parents,
+            "author": rest_person(commit.get("author")),
+            **derived({"title": title, "body": body}),
+        },
+    }
+
+
+def parents_of(commit: Mapping[str, Any]) -> list[str]:
+    """Return the shas of the parents of a commit, the branch that it was made on first."""
+    return [parent["sha"] for parent in commit.get("parents") or ()]
 
 
 def review_rows(listed: Listed, node: Mapping[str, Any]) -> list[Row]:

@@ -72,6 +72,32 @@ def recorded(kind: str) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def history(name: str) -> tuple[str | None, dict[str, list[str]]]:
+    """Return the tip of a recorded default branch, and the parents of all recorded commits."""
+    tip = json.loads((DATA / name / "repo.json").read_text()).get("default_head")
+    return tip, {row["sha"]: row["parents"] for row in recorded("commits").get(name, [])}
+
+
+def reachable(name: str) -> set[str]:
+    tip, parents = history(name)
+    found, left = set(), [tip]
+    while left:
+        sha = left.pop()
+        if sha in parents and sha not in found:
+            found.add(sha)
+            left += parents[sha]
+    return found
+
+
+def main_line(name: str) -> list[str]:
+    tip, parents = history(name)
+    line = []
+    while tip in parents:
+        line.append(tip)
+        tip = parents[tip][0] if parents[tip] else None
+    return line
+
+
 def count(home: Any, table: str) -> int:
     return home.value("github", f"select count(*) from github.{table}")
 
@@ -136,6 +162,8 @@ def test_everything_that_github_holds_is_loaded(cloud: Any, loaded: Any) -> None
             {(n, row["environment"]) for n, rows in recorded("deployments").items() for row in rows}
         ),
         "releases": 0,
+        "commits": sum(len(reachable(name)) for name in known),
+        "main_lines": sum(len(main_line(name)) for name in known),
     }
     conclusions = dict(
         home.rows("github", "select conclusion, count(*) from github.workflow_runs group by 1")
@@ -151,8 +179,8 @@ def test_a_second_load_asks_little_and_changes_nothing(cloud: Any, loaded: Any) 
     before, last = contents(home), cloud.last
     work = home.load("github")
     asked = cloud.requests("github", last)
-    # Six listings per repository, and the two runs that were recorded unfinished.
-    assert len(asked) <= 6 * cloud.counts("github")["repos"] + 8
+    # Seven listings per repository, and the two runs that were recorded unfinished.
+    assert len(asked) <= 7 * cloud.counts("github")["repos"] + 8
     assert not [r for r in asked if "nodes(ids" in str(r["body"])]
     assert contents(home) == before
     assert {audit.status for audit in work.audits} == {"complete"}
@@ -594,8 +622,8 @@ def test_a_second_load_of_the_company_reads_no_item_again(company: Any, read: An
     before, last = contents(read), len(company.journal)
     work = read.load("github")
     asked = [path for _, _, path in company.journal[last:]]
-    # Rate limit, known events, the repository, five listings.
-    assert len(asked) == 8, asked
+    # Rate limit, known events, the repository, six listings.
+    assert len(asked) == 9, asked
     assert contents(read) == before
     assert work.windows == 1
 
@@ -704,6 +732,8 @@ class Hub:
         self.issues: list[dict] = []
         self.projects: dict[str, list[dict]] = {}
         self.environments: list[dict] = []
+        self.tip: str | None = None
+        self.history: dict[str, dict] = {}
         self.releases: list[dict] = []
         self.moved: dict[int, tuple[int, Any]] = {}
         self.events: list[str] | None = [
@@ -799,6 +829,13 @@ class Hub:
         if path == "/pulls":
             rows = sorted(self.pulls, key=lambda pull: pull["updated_at"], reverse=True)
             return self.page(target, rows)
+        if path == "/commits":
+            start = self.tip if asked["sha"] == "main" else asked["sha"]
+            if start is None:
+                return 409, {"message": "Git Repository is empty."}, ""
+            if start not in self.history:
+                return 404, {"message": "Not Found"}, ""
+            return self.page(target, self.reached(start))
         if path == "/environments":
             return self.page(target, self.environments, "environments")
         if path == "/releases":
@@ -951,6 +988,31 @@ class Hub:
         self.pulls.append(pull)
         return pull
 
+    def commit(self, sha: str, at: str, *parents: str, message: str = "work", **facts: Any) -> None:
+        """Put a commit on top of the default branch, or, with `tip=False`, beside it."""
+        if facts.pop("tip", True):
+            self.tip = sha
+        moment = {"name": "Mia", "email": "mia@example.com", "date": at}
+        self.history[sha] = {
+            "sha": sha,
+            "commit": {"author": moment, "committer": moment, "message": message},
+            "author": {"login": "mia-example", "id": 77, "type": "User"},
+            "parents": [{"sha": parent} for parent in parents],
+            **facts,
+        }
+
+    def reached(self, start: str) -> list[dict]:
+        """Return what is reached from a commit, newest first."""
+        found, left = {}, [start]
+        while left:
+            sha = left.pop()
+            if sha in self.history and sha not in found:
+                found[sha] = self.history[sha]
+                left += [parent["sha"] for parent in found[sha]["parents"]]
+        return sorted(
+            found.values(), key=lambda row: row["commit"]["committer"]["date"], reverse=True
+        )
+
     def add_run(self, run_id: int, created: str, *attempts: dict) -> dict:
         done = {"status": "completed", "conclusion": "success", "updated": created}
         run = {"id": run_id, "created": created, "attempts": list(attempts or [done])}
@@ -1068,6 +1130,92 @@ def test_g1_more_runs_in_one_second_than_a_search_shows_are_read_by_status_and_e
     audit = audit_of(home.load("github"), "workflow_runs", hub.name)
     assert (audit.status, audit.api_count, audit.extracted) == ("complete", 250, 250)
     assert count(home, "workflow_runs") == 250
+
+
+def stored_commits(home: Any) -> list[str]:
+    return [sha for (sha,) in home.rows("github", "select sha from github.commits order by 1")]
+
+
+def stored_line(home: Any) -> list[str]:
+    return [sha for (sha,) in home.rows("github", "select sha from github.main_lines order by 1")]
+
+
+def test_commits_that_come_late_with_old_dates_are_found(hub: Hub, home: Any) -> None:
+    for n in range(250):
+        at = iso(datetime(2025, 3, 1, tzinfo=UTC) + timedelta(hours=n))
+        hub.commit(f"m{n:03}", at, *([f"m{n - 1:03}"] if n else []))
+    home.load("github")
+    assert len(stored_commits(home)) == len(stored_line(home)) == 250
+    # A branch that was begun in January is merged in June, without a pull request.
+    for n in range(120):
+        at = iso(datetime(2025, 1, 1, tzinfo=UTC) + timedelta(hours=n))
+        hub.commit(f"b{n:03}", at, f"b{n - 1:03}" if n else "m000", tip=False)
+    hub.commit("merge", "2025-06-01T01:00:00Z", "m249", "b119")
+    hub.now += timedelta(hours=3)
+    home.load("github")
+    assert len(stored_commits(home)) == 250 + 120 + 1
+    assert set(stored_line(home)) == {"merge", *(f"m{n:03}" for n in range(250))}
+    hub.seen.clear()
+    hub.now += timedelta(hours=3)
+    home.load("github")
+    assert len(hub.asked("/commits")) == 1
+
+
+def test_a_walk_that_is_stopped_leaves_no_hole(hub: Hub, home: Any, waits: list[float]) -> None:
+    for n in range(450):
+        at = iso(datetime(2025, 3, 1, tzinfo=UTC) + timedelta(hours=n))
+        hub.commit(f"m{n:03}", at, *([f"m{n - 1:03}"] if n else []))
+    hub.faults.append(
+        lambda path, asked: (502, {}) if "commits" in path and asked.get("after") == "200" else None
+    )
+    assert audit_of(home.load("github"), "commits", hub.name).status == "failed"
+    assert len(stored_commits(home)) == 200 and stored_line(home) == []
+    hub.faults.clear()
+    hub.commit("new", "2025-06-01T01:00:00Z", "m449")
+    hub.now += timedelta(hours=3)
+    hub.seen.clear()
+    assert audit_of(home.load("github"), "commits", hub.name).status == "complete"
+    assert len(stored_commits(home)) == len(stored_line(home)) == 451
+    # One page from the tip, and three from where the last load stopped.
+    assert len(hub.asked("/commits")) == 4
+
+
+def test_a_branch_that_was_pushed_by_force_keeps_what_it_dropped(hub: Hub, home: Any) -> None:
+    hub.commit("a", "2025-05-01T00:00:00Z")
+    hub.commit("b", "2025-05-02T00:00:00Z", "a")
+    home.load("github")
+    hub.commit("c", "2025-05-03T00:00:00Z", "a")
+    del hub.history["b"]
+    home.load("github")
+    assert stored_commits(home) == ["a", "b", "c"]
+
+
+def test_commits_before_the_start_date_are_left_out(
+    hub: Hub, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__GITHUB__START_DATE", "2025-03-05")
+    for n in range(300):
+        at = iso(datetime(2025, 3, 1, tzinfo=UTC) + timedelta(hours=n))
+        hub.commit(f"m{n:03}", at, *([f"m{n - 1:03}"] if n else []))
+    home.load("github")
+    assert stored_commits(home) == stored_line(home) == [f"m{n:03}" for n in range(96, 300)]
+    hub.seen.clear()
+    home.load("github")
+    assert len(hub.asked("/commits")) == 1
+
+
+def test_a_commit_says_nothing_but_what_its_message_is_about(hub: Hub, home: Any) -> None:
+    hub.commit(
+        "a" * 40,
+        "2025-05-01T00:00:00Z",
+        message='Revert "PAY-12 otto\'s idea"\n\nThis reverts commit 1234.',
+    )
+    home.load("github")
+    [(payload,)] = home.rows("github", "select payload from github.commits")
+    told = json.loads(payload)
+    assert (told["is_revert"], told["is_hotfix"], told["issue_keys"]) == (True, False, ["PAY-12"])
+    text = home.texts("github")
+    assert [name for name in ("mia", "Mia", "otto", "@") if name in text] == []
 
 
 def release(no: int, **facts: Any) -> dict:
