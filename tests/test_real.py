@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,51 @@ def test_no_item_is_dropped_between_raw_and_facts(home: Path, replay: Replay) ->
     assert found["github:issue"] == counts["github"]["issues"] - 18
     assert found["gitlab:mr"] == counts["gitlab"]["merge_requests"]
     assert found["gitlab:issue"] == counts["gitlab"]["issues"]
+
+
+def moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def test_commits_outside_of_pull_requests_are_changes_of_their_own(home: Path) -> None:
+    """A straightforward reading of the recorded histories.
+
+    Five commits of alloy are copies of what a pull request had brought less than a minute before.
+    """
+    expected = {}
+    for folder in (SHARED / "data" / "github").glob("*/*"):
+        rows = {
+            kind: [
+                json.loads(line) for path in folder.glob(f"{kind}.ndjson*") for line in _lines(path)
+            ]
+            for kind in ("commits", "pulls", "pull_commits")
+        }
+        commits = {row["sha"]: row for row in rows["commits"]}
+        parents = {row["sha"]: row["parents"] for row in rows["commits"]}
+        merges = {row["number"]: row["merged_at"] for row in rows["pulls"] if row["merged_at"]}
+        written = {
+            (commits[sha]["author"]["date"], merges[row["number"]])
+            for row in rows["pull_commits"]
+            for sha in row["shas"]
+            if sha in commits and row["number"] in merges
+        }
+        merged = {row.get("merge_commit_sha") for row in rows["pulls"]}
+        reviewed = {sha for row in rows["pull_commits"] for sha in row["shas"]}
+        sha, found = json.loads((folder / "repo.json").read_text()).get("default_head"), 0
+        while sha in parents:
+            brought = {sha, *parents[sha][1:2]} & reviewed
+            copied = any(
+                at == commits[sha]["author"]["date"]
+                and abs(moment(merged_at) - moment(commits[sha]["committer"]["date"])) <= 60
+                for at, merged_at in written
+            )
+            found += sha not in merged and not brought and not copied
+            sha = parents[sha][0] if parents[sha] else None
+        if found:
+            expected[f"{folder.parent.name}/{folder.name}"] = found
+    assert sum(expected.values()) > 2000
+    sql = "select repository, count(*) from marts.fct_changes where kind = 'commit' group by 1"
+    assert dict(published(home, sql)) == expected
 
 
 def test_no_run_job_or_deployment_of_gitlab_is_dropped(home: Path, replay: Replay) -> None:

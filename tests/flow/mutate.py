@@ -373,8 +373,8 @@ MUTATIONS = [
     Mutation(
         "a deployed commit brings what was merged before it",
         f"{MARTS}/fct_changes.sql",
-        "pull_requests.merged_at <= deployed_merges.merged_at",
-        "pull_requests.merged_at = deployed_merges.merged_at",
+        "changes.merged_at <= deployed_merges.merged_at",
+        "changes.merged_at = deployed_merges.merged_at",
     ),
     Mutation(
         "hotfixes are rework",

@@ -84,7 +84,7 @@ hotfixes as (
         repository,
         merge_commit_sha
 
-    from {{ ref('int_pull_requests_measured') }}
+    from {{ ref('int_changes_unioned') }}
 
     where is_hotfix and merge_commit_sha is not null
 

@@ -10,7 +10,7 @@ actors as (
     select
         author_key as person_key,
         author_type as actor_type
-    from {{ ref('int_pull_requests_measured') }}
+    from {{ ref('int_changes_unioned') }}
 
 ),
 

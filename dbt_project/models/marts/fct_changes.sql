@@ -1,8 +1,8 @@
 with
 
-pull_requests as (
+changes as (
 
-    select * from {{ ref('int_pull_requests_measured') }}
+    select * from {{ ref('int_changes_unioned') }}
 
 ),
 
@@ -23,18 +23,18 @@ deployments as (
 deployed_merges as (
 
     select
-        pull_requests.source_system,
-        pull_requests.repository,
-        pull_requests.merged_at,
+        changes.source_system,
+        changes.repository,
+        changes.merged_at,
         min(deployments.finished_at) as deployed_at
 
-    from pull_requests
+    from changes
 
     inner join deployments
         on
-            pull_requests.source_system = deployments.source_system
-            and pull_requests.repository = deployments.repository
-            and pull_requests.merge_commit_sha = deployments.sha
+            changes.source_system = deployments.source_system
+            and changes.repository = deployments.repository
+            and changes.merge_commit_sha = deployments.sha
 
     group by 1, 2, 3
 
@@ -43,17 +43,17 @@ deployed_merges as (
 carried as (
 
     select
-        pull_requests.work_item_key,
+        changes.change_key,
         min(deployed_merges.deployed_at) as deployed_at
 
-    from pull_requests
+    from changes
 
     inner join deployed_merges
         on
-            pull_requests.source_system = deployed_merges.source_system
-            and pull_requests.repository = deployed_merges.repository
-            and pull_requests.merged_at <= deployed_merges.merged_at
-            and pull_requests.merged_at <= deployed_merges.deployed_at
+            changes.source_system = deployed_merges.source_system
+            and changes.repository = deployed_merges.repository
+            and changes.merged_at <= deployed_merges.merged_at
+            and changes.merged_at <= deployed_merges.deployed_at
 
     group by 1
 
@@ -62,49 +62,49 @@ carried as (
 final as (
 
     select
-        pull_requests.work_item_key as change_key,
-        'pull_request' as kind,
-        pull_requests.repository,
+        changes.change_key,
+        changes.kind,
+        changes.repository,
         coalesce(scopes.service_key, 'unassigned') as service_key,
-        pull_requests.merge_commit_sha,
-        pull_requests.author_key,
-        pull_requests.additions,
-        pull_requests.deletions,
+        changes.merge_commit_sha,
+        changes.author_key,
+        changes.additions,
+        changes.deletions,
         cast(
-            {{ seconds_between('pull_requests.first_commit_at', 'pull_requests.opened_at') }}
+            {{ seconds_between('changes.first_commit_at', 'changes.opened_at') }}
             as bigint
         ) as coding_s,
         cast(
-            {{ seconds_between('pull_requests.ready_at', 'pull_requests.first_review_at') }}
+            {{ seconds_between('changes.ready_at', 'changes.first_review_at') }}
             as bigint
         ) as pickup_s,
         cast(
-            {{ seconds_between('pull_requests.first_review_at', 'pull_requests.merged_at') }}
+            {{ seconds_between('changes.first_review_at', 'changes.merged_at') }}
             as bigint
         ) as review_s,
-        cast({{ seconds_between('pull_requests.merged_at', 'carried.deployed_at') }} as bigint)
+        cast({{ seconds_between('changes.merged_at', 'carried.deployed_at') }} as bigint)
             as merge_to_deploy_s,
-        pull_requests.is_revert,
-        pull_requests.is_hotfix,
-        pull_requests.first_commit_at,
-        pull_requests.opened_at,
-        pull_requests.ready_at,
-        pull_requests.first_review_at,
-        pull_requests.approved_at,
-        pull_requests.merged_at,
-        pull_requests.closed_at,
+        changes.is_revert,
+        changes.is_hotfix,
+        changes.first_commit_at,
+        changes.opened_at,
+        changes.ready_at,
+        changes.first_review_at,
+        changes.approved_at,
+        changes.merged_at,
+        changes.closed_at,
         carried.deployed_at
 
-    from pull_requests
+    from changes
 
     left join scopes
         on
-            pull_requests.source_system = scopes.source_system
-            and pull_requests.repository = scopes.scope
-            and {{ valid_at('scopes', 'pull_requests.opened_at') }}
+            changes.source_system = scopes.source_system
+            and changes.repository = scopes.scope
+            and {{ valid_at('scopes', 'coalesce(changes.opened_at, changes.merged_at)') }}
 
     left join carried
-        on pull_requests.work_item_key = carried.work_item_key
+        on changes.change_key = carried.change_key
 
 )
 
