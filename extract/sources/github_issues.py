@@ -64,7 +64,7 @@ class Issues:
             return True
         reader, audit = self.reader, audits[ISSUES.name]
         first_window = not reader.work.windows
-        window = reader._window(state, repo, audit, PULL_OVERLAP, SAFETY_LAG)
+        window = reader.window(state, repo, audit, PULL_OVERLAP, SAFETY_LAG)
         since = window.lo if window.lo and window.lo > BEGINNING else None
         is_first = window.lo is None or window.lo == reader.start
         audit.api_count = 0
@@ -76,7 +76,7 @@ class Issues:
             again = done & {node["id"] for node in nodes}
             audit.api_count += len(nodes) - len(again)
             audit.extracted -= len(again)
-            ends = reader._parallel(lambda node: reader.graph.complete("issues", node), nodes)
+            ends = reader.parallel(lambda node: reader.graph.complete("issues", node), nodes)
             whole = [node for node, is_whole in zip(nodes, ends, strict=True) if is_whole]
             cut = {node["id"]: f"#{node.get('number')}" for node in nodes}
             for node in whole:
@@ -127,7 +127,7 @@ class Issues:
             audit.status, audit.rejected = "incomplete", audit.rejected + len(cut)
             names = ", ".join(cut.values())
             audit.message = f"timelines or labels end too early, to be read again: {names}"
-        return self.reader._bundle(
+        return self.reader.bundle(
             repo,
             audits,
             (ISSUES, [issue_row(repo, node) for node in whole]),
@@ -152,7 +152,7 @@ class Issues:
         """Read issues by id."""
         audit = audits[ISSUES.name]
         for some in chunks(list(dict.fromkeys(ids)), CHUNK):
-            parts = self.reader._parallel(
+            parts = self.reader.parallel(
                 lambda part: self.reader.graph.whole("issues", part), chunks(some, ITEMS_PER_QUERY)
             )
             nodes = [node for found, _ in parts for node in found.values()]
@@ -228,9 +228,7 @@ class Issues:
             home = str((reply.data or {}).get("repository_url") or "").lower()
             return PRESENT if home.endswith(f"/repos/{repo.name}".lower()) else "moved"
 
-        return dict(
-            zip(found.suspects, self.reader._parallel(verdict, found.suspects), strict=True)
-        )
+        return dict(zip(found.suspects, self.reader.parallel(verdict, found.suspects), strict=True))
 
     # projects
 

@@ -254,9 +254,10 @@ class Reader:
             if self.unavailable >= MOST_UNAVAILABLE:
                 raise failure
 
-    def _window(
+    def window(
         self, state: Any, repo: Repository, audit: Audit, overlap: timedelta, lag: timedelta
     ) -> Window:
+        """Return the window to read next of a repository, and note it."""
         goes_on = self.work.windows > 0
         window = next_window(
             state,
@@ -273,7 +274,8 @@ class Reader:
         audit.window_from, audit.window_to = window.lo, window.hi
         return window
 
-    def _parallel(self, ask: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    def parallel(self, ask: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        """Ask for several items at once; the answers come in the order of the items."""
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             return list(pool.map(ask, items))
 
@@ -284,7 +286,7 @@ class Reader:
     ) -> Generator[Bundle, None, bool]:
         """Yield the pull requests that were updated, oldest update first."""
         audit = audits[PULL_REQUESTS.name]
-        window = self._window(state, repo, audit, PULL_OVERLAP, SAFETY_LAG)
+        window = self.window(state, repo, audit, PULL_OVERLAP, SAFETY_LAG)
         listed, hi = self.work.kept.pop((PULL_REQUESTS.name, repo.key), (None, window.hi))
         window = Window(window.lo, hi)
         if listed is None:
@@ -337,7 +339,7 @@ class Reader:
         self, state: Any, repo: Repository, some: list[Listed], audits: Mapping[str, Audit]
     ) -> Bundle:
         """Read pull requests whole; what is cut short is not loaded, and tried by the next load."""
-        parts = self._parallel(
+        parts = self.parallel(
             lambda ids: self.graph.whole("pull_requests", ids),
             chunks([listed.node_id for listed in some], ITEMS_PER_QUERY),
         )
@@ -361,13 +363,14 @@ class Reader:
         if gone:
             _fault(audit, f"{len(gone):,} listed pull requests were not given")
         audit.rejected += len(cut) + len(gone)
-        return self._bundle(
+        return self.bundle(
             repo, audits, (PULL_REQUESTS, pulls), (COMMITS, commits), (REVIEWS, reviews)
         )
 
-    def _bundle(
+    def bundle(
         self, repo: Repository, audits: Mapping[str, Audit], *parts: tuple[RawTable, list[Row]]
     ) -> Bundle:
+        """Return rows that are only right together, and count them."""
         for table, rows in parts:
             audits[table.name].extracted += len(rows)
             audits[table.name].finished_at = datetime.now(UTC)
@@ -406,7 +409,7 @@ class Reader:
                     )
                     loose[:] = sorted(left | others - set(parents))
                     rows = [branch_commit_row(repo, commit) for commit in fresh]
-                    yield self._bundle(repo, audits, (BRANCH_COMMITS, rows), (MAIN_LINES, []))
+                    yield self.bundle(repo, audits, (BRANCH_COMMITS, rows), (MAIN_LINES, []))
                     if not left:
                         break
                 else:  # what it did not come to is older than the start date
@@ -424,7 +427,7 @@ class Reader:
             while tip in parents and tip not in line:
                 rows.append({"repository": repo.name, "sha": tip, "payload": {}})
                 tip = parents[tip]
-            yield self._bundle(repo, audits, (BRANCH_COMMITS, []), (MAIN_LINES, rows))
+            yield self.bundle(repo, audits, (BRANCH_COMMITS, []), (MAIN_LINES, rows))
         return True
 
     def _history(self, repo: Repository, start: str) -> Iterator[list[Row]]:
@@ -446,7 +449,7 @@ class Reader:
     ) -> Generator[Bundle, None, bool]:
         """Yield the attempts, with their jobs, of runs that are new, changed or still open."""
         audit = audits[RUNS.name]
-        window = self._window(state, repo, audit, RUN_LOOK_BACK, timedelta(0))
+        window = self.window(state, repo, audit, RUN_LOOK_BACK, timedelta(0))
         lo, hi = window.lo or BEGINNING, window.hi
         audit.api_count = 0
         audits[JOBS.name].api_count = 0
@@ -557,7 +560,7 @@ class Reader:
             lo,
         )
         ids = [run_id for run_id in known if run_id not in gone]
-        replies = self._parallel(
+        replies = self.parallel(
             lambda run_id: self.api.get(
                 f"/repos/{repo.name}/actions/runs/{run_id}", allow=(404, 410)
             ),
@@ -579,7 +582,7 @@ class Reader:
         """Yield the attempts of runs and their jobs; False when the jobs of one end too early."""
         is_whole = True
         for some in chunks(runs, CHUNK):
-            parts = self._parallel(
+            parts = self.parallel(
                 lambda run: self._attempts(repo, run, known.get(str(run["id"]), {})), some
             )
             for part in parts:
@@ -592,7 +595,7 @@ class Reader:
                         _fault(audit, part.fault)
             attempts = [row for part in parts for row in part.attempts]
             jobs = [row for part in parts for row in part.jobs]
-            yield self._bundle(repo, audits, (RUNS, attempts), (JOBS, jobs))
+            yield self.bundle(repo, audits, (RUNS, attempts), (JOBS, jobs))
             # Counted are runs, as GitHub does, and not their attempts.
             audits[RUNS.name].extracted += sum(bool(part.attempts) for part in parts)
             audits[RUNS.name].extracted -= len(attempts)
@@ -651,7 +654,7 @@ class Reader:
         rows = self._unless_the_same(state, repo, RELEASES, audits)
         if rows is not None:
             releases = [release_row(repo, row) for row in listed_rows(rows)]
-            yield self._bundle(repo, audits, (RELEASES, releases))
+            yield self.bundle(repo, audits, (RELEASES, releases))
         return True
 
     def environments(
@@ -661,7 +664,7 @@ class Reader:
         rows = self._unless_the_same(state, repo, ENVIRONMENTS, audits)
         if rows is not None:
             found = [environment_row(repo, row) for row in listed_rows(rows, "environments")]
-            yield self._bundle(repo, audits, (ENVIRONMENTS, found))
+            yield self.bundle(repo, audits, (ENVIRONMENTS, found))
         return True
 
     def _unless_the_same(
@@ -695,7 +698,7 @@ class Reader:
     ) -> Generator[Bundle, None, bool]:
         """Yield the deployments that are new, changed or still open, with all their statuses."""
         audit = audits[DEPLOYMENTS.name]
-        window = self._window(state, repo, audit, DEPLOYMENT_LOOK_BACK, timedelta(0))
+        window = self.window(state, repo, audit, DEPLOYMENT_LOOK_BACK, timedelta(0))
         listed: dict[int, Row] = {}
         for row in listed_rows(pages(self.api, f"/repos/{repo.name}/deployments", {})):
             created = instant(row.get("created_at"))
@@ -764,7 +767,7 @@ class Reader:
         """Read by id the open deployments that the look-back does not reach; return the changed."""
         gone = state.setdefault("gone", {}).setdefault(repo.key, [])
         ids = [row_id for row_id in known if row_id not in gone]
-        replies = self._parallel(
+        replies = self.parallel(
             lambda row_id: self.api.get(
                 f"/repos/{repo.name}/deployments/{row_id}", allow=(404, 410)
             ),
@@ -791,10 +794,10 @@ class Reader:
                 audits[STATUSES.name].rejected += 1
             return [status_row(row, str(deployment["id"])) for row in rows]
 
-        found = [row for part in self._parallel(statuses, some) for row in part]
+        found = [row for part in self.parallel(statuses, some) for row in part]
         unique = list({row["status_key"]: row for row in found}.values())
         rows = [deployment_row(repo, row) for row in some]
-        return self._bundle(repo, audits, (DEPLOYMENTS, rows), (STATUSES, unique))
+        return self.bundle(repo, audits, (DEPLOYMENTS, rows), (STATUSES, unique))
 
 
 _LINE = "select sha from github.main_lines where repository = ?"

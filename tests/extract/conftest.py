@@ -211,3 +211,26 @@ def nobody_is_forgotten() -> Iterator[None]:
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("SOURCES__")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Waits that the client would have made; it makes none."""
+    from extract.api import Api
+
+    made: list[float] = []
+    monkeypatch.setattr(Api.__init__, "__kwdefaults__", {"headers": None, "sleep": made.append})
+    return made
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> Iterator[Any]:
+    """A scripted GitHub, which the settings point to."""
+    from tests.extract.scripted_github import Hub
+
+    hub = Hub()
+    monkeypatch.setenv("SOURCES__GITHUB__BASE_URL", hub.url)
+    monkeypatch.setenv("SOURCES__GITHUB__TOKEN", "a-token")
+    yield hub
+    hub.server.shutdown()
+    hub.server.server_close()

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (fixtures are imported)
 """GitHub's issues: no change is lost, whether GitHub tells of it or not.
 
 Which entries a load must find is written down here, in the issues that the scripted GitHub serves.
@@ -13,7 +12,8 @@ import pytest
 from extract import api as http
 from extract.api import BudgetExhausted
 from extract.sources import github_graphql, github_reader, github_rows
-from tests.extract.test_github import Hub, audit_of, hub, iso, recorded, waits  # noqa: F401
+from tests.extract.scripted_github import Hub, iso
+from tests.extract.test_github import audit_of, recorded
 
 real = pytest.mark.real
 REPO = "acme/shop"
