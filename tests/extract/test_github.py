@@ -179,6 +179,43 @@ def test_a_second_load_asks_little_and_changes_nothing(cloud: Any, loaded: Any) 
 
 
 @real
+def test_day_by_day_equals_one_full_load(
+    cloud: Any, home: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All repositories: branches, pull requests, reviews, runs, jobs, deployments, issues.
+
+    The records hold one attempt of a run: who looked at an earlier one while it ran keeps it,
+    and nobody can ask for it later.
+    """
+    happenings = (
+        ("pulls", "merged_at", 4),
+        ("reviews", "submitted_at", 2),
+        ("runs", "created_at", 7),
+        ("deployment_statuses", "created_at", 4),
+    )
+    days = {NOW}
+    for kind, field, most in happenings:
+        times = {row[field] for rows in recorded(kind).values() for row in rows if row.get(field)}
+        days |= set(sorted(times)[:: len(times) // most])
+    for cloud.clock in sorted(days):
+        assert {audit.status for audit in home.load("github").audits} == {"complete"}
+    found = {table: home.content("github", table) for table in TABLES}
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path / "full"))
+    full = type(home)(tmp_path / "full")
+    full.load("github")
+    later = {
+        str(run["id"]): run["run_attempt"]
+        for runs in recorded("runs").values()
+        for run in runs
+        if "run_attempt" in run
+    }
+    alone = [row for row in found["workflow_runs"] if row[1] < later.get(row[0], 0)]
+    assert {row[5] for row in alone} == {"in_progress"}
+    found["workflow_runs"] = [row for row in found["workflow_runs"] if row not in alone]
+    assert found == {table: full.content("github", table) for table in TABLES}
+
+
+@real
 def test_g6_a_pull_request_closed_years_ago_that_changes_is_read_again(
     cloud: Any, loaded: Any
 ) -> None:

@@ -132,7 +132,22 @@ unioned as (
 
 final as (
 
-    select unioned.* from unioned
+    select
+        unioned.ci_job_key,
+        unioned.ci_run_key,
+        unioned.source_system,
+        unioned.job,
+        unioned.raw_result,
+        -- Of a run whose end nobody saw, nobody saw how its jobs ended.
+        case
+            when unioned.result = 'running' and runs.result = 'unknown' then 'unknown'
+            else unioned.result
+        end as result,
+        unioned.queued_at,
+        unioned.started_at,
+        unioned.finished_at
+
+    from unioned
 
     inner join {{ ref('int_ci_runs_unioned') }} as runs
         on unioned.ci_run_key = runs.ci_run_key

@@ -1,8 +1,18 @@
 with
 
+-- GitHub starts a run again only when it has ended, and ends it after 35 days: what is stored as
+-- open beyond that is gone, and nobody saw how it ended.
 workflow_runs as (
 
-    select * from {{ ref('stg_github__workflow_runs') }}
+    select
+        *,
+        status <> 'completed'
+        and (
+            run_attempt < max(run_attempt) over (partition by run_id)
+            or {{ add_seconds('coalesce(started_at, created_at)', '35 * 86400') }} < {{ as_of() }}
+        ) as is_lost
+
+    from {{ ref('stg_github__workflow_runs') }}
 
 ),
 
@@ -83,6 +93,7 @@ github as (
         workflow_runs.run_attempt as attempt,
         coalesce(workflow_runs.conclusion, workflow_runs.status) as raw_result,
         case
+            when workflow_runs.is_lost then 'unknown'
             when workflow_runs.status <> 'completed' then 'running'
             when
                 workflow_runs.conclusion in (
