@@ -33,7 +33,7 @@ demo: install
 	@$(BIN)/python -m demo.run
 
 test: install
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 mutate: install
 	@$(BIN)/python -m tests.flow.mutate

@@ -19,11 +19,11 @@ def pytest_configure() -> None:
 LONGEST = (
     "test_pipeline.py",
     "test_real.py",
+    "test_github.py",
     "test_jira_scripted.py",
     "test_servicenow.py",
     "test_jira_days.py",
     "test_flow.py",
-    "test_github.py",
     "test_gitlab.py",
 )
 

@@ -188,10 +188,10 @@ def test_day_by_day_equals_one_full_load(
     and nobody can ask for it later.
     """
     happenings = (
-        ("pulls", "merged_at", 4),
-        ("reviews", "submitted_at", 2),
-        ("runs", "created_at", 7),
-        ("deployment_statuses", "created_at", 4),
+        ("pulls", "merged_at", 3),
+        ("reviews", "submitted_at", 1),
+        ("runs", "created_at", 6),
+        ("deployment_statuses", "created_at", 3),
     )
     days = {NOW}
     for kind, field, most in happenings:
