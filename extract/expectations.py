@@ -17,74 +17,74 @@ import great_expectations.expectations as gxe
 from great_expectations.core.batch_definition import BatchDefinition
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.expectations.expectation import Expectation
+from great_expectations.expectations.metadata_types import FailureSeverity
 from sqlalchemy.dialects import registry
 
 from extract import warehouse
 from extract.sources import SOURCES
 from extract.tables import RawTable
 
-OF_TABLE: dict[str, list[Expectation]] = {
-    "jira/issues": [
-        gxe.ExpectColumnValuesToNotBeNull(column="key"),
-        gxe.ExpectColumnValuesToNotBeNull(column="created_at"),
-        gxe.ExpectColumnValuesToNotBeNull(column="updated_at"),
-    ],
-    "jira/histories": [gxe.ExpectColumnValuesToNotBeNull(column="created_at")],
-    "jira/statuses": [gxe.ExpectColumnValuesToNotBeNull(column="name")],
-    "github/issues": [
-        gxe.ExpectColumnValuesToNotBeNull(column="number"),
-        gxe.ExpectColumnValuesToNotBeNull(column="created_at"),
-    ],
-    "github/issue_events": [
-        gxe.ExpectColumnValuesToNotBeNull(column="issue_id"),
-        gxe.ExpectColumnValuesToNotBeNull(column="created_at"),
-    ],
-    "github/workflow_runs": [
-        gxe.ExpectColumnValuesToBeBetween(column="run_attempt", min_value=1),
-        gxe.ExpectColumnValuesToNotBeNull(column="head_sha"),
-    ],
-    "github/deployment_statuses": [gxe.ExpectColumnValuesToNotBeNull(column="state")],
-    "jenkins/builds": [gxe.ExpectColumnValuesToBeBetween(column="number", min_value=1)],
-    "servicenow/incidents": [gxe.ExpectColumnValuesToNotBeNull(column="number")],
-    "servicenow/change_requests": [gxe.ExpectColumnValuesToNotBeNull(column="number")],
-    "servicenow/problems": [gxe.ExpectColumnValuesToNotBeNull(column="number")],
-    "servicenow/requested_items": [gxe.ExpectColumnValuesToNotBeNull(column="number")],
-    "servicenow/task_slas": [gxe.ExpectColumnValuesToNotBeNull(column="task_id")],
-    "servicenow/audits": [
-        gxe.ExpectColumnValuesToNotBeNull(column="document_id"),
-        gxe.ExpectColumnValuesToNotBeNull(column="sys_created_at"),
-    ],
+WANTED: dict[str, tuple[str, ...]] = {
+    "jira/issues": ("key", "created_at", "updated_at"),
+    "jira/histories": ("created_at",),
+    "jira/statuses": ("name",),
+    "github/issues": ("number", "created_at"),
+    "github/issue_events": ("issue_id", "created_at"),
+    "github/pull_requests": ("number", "created_at"),
+    "github/workflow_runs": ("head_sha", "created_at"),
+    "github/deployments": ("sha", "created_at"),
+    "github/deployment_statuses": ("state", "created_at"),
+    "gitlab/issues": ("created_at",),
+    "gitlab/merge_requests": ("created_at",),
+    "gitlab/pipelines": ("sha", "created_at"),
+    "servicenow/incidents": ("number",),
+    "servicenow/change_requests": ("number",),
+    "servicenow/problems": ("number",),
+    "servicenow/requested_items": ("number",),
+    "servicenow/task_slas": ("task_id",),
+    "servicenow/audits": ("document_id", "sys_created_at"),
 }
-"""Expectations beyond those that every raw table must meet, by `<source>/<table>`."""
+"""Columns that a source should never leave empty, by `<source>/<table>`: rows without them are
+loaded, the models flag what they lack, and a warning counts them."""
 
 
 def expectations_of(source: str, table: RawTable) -> list[Expectation]:
-    """Return what must hold of a raw table: its keys, its payload, and what is its own."""
+    """Return what must hold of a raw table, its keys and its payload, and what should."""
     return [
-        *(gxe.ExpectColumnValuesToNotBeNull(column=column) for column in table.key),
+        *(_filled(column, FailureSeverity.CRITICAL) for column in table.key),
         gxe.UnexpectedRowsExpectation(
-            description="the primary key is unique",
+            description="the primary key is not unique",
             unexpected_rows_query=(
                 f"select {', '.join(table.key)} from {{batch}} "
                 f"group by {', '.join(table.key)} having count(*) > 1"
             ),
         ),
         gxe.UnexpectedRowsExpectation(
-            description="the payload is JSON and names no mail address as a field",
+            description="the payload is no JSON or holds a person's name or mail address",
             unexpected_rows_query=(
                 "select _dlt_load_id from {batch} where not json_valid(payload) "
                 """or payload like '%"emailAddress"%' or payload like '%"displayName"%'"""
             ),
         ),
-        *OF_TABLE.get(f"{source}/{table.name}", []),
+        *(
+            _filled(column, FailureSeverity.WARNING)
+            for column in WANTED.get(f"{source}/{table.name}", ())
+        ),
     ]
+
+
+def _filled(column: str, severity: FailureSeverity) -> Expectation:
+    return gxe.ExpectColumnValuesToNotBeNull(
+        column=column, severity=severity, description=f"{column} is empty"
+    )
 
 
 def validate() -> dict[str, dict]:
     """Check every raw table that is there.
 
     Returns:
-        `<source>/<table>` → how many expectations were evaluated, and the failed ones in words.
+        `<source>/<table>` → how many expectations were evaluated, and in words those that failed:
+        what no model could be built on (`failures`), and what is only flagged (`warnings`).
     """
     registry.register("flowduck", "extract.duckdb_dialect", "Dialect")
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
@@ -114,17 +114,21 @@ def _result(
     )
     validation = gx.ValidationDefinition(name=name, data=batch, suite=suite)
     outcome = context.validation_definitions.add(validation).run(result_format="BASIC")
+    failed = [result for result in outcome.results if not result.success]
+    flagged = [
+        result for result in failed if result.expectation_config.severity is FailureSeverity.WARNING
+    ]
     return {
         "evaluated": len(outcome.results),
-        "failures": [_in_words(result) for result in outcome.results if not result.success],
+        "failures": [_in_words(result) for result in failed if result not in flagged],
+        "warnings": [_in_words(result) for result in flagged],
     }
 
 
 def _in_words(result: gx.core.ExpectationValidationResult) -> str:
-    """Name a failed expectation and how many rows fail it, never their values."""
-    config = result.expectation_config
-    what = config.description or f"{config.type} of {config.kwargs.get('column', 'the table')}"
-    return f"{what}: {result.result.get('unexpected_count', 'not evaluated')} rows"
+    """Say what is wrong and in how many rows, never their values."""
+    count = result.result.get("unexpected_count", result.result.get("observed_value"))
+    return f"{result.expectation_config.description}: {count or 'not evaluated'} rows"
 
 
 if __name__ == "__main__":

@@ -43,12 +43,14 @@ def build_checks() -> dg.AssetChecksDefinition:
             raise dg.Failure(f"the expectations could not be evaluated: {done.stderr[-2000:]}")
         results = json.loads(target.read_text())
         for spec in specs:
-            failures = results["/".join(spec.asset_key.path)]["failures"]
+            result = results["/".join(spec.asset_key.path)]
+            failures, warnings = result["failures"], result["warnings"]
             yield dg.AssetCheckResult(
                 asset_key=spec.asset_key,
                 check_name=CHECK,
-                passed=not failures,
-                metadata={"failures": failures},
+                passed=not failures + warnings,
+                severity=dg.AssetCheckSeverity.ERROR if failures else dg.AssetCheckSeverity.WARN,
+                description="; ".join(failures + warnings) or None,
             )
 
     return raw_tables_meet_expectations

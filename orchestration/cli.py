@@ -205,6 +205,7 @@ def run_refresh(
 
     import dagster as dg
     from orchestration.definitions import defs  # noqa: F401
+    from orchestration.status import warnings
 
     with dg.DagsterInstance.get() as instance:
         result = dg.execute_job(
@@ -221,12 +222,14 @@ def run_refresh(
                         }
                     }
                 },
-                "loggers": {"console": {"config": {"log_level": "ERROR"}}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
         )
     if not result.success:
         stop(FAILED, *failures_of(result), "nothing was published")
     gaps = gaps_of(result.run_id)
+    for warning in warnings(result.run_id):
+        log.warning("warning: %s", warning)
     click.echo(f"published  {environment.published_folder() / 'warehouse.duckdb'}")
     click.echo(f"report     {environment.report_file()}")
     click.echo(f"refresh    {result.run_id} in {time.monotonic() - began:.0f} s")
@@ -249,12 +252,14 @@ def failures_of(result: Any) -> list[str]:
         if event.is_step_failure:
             error = event.step_failure_data.error
             cause = error.cause or error
-            lines.append(f"{event.step_key}: {cause.message.strip().splitlines()[0]}")
+            if cause.cls_name != "DagsterAssetCheckFailedError":  # the check has a line of its own
+                lines.append(f"{event.step_key}: {cause.message.strip().splitlines()[0]}")
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             check = event.asset_check_evaluation_data
             if not check.passed and check.severity.value == "ERROR":
                 where = check.asset_key.to_user_string()
-                lines.append(f"{where}: the check {check.check_name} failed")
+                reason = f": {check.description}" if check.description else ""
+                lines.append(f"{where}: the check {check.check_name} failed{reason}")
     return lines or ["the refresh failed; see `make dev`"]
 
 
@@ -272,7 +277,7 @@ def gaps_of(refresh_id: str) -> list[str]:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def status(as_json: bool) -> None:
-    """Show the last refresh per source, freshness, open gaps and sizes."""
+    """Show the last refresh per source, freshness, open gaps, warnings and sizes."""
     from orchestration.status import status as read_status
 
     facts = read_status()
@@ -293,9 +298,15 @@ def status(as_json: bool) -> None:
     console.print(table)
     for source in facts["sources"]:
         for gap in source["gaps"]:
-            console.print(f"gap  {source['source']} {gap}", markup=False, highlight=False)
+            console.print(
+                f"gap  {source['source']} {gap}", markup=False, highlight=False, soft_wrap=True
+            )
         for note in source["notes"]:
-            console.print(f"note {source['source']} {note}", markup=False, highlight=False)
+            console.print(
+                f"note {source['source']} {note}", markup=False, highlight=False, soft_wrap=True
+            )
+    for warning in facts["warnings"]:
+        console.print(f"warning {warning}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"published  {facts['published'] or 'nothing yet'}", markup=False)
     console.print(f"size       {facts['bytes'] / 1e6:.1f} MB", markup=False)
 

@@ -1,5 +1,6 @@
-"""What the loads left behind: last load per source, freshness, open gaps, sizes."""
+"""What refreshes left behind: last load per source, freshness, gaps, warnings, sizes."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ import duckdb
 
 from extract.sources import SOURCES
 from extract.warehouse import home, raw_file
-from orchestration.environment import build_file, published_folder
+from orchestration.environment import build_file, expectation_results_file, published_folder
 
 LOADS = """
 select
@@ -56,8 +57,58 @@ def _published_loads() -> list[dict[str, Any]]:
         return published.execute(LOADS.format(address="meta")).df().to_dict("records")
 
 
+SHOWN = 5
+"""How many rows of a warning are shown; the others are in the working warehouse."""
+
+
+def warnings(refresh_id: str | None = None) -> list[str]:
+    """Return one line per test of a refresh, or of the last one, that warns, with what it found.
+
+    None while another refresh has the working warehouse.
+    """
+    if not build_file().exists():
+        return []
+    try:
+        with duckdb.connect(str(build_file()), read_only=True) as build:
+            return _warnings(build, refresh_id)
+    except (duckdb.IOException, duckdb.CatalogException):  # locked, or never finished
+        return []
+
+
+def _warnings(build: duckdb.DuckDBPyConnection, refresh_id: str | None) -> list[str]:
+    lines = []
+    if refresh_id is None:
+        [(refresh_id,)] = build.execute("select refresh_id from meta.refreshes").fetchall()
+    found = build.execute(
+        """
+        select test, failures from meta.quality_results
+        where refresh_id = ? and status = 'warn' order by test
+        """,
+        [refresh_id],
+    ).fetchall()
+    for test, failures in found:
+        kind, _, table = test.partition(":")
+        if kind == "expectation":
+            results = json.loads(expectation_results_file(refresh_id).read_text())
+            lines.append(f"{table}: {'; '.join(results[table]['warnings'])}")
+            continue
+        rows = build.execute(f"select * from failures.{test} order by all limit {SHOWN}")
+        columns = [column.replace("_", " ") for column, *_ in rows.description]
+        shown = [
+            " ".join(
+                f"{value:,} {column}" if isinstance(value, int) else str(value)
+                for column, value in zip(columns, row, strict=True)
+                if value is not None
+            )
+            for row in rows.fetchall()
+        ]
+        more = f"; and {failures - SHOWN:,} more" if failures > SHOWN else ""
+        lines.append(f"{test}: {'; '.join(shown)}{more}")
+    return lines
+
+
 def status() -> dict[str, Any]:
-    """Return per source its last load and gaps, and what is published."""
+    """Return per source its last load and gaps, what is published, and what the tests warn of."""
     rows = loads()
     now = datetime.now(UTC)
     sources = []
@@ -98,4 +149,5 @@ def status() -> dict[str, Any]:
         ),
         "bytes": sum(file.stat().st_size for file in files if file.exists()),
         "sources": sources,
+        "warnings": warnings(),
     }

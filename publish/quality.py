@@ -92,9 +92,9 @@ def _expectation_rows(path: Path) -> list[dict]:
     return [
         {
             "test": f"expectation:{table}",
-            "severity": "error",
-            "status": "fail" if result["failures"] else "pass",
-            "failures": len(result["failures"]),
+            "severity": "warn" if result["warnings"] and not result["failures"] else "error",
+            "status": "fail" if result["failures"] else "warn" if result["warnings"] else "pass",
+            "failures": len(result["failures"] or result["warnings"]),
         }
         for table, result in json.loads(path.read_text()).items()
     ]

@@ -453,6 +453,31 @@ def test_groups_are_changed_as_often_as_the_recorded_count_says(home: Path, repl
     assert equal > 0.8 * len(recorded)
 
 
+def test_what_no_seed_names_is_warned_of_by_name(home: Path, replay: Replay) -> None:
+    done = subprocess.run(
+        [FLOWHOUSE, "status", "--json"],
+        env={**os.environ, "FLOWHOUSE_HOME": str(home), **replay.settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    warnings = dict(line.split(": ", 1) for line in json.loads(done.stdout)["warnings"])
+    assert (
+        "gitlab software workflow::4 - scheduled 1 work items"
+        in (warnings["every_status_has_a_stage"])
+    )
+    assert warnings["every_environment_is_known"] == "github github-pages 7 deployments"
+    assert "jira Test Execution 1 work items" in warnings["every_type_of_work_is_known"]
+    # The recorded pull requests of two repositories do not say when they were opened.
+    pulls = len(_pulls("bitcoin/bitcoin")) + len(_pulls("tidev/alloy"))
+    assert warnings["github/pull_requests"] == f"created_at is empty: {pulls} rows"
+
+
+def _pulls(repository: str) -> list[str]:
+    [path] = (SHARED / "data" / "github" / repository).glob("pulls.ndjson*")
+    return _lines(path)
+
+
 def test_every_item_has_gap_free_visits(home: Path) -> None:
     assert (
         published(

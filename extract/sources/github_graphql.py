@@ -15,6 +15,8 @@ from extract.sources.github_rows import Row
 MOST_PAGES = 10_000
 ITEMS_PER_QUERY = 25
 ENTRIES_PER_QUERY = 100
+MOST_FAILING = 3
+"""How many items in a row may fail until it is the server that fails."""
 
 PULL_EVENTS = (
     "READY_FOR_REVIEW_EVENT",
@@ -336,18 +338,30 @@ class Graph:
     def whole(self, kind: str, node_ids: Sequence[str]) -> tuple[dict[str, Row], set[str]]:
         """Return items by node id, and the ids of those that GitHub does not give.
 
-        An id that is in neither has a connection that ended before its end.
+        An id that is in neither could not be read whole: a connection ended before its end, or
+        GitHub fails on that item alone, and pages need not stay small for the others.
+
+        Raises:
+            Unavailable: GitHub fails on several items in a row: it is not them.
         """
         found: dict[str, Row] = {}
         gone: set[str] = set()
         left = list(node_ids)
+        usual, failed = self.sizes[kind], 0
         while left:
             size = self.sizes[kind]
             batch = left[:size]
-            nodes = self._ask(kind, {"ids": batch, "first": size}, size)
+            try:
+                nodes = self._ask(kind, {"ids": batch, "first": size}, size)
+            except Unavailable:
+                failed += 1
+                if failed == MOST_FAILING:
+                    raise
+                self.sizes[kind], left = usual, left[1:]
+                continue
             if nodes is None:
                 continue
-            left = left[size:]
+            left, failed = left[size:], 0
             for node_id, node in zip(batch, nodes, strict=True):
                 if node is None:
                     gone.add(node_id)
@@ -356,9 +370,11 @@ class Graph:
         return found, gone
 
     def complete(self, kind: str, node: Row) -> bool:
-        """Read the connections of an item to their ends; False when one ends too early."""
+        """Read the connections of an item to their ends; False when one is not there or cut off."""
         for name in self.kinds[kind].connections:
             connection = node[name]
+            if connection is None:
+                return False
             entries, total = connection["nodes"], connection.get("totalCount")
             if connection["pageInfo"]["hasNextPage"]:
                 after = connection["pageInfo"]["endCursor"]

@@ -126,7 +126,7 @@ class Issues:
         if cut:
             audit.status, audit.rejected = "incomplete", audit.rejected + len(cut)
             names = ", ".join(cut.values())
-            audit.message = f"timelines or labels end too early, to be read again: {names}"
+            audit.message = f"not given whole, to be read again: {names}"
         return self.reader.bundle(
             repo,
             audits,

@@ -359,7 +359,7 @@ class Reader:
         state["cut"][repo.key] = sorted({*known} - {listed.number for listed in some} | {*cut})
         if cut:
             numbers = ", ".join(f"#{number}" for number in sorted(cut))
-            _fault(audit, f"commits or reviews end too early, to be read again: {numbers}")
+            _fault(audit, f"not given whole, to be read again: {numbers}")
         if gone:
             _fault(audit, f"{len(gone):,} listed pull requests were not given")
         audit.rejected += len(cut) + len(gone)

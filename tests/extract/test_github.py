@@ -1175,6 +1175,49 @@ def test_a_pull_request_whose_commits_end_too_early_is_not_loaded_but_read_again
     assert hub.asked("/pulls/1") == []
 
 
+def test_a_pull_request_that_github_always_fails_on_holds_up_no_other(
+    hub: Hub, home: Any, waits: list[float]
+) -> None:
+    for number in range(1, 61):
+        hub.add_pull(number, commits=commits(1, first=number * 10))
+    whole, broken = hub.graphql, {"PR_7"}
+
+    def failing(query: str, variables: dict) -> dict:
+        if broken & set(variables.get("ids", ())):
+            return {"data": None, "errors": [{"message": "Something went wrong"}]}
+        return whole(query, variables)
+
+    hub.graphql = failing
+    audit = audit_of(home.load("github"), "pull_requests", hub.name)
+    assert (audit.status, audit.rejected) == ("incomplete", 1)
+    assert audit.message == "not given whole, to be read again: #7"
+    assert count(home, "pull_requests") == 59
+    # Only around the broken one are pages small.
+    assert len([body for body in hub.asked("/graphql") if "ids" in str(body)]) < 40
+    broken.clear()
+    audit = audit_of(home.load("github"), "pull_requests", hub.name)
+    assert audit.status == "complete"
+    assert count(home, "pull_requests") == 60
+
+
+def test_when_github_fails_on_every_pull_request_few_are_tried(
+    hub: Hub, home: Any, waits: list[float]
+) -> None:
+    for number in range(1, 61):
+        hub.add_pull(number, commits=commits(1, first=number * 10))
+    whole = hub.graphql
+    hub.graphql = lambda query, variables: (
+        {"data": None, "errors": [{"message": "Something went wrong"}]}
+        if "ids" in variables
+        else whole(query, variables)
+    )
+    assert audit_of(home.load("github"), "pull_requests", hub.name).status == "failed"
+    assert len([body for body in hub.asked("/graphql") if "ids" in str(body)]) < 80
+    hub.graphql = whole
+    assert audit_of(home.load("github"), "pull_requests", hub.name).status == "complete"
+    assert count(home, "pull_requests") == 60
+
+
 def test_t5_null_nodes_are_asked_again_and_a_missing_node_is_a_verdict(hub: Hub, home: Any) -> None:
     for number in range(1, 4):
         hub.add_pull(number, commits=commits(1, first=number))
