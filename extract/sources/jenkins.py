@@ -14,7 +14,7 @@ the usual ones are keyed hashes.
 import base64
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,7 +29,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltSource
 
 from extract import settings
-from extract.api import Api, Forbidden, IncompleteRead
+from extract.api import Api, Forbidden, IncompleteRead, SourceError, Unavailable
 from extract.privacy import person_key
 from extract.probes import Probe, clock, scopes
 from extract.settings import SettingFault, setting_name, settings_for, start_of
@@ -82,6 +82,9 @@ MOST_IN_WINDOW = 20_000
 DEEPEST = 30
 CONCURRENT_REQUESTS = 2
 """Jenkins has no rate limit to go by, and reads builds from its disk."""
+
+MOST_UNAVAILABLE = 3
+"""How many folders, jobs or builds in a row may give no answer until Jenkins counts as down."""
 
 MOST_WITHOUT_STAGES = 20
 """After so many 404 in a row, and no stage at all, the plugin that shows stages is not there."""
@@ -196,12 +199,20 @@ def shown_branch(name: str) -> str:
 
 
 def jobs_below(
-    api: Api, folder: str, shown: str, is_multibranch: bool, depth: int = 0
+    api: Api,
+    folder: str,
+    shown: str,
+    fail: Callable[[str, SourceError], None],
+    is_multibranch: bool = False,
+    depth: int = 0,
 ) -> Iterator[Job]:
     """Yield the jobs below a folder, level by level; "" is the front page.
 
+    A folder inside that cannot be read is told to `fail`, and the others go on.
+
     Raises:
         IncompleteRead: The folder is gone, or folders lie in each other without end.
+        Unavailable: Jenkins gives no answer for the folder.
     """
     if depth > DEEPEST:
         raise IncompleteRead(f"jenkins: folders lie more than {DEEPEST} deep in each other")
@@ -215,7 +226,11 @@ def jobs_below(
         shown_name = f"{shown}/{part}" if shown else part
         kind = str(item.get("_class") or "").rpartition(".")[2]
         if isinstance(item.get("jobs"), list):
-            yield from jobs_below(api, full_name, shown_name, kind == MULTIBRANCH, depth + 1)
+            is_many = kind == MULTIBRANCH
+            try:
+                yield from jobs_below(api, full_name, shown_name, fail, is_many, depth + 1)
+            except (Forbidden, IncompleteRead, Unavailable) as failure:
+                fail(shown_name, failure)
         else:
             newest = [[int(b["number"]), int(b["timestamp"])] for b in item.get("builds") or []]
             yield Job(full_name, shown_name, shown_name.partition("/")[0], kind, newest)
@@ -346,13 +361,29 @@ class Reader:
     counted: dict[str, Audit] = field(default_factory=dict)
     stages: Audit | None = None
     without_stages: int = 0
+    unavailable: int = 0
+
+    def fail(self, failure: SourceError) -> None:
+        """Count the failures in a row, and give up when it is not the job but Jenkins that fails.
+
+        Raises:
+            Unavailable: Jenkins gave no answer several times in a row.
+        """
+        self.unavailable += isinstance(failure, Unavailable)
+        if self.unavailable >= MOST_UNAVAILABLE:
+            raise failure
+
+    def fail_folder(self, name: str, failure: SourceError) -> None:
+        """Note a folder that cannot be read."""
+        self.work.audit("jobs", scope=name, status="failed", message=str(failure))
+        self.fail(failure)
 
     def list_jobs(self, folders: list[str] | None) -> None:
         """List the jobs of the chosen folders; one that cannot be read is a failed scope."""
         for folder in folders or [""]:
             try:
                 name = folder.strip("/")
-                self.jobs += jobs_below(self.api, name, name, False)
+                self.jobs += jobs_below(self.api, name, name, self.fail_folder)
             except (Forbidden, IncompleteRead) as failure:
                 if not folders:
                     raise
@@ -375,20 +406,22 @@ class Reader:
         for job in self.jobs:
             known = heads.get(job.shown) or []
             is_full = self.work.full and not self.work.windows
-            open_rows = running.get(job.shown) or {}
-            if job.newest == known and not open_rows and not is_full:
+            open_rows, owed = running.get(job.shown) or {}, list(self.owed(job.shown))
+            if job.newest == known and not open_rows and not owed and not is_full:
                 continue
             audit, ran = self.audit(job.scope), {}
             try:
-                for table, rows in self._builds_of(job, [] if is_full else known, open_rows):
+                for table, rows in self._builds_of(job, [] if is_full else known, open_rows, owed):
                     yield table
                     read += len(rows)
                     audit.extracted += len(rows)
                     ran |= {_mark(row): row for row in rows if row["is_building"]}
                     self.work.progress("builds", read, None, began)
-            except (Forbidden, IncompleteRead) as failure:
+            except (Forbidden, IncompleteRead, Unavailable) as failure:
                 audit.status, audit.message = "failed", str(failure)
+                self.fail(failure)
                 continue
+            self.unavailable = 0
             heads[job.shown] = job.newest
             running[job.shown] = {mark: _plain(row) for mark, row in ran.items()}
             if not running[job.shown]:
@@ -397,27 +430,49 @@ class Reader:
                 self.work.more = True
                 return
 
+    def owed(self, job: str) -> list[str]:
+        """Return the marks of the builds of a job whose stages Jenkins failed on, to be changed."""
+        return dlt.current.source_state().setdefault("owed", {}).setdefault(job, [])
+
     def _builds_of(
-        self, job: Job, known: list[list[int]], open_rows: Mapping[str, Mapping[str, Any]]
+        self,
+        job: Job,
+        known: list[list[int]],
+        open_rows: Mapping[str, Mapping[str, Any]],
+        owed: list[str],
     ) -> Iterator[tuple[pa.Table, list[dict[str, Any]]]]:
-        """Yield a job's rows in tables: what is new, then what ran before and was not seen now."""
+        """Yield a job's rows in tables: what is new, then what ran before and was not seen now.
+
+        With the latter come the builds that owe their stages.
+        """
         seen: set[str] = set()
         if job.newest != known:
             for page in builds_of(self.api, job, known, self.start):
                 rows = [build_row(job, build) for build in page]
                 seen.update(map(_mark, rows))
                 yield BUILDS.batch(rows, job.scope), rows
-        left = [row for mark, row in open_rows.items() if mark not in seen]
-        if left:
-            rows = [self._polled(job, row) for row in left]
+        rows = [self._polled(job, row) for mark, row in open_rows.items() if mark not in seen]
+        for mark in [mark for mark in owed if mark not in seen and mark not in open_rows]:
+            row = self._build(job, mark)
+            if row:
+                rows.append(row)
+            else:  # discarded since
+                self.owed(job.shown).remove(mark)
+        if rows:
             yield BUILDS.batch(rows, job.scope), rows
+
+    def _build(self, job: Job, mark: str) -> dict[str, Any] | None:
+        """Ask for a build by number; None when it is gone, or is another one by now."""
+        number = mark.partition(":")[0]
+        path = f"{path_of(job.full_name)}/{number}/api/json"
+        reply = self.api.get(path, {"tree": BUILD}, allow=(404,))
+        row = build_row(job, reply.data) if reply.status == 200 else None
+        return row if row and _mark(row) == mark else None
 
     def _polled(self, job: Job, open_row: Mapping[str, Any]) -> dict[str, Any]:
         """Ask for a build that ran; one that is gone has ended, nobody knows how."""
-        path = f"{path_of(job.full_name)}/{open_row['number']}/api/json"
-        reply = self.api.get(path, {"tree": BUILD}, allow=(404,))
-        row = build_row(job, reply.data) if reply.status == 200 else None
-        if row and _mark(row) == _mark(open_row):
+        row = self._build(job, _mark(open_row))
+        if row:
             return row
         self.audit(job.scope).deleted += 1
         started_at = datetime.fromisoformat(open_row["started_at"])
@@ -437,21 +492,32 @@ class Reader:
 
         def describe(row: Mapping[str, Any]) -> Any:
             path = f"{paths[row['job_full_name']]}/{row['number']}/wfapi/describe"
-            reply = self.api.get(path, allow=(404,))
+            try:
+                reply = self.api.get(path, allow=(404,))
+            except Unavailable as failure:
+                return failure
             return (reply.data or {}) if reply.status == 200 else None
 
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             answers = list(pool.map(describe, rows))
-        found = [
-            stage
-            for row, answer in zip(rows, answers, strict=True)
-            for stage in stage_rows(row, (answer or {}).get("stages"))
-        ]
+        found: list[dict[str, Any]] = []
+        for row, answer in zip(rows, answers, strict=True):
+            owed, mark = self.owed(row["job_full_name"]), _mark(row)
+            if mark in owed:
+                owed.remove(mark)
+            if isinstance(answer, Unavailable):
+                # Jenkins fails on some builds for good, and is to be asked again for the others.
+                owed.append(mark)
+                self.stages.status, self.stages.message = "incomplete", f"{answer}; asked again"
+                self.fail(answer)
+            else:
+                self.unavailable = 0
+                found += stage_rows(row, (answer or {}).get("stages"))
         missing = sum(answer is None for answer in answers)
         self.without_stages = 0 if missing < len(rows) else self.without_stages + missing
         self.stages.rejected += missing
         self.stages.extracted += len(found)
-        if self.stages.rejected:
+        if self.stages.rejected and self.stages.status == "complete":
             self.stages.message = "builds without stages: discarded, or the plugin is not there"
         yield STAGES.batch(found, rows[0]["_scope"])
 

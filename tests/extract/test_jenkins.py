@@ -179,6 +179,7 @@ class Controller(Api):
         self.builds: dict[str, list[dict[str, Any]]] = {}
         self.has_stages = True
         self.asked: list[str] = []
+        self.broken: list[str] = []
         self.after: list[tuple[str, Callable[[], None]]] = []
         self.route("GET", r"/api/json", lambda r, m: self.shown(r, self.node("")))
         self.route("GET", r"(?P<p>(/job/[^/]+)+)/api/json", self.item)
@@ -191,6 +192,8 @@ class Controller(Api):
     def answer(self, request: Request) -> Response:
         target = f"{request.path}?{request.query.get('tree', '')}"
         self.asked.append(target)
+        if any(re.search(place, target) for place in self.broken):
+            return Response(500, b"<html>")
         answer = super().answer(request)
         for entry in list(self.after):
             if re.search(entry[0], target):
@@ -381,6 +384,72 @@ def test_j1_without_the_stage_plugin_builds_are_loaded(scripted: Any, home: Any)
     assert (audit.status, audit.extracted) == ("complete", 0)
     assert "plugin" in audit.message
     assert len([target for target in scripted.asked if "wfapi" in target]) == 100
+
+
+def test_stages_that_jenkins_fails_on_hold_up_no_other_and_are_asked_for_again(
+    scripted: Any, home: Any, waits: list[float]
+) -> None:
+    scripted.add("app", range(1, 4))
+    scripted.broken.append("/app/2/wfapi")
+    for _ in range(2):
+        audit = audit_of(home.load("jenkins"), "stages")
+        assert audit.status == "incomplete"
+        assert "/job/app/2/wfapi/describe" in audit.message
+        assert counts(home) == {"jobs": 1, "builds": 3, "stages": 2}
+    scripted.broken.clear()
+    assert audit_of(home.load("jenkins"), "stages").status == "complete"
+    assert counts(home) == {"jobs": 1, "builds": 3, "stages": 3}
+    scripted.asked.clear()
+    home.load("jenkins")
+    assert [place for place in scripted.asked if "/app/" in place] == []
+
+
+def test_a_build_that_owes_its_stages_and_is_discarded_stays_as_it_ended(
+    scripted: Any, home: Any, waits: list[float]
+) -> None:
+    scripted.add("app", range(1, 4))
+    scripted.broken.append("/app/2/wfapi")
+    home.load("jenkins")
+    del scripted.builds["app"][1]
+    scripted.broken.clear()
+    home.load("jenkins")
+    results = home.rows("jenkins", "select number, result from jenkins.builds order by 1")
+    assert results == [(1, "SUCCESS"), (2, "SUCCESS"), (3, "SUCCESS")]
+    scripted.asked.clear()
+    home.load("jenkins")
+    assert [place for place in scripted.asked if "/app/" in place] == []
+
+
+@pytest.mark.parametrize(
+    ("place", "scope"), [("^/job/b/job/bad/api", ("builds", "b")), ("^/job/b/api", ("jobs", "b"))]
+)
+def test_a_job_or_folder_that_jenkins_fails_on_holds_up_no_other(
+    scripted: Any, home: Any, waits: list[float], place: str, scope: tuple
+) -> None:
+    for name in ("a", "b/bad", "c/good"):
+        scripted.add(name, range(1, 3))
+    scripted.broken.append(place)
+    audit = audit_of(home.load("jenkins"), *scope)
+    assert audit.status == "failed" and "status 500" in audit.message
+    assert numbers(home, "a") == numbers(home, "c/good") == [1, 2]
+    assert numbers(home, "b/bad") == []
+    scripted.broken.clear()
+    assert {audit.status for audit in home.load("jenkins").audits} == {"complete"}
+    assert numbers(home, "b/bad") == [1, 2]
+
+
+def test_a_jenkins_that_gives_no_answer_at_all_is_not_asked_for_every_job(
+    scripted: Any, home: Any, waits: list[float]
+) -> None:
+    for no in range(20):
+        scripted.add(f"job{no}", range(1, 3))
+    scripted.broken.append("/job/")
+    audit = audit_of(home.load("jenkins"), "*")
+    assert audit.status == "failed" and "status 500" in audit.message
+    assert len({place for place in scripted.asked if place.startswith("/job/")}) == 3
+    scripted.broken.clear()
+    home.load("jenkins")
+    assert counts(home)["builds"] == 40
 
 
 def test_branches_are_loaded_by_hash_unless_they_are_usual_ones(scripted: Any, home: Any) -> None:
