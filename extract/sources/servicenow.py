@@ -271,6 +271,8 @@ AT_ONCE = 2
 """Requests at the same time: more run into ServiceNow's semaphores."""
 
 MOST_PAGES = 10_000
+MOST_UNAVAILABLE = 3
+"""How many tables in a row may give no answer until the instance counts as down."""
 
 Row = dict[str, str]
 Check = Callable[[Row], bool]
@@ -689,6 +691,7 @@ class Reader:
         columns: Columns of this instance, by table; empty where sys_dictionary is not readable.
         unaudited: Tables whose changes sys_audit does not keep.
         bots: Names of users that are no people.
+        unavailable: How many tables in a row gave no answer.
     """
 
     work: Load
@@ -702,6 +705,7 @@ class Reader:
     columns: dict[str, set[str]] = field(default_factory=dict)
     unaudited: set[str] = field(default_factory=set)
     bots: Set[str] = SYSTEM_USERS
+    unavailable: int = 0
 
     def take(self, table: str) -> list[pa.Table]:
         """Return and forget what is ready of a table."""
@@ -741,13 +745,24 @@ class Reader:
                 yield from self.guarded(raw.name, "", read)
 
     def guarded(self, object: str, scope: str, read: Callable[[], Iterator[str]]) -> Iterator[str]:
-        """Read one table; its own failures are noted, and the other tables go on."""
+        """Read one table; its own failures are noted, and the other tables go on.
+
+        Raises:
+            Unavailable: Several tables in a row give no answer: it is the instance.
+        """
         try:
             yield from read()
         except NotInstalled as absent:
             self.work.audit(object, scope=scope, message=f"{absent} is not installed")
-        except (Forbidden, IncompleteRead) as failure:
+        except (Forbidden, IncompleteRead, Unavailable) as failure:
+            if isinstance(failure, Unavailable):
+                self.unavailable += 1
+                # What the instance is like must be known, or all rows would be read by half.
+                if self.unavailable >= MOST_UNAVAILABLE or object == DICTIONARY_ENTRIES.name:
+                    raise
             self.work.audit(object, scope=scope, status="failed", message=str(failure))
+            return
+        self.unavailable = 0
 
     # what the instance is like
 
@@ -1053,7 +1068,11 @@ class Reader:
 
     def histories(self, state: Any) -> Iterator[str]:
         """Read the state histories: from sys_audit, else from metric_instance."""
-        is_forbidden = self.audit_is_forbidden()
+        try:
+            is_forbidden = self.audit_is_forbidden()
+        except Unavailable as failure:  # the next load reads what this one owes
+            self.work.audit(AUDITS.name, status="failed", message=str(failure))
+            return
         measured = []
         for table in (table for table in self.census if table in TASK_TABLES):
             if not is_forbidden and table not in self.unaudited:

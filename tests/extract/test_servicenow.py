@@ -97,6 +97,39 @@ def test_a_second_load_asks_little_and_changes_nothing(instance: Any, loaded: An
 
 
 @real
+@pytest.mark.parametrize(
+    ("table", "object", "scope"),
+    [("problem", "problems", "problem"), ("sys_audit", "audits", "")],
+)
+def test_t4_a_table_that_gives_no_answer_holds_up_no_other(
+    early: Any, home: Any, waits: list[float], table: str, object: str, scope: str
+) -> None:
+    early.fault("servicenow", f"table/{table}\\?", times=1000, status=500)
+    audit = audit_of(home.load("servicenow"), object, scope)
+    assert audit.status == "failed" and "no answer" in audit.message
+    assert count(home, "incidents") == early.counts("servicenow")["incident"]
+    early.control("DELETE", "faults")
+    home.load("servicenow")
+    assert count(home, "problems") == early.counts("servicenow")["problem"]
+    assert count(home, "audits") == early.counts("servicenow")["sys_audit"]
+
+
+@real
+def test_t4_an_instance_that_gives_no_answer_is_not_asked_for_every_table(
+    early: Any, home: Any, waits: list[float]
+) -> None:
+    home.load("servicenow")
+    before = [home.content("servicenow", table.name) for table in servicenow.TABLES]
+    early.fault("servicenow", "table/(?!sys_dictionary|sys_user)", times=1000, status=500)
+    last = early.last
+    audit = audit_of(home.load("servicenow"), "*")
+    assert audit.status == "failed" and "no answer" in audit.message
+    asked = {request["path"] for request in early.requests("servicenow", last)}
+    assert len(asked) < 8
+    assert [home.content("servicenow", table.name) for table in servicenow.TABLES] == before
+
+
+@real
 def test_only_what_changed_is_read_again(early: Any, home: Any) -> None:
     home.load("servicenow")
     audits = home.content("servicenow", "audits")
