@@ -6,6 +6,5 @@ left join {{ ref('fct_deployments') }} as predecessors
     on deployments.previous_deployment_key = predecessors.deployment_key
 
 where
-    deployments.finished_at < deployments.started_at
-    or predecessors.finished_at > deployments.finished_at
+    predecessors.finished_at > deployments.finished_at
     or (deployments.is_rollback and deployments.result <> 'success')

@@ -348,29 +348,45 @@ class Graph:
         gone: set[str] = set()
         left = list(node_ids)
         usual, failed = self.sizes[kind], 0
+
+        def fail(failure: Unavailable) -> None:
+            nonlocal failed
+            failed += 1
+            if failed == MOST_FAILING:
+                raise failure
+
         while left:
             size = self.sizes[kind]
             batch = left[:size]
             try:
                 nodes = self._ask(kind, {"ids": batch, "first": size}, size)
-            except Unavailable:
-                failed += 1
-                if failed == MOST_FAILING:
-                    raise
+            except Unavailable as failure:
+                fail(failure)
                 self.sizes[kind], left = usual, left[1:]
                 continue
             if nodes is None:
                 continue
-            left, failed = left[size:], 0
+            left = left[size:]
             for node_id, node in zip(batch, nodes, strict=True):
                 if node is None:
                     gone.add(node_id)
-                elif self.complete(kind, node):
+                    continue
+                try:
+                    is_whole = self.complete(kind, node)
+                except Unavailable as failure:
+                    fail(failure)
+                    continue
+                failed = 0
+                if is_whole:
                     found[node_id] = node
         return found, gone
 
     def complete(self, kind: str, node: Row) -> bool:
-        """Read the connections of an item to their ends; False when one is not there or cut off."""
+        """Read the connections of an item to their ends; False when one is not there or cut off.
+
+        Raises:
+            Unavailable: GitHub gives no answer for one of them.
+        """
         for name in self.kinds[kind].connections:
             connection = node[name]
             if connection is None:
@@ -384,6 +400,9 @@ class Graph:
                         total = page.get("totalCount")
                 except IncompleteRead:
                     return False
+                except Unavailable:
+                    self.sizes.pop(f"{kind}.{name}")  # it was too much for this item alone
+                    raise
             if len(entries) < (total or 0):
                 return False
             node[name] = {"totalCount": total, "nodes": [entry for entry in entries if entry]}

@@ -84,7 +84,8 @@ CONCURRENT_REQUESTS = 2
 """Jenkins has no rate limit to go by, and reads builds from its disk."""
 
 MOST_UNAVAILABLE = 3
-"""How many folders, jobs or builds in a row may give no answer until Jenkins counts as down."""
+"""How many folders or jobs in a row may give no answer until Jenkins counts as down, and how many
+builds until stages are left for the next load."""
 
 MOST_WITHOUT_STAGES = 20
 """After so many 404 in a row, and no stage at all, the plugin that shows stages is not there."""
@@ -362,6 +363,8 @@ class Reader:
     stages: Audit | None = None
     without_stages: int = 0
     unavailable: int = 0
+    silent: list[Unavailable] = field(default_factory=list)
+    """What the last builds in a row failed with that were asked for their stages."""
 
     def fail(self, failure: SourceError) -> None:
         """Count the failures in a row, and give up when it is not the job but Jenkins that fails.
@@ -491,11 +494,16 @@ class Reader:
             return
 
         def describe(row: Mapping[str, Any]) -> Any:
+            failures = [*self.silent]
+            if len(failures) >= MOST_UNAVAILABLE:
+                return failures[-1]
             path = f"{paths[row['job_full_name']]}/{row['number']}/wfapi/describe"
             try:
                 reply = self.api.get(path, allow=(404,))
             except Unavailable as failure:
+                self.silent.append(failure)
                 return failure
+            self.silent.clear()
             return (reply.data or {}) if reply.status == 200 else None
 
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
@@ -509,9 +517,7 @@ class Reader:
                 # Jenkins fails on some builds for good, and is to be asked again for the others.
                 owed.append(mark)
                 self.stages.status, self.stages.message = "incomplete", f"{answer}; asked again"
-                self.fail(answer)
             else:
-                self.unavailable = 0
                 found += stage_rows(row, (answer or {}).get("stages"))
         missing = sum(answer is None for answer in answers)
         self.without_stages = 0 if missing < len(rows) else self.without_stages + missing

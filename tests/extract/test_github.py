@@ -1200,6 +1200,28 @@ def test_a_pull_request_that_github_always_fails_on_holds_up_no_other(
     assert count(home, "pull_requests") == 60
 
 
+def test_a_pull_request_whose_reviews_github_fails_on_holds_up_no_other(
+    hub: Hub, home: Any, waits: list[float]
+) -> None:
+    hub.add_pull(1, reviews=reviews(120))
+    hub.add_pull(2, reviews=reviews(3))
+    whole, broken = hub.graphql, {"PR_1"}
+    hub.graphql = lambda query, variables: (
+        {"data": None, "errors": [{"message": "Something went wrong"}]}
+        if variables.get("id") in broken
+        else whole(query, variables)
+    )
+    audit = audit_of(home.load("github"), "pull_requests", hub.name)
+    assert (audit.status, audit.message) == (
+        "incomplete",
+        "not given whole, to be read again: #1",
+    )
+    assert (count(home, "pull_requests"), count(home, "reviews")) == (1, 3)
+    broken.clear()
+    home.load("github")
+    assert (count(home, "pull_requests"), count(home, "reviews")) == (2, 120)
+
+
 def test_when_github_fails_on_every_pull_request_few_are_tried(
     hub: Hub, home: Any, waits: list[float]
 ) -> None:

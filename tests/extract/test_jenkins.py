@@ -404,6 +404,19 @@ def test_stages_that_jenkins_fails_on_hold_up_no_other_and_are_asked_for_again(
     assert [place for place in scripted.asked if "/app/" in place] == []
 
 
+def test_when_no_stages_are_given_the_builds_are_loaded_and_the_stages_follow(
+    scripted: Any, home: Any, waits: list[float]
+) -> None:
+    scripted.add("app", range(1, 31))
+    scripted.broken.append("wfapi")
+    home.load("jenkins")
+    assert counts(home) == {"jobs": 1, "builds": 30, "stages": 0}
+    assert len({place for place in scripted.asked if "wfapi" in place}) <= 4
+    scripted.broken.clear()
+    home.load("jenkins")
+    assert counts(home) == {"jobs": 1, "builds": 30, "stages": 30}
+
+
 def test_a_build_that_owes_its_stages_and_is_discarded_stays_as_it_ended(
     scripted: Any, home: Any, waits: list[float]
 ) -> None:
