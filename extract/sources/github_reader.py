@@ -91,7 +91,7 @@ CHUNK = 100
 MOST_IN_WINDOW = 5_000
 CONCURRENT_REQUESTS = 4
 MOST_UNAVAILABLE = 3
-"""How many repositories in a row may give no answer until the server counts as down."""
+"""How many repositories in a row, or runs of one, may give no answer until it is the server."""
 
 ENDED_DEPLOYMENTS = ("success", "failure", "error", "inactive")
 
@@ -199,6 +199,7 @@ class Reader:
     start: datetime | None
     is_over: bool = False
     unavailable: int = 0
+    jobs_unavailable: int = 0
     room: dict[str, int] = field(default_factory=dict)
 
     def resources(self, tables: Sequence[RawTable], read: Read) -> Iterator[DltResource]:
@@ -623,6 +624,12 @@ class Reader:
             except Missing:
                 jobs, total = [], 0
                 part.jobless += 1
+            except Unavailable as failure:
+                self.jobs_unavailable += 1
+                if self.jobs_unavailable >= MOST_UNAVAILABLE:
+                    raise
+                return Attempts(fault=f"{failure}; the run is read again")
+            self.jobs_unavailable = 0
             if len(jobs) != total:
                 what = f"attempt {number} of run {run['id']}"
                 return Attempts(fault=f"got {len(jobs):,} of {total:,} jobs of {what}")

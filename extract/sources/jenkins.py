@@ -14,10 +14,10 @@ the usual ones are keyed hashes.
 import base64
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -86,6 +86,10 @@ CONCURRENT_REQUESTS = 2
 MOST_UNAVAILABLE = 3
 """How many folders or jobs in a row may give no answer until Jenkins counts as down, and how many
 builds until stages are left for the next load."""
+
+MOST_TRIES, TRIED_FOR = 5, timedelta(days=30)
+"""How many loads at least, and how long after its start at least, ask for the stages of a build
+until it counts as broken."""
 
 MOST_WITHOUT_STAGES = 20
 """After so many 404 in a row, and no stage at all, the plugin that shows stages is not there."""
@@ -197,44 +201,6 @@ def path_of(full_name: str) -> str:
 def shown_branch(name: str) -> str:
     """Return the name of a branch as it is loaded: a keyed hash unless it is a usual one."""
     return name if USUAL_BRANCH.fullmatch(name) else f"branch-{person_key(NAME, name)}"
-
-
-def jobs_below(
-    api: Api,
-    folder: str,
-    shown: str,
-    fail: Callable[[str, SourceError], None],
-    is_multibranch: bool = False,
-    depth: int = 0,
-) -> Iterator[Job]:
-    """Yield the jobs below a folder, level by level; "" is the front page.
-
-    A folder inside that cannot be read is told to `fail`, and the others go on.
-
-    Raises:
-        IncompleteRead: The folder is gone, or folders lie in each other without end.
-        Unavailable: Jenkins gives no answer for the folder.
-    """
-    if depth > DEEPEST:
-        raise IncompleteRead(f"jenkins: folders lie more than {DEEPEST} deep in each other")
-    reply = api.get(f"{path_of(folder) if folder else ''}/api/json", {"tree": LISTED}, allow=(404,))
-    if reply.status == 404:
-        raise IncompleteRead("jenkins: a folder is not there, or not visible to this user")
-    for item in (reply.data or {}).get("jobs") or []:
-        name = str(item["name"])
-        full_name = f"{folder}/{name}" if folder else name
-        part = shown_branch(name) if is_multibranch else name
-        shown_name = f"{shown}/{part}" if shown else part
-        kind = str(item.get("_class") or "").rpartition(".")[2]
-        if isinstance(item.get("jobs"), list):
-            is_many = kind == MULTIBRANCH
-            try:
-                yield from jobs_below(api, full_name, shown_name, fail, is_many, depth + 1)
-            except (Forbidden, IncompleteRead, Unavailable) as failure:
-                fail(shown_name, failure)
-        else:
-            newest = [[int(b["number"]), int(b["timestamp"])] for b in item.get("builds") or []]
-            yield Job(full_name, shown_name, shown_name.partition("/")[0], kind, newest)
 
 
 def build_row(job: Job, build: Mapping[str, Any]) -> dict[str, Any]:
@@ -376,22 +342,51 @@ class Reader:
         if self.unavailable >= MOST_UNAVAILABLE:
             raise failure
 
-    def fail_folder(self, name: str, failure: SourceError) -> None:
-        """Note a folder that cannot be read."""
-        self.work.audit("jobs", scope=name, status="failed", message=str(failure))
-        self.fail(failure)
-
     def list_jobs(self, folders: list[str] | None) -> None:
         """List the jobs of the chosen folders; one that cannot be read is a failed scope."""
         for folder in folders or [""]:
             try:
                 name = folder.strip("/")
-                self.jobs += jobs_below(self.api, name, name, self.fail_folder)
+                self.jobs += self._jobs_below(name, name)
             except (Forbidden, IncompleteRead) as failure:
                 if not folders:
                     raise
                 where = setting_name(NAME, "folders")
                 self.work.audit("jobs", scope=name, status="failed", message=f"{where}: {failure}")
+
+    def _jobs_below(
+        self, folder: str, shown: str, is_multibranch: bool = False, depth: int = 0
+    ) -> Iterator[Job]:
+        """Yield the jobs below a folder, level by level; "" is the front page.
+
+        A folder inside that cannot be read is a failed scope, and the others go on.
+
+        Raises:
+            IncompleteRead: The folder is gone, or folders lie in each other without end.
+            Unavailable: Jenkins gives no answer for the folder.
+        """
+        if depth > DEEPEST:
+            raise IncompleteRead(f"jenkins: folders lie more than {DEEPEST} deep in each other")
+        place = f"{path_of(folder) if folder else ''}/api/json"
+        reply = self.api.get(place, {"tree": LISTED}, allow=(404,))
+        self.unavailable = 0
+        if reply.status == 404:
+            raise IncompleteRead("jenkins: a folder is not there, or not visible to this user")
+        for item in (reply.data or {}).get("jobs") or []:
+            name = str(item["name"])
+            full_name = f"{folder}/{name}" if folder else name
+            part = shown_branch(name) if is_multibranch else name
+            shown_name = f"{shown}/{part}" if shown else part
+            kind = str(item.get("_class") or "").rpartition(".")[2]
+            if not isinstance(item.get("jobs"), list):
+                newest = [[int(b["number"]), int(b["timestamp"])] for b in item.get("builds") or []]
+                yield Job(full_name, shown_name, shown_name.partition("/")[0], kind, newest)
+                continue
+            try:
+                yield from self._jobs_below(full_name, shown_name, kind == MULTIBRANCH, depth + 1)
+            except (Forbidden, IncompleteRead, Unavailable) as failure:
+                self.work.audit("jobs", scope=shown_name, status="failed", message=str(failure))
+                self.fail(failure)
 
     def audit(self, scope: str) -> Audit:
         """Return the note that counts the builds of a top-level folder or job."""
@@ -409,7 +404,7 @@ class Reader:
         for job in self.jobs:
             known = heads.get(job.shown) or []
             is_full = self.work.full and not self.work.windows
-            open_rows, owed = running.get(job.shown) or {}, list(self.owed(job.shown))
+            open_rows, owed = running.get(job.shown) or {}, list(_owed().get(job.shown, ()))
             if job.newest == known and not open_rows and not owed and not is_full:
                 continue
             audit, ran = self.audit(job.scope), {}
@@ -432,10 +427,6 @@ class Reader:
             if read >= MOST_IN_WINDOW:
                 self.work.more = True
                 return
-
-    def owed(self, job: str) -> list[str]:
-        """Return the marks of the builds of a job whose stages Jenkins failed on, to be changed."""
-        return dlt.current.source_state().setdefault("owed", {}).setdefault(job, [])
 
     def _builds_of(
         self,
@@ -460,7 +451,7 @@ class Reader:
             if row:
                 rows.append(row)
             else:  # discarded since
-                self.owed(job.shown).remove(mark)
+                _settle(job.shown, mark)
         if rows:
             yield BUILDS.batch(rows, job.scope), rows
 
@@ -510,21 +501,21 @@ class Reader:
             answers = list(pool.map(describe, rows))
         found: list[dict[str, Any]] = []
         for row, answer in zip(rows, answers, strict=True):
-            owed, mark = self.owed(row["job_full_name"]), _mark(row)
-            if mark in owed:
-                owed.remove(mark)
-            if isinstance(answer, Unavailable):
-                # Jenkins fails on some builds for good, and is to be asked again for the others.
-                owed.append(mark)
+            job, mark = row["job_full_name"], _mark(row)
+            tries = _settle(job, mark) + 1
+            if not isinstance(answer, Unavailable):
+                found += stage_rows(row, (answer or {}).get("stages"))
+            elif tries < MOST_TRIES or self.server_now - row["started_at"] < TRIED_FOR:
+                _owed().setdefault(job, {})[mark] = tries
                 self.stages.status, self.stages.message = "incomplete", f"{answer}; asked again"
             else:
-                found += stage_rows(row, (answer or {}).get("stages"))
+                self.stages.rejected += 1
         missing = sum(answer is None for answer in answers)
         self.without_stages = 0 if missing < len(rows) else self.without_stages + missing
         self.stages.rejected += missing
         self.stages.extracted += len(found)
         if self.stages.rejected and self.stages.status == "complete":
-            self.stages.message = "builds without stages: discarded, or the plugin is not there"
+            self.stages.message = "builds without stages: discarded, broken, or without the plugin"
         yield STAGES.batch(found, rows[0]["_scope"])
 
     def known_jobs(self) -> Iterator[pa.Table]:
@@ -541,6 +532,20 @@ class Reader:
             status="complete" if self.jobs else "incomplete",
             message="" if self.jobs else "Jenkins shows no job to this user",
         )
+
+
+def _owed() -> dict[str, dict[str, int]]:
+    """Return by job the builds whose stages Jenkins failed on, and how often; to be changed."""
+    return dlt.current.source_state().setdefault("owed", {})
+
+
+def _settle(job: str, mark: str) -> int:
+    """Strike a build off those that owe their stages; return how often it was tried."""
+    owed = _owed()
+    tries = owed.get(job, {}).pop(mark, 0)
+    if job in owed and not owed[job]:
+        del owed[job]
+    return tries
 
 
 def _mark(row: Mapping[str, Any]) -> str:

@@ -1132,6 +1132,27 @@ def test_jobs_of_a_run_that_is_gone_are_a_verdict_and_the_others_are_loaded(
     assert home.rows("github", "select id, run_id from github.jobs") == [("5", "1")]
 
 
+def test_a_run_whose_jobs_github_fails_on_holds_up_no_other(
+    hub: Hub, home: Any, waits: list[float]
+) -> None:
+    for run_id in range(1, 6):
+        jobs = [{"id": 10 + run_id, "name": "build"}]
+        at = f"2025-05-0{run_id}T00:00:00Z"
+        hub.add_run(run_id, at, {"status": "completed", "updated": at, "jobs": jobs})
+    hub.faults.append(lambda path, _: (500, {}) if "runs/2/" in path else None)
+    audit = audit_of(home.load("github"), "workflow_runs", hub.name)
+    assert audit.status == "incomplete"
+    assert "/actions/runs/2/attempts/1/jobs: status 500; the run is read again" in audit.message
+    assert home.rows("github", "select id from github.jobs order by 1") == [
+        ("11",), ("13",), ("14",), ("15",),
+    ]  # fmt: skip
+    hub.faults.clear()
+    hub.seen.clear()
+    assert audit_of(home.load("github"), "workflow_runs", hub.name).status == "complete"
+    assert count(home, "workflow_runs") == count(home, "jobs") == 5
+    assert len(hub.asked("/jobs")) == 1
+
+
 def test_g5_a_pull_request_with_350_commits_and_120_reviews_is_complete(
     hub: Hub, home: Any
 ) -> None:

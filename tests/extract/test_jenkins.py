@@ -404,6 +404,23 @@ def test_stages_that_jenkins_fails_on_hold_up_no_other_and_are_asked_for_again(
     assert [place for place in scripted.asked if "/app/" in place] == []
 
 
+def test_stages_that_jenkins_fails_on_for_good_are_given_up(
+    scripted: Any, home: Any, waits: list[float]
+) -> None:
+    scripted.add("app", range(1, 4), start=START - 40 * 24 * 60 * MINUTE)
+    scripted.add("young", range(1, 2))
+    scripted.broken += ["/app/2/wfapi", "/young/1/wfapi"]
+    statuses = [audit_of(home.load("jenkins"), "stages").status for _ in range(4)]
+    assert statuses == ["incomplete"] * 4
+    audit = audit_of(home.load("jenkins"), "stages")
+    assert (audit.status, audit.rejected) == ("incomplete", 1)
+    scripted.asked.clear()
+    scripted.broken.clear()
+    assert audit_of(home.load("jenkins"), "stages").status == "complete"
+    asked = {place for place in scripted.asked if "wfapi" in place}
+    assert asked == {"/job/young/1/wfapi/describe?"}
+
+
 def test_when_no_stages_are_given_the_builds_are_loaded_and_the_stages_follow(
     scripted: Any, home: Any, waits: list[float]
 ) -> None:
