@@ -123,6 +123,7 @@ _CONNECTIONS = {
     "closingIssuesReferences",
     "labels",
     "issues",
+    "pullRequests",
     "items",
     "projectsV2",
 }
@@ -246,6 +247,7 @@ def queries(known: Known) -> dict[str, str]:
             "Repository", "issues", listed, updated, ", $filter: IssueFilters"
         ),
         "census": page_of("Repository", "issues", counted, order % "CREATED_AT"),
+        "pull_census": page_of("Repository", "pullRequests", counted, order % "CREATED_AT"),
         "projects": page_of("ProjectV2Owner", "projectsV2", named),
         "project_items": page_of("ProjectV2", "items", _PROJECT_ITEMS),
     }

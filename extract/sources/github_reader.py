@@ -1,6 +1,7 @@
 """How GitHub is read: windows, listings that are followed to their ends, what is still open.
 
-Pull requests are listed newest update first until the last watermark, and read whole by GraphQL.
+Pull requests are listed newest update first until the last watermark, and read whole by GraphQL; a
+weekly census finds those that no listing showed.
 Runs can be searched by creation only, at most 1,000 a search: windows are halved until they are
 smaller, and a window counts as read when as many runs came as the search counts. Each load looks
 back 31 days for re-runs, 30 days for deployments; what is compared and what is still open is known
@@ -64,7 +65,7 @@ from extract.sources.github_rows import (
     status_row,
 )
 from extract.tables import RawTable, instant
-from extract.windows import BEGINNING, Window, close_window, next_window
+from extract.windows import BEGINNING, Window, close_window, is_backfill, next_window
 from extract.work import Audit, Load
 
 PULL_OVERLAP = timedelta(hours=1)
@@ -72,6 +73,8 @@ SAFETY_LAG = timedelta(minutes=2)
 RUN_LOOK_BACK = timedelta(days=31)
 """Runs can be started again for 30 days after their first attempt."""
 DEPLOYMENT_LOOK_BACK = timedelta(days=30)
+CENSUS_EVERY = timedelta(days=7)
+"""How often all pull requests are counted, to find those that no listing showed."""
 
 PAGE = 100
 SEARCH_CAP = 1_000
@@ -295,7 +298,8 @@ class Reader:
         audit.api_count = len(listed)
         began = time.monotonic()
         if not self.work.windows:
-            for some in chunks(self._cut_pulls(state, repo, listed), CHUNK):
+            cut = self._cut_pulls(state, repo, {pull.number for pull in listed})
+            for some in chunks(cut, CHUNK):
                 yield self._whole_pulls(state, repo, some, audits)
         for start in range(0, len(listed), CHUNK):
             some, rest = listed[start : start + CHUNK], listed[start + CHUNK :]
@@ -311,7 +315,53 @@ class Reader:
                     audit.api_count, audit.window_to = start + len(some), hi
                     return False
         close_window(state, repo.key, window)
+        if not is_backfill():
+            yield from self._missed_pulls(state, repo, {pull.number for pull in listed}, audits)
         return True
+
+    def _missed_pulls(
+        self, state: Any, repo: Repository, done: set[int], audits: Mapping[str, Audit]
+    ) -> Iterator[Bundle]:
+        """Yield the pull requests that no listing showed, or not as they are; weekly."""
+        taken = state.setdefault("census_at", {})
+        last = datetime.fromisoformat(taken.setdefault(repo.key, self.server_now.isoformat()))
+        if self.server_now - last < CENSUS_EVERY or repo.node_id is None:
+            return
+        stored = dict(
+            _stored(
+                "select number, updated_at from github.pull_requests where repository = ?",
+                repo.name,
+            )
+        )
+        shown: dict[int, datetime] = {}
+        total = 0
+        for page in self.graph.pages("pull_census", "pullRequests", repo.node_id):
+            nodes = [node for node in page["nodes"] if node]
+            shown |= {node["number"]: instant(node["updatedAt"]) or BEGINNING for node in nodes}
+            total = page.get("totalCount") or 0
+        if len(shown) < total:
+            raise IncompleteRead(
+                f"github: the census lists {len(shown):,} of {total:,} pull requests"
+            )
+        missed = {
+            number
+            for number, updated in shown.items()
+            if updated > stored.get(number, BEGINNING) and updated >= (self.start or BEGINNING)
+        }
+        vanished = stored.keys() - shown.keys()
+        if vanished:
+            _say(
+                audits[PULL_REQUESTS.name],
+                f"pull requests that GitHub shows no more, and that stay: {len(vanished):,}",
+            )
+        cut = state.setdefault("cut", {}).setdefault(repo.key, [])
+        done = done | {*cut}
+        cut += sorted(missed - done)
+        found = self._cut_pulls(state, repo, done)
+        audits[PULL_REQUESTS.name].api_count += len(found)
+        for some in chunks(found, CHUNK):
+            yield self._whole_pulls(state, repo, some, audits)
+        taken[repo.key] = self.server_now.isoformat()
 
     def _listed_pulls(self, repo: Repository, window: Window) -> list[Listed]:
         """List what was updated since the window began; what comes meanwhile only repeats rows."""
@@ -324,11 +374,11 @@ class Reader:
             found.setdefault(listed.id, listed)
         return sorted(found.values(), key=lambda listed: listed.updated_at)
 
-    def _cut_pulls(self, state: Any, repo: Repository, listed: list[Listed]) -> list[Listed]:
-        """Return the pull requests that could not be read to their end by earlier loads."""
+    def _cut_pulls(self, state: Any, repo: Repository, done: set[int]) -> list[Listed]:
+        """Return the pull requests that are to be read again, but for those that were just read."""
         cut = state.setdefault("cut", {}).get(repo.key, [])
         found = []
-        for number in set(cut) - {pull.number for pull in listed}:
+        for number in set(cut) - done:
             reply = self.api.get(f"/repos/{repo.name}/pulls/{number}", allow=(404, 410))
             if reply.status == 200:
                 found.append(Listed.of(reply.data))

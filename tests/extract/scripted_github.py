@@ -248,6 +248,12 @@ class Hub:
     def listing(self, query: str, variables: dict) -> dict:
         if "projectsV2" in query:
             return {"projectsV2": connection([{"id": name} for name in self.projects], variables)}
+        if "pullRequests(" in query:
+            rows = [
+                {"id": p["node_id"], "number": p["number"], "updatedAt": p["whole"]["updatedAt"]}
+                for p in self.pulls
+            ]
+            return {"pullRequests": connection(rows, variables)}
         field = "updatedAt" if "UPDATED_AT" in query else "createdAt"
         since = (variables.get("filter") or {}).get("since", "")
         if since.startswith("1970"):

@@ -1196,6 +1196,58 @@ def test_a_pull_request_whose_commits_end_too_early_is_not_loaded_but_read_again
     assert hub.asked("/pulls/1") == []
 
 
+def test_pull_requests_that_no_listing_showed_are_found_within_a_week(hub: Hub, home: Any) -> None:
+    hub.now = datetime(2025, 6, 1, tzinfo=UTC)
+    for number in (1, 2, 3):
+        hub.add_pull(number, commits=commits(1, first=number * 10))
+    home.load("github")
+    # One that comes with an old date, and one whose change moved no date of the listing.
+    old = {"updatedAt": "2024-01-01T00:00:00Z", "commits": commits(1, first=90)}
+    hub.add_pull(4, **old)["updated_at"] = "2024-01-01T00:00:00Z"
+    hub.pulls[0]["whole"] |= {"updatedAt": "2025-05-20T00:00:00Z", "state": "CLOSED"}
+    for day in range(2, 8):
+        hub.now = datetime(2025, 6, day, tzinfo=UTC)
+        hub.seen.clear()
+        home.load("github")
+        assert not [body for body in hub.asked("/graphql") if "pullRequests(" in str(body)]
+    assert count(home, "pull_requests") == 3
+    hub.now = datetime(2025, 6, 8, tzinfo=UTC)
+    hub.seen.clear()
+    audit = audit_of(home.load("github"), "pull_requests", hub.name)
+    assert (audit.status, audit.extracted) == ("complete", 2)
+    states = "select number, state from github.pull_requests order by 1"
+    assert home.rows("github", states) == [(1, "closed"), (2, "open"), (3, "open"), (4, "open")]
+    read = [body["variables"]["ids"] for body in hub.asked("/graphql") if "ids" in str(body)]
+    assert sorted(node_id for ids in read for node_id in ids) == ["PR_1", "PR_4"]
+    hub.now = datetime(2025, 6, 16, tzinfo=UTC)
+    del hub.pulls[2]
+    audit = audit_of(home.load("github"), "pull_requests", hub.name)
+    assert (audit.status, audit.extracted) == ("complete", 0)
+    assert audit.message == "pull requests that GitHub shows no more, and that stay: 1"
+    assert count(home, "pull_requests") == 4
+
+
+def test_a_census_of_pull_requests_that_is_short_is_an_incomplete_read(hub: Hub, home: Any) -> None:
+    hub.now = datetime(2025, 6, 1, tzinfo=UTC)
+    hub.add_pull(1, commits=commits(1))
+    home.load("github")
+    hub.now = datetime(2025, 6, 9, tzinfo=UTC)
+    whole = hub.graphql
+
+    def short(query: str, variables: dict) -> dict:
+        answer = whole(query, variables)
+        if "pullRequests(" in query:
+            answer["data"]["node"]["pullRequests"]["totalCount"] = 5
+        return answer
+
+    hub.graphql = short
+    audit = audit_of(home.load("github"), "pull_requests", hub.name)
+    assert audit.status == "incomplete"
+    assert audit.message == "github: the census lists 1 of 5 pull requests"
+    hub.graphql = whole
+    assert audit_of(home.load("github"), "pull_requests", hub.name).status == "complete"
+
+
 def test_a_pull_request_that_github_always_fails_on_holds_up_no_other(
     hub: Hub, home: Any, waits: list[float]
 ) -> None:
