@@ -95,7 +95,7 @@ def test_day_by_day_equals_one_full_load(
     moments = sorted({build["timestamp"] for build in recorded("builds")})
     days = [datetime.fromtimestamp(ms / 1000, UTC) for ms in moments]
     # In the middle of a build, and again hours later: running builds have to be followed.
-    for day in days[:: len(days) // 10]:
+    for day in days[:: len(days) // 6]:
         for moment in (day + timedelta(seconds=1), day + timedelta(hours=3)):
             controller.clock = moment.isoformat()
             home.load("jenkins")
