@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +286,7 @@ def status(as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=2, default=str))
         return
     console = Console()
+    tell = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     table = Table("source", "last load", "age", "rows", "hidden", "gaps", box=None)
     for source in facts["sources"]:
         table.add_row(
@@ -298,17 +300,13 @@ def status(as_json: bool) -> None:
     console.print(table)
     for source in facts["sources"]:
         for gap in source["gaps"]:
-            console.print(
-                f"gap  {source['source']} {gap}", markup=False, highlight=False, soft_wrap=True
-            )
+            tell(f"gap  {source['source']} {gap}")
         for note in source["notes"]:
-            console.print(
-                f"note {source['source']} {note}", markup=False, highlight=False, soft_wrap=True
-            )
+            tell(f"note {source['source']} {note}")
     for warning in facts["warnings"]:
-        console.print(f"warning {warning}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"published  {facts['published'] or 'nothing yet'}", markup=False)
-    console.print(f"size       {facts['bytes'] / 1e6:.1f} MB", markup=False)
+        tell(f"warning {warning}")
+    tell(f"published  {facts['published'] or 'nothing yet'}")
+    tell(f"size       {facts['bytes'] / 1e6:.1f} MB")
 
 
 @main.command()

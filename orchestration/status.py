@@ -64,7 +64,7 @@ SHOWN = 5
 def warnings(refresh_id: str | None = None) -> list[str]:
     """Return one line per test of a refresh, or of the last one, that warns, with what it found.
 
-    None while another refresh has the working warehouse.
+    It is empty while another refresh has the working warehouse.
     """
     if not build_file().exists():
         return []
@@ -79,18 +79,20 @@ def _warnings(build: duckdb.DuckDBPyConnection, refresh_id: str | None) -> list[
     lines = []
     if refresh_id is None:
         [(refresh_id,)] = build.execute("select refresh_id from meta.refreshes").fetchall()
-    found = build.execute(
+    warned = build.execute(
         """
         select test, failures from meta.quality_results
         where refresh_id = ? and status = 'warn' order by test
         """,
         [refresh_id],
     ).fetchall()
-    for test, failures in found:
+    for test, failures in warned:
         kind, _, table = test.partition(":")
         if kind == "expectation":
-            results = json.loads(expectation_results_file(refresh_id).read_text())
-            lines.append(f"{table}: {'; '.join(results[table]['warnings'])}")
+            file = expectation_results_file(refresh_id)
+            if file.exists():
+                found = json.loads(file.read_text())[table]["warnings"]
+                lines.append(f"{table}: {'; '.join(found)}")
             continue
         rows = build.execute(f"select * from failures.{test} order by all limit {SHOWN}")
         columns = [column.replace("_", " ") for column, *_ in rows.description]

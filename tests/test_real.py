@@ -467,6 +467,10 @@ def test_what_no_seed_names_is_warned_of_by_name(home: Path, replay: Replay) -> 
         in (warnings["every_status_has_a_stage"])
     )
     assert warnings["every_environment_is_known"] == "github github-pages 7 deployments"
+    assert (
+        "github facebook/OpenBIC 0 changes 7 deployments"
+        in (warnings["every_repository_has_a_service"])
+    )
     assert "jira Test Execution 1 work items" in warnings["every_type_of_work_is_known"]
     # The recorded pull requests of two repositories do not say when they were opened.
     pulls = len(_pulls("bitcoin/bitcoin")) + len(_pulls("tidev/alloy"))

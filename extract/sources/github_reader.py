@@ -346,7 +346,7 @@ class Reader:
         missed = {
             number
             for number, updated in shown.items()
-            if updated > stored.get(number, BEGINNING) and updated >= (self.start or BEGINNING)
+            if updated > (stored.get(number) or BEGINNING) and updated >= (self.start or BEGINNING)
         }
         vanished = stored.keys() - shown.keys()
         if vanished:

@@ -122,6 +122,10 @@ def shop() -> list[Any]:
 
     return [
         Service("Shop"),
+        # Its success is dated before it was asked for.
+        Deployment(
+            "E1", 99, "2024-04-20 10:00", repository="lab/clock", ended="2024-04-20 09:00"
+        ),
         change(10, "04-05 08:00", "04-05 10:00"),
         change(11, "04-05 09:00", "04-05 17:00"), deployed(1, 11, "04-08 09:00"),
         change(12, "04-08 15:00", "04-08 17:00"), deployed(2, 12, "04-09 09:00", "failure"),

@@ -320,13 +320,18 @@ class GitHubIssue:
 
 @dataclass
 class Deployment:
-    """A deployment of the merge commit of a pull request to production."""
+    """A deployment of the merge commit of a pull request to production.
+
+    Attributes:
+        ended: When its outcome was told; else at once.
+    """
 
     id: str
     number: int
     at: str
     state: str = "success"
     repository: str = "lab/app"
+    ended: str | None = None
 
     def rows(self) -> Rows:
         """Return the raw rows of the deployment and its outcome."""
@@ -348,7 +353,7 @@ class Deployment:
                     "status_key": self.id,
                     "deployment_id": self.id,
                     "state": self.state,
-                    "created_at": at,
+                    "created_at": moment(self.ended or self.at),
                     "payload": {},
                 }
             ],

@@ -139,6 +139,17 @@ def test_failing_rows_of_an_invariant_can_be_opened(golden_house: house.House) -
     ]  # fmt: skip
 
 
+def test_a_deployment_that_ends_before_it_starts_is_named_and_stops_nothing(
+    golden_house: house.House,
+) -> None:
+    found = golden_house.rows(
+        "select deployment_key, started_at, finished_at"
+        " from failures.deployments_end_after_they_start"
+    )
+    started, finished = datetime(2024, 4, 20, 10), datetime(2024, 4, 20, 9)
+    assert found == [("github:deployment:E1", started, finished)]
+
+
 @pytest.fixture(scope="module")
 def elsewhere(
     golden_house: house.House, tmp_path_factory: pytest.TempPathFactory
