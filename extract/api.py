@@ -46,6 +46,31 @@ class Unavailable(SourceError):
     """The source did not give a whole answer after all tries."""
 
 
+class Outage:
+    """Tells an item that a source fails on for good from a source that is down: by the row."""
+
+    MOST = 3
+    """So many failures in a row are the source's, and not the items'."""
+
+    def __init__(self) -> None:
+        self.in_row = 0
+
+    def note(self, failure: SourceError) -> None:
+        """Count a failure to answer.
+
+        Raises:
+            Unavailable: The failure itself, when it is one too many in a row.
+        """
+        if isinstance(failure, Unavailable):
+            self.in_row += 1
+            if self.in_row >= self.MOST:
+                raise failure
+
+    def end(self) -> None:
+        """The source has answered."""
+        self.in_row = 0
+
+
 class BudgetExhausted(SourceError):
     """The source asked to wait longer than this run may take; the rest follows in the next run."""
 

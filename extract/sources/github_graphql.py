@@ -9,14 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from extract.api import THROTTLED, Api, Forbidden, IncompleteRead, Unavailable
+from extract.api import THROTTLED, Api, Forbidden, IncompleteRead, Outage, Unavailable
 from extract.sources.github_rows import Row
 
 MOST_PAGES = 10_000
 ITEMS_PER_QUERY = 25
 ENTRIES_PER_QUERY = 100
-MOST_FAILING = 3
-"""How many items in a row may fail until it is the server that fails."""
 
 PULL_EVENTS = (
     "READY_FOR_REVIEW_EVENT",
@@ -349,21 +347,14 @@ class Graph:
         found: dict[str, Row] = {}
         gone: set[str] = set()
         left = list(node_ids)
-        usual, failed = self.sizes[kind], 0
-
-        def fail(failure: Unavailable) -> None:
-            nonlocal failed
-            failed += 1
-            if failed == MOST_FAILING:
-                raise failure
-
+        usual, outage = self.sizes[kind], Outage()
         while left:
             size = self.sizes[kind]
             batch = left[:size]
             try:
                 nodes = self._ask(kind, {"ids": batch, "first": size}, size)
             except Unavailable as failure:
-                fail(failure)
+                outage.note(failure)
                 self.sizes[kind], left = usual, left[1:]
                 continue
             if nodes is None:
@@ -376,9 +367,9 @@ class Graph:
                 try:
                     is_whole = self.complete(kind, node)
                 except Unavailable as failure:
-                    fail(failure)
+                    outage.note(failure)
                     continue
-                failed = 0
+                outage.end()
                 if is_whole:
                     found[node_id] = node
         return found, gone

@@ -29,6 +29,7 @@ from extract.api import (
     BudgetExhausted,
     Forbidden,
     IncompleteRead,
+    Outage,
     Refused,
     Reply,
     SourceError,
@@ -93,8 +94,6 @@ RUN_EVENTS = (
 CHUNK = 100
 MOST_IN_WINDOW = 5_000
 CONCURRENT_REQUESTS = 4
-MOST_UNAVAILABLE = 3
-"""How many repositories in a row, or runs of one, may give no answer until it is the server."""
 
 ENDED_DEPLOYMENTS = ("success", "failure", "error", "inactive")
 
@@ -201,8 +200,8 @@ class Reader:
     server_now: datetime
     start: datetime | None
     is_over: bool = False
-    unavailable: int = 0
-    jobs_unavailable: int = 0
+    outage: Outage = field(default_factory=Outage)
+    jobs_outage: Outage = field(default_factory=Outage)
     room: dict[str, int] = field(default_factory=dict)
 
     def resources(self, tables: Sequence[RawTable], read: Read) -> Iterator[DltResource]:
@@ -241,7 +240,7 @@ class Reader:
                 self._note(audits, failure)
                 is_done = True
             else:
-                self.unavailable = 0
+                self.outage.end()
             if is_done:
                 unfinished.remove(repo.key)
         self.work.more = self.work.more or (bool(unfinished) and not self.is_over)
@@ -253,10 +252,7 @@ class Reader:
             self.work.more = False
         for audit in audits.values():
             audit.status, audit.message = status, str(failure)
-        if isinstance(failure, Unavailable):
-            self.unavailable += 1
-            if self.unavailable >= MOST_UNAVAILABLE:
-                raise failure
+        self.outage.note(failure)
 
     def window(
         self, state: Any, repo: Repository, audit: Audit, overlap: timedelta, lag: timedelta
@@ -675,11 +671,9 @@ class Reader:
                 jobs, total = [], 0
                 part.jobless += 1
             except Unavailable as failure:
-                self.jobs_unavailable += 1
-                if self.jobs_unavailable >= MOST_UNAVAILABLE:
-                    raise
+                self.jobs_outage.note(failure)
                 return Attempts(fault=f"{failure}; the run is read again")
-            self.jobs_unavailable = 0
+            self.jobs_outage.end()
             if len(jobs) != total:
                 what = f"attempt {number} of run {run['id']}"
                 return Attempts(fault=f"got {len(jobs):,} of {total:,} jobs of {what}")

@@ -39,10 +39,10 @@ from extract.api import (
     BudgetExhausted,
     Forbidden,
     IncompleteRead,
+    Outage,
     Refused,
     Reply,
     SourceError,
-    Unavailable,
 )
 from extract.census import EVERY, PRESENT, Census, tombstones
 from extract.privacy import person, person_key
@@ -191,8 +191,6 @@ MOST_IN_WINDOW = 5_000
 CHUNK = 100
 TRIES = 3
 CONCURRENT_REQUESTS = 4
-MOST_UNAVAILABLE = 3
-"""How many listings in a row may give no answer until the server counts as down."""
 
 REFUSED_OFFSET = (400, 405)
 """What GitLab answers past the largest offset, by version."""
@@ -746,7 +744,7 @@ class Reader:
     start: datetime | None
     began: float = field(default_factory=time.monotonic)
     room: int = MOST_IN_WINDOW
-    unavailable: int = 0
+    outage: Outage = field(default_factory=Outage)
     is_over: bool = False
 
     def everything(self) -> Iterator[dict[str, pa.Table]]:
@@ -772,7 +770,7 @@ class Reader:
             is_done = True
             try:
                 is_done = yield from self._read(state, kind, project, audits)
-                self.unavailable = 0
+                self.outage.end()
             except Refused:
                 raise
             except SourceError as failure:
@@ -787,10 +785,7 @@ class Reader:
             status, self.is_over = "partial", True
         for audit in audits.values():
             audit.status, audit.message = status, str(failure)
-        if isinstance(failure, Unavailable):
-            self.unavailable += 1
-            if self.unavailable >= MOST_UNAVAILABLE:
-                raise failure
+        self.outage.note(failure)
 
     def _environments(self) -> Iterator[dict[str, pa.Table]]:
         for project in self.projects:

@@ -29,7 +29,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltSource
 
 from extract import settings
-from extract.api import Api, Forbidden, IncompleteRead, SourceError, Unavailable
+from extract.api import Api, Forbidden, IncompleteRead, Outage, Unavailable
 from extract.privacy import person_key
 from extract.probes import Probe, clock, scopes
 from extract.settings import SettingFault, setting_name, settings_for, start_of
@@ -82,10 +82,6 @@ MOST_IN_WINDOW = 20_000
 DEEPEST = 30
 CONCURRENT_REQUESTS = 2
 """Jenkins has no rate limit to go by, and reads builds from its disk."""
-
-MOST_UNAVAILABLE = 3
-"""How many folders or jobs in a row may give no answer until Jenkins counts as down, and how many
-builds until stages are left for the next load."""
 
 MOST_TRIES, TRIED_FOR = 5, timedelta(days=30)
 """How many loads at least, and how long after its start at least, ask for the stages of a build
@@ -328,19 +324,9 @@ class Reader:
     counted: dict[str, Audit] = field(default_factory=dict)
     stages: Audit | None = None
     without_stages: int = 0
-    unavailable: int = 0
+    outage: Outage = field(default_factory=Outage)
     silent: list[Unavailable] = field(default_factory=list)
     """What the last builds in a row failed with that were asked for their stages."""
-
-    def fail(self, failure: SourceError) -> None:
-        """Count the failures in a row, and give up when it is not the job but Jenkins that fails.
-
-        Raises:
-            Unavailable: Jenkins gave no answer several times in a row.
-        """
-        self.unavailable += isinstance(failure, Unavailable)
-        if self.unavailable >= MOST_UNAVAILABLE:
-            raise failure
 
     def list_jobs(self, folders: list[str] | None) -> None:
         """List the jobs of the chosen folders; one that cannot be read is a failed scope."""
@@ -369,7 +355,7 @@ class Reader:
             raise IncompleteRead(f"jenkins: folders lie more than {DEEPEST} deep in each other")
         place = f"{path_of(folder) if folder else ''}/api/json"
         reply = self.api.get(place, {"tree": LISTED}, allow=(404,))
-        self.unavailable = 0
+        self.outage.end()
         if reply.status == 404:
             raise IncompleteRead("jenkins: a folder is not there, or not visible to this user")
         for item in (reply.data or {}).get("jobs") or []:
@@ -386,7 +372,7 @@ class Reader:
                 yield from self._jobs_below(full_name, shown_name, kind == MULTIBRANCH, depth + 1)
             except (Forbidden, IncompleteRead, Unavailable) as failure:
                 self.work.audit("jobs", scope=shown_name, status="failed", message=str(failure))
-                self.fail(failure)
+                self.outage.note(failure)
 
     def audit(self, scope: str) -> Audit:
         """Return the note that counts the builds of a top-level folder or job."""
@@ -417,9 +403,9 @@ class Reader:
                     self.work.progress("builds", read, None, began)
             except (Forbidden, IncompleteRead, Unavailable) as failure:
                 audit.status, audit.message = "failed", str(failure)
-                self.fail(failure)
+                self.outage.note(failure)
                 continue
-            self.unavailable = 0
+            self.outage.end()
             heads[job.shown] = job.newest
             running[job.shown] = {mark: _plain(row) for mark, row in ran.items()}
             if not running[job.shown]:
@@ -486,7 +472,7 @@ class Reader:
 
         def describe(row: Mapping[str, Any]) -> Any:
             failures = [*self.silent]
-            if len(failures) >= MOST_UNAVAILABLE:
+            if len(failures) >= Outage.MOST:  # left for the next load
                 return failures[-1]
             path = f"{paths[row['job_full_name']]}/{row['number']}/wfapi/describe"
             try:

@@ -37,7 +37,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltSource
 
 from extract import settings, warehouse
-from extract.api import Api, Forbidden, IncompleteRead, Unavailable
+from extract.api import Api, Forbidden, IncompleteRead, Outage, Unavailable
 from extract.census import MISSED, PRESENT, Census, Findings, tombstones
 from extract.oauth import ClientToken
 from extract.privacy import person, person_key
@@ -271,8 +271,6 @@ AT_ONCE = 2
 """Requests at the same time: more run into ServiceNow's semaphores."""
 
 MOST_PAGES = 10_000
-MOST_UNAVAILABLE = 3
-"""How many tables in a row may give no answer until the instance counts as down."""
 
 Row = dict[str, str]
 Check = Callable[[Row], bool]
@@ -691,7 +689,7 @@ class Reader:
         columns: Columns of this instance, by table; empty where sys_dictionary is not readable.
         unaudited: Tables whose changes sys_audit does not keep.
         bots: Names of users that are no people.
-        unavailable: How many tables in a row gave no answer.
+        outage: Counts the tables in a row that gave no answer.
     """
 
     work: Load
@@ -705,7 +703,7 @@ class Reader:
     columns: dict[str, set[str]] = field(default_factory=dict)
     unaudited: set[str] = field(default_factory=set)
     bots: Set[str] = SYSTEM_USERS
-    unavailable: int = 0
+    outage: Outage = field(default_factory=Outage)
 
     def take(self, table: str) -> list[pa.Table]:
         """Return and forget what is ready of a table."""
@@ -755,14 +753,12 @@ class Reader:
         except NotInstalled as absent:
             self.work.audit(object, scope=scope, message=f"{absent} is not installed")
         except (Forbidden, IncompleteRead, Unavailable) as failure:
-            if isinstance(failure, Unavailable):
-                self.unavailable += 1
-                # What the instance is like must be known, or all rows would be read by half.
-                if self.unavailable >= MOST_UNAVAILABLE or object == DICTIONARY_ENTRIES.name:
-                    raise
+            self.outage.note(failure)
+            if isinstance(failure, Unavailable) and object == DICTIONARY_ENTRIES.name:
+                raise  # what the instance is like must be known, or rows would be read by half
             self.work.audit(object, scope=scope, status="failed", message=str(failure))
             return
-        self.unavailable = 0
+        self.outage.end()
 
     # what the instance is like
 
