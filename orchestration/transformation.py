@@ -80,7 +80,9 @@ def dbt_models(
         FLOWHOUSE_REFRESH_ID=context.run_id,
         DBT_LOG_LEVEL_FILE="none",  # all that is worth reading is in DBT_LOG
     ):
-        call = dbt.cli(["build"], context=context, raise_on_error=False)
+        # Unit tests prove the code and not the data: they run in `make test`.
+        build = ["build", "--exclude-resource-type", "unit_test"]
+        call = dbt.cli(build, context=context, raise_on_error=False)
     yield from shown_progress(call.stream())
     record_results(
         build_file(),

@@ -20,8 +20,7 @@ work_items as (
     inner join {{ ref('dim_work_items') }} as versions
         on
             flows.work_item_key = versions.work_item_key
-            and flows.last_done_at >= versions.valid_from
-            and (flows.last_done_at < versions.valid_to or versions.valid_to is null)
+            and {{ valid_at('versions', 'flows.last_done_at') }}
 
     inner join {{ ref('dim_value_streams') }} as streams
         on versions.value_stream_key = streams.value_stream_key

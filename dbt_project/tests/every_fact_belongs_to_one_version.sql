@@ -54,8 +54,7 @@ from facts
 left join {{ ref('dim_work_items') }} as work_items
     on
         facts.work_item_key = work_items.work_item_key
-        and facts.happened_at >= work_items.valid_from
-        and (facts.happened_at < work_items.valid_to or work_items.valid_to is null)
+        and {{ valid_at('work_items', 'facts.happened_at') }}
 
 group by 1
 

@@ -50,8 +50,7 @@ finished as (
     inner join {{ ref('dim_work_items') }} as work_items
         on
             flows.work_item_key = work_items.work_item_key
-            and flows.last_done_at >= work_items.valid_from
-            and (flows.last_done_at < work_items.valid_to or work_items.valid_to is null)
+            and {{ valid_at('work_items', 'flows.last_done_at') }}
 
     where flows.outcome = 'done'
 

@@ -46,13 +46,11 @@ there as (
     inner join {{ ref('dim_work_items') }} as work_items
         on
             flows.work_item_key = work_items.work_item_key
-            and coalesce(flows.last_done_at, flows.cancelled_at, flows.deleted_at, {{ as_of() }})
-            >= work_items.valid_from
-            and (
-                coalesce(flows.last_done_at, flows.cancelled_at, flows.deleted_at, {{ as_of() }})
-                < work_items.valid_to
-                or work_items.valid_to is null
-            )
+            and {{ valid_at(
+                'work_items',
+                'coalesce(flows.last_done_at, flows.cancelled_at, flows.deleted_at, '
+                ~ as_of() ~ ')'
+            ) }}
 
     group by 1, 2, 3
 

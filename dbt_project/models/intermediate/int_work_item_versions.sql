@@ -122,8 +122,7 @@ attributes_then as (
     left join intervals
         on
             boundaries.work_item_key = intervals.work_item_key
-            and boundaries.valid_from >= intervals.valid_from
-            and (boundaries.valid_from < intervals.valid_to or intervals.valid_to is null)
+            and {{ valid_at('intervals', 'boundaries.valid_from') }}
 
     group by 1, 2
 

@@ -34,7 +34,7 @@ named as (
 
     where
         links.link_type = 'caused_by'
-        and (links.valid_to is null or links.valid_to > {{ as_of() }})
+        and {{ valid_at('links', as_of()) }}
 
 ),
 

@@ -147,11 +147,7 @@ final as (
     left join work_items
         on
             endings.work_item_key = work_items.work_item_key
-            and coalesce(endings.ended_at, {{ as_of() }}) >= work_items.valid_from
-            and (
-                coalesce(endings.ended_at, {{ as_of() }}) < work_items.valid_to
-                or work_items.valid_to is null
-            )
+            and {{ valid_at('work_items', 'coalesce(endings.ended_at, ' ~ as_of() ~ ')') }}
 
 )
 

@@ -67,8 +67,7 @@ dated as (
     left join versions
         on
             transitions.work_item_key = versions.work_item_key
-            and transitions.changed_at >= versions.valid_from
-            and (transitions.changed_at < versions.valid_to or versions.valid_to is null)
+            and {{ valid_at('versions', 'transitions.changed_at') }}
 
 ),
 

@@ -36,8 +36,7 @@ final as (
     left join work_items
         on
             transitions.work_item_key = work_items.work_item_key
-            and transitions.changed_at >= work_items.valid_from
-            and (transitions.changed_at < work_items.valid_to or work_items.valid_to is null)
+            and {{ valid_at('work_items', 'transitions.changed_at') }}
 
 )
 
