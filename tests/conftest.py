@@ -2,10 +2,16 @@
 
 import gc
 import os
+import subprocess
+import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+
+from tests.flow import golden, house
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -38,3 +44,61 @@ def pytest_collection_finish() -> None:
     """Leave out of every garbage collection what is imported: each load makes several of them."""
     gc.collect()
     gc.freeze()
+
+
+def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """Return a folder that one worker of the session fills and all of them read."""
+    base = factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = base / f"built-{name}"
+    with FileLock(base / f"built-{name}.lock"):
+        if not (folder / "is_built").exists():
+            folder.mkdir(exist_ok=True)
+            build(folder)
+            (folder / "is_built").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden_house(tmp_path_factory: pytest.TempPathFactory) -> house.House:
+    """The golden company with everything built and tested; read it, copy it, change nothing."""
+
+    def build(folder: Path) -> None:
+        house.built(folder / "home", house.merged(golden.ITEMS), golden.AS_OF)
+
+    return house.House(built_once(tmp_path_factory, "golden", build) / "home", golden.AS_OF)
+
+
+@pytest.fixture(scope="session")
+def golden_build(golden_house: house.House) -> Path:
+    """The golden company's working warehouse."""
+    return golden_house.home / "build.duckdb"
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of the demo company after its first refresh; read it, copy it, change nothing."""
+
+    def build(folder: Path) -> None:
+        from demo import serve, world
+
+        with serve.start(world.build()) as servers:
+            done = subprocess.run(
+                [Path(sys.executable).with_name("flowhouse"), "refresh"],
+                env={**os.environ, **servers.env, **DEMO, "FLOWHOUSE_HOME": str(folder / "home")},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        assert done.returncode == 0, done.stdout + done.stderr[-4000:]
+
+    return built_once(tmp_path_factory, "demo", build) / "home"
+
+
+DEMO = {"FLOWHOUSE_COMPANY": "demo", "FLOWHOUSE_PSEUDONYM_KEY": "a test's key"}
+
+
+@pytest.fixture(scope="session")
+def demo_build(demo_home: Path) -> Path:
+    """The demo company's working warehouse."""
+    return demo_home / "build.duckdb"

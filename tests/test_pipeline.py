@@ -7,6 +7,7 @@ installation do.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -94,12 +95,11 @@ class Company:
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+def company(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    home = tmp_path_factory.mktemp("company") / "home"
+    shutil.copytree(demo_home, home, symlinks=True)
     with serve.start(world.build()) as servers:
-        company = Company(servers, tmp_path_factory.mktemp("company"))
-        done = company.refresh()
-        assert done.returncode == 0, done.stdout + done.stderr[-4000:]
-        yield company
+        yield Company(servers, home)
 
 
 def test_every_promised_table_has_rows_while_another_process_reads(company: Company) -> None:

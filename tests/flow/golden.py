@@ -1550,8 +1550,6 @@ CASES = [
     ),
 ]  # fmt: skip
 
-ITEMS = [item for case in CASES for item in case.items]
-
 
 def key_of(name: str) -> str:
     """Return the work item key of an issue (of GitHub: #1) or an incident."""
@@ -1602,3 +1600,18 @@ def _visits(house: House, key: str) -> list[str]:
         + (" open" if is_open else "")
         for stage, visit_no, elapsed, blocked, is_rework, is_open in rows
     ]
+
+
+# Each topic has cases of its own, with projects of their own; they need what stands above.
+from tests.flow import (  # noqa: E402
+    golden_core,
+    golden_delivery,
+    golden_periods,
+    golden_servicedesk,
+    golden_stocks,
+)
+
+for topic in (golden_core, golden_delivery, golden_periods, golden_servicedesk, golden_stocks):
+    CASES += topic.CASES
+
+ITEMS = [item for case in CASES for item in case.items]

@@ -20,12 +20,6 @@ DATED_BY_SEEDS = ("LAB-11", "LAB-23", "BER-3", "OWN-1")
 
 
 @pytest.fixture(scope="module")
-def golden_house(tmp_path_factory: pytest.TempPathFactory) -> house.House:
-    home: Path = tmp_path_factory.mktemp("golden")
-    return house.built(home, house.merged(golden.ITEMS), golden.AS_OF)
-
-
-@pytest.fixture(scope="module")
 def tables(golden_house: house.House) -> list[str]:
     return [
         f"{schema}.{name}"
