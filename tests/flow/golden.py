@@ -1603,7 +1603,7 @@ def _visits(house: House, key: str) -> list[str]:
 
 
 # Each topic has cases of its own, with projects of their own; they need what stands above.
-from tests.flow import (  # noqa: E402
+from tests.flow import (
     golden_core,
     golden_delivery,
     golden_periods,
