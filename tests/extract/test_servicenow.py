@@ -897,3 +897,49 @@ def test_programs_are_no_people(made: Instance, home: Any) -> None:
     )
     assert dict(kinds) == {"bot": 1, "human": len(made.rows_of["sys_audit"]) - 1}
     assert "robot.deploy" not in home.texts("servicenow")
+
+
+def test_s1_an_empty_page_that_is_counted_is_asked_again(made: Instance, home: Any) -> None:
+    there = len(made.rows_of["sys_audit"])
+    shows_nothing(made, "sys_audit", there, times=1)
+    audit = audit_of(home.load("servicenow"), "audits", "incident")
+    assert (audit.status, audit.api_count, audit.extracted) == ("complete", there, there)
+    assert count(home, "audits") == there
+
+
+def test_s1_audit_rows_that_are_counted_and_not_shown_stay_due(made: Instance, home: Any) -> None:
+    rng = random.Random(4)
+    for number in range(100, 150):  # another batch, of which every row is shown
+        made.live(rng, number)
+    assert servicenow.IDS_PER_REQUEST == 100
+    there = len(made.rows_of["sys_audit"])
+    first = sorted(row["sys_id"] for row in made.rows_of["incident"])[0]
+    shows_nothing(made, f"sys_audit.*{first}", 500, times=2)
+    audit = audit_of(home.load("servicenow"), "audits", "incident")
+    assert audit.status == "incomplete"
+    assert audit.extracted < audit.api_count
+    assert f"{500:,} of {audit.api_count:,} rows are not shown" in audit.message
+    made.faults.clear()
+    again = audit_of(home.load("servicenow"), "audits", "incident")
+    assert (again.status, again.extracted) == ("complete", again.api_count)
+    assert count(home, "audits") == there
+    last = audit_of(home.load("servicenow"), "audits", "incident")
+    assert (last.status, last.extracted) == ("complete", 0)
+
+
+def test_s1_other_tables_ask_an_empty_page_again_too(made: Instance, home: Any) -> None:
+    shows_nothing(made, "incident", len(made.rows_of["incident"]), times=1)
+    shows_nothing(made, "sys_choice", len(made.rows_of["sys_choice"]), times=1)
+    work = home.load("servicenow")
+    assert count(home, "incidents") == len(made.rows_of["incident"]) > 0
+    assert "the census found" not in audit_of(work, "incidents", "incident").message
+    assert count(home, "choices") == len(made.rows_of["sys_choice"]) > 0
+    assert audit_of(work, "choices", "").acl_gap == 0
+
+
+def shows_nothing(made: Instance, table: str, counted: int, times: int) -> None:
+    """Let a table answer 200 with its count and no row; the look whether it may be read is none."""
+    made.faults.add(
+        "servicenow", f"table/{table}(?!.*documentkey%3D0)", 200, times=times,
+        headers={"X-Total-Count": str(counted)}, body={"result": []},
+    )  # fmt: skip
