@@ -150,14 +150,7 @@ before as (
     select
         *,
         count(position) over so_far as places,
-        max(
-            case
-                when
-                    flow_state in ('done', 'cancelled')
-                    and coalesce(from_flow_state, 'new') not in ('done', 'cancelled')
-                    then changed_at
-            end
-        ) over so_far as ended_since_at,
+        lag(changed_at) over in_order as entered_before_at,
         lag(team_key) over in_order as team_before
 
     from moves
@@ -204,7 +197,8 @@ turned as (
 
 ),
 
--- Work that is taken up again long after its end is another attempt.
+-- An end that stood for long stands: what comes after it, work that is taken up again or another
+-- end, is another attempt. That a source no longer has an item is no attempt at anything.
 attempted as (
 
     select
@@ -212,8 +206,10 @@ attempted as (
         1 + sum(
             case
                 when
-                    is_reopened
-                    and {{ seconds_between('ended_since_at', 'changed_at') }}
+                    from_flow_state in ('done', 'cancelled')
+                    and flow_state <> from_flow_state
+                    and stage <> 'deleted'
+                    and {{ seconds_between('entered_before_at', 'changed_at') }}
                     > {{ var('reopen_days') }} * 86400
                     then 1
                 else 0
