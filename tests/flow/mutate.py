@@ -341,7 +341,7 @@ MUTATIONS = [
     Mutation(
         "one cause of an incident is counted",
         f"{MARTS}/bridge_incident_deployments.sql",
-        "place = 1 as is_primary", "true as is_primary",
+        "ranked.place = 1 as is_primary", "true as is_primary",
     ),
     Mutation(
         "what an incident says counts before what is guessed",
