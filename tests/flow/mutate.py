@@ -214,8 +214,7 @@ MUTATIONS = [
     Mutation(
         "a project that changes hands makes another version",
         f"{MARTS}/dim_work_items.sql",
-        "cast(changes_of_owner.changes_on as timestamp) > versions.valid_from",
-        "cast(changes_of_owner.changes_on as timestamp) < versions.valid_from",
+        "where changes_at > valid_from", "where changes_at < valid_from",
     ),
     Mutation(
         "a day belongs to the value stream's time zone",
