@@ -127,7 +127,12 @@ moves as (
         case
             when to_stages.ordinal > 0 and to_stages.flow_state <> 'cancelled'
                 then to_stages.ordinal
-        end as position
+        end as position,
+        coalesce(
+            from_stages.flow_state in ('done', 'cancelled')
+            and to_stages.flow_state not in ('done', 'cancelled'),
+            false
+        ) as is_reopened
 
     from chained
 
@@ -149,7 +154,7 @@ before as (
 
     select
         *,
-        count(position) over so_far as places,
+        count(case when position is not null or is_reopened then 1 end) over so_far as places,
         lag(changed_at) over in_order as entered_before_at,
         lag(team_key) over in_order as team_before
 
@@ -168,7 +173,7 @@ before as (
 
 ),
 
--- How far an item is: the place of the last stage that says so.
+-- How far an item is: the place of the last stage that says so. A reopening is a new beginning.
 placed as (
 
     select
@@ -186,12 +191,7 @@ turned as (
         lag(reached) over (
             partition by work_item_key
             order by stage_transition_seq
-        ) as reached_before,
-        coalesce(
-            from_flow_state in ('done', 'cancelled')
-            and flow_state not in ('done', 'cancelled'),
-            false
-        ) as is_reopened
+        ) as reached_before
 
     from placed
 
@@ -228,7 +228,7 @@ compared as (
 
     select
         *,
-        max(reached) over (
+        max(position) over (
             partition by work_item_key, attempt_no
             order by stage_transition_seq
             rows between unbounded preceding and 1 preceding
