@@ -113,6 +113,84 @@ def test_every_public_model_has_a_tested_key(models: list[dict], nodes: dict) ->
     assert [m["name"] for m in public if m["unique_id"] not in tested] == []
 
 
+FOREIGN_KEYS_BY_OTHER_NAMES = {
+    "actor_key": "dim_people",
+    "author_key": "dim_people",
+    "change_request_key": "fct_change_requests",
+    "source_system": "dim_source_systems",
+    "calendar": "dim_calendars",
+    "metric": "dim_metrics",
+    "date_day": "dim_dates",
+}
+"""Columns that refer to a table whose key has another name, or that are not called keys."""
+
+NO_FOREIGN_KEYS = {
+    ("bridge_work_item_links", "from_key"): "of several tables: both_ends_of_a_link_exist",
+    ("bridge_work_item_links", "to_key"): "of several tables: both_ends_of_a_link_exist",
+    ("dim_work_items", "work_item_key"): "a part of its own key: its versions have one item",
+    ("dim_work_items", "item_key"): "the name that people give an item",
+    ("dim_calendars", "calendar"): "a part of its own key",
+    ("metric_aging_wip", "item_key"): "the name that people give an item",
+    ("metric_cycle_times", "item_key"): "the name that people give an item",
+}
+
+
+def generic_tests(nodes: dict, model: dict, name: str) -> list[dict]:
+    """Return the generic tests of one name that a model has."""
+    return [
+        node
+        for node in nodes.values()
+        if node["resource_type"] == "test"
+        and node.get("attached_node") == model["unique_id"]
+        and node["test_metadata"]["name"] == name
+    ]
+
+
+def test_every_foreign_key_is_held_against_its_table(models: list[dict], nodes: dict) -> None:
+    public = [model for model in models if layer(model) in ("marts", "metrics")]
+    own = {
+        model["name"]: {test["column_name"] for test in generic_tests(nodes, model, "primary_key")}
+        for model in public
+    }
+    # An item is one in every fact that has it as its key; what an item is, its dimension says.
+    homes = {key: name for name, keys in own.items() for key in keys if key.endswith("_key")}
+    homes |= {"work_item_key": "dim_work_items"}
+    wrong, seen = [], set()
+    for model in public:
+        held = {
+            test["column_name"]: re.search(r"ref\('(\w+)'", test["test_metadata"]["kwargs"]["to"])[
+                1
+            ]
+            for test in generic_tests(nodes, model, "relationships")
+        }
+        for column in model["columns"]:
+            if (model["name"], column) in NO_FOREIGN_KEYS:
+                seen.add((model["name"], column))
+                continue
+            if column in own[model["name"]] and column != "work_item_key":
+                continue
+            home = FOREIGN_KEYS_BY_OTHER_NAMES.get(column)
+            home = home or next((homes[key] for key in homes if column.endswith(key)), None)
+            # A fact of every item has its key, too.
+            near = {home, "fct_work_item_flows"} if home == "dim_work_items" else {home}
+            if (home or column.endswith("_key")) and held.get(column) not in near - {None}:
+                wrong.append((model["name"], column, home, held.get(column)))
+    assert wrong == []
+    assert set(NO_FOREIGN_KEYS) - seen == set()
+
+
+def test_every_fact_of_an_item_says_which_version_of_it(models: list[dict]) -> None:
+    """So that nobody has to join dim_work_items on a key that it has several rows of."""
+    wrong = [
+        model["name"]
+        for model in models
+        if model["name"].startswith(("fct_", "bridge_"))
+        and "work_item_key" in model["columns"]
+        and "work_item_version_key" not in model["columns"]
+    ]
+    assert wrong == []
+
+
 def test_every_source_table_names_its_endpoint(manifest: dict) -> None:
     wrong = [
         (source["source_name"], source["name"])

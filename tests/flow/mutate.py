@@ -214,8 +214,7 @@ MUTATIONS = [
     Mutation(
         "a project that changes hands makes another version",
         f"{MARTS}/dim_work_items.sql",
-        "cast(changes_of_owner.changes_on as timestamp) > versions.valid_from",
-        "cast(changes_of_owner.changes_on as timestamp) < versions.valid_from",
+        "where changes_at > valid_from", "where changes_at < valid_from",
     ),
     Mutation(
         "a day belongs to the value stream's time zone",
@@ -341,7 +340,7 @@ MUTATIONS = [
     Mutation(
         "one cause of an incident is counted",
         f"{MARTS}/bridge_incident_deployments.sql",
-        "place = 1 as is_primary", "true as is_primary",
+        "ranked.place = 1 as is_primary", "true as is_primary",
     ),
     Mutation(
         "what an incident says counts before what is guessed",

@@ -66,19 +66,49 @@ values_then as (
 
 ),
 
-intervals as (
+-- Of several values at one moment the last one holds.
+last_values as (
 
     select
         work_item_key,
         attribute,
         value,
-        valid_from,
-        lead(valid_from) over (
-            partition by work_item_key, attribute
-            order by change_no
-        ) as valid_to
+        valid_from
 
-    from values_then
+    from (
+        select
+            *,
+            row_number() over (
+                partition by work_item_key, attribute, valid_from
+                order by change_no desc
+            ) as place_from_last
+
+        from values_then
+    ) as placed
+
+    where place_from_last = 1
+
+),
+
+moments as (
+
+    select
+        work_item_key,
+        valid_from,
+        attribute,
+        value
+
+    from last_values
+
+    union all
+
+    select
+        work_item_key,
+        created_at as valid_from,
+        cast(null as varchar) as attribute,
+        cast(null as varchar) as value
+
+    from work_items
 
 ),
 
@@ -86,45 +116,72 @@ boundaries as (
 
     select
         work_item_key,
-        created_at as valid_from
+        valid_from,
+        max(case when attribute = 'item_key' then value end) as item_key_set,
+        max(case when attribute = 'item_key' then 1 end) as sets_item_key,
+        max(case when attribute = 'scope' then value end) as scope_set,
+        max(case when attribute = 'scope' then 1 end) as sets_scope,
+        max(case when attribute = 'raw_type' then value end) as raw_type_set,
+        max(case when attribute = 'raw_type' then 1 end) as sets_raw_type,
+        max(case when attribute = 'priority' then value end) as priority_set,
+        max(case when attribute = 'priority' then 1 end) as sets_priority,
+        max(case when attribute = 'points' then value end) as points_set,
+        max(case when attribute = 'points' then 1 end) as sets_points,
+        max(case when attribute = 'parent' then value end) as parent_set,
+        max(case when attribute = 'parent' then 1 end) as sets_parent,
+        max(case when attribute = 'team' then value end) as team_set,
+        max(case when attribute = 'team' then 1 end) as sets_team
 
-    from work_items
+    from moments
 
-    union
+    group by 1, 2
+
+),
+
+-- An attribute keeps its value until it is set again: how often it was set so far says which one.
+counted as (
 
     select
-        work_item_key,
-        changed_at as valid_from
+        *,
+        count(sets_item_key) over so_far as item_key_no,
+        count(sets_scope) over so_far as scope_no,
+        count(sets_raw_type) over so_far as raw_type_no,
+        count(sets_priority) over so_far as priority_no,
+        count(sets_points) over so_far as points_no,
+        count(sets_parent) over so_far as parent_no,
+        count(sets_team) over so_far as team_no
 
-    from changes
+    from boundaries
+
+    window so_far as (
+        partition by work_item_key
+        order by valid_from
+        rows between unbounded preceding and current row
+    )
 
 ),
 
 attributes_then as (
 
     select
-        boundaries.work_item_key,
-        boundaries.valid_from,
-        max(case when intervals.attribute = 'item_key' then intervals.value end) as item_key,
-        max(case when intervals.attribute = 'scope' then intervals.value end) as scope,
-        max(case when intervals.attribute = 'raw_type' then intervals.value end) as raw_type,
-        max(case when intervals.attribute = 'priority' then intervals.value end) as priority,
-        max(case when intervals.attribute = 'points' then intervals.value end) as points,
-        max(case when intervals.attribute = 'parent' then intervals.value end) as parent,
-        max(case when intervals.attribute = 'team' then intervals.value end) as team,
-        count(case when intervals.attribute = 'priority' then 1 end) as priority_count,
-        count(case when intervals.attribute = 'points' then 1 end) as points_count,
-        count(case when intervals.attribute = 'parent' then 1 end) as parent_count,
-        count(case when intervals.attribute = 'team' then 1 end) as team_count
+        work_item_key,
+        valid_from,
+        item_key_no,
+        max(item_key_set) over (partition by work_item_key, item_key_no) as item_key,
+        scope_no,
+        max(scope_set) over (partition by work_item_key, scope_no) as scope,
+        raw_type_no,
+        max(raw_type_set) over (partition by work_item_key, raw_type_no) as raw_type,
+        priority_no,
+        max(priority_set) over (partition by work_item_key, priority_no) as priority,
+        points_no,
+        max(points_set) over (partition by work_item_key, points_no) as points,
+        parent_no,
+        max(parent_set) over (partition by work_item_key, parent_no) as parent,
+        team_no,
+        max(team_set) over (partition by work_item_key, team_no) as team
 
-    from boundaries
-
-    left join intervals
-        on
-            boundaries.work_item_key = intervals.work_item_key
-            and {{ valid_at('intervals', 'boundaries.valid_from') }}
-
-    group by 1, 2
+    from counted
 
 ),
 
@@ -141,20 +198,20 @@ final as (
         coalesce(attributes_then.raw_type, work_items.raw_type) as raw_type,
         work_items.is_subtask,
         case
-            when attributes_then.priority_count > 0 then attributes_then.priority
+            when attributes_then.priority_no > 0 then attributes_then.priority
             else work_items.priority
         end as priority,
         case
-            when attributes_then.points_count > 0
+            when attributes_then.points_no > 0
                 then {{ safe_cast_text('attributes_then.points', 'double') }}
             else work_items.points
         end as points,
         case
-            when attributes_then.parent_count > 0 then attributes_then.parent
+            when attributes_then.parent_no > 0 then attributes_then.parent
             else work_items.parent_work_item_key
         end as parent_work_item_key,
         case
-            when attributes_then.team_count > 0 then attributes_then.team
+            when attributes_then.team_no > 0 then attributes_then.team
             else work_items.team_name
         end as team_name,
         work_items.service_name,

@@ -138,16 +138,20 @@ ranked as (
 final as (
 
     select
-        work_item_key || '>' || deployment_key as incident_deployment_key,
-        work_item_key,
-        deployment_key,
-        method,
-        confidence,
-        place = 1 as is_primary
+        ranked.work_item_key || '>' || ranked.deployment_key as incident_deployment_key,
+        ranked.work_item_key,
+        incidents.work_item_version_key,
+        ranked.deployment_key,
+        ranked.method,
+        ranked.confidence,
+        ranked.place = 1 as is_primary
 
     from ranked
 
-    where way = 1
+    inner join incidents
+        on ranked.work_item_key = incidents.work_item_key
+
+    where ranked.way = 1
 
 )
 

@@ -4,9 +4,20 @@ teams_then as (
 
     select
         work_item_key,
-        team_key
+        team_key,
+        max(case when place_from_last = 1 then work_item_version_key end)
+            as work_item_version_key
 
-    from {{ ref('dim_work_items') }}
+    from (
+        select
+            *,
+            row_number() over (
+                partition by work_item_key, team_key
+                order by valid_from desc
+            ) as place_from_last
+
+        from {{ ref('dim_work_items') }}
+    ) as versions
 
     group by 1, 2
 
@@ -18,6 +29,7 @@ final as (
     select
         work_item_key || '|' || team_key as work_item_team_key,
         work_item_key,
+        work_item_version_key,
         team_key,
         cast(1 as double) / count(*) over (partition by work_item_key) as weight
 

@@ -73,53 +73,45 @@ current_statuses as (
 ),
 
 -- Whoever owns the scope, the team or the service of an item may change while the item does not.
-ownership_dates as (
+scope_dates as (
 
     select
         source_system,
         scope,
-        cast(null as varchar) as team_name,
-        cast(null as varchar) as service_name,
         valid_from as changes_on
     from scopes
     union
     select
         source_system,
         scope,
-        null as team_name,
-        null as service_name,
         valid_to as changes_on
     from scopes
-    union
+
+),
+
+team_dates as (
+
     select
-        null as source_system,
-        null as scope,
-        name as team_name,
-        null as service_name,
+        name,
         valid_from as changes_on
     from teams
     union
     select
-        null as source_system,
-        null as scope,
-        name as team_name,
-        null as service_name,
+        name,
         valid_to as changes_on
     from teams
-    union
+
+),
+
+service_dates as (
+
     select
-        null as source_system,
-        null as scope,
-        null as team_name,
-        name as service_name,
+        name,
         valid_from as changes_on
     from services
     union
     select
-        null as source_system,
-        null as scope,
-        null as team_name,
-        name as service_name,
+        name,
         valid_to as changes_on
     from services
 
@@ -127,8 +119,47 @@ ownership_dates as (
 
 changes_of_owner as (
 
-    select * from ownership_dates
-    where changes_on is not null
+    select
+        versions.work_item_key,
+        versions.version_no,
+        versions.valid_from,
+        versions.valid_to,
+        cast(scope_dates.changes_on as timestamp) as changes_at
+
+    from versions
+
+    inner join scope_dates
+        on
+            versions.source_system = scope_dates.source_system
+            and versions.scope = scope_dates.scope
+
+    union all
+
+    select
+        versions.work_item_key,
+        versions.version_no,
+        versions.valid_from,
+        versions.valid_to,
+        cast(team_dates.changes_on as timestamp) as changes_at
+
+    from versions
+
+    inner join team_dates
+        on versions.team_name = team_dates.name
+
+    union all
+
+    select
+        versions.work_item_key,
+        versions.version_no,
+        versions.valid_from,
+        versions.valid_to,
+        cast(service_dates.changes_on as timestamp) as changes_at
+
+    from versions
+
+    inner join service_dates
+        on versions.service_name = service_dates.name
 
 ),
 
@@ -144,25 +175,13 @@ beginnings as (
     union
 
     select
-        versions.work_item_key,
-        versions.version_no,
-        cast(changes_of_owner.changes_on as timestamp) as valid_from
+        work_item_key,
+        version_no,
+        changes_at as valid_from
 
-    from versions
+    from changes_of_owner
 
-    inner join changes_of_owner
-        on
-            (
-                versions.source_system = changes_of_owner.source_system
-                and versions.scope = changes_of_owner.scope
-            )
-            or versions.team_name = changes_of_owner.team_name
-            or versions.service_name = changes_of_owner.service_name
-
-    where
-        cast(changes_of_owner.changes_on as timestamp) > versions.valid_from
-        and cast(changes_of_owner.changes_on as timestamp)
-        < coalesce(versions.valid_to, {{ as_of() }})
+    where changes_at > valid_from and changes_at < coalesce(valid_to, {{ as_of() }})
 
 ),
 

@@ -119,19 +119,31 @@ intervals as (
 
 ),
 
+work_items as (
+
+    select * from {{ ref('dim_work_items') }}
+
+),
+
 final as (
 
     select
-        blocked_interval_key,
-        work_item_key,
-        reason,
-        source,
-        blocked_from,
-        nullif(blocked_to, timestamp '9999-12-31') as blocked_to
+        intervals.blocked_interval_key,
+        intervals.work_item_key,
+        work_items.work_item_version_key,
+        intervals.reason,
+        intervals.source,
+        intervals.blocked_from,
+        nullif(intervals.blocked_to, timestamp '9999-12-31') as blocked_to
 
     from intervals
 
-    where blocked_from < blocked_to
+    left join work_items
+        on
+            intervals.work_item_key = work_items.work_item_key
+            and {{ valid_at('work_items', 'intervals.blocked_from') }}
+
+    where intervals.blocked_from < intervals.blocked_to
 
 )
 

@@ -36,6 +36,7 @@ final as (
 
     select
         change_requests.work_item_key,
+        flows.work_item_version_key,
         change_requests.change_type,
         change_requests.risk,
         cast(

@@ -40,6 +40,7 @@ moments as (
         attempt_no,
         max(visit_seq) as last_visit_seq,
         min(entered_at) as begins_at,
+        max(case when flow_state = 'done' then entered_at end) as last_done_at,
         min(
             case
                 when
@@ -63,6 +64,7 @@ endings as (
         moments.attempt_no,
         moments.begins_at,
         moments.started_at,
+        moments.last_done_at,
         case
             when visits.stage = 'deleted' then 'deleted'
             when visits.flow_state in ('done', 'cancelled') then visits.flow_state
@@ -108,6 +110,18 @@ sums as (
 
 ),
 
+latest as (
+
+    select
+        *,
+        attempt_no = max(attempt_no) over (partition by work_item_key) as is_latest,
+        max(case when outcome = 'deleted' then 1 else 0 end) over (partition by work_item_key)
+            as is_item_deleted
+
+    from endings
+
+),
+
 final as (
 
     select
@@ -116,8 +130,7 @@ final as (
         work_items.work_item_version_key,
         endings.attempt_no,
         endings.outcome,
-        endings.attempt_no = max(endings.attempt_no) over (partition by endings.work_item_key)
-            as is_latest,
+        endings.is_latest,
         cast(
             case
                 when endings.outcome = 'done'
@@ -135,9 +148,16 @@ final as (
         -- Work that is taken up again ages from then on, wherever it waits.
         coalesce(endings.started_at, case when endings.attempt_no > 1 then endings.begins_at end)
             as aging_since_at,
+        endings.last_done_at,
+        -- Reopened soon, an item is finished when it is done again; deleted, it counts nowhere.
+        case
+            when endings.is_item_deleted = 1 then null
+            when endings.outcome = 'cancelled' then endings.last_done_at
+            when endings.outcome = 'done' and not endings.is_latest then endings.ended_at
+        end as earlier_finish_at,
         endings.ended_at
 
-    from endings
+    from latest as endings
 
     left join sums
         on

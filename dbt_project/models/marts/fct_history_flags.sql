@@ -17,6 +17,7 @@ final as (
     select
         flags.history_flag_key,
         flags.work_item_key,
+        flows.work_item_version_key,
         flags.reason,
         flags.history_quality
 

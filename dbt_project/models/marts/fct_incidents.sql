@@ -37,6 +37,7 @@ final as (
 
     select
         incidents.work_item_key,
+        work_items.work_item_version_key,
         work_items.service_key,
         incidents.severity,
         incidents.priority,

@@ -127,7 +127,12 @@ moves as (
         case
             when to_stages.ordinal > 0 and to_stages.flow_state <> 'cancelled'
                 then to_stages.ordinal
-        end as position
+        end as position,
+        coalesce(
+            from_stages.flow_state in ('done', 'cancelled')
+            and to_stages.flow_state not in ('done', 'cancelled'),
+            false
+        ) as is_reopened
 
     from chained
 
@@ -149,15 +154,8 @@ before as (
 
     select
         *,
-        count(position) over so_far as places,
-        max(
-            case
-                when
-                    flow_state in ('done', 'cancelled')
-                    and coalesce(from_flow_state, 'new') not in ('done', 'cancelled')
-                    then changed_at
-            end
-        ) over so_far as ended_since_at,
+        count(case when position is not null or is_reopened then 1 end) over so_far as places,
+        lag(changed_at) over in_order as entered_before_at,
         lag(team_key) over in_order as team_before
 
     from moves
@@ -175,7 +173,7 @@ before as (
 
 ),
 
--- How far an item is: the place of the last stage that says so.
+-- How far an item is: the place of the last stage that says so. A reopening is a new beginning.
 placed as (
 
     select
@@ -193,18 +191,14 @@ turned as (
         lag(reached) over (
             partition by work_item_key
             order by stage_transition_seq
-        ) as reached_before,
-        coalesce(
-            from_flow_state in ('done', 'cancelled')
-            and flow_state not in ('done', 'cancelled'),
-            false
-        ) as is_reopened
+        ) as reached_before
 
     from placed
 
 ),
 
--- Work that is taken up again long after its end is another attempt.
+-- An end that stood for long stands: what comes after it, work that is taken up again or another
+-- end, is another attempt. That a source no longer has an item is no attempt at anything.
 attempted as (
 
     select
@@ -212,8 +206,10 @@ attempted as (
         1 + sum(
             case
                 when
-                    is_reopened
-                    and {{ seconds_between('ended_since_at', 'changed_at') }}
+                    from_flow_state in ('done', 'cancelled')
+                    and flow_state <> from_flow_state
+                    and stage <> 'deleted'
+                    and {{ seconds_between('entered_before_at', 'changed_at') }}
                     > {{ var('reopen_days') }} * 86400
                     then 1
                 else 0
@@ -232,7 +228,7 @@ compared as (
 
     select
         *,
-        max(reached) over (
+        max(position) over (
             partition by work_item_key, attempt_no
             order by stage_transition_seq
             rows between unbounded preceding and 1 preceding

@@ -12,11 +12,18 @@ flows as (
 
 ),
 
+work_items as (
+
+    select * from {{ ref('dim_work_items') }}
+
+),
+
 final as (
 
     select
         task_slas.task_sla_key,
         flows.work_item_key,
+        work_items.work_item_version_key,
         task_slas.agreement,
         task_slas.target,
         task_slas.agreement_type,
@@ -35,6 +42,11 @@ final as (
 
     left join flows
         on task_slas.work_item_key = flows.work_item_key
+
+    left join work_items
+        on
+            flows.work_item_key = work_items.work_item_key
+            and {{ valid_at('work_items', 'greatest(task_slas.started_at, flows.created_at)') }}
 
 )
 

@@ -12,7 +12,8 @@ boundaries as (
         workflow,
         min(case when is_started_boundary and ordinal > 0 then ordinal end) as started_ordinal,
         min(case when is_ready_boundary then ordinal end) as ready_ordinal,
-        count(case when flow_state = 'wait' and stage <> 'unmapped' then 1 end) as wait_stages
+        -- Parked is where an item happens to stand still, not where the workflow has it wait.
+        count(case when flow_state = 'wait' and ordinal > 0 then 1 end) as wait_stages
 
     from stages
 
@@ -458,15 +459,21 @@ final as (
                     then {{ seconds_between('moments.aging_since_at', as_of()) }}
             end as bigint
         ) as age_s,
+        cast(case when moments.wait_stages > 0 then sums.active_s end as bigint)
+            as fe_numerator_s,
+        cast(case when moments.wait_stages > 0 then sums.active_s + sums.wait_s end as bigint)
+            as fe_denominator_s,
         case
             when moments.wait_stages > 0
                 then
                     cast(sums.active_s as double)
                     / nullif(sums.active_s + sums.wait_s, 0)
         end as flow_efficiency_share,
+        moments.wait_stages > 0 as has_modelled_waits,
         coalesce(moments.started_at = work_items.created_at, false) as is_started_at_creation,
         moments.outcome = 'cancelled' and moments.started_at is not null
             as is_cancelled_after_start,
+        moments.first_done_at is not null and moments.outcome <> 'done' as is_finish_withdrawn,
         flaws.bulks = 1 as is_bulk_moved,
         work_items.created_at as idea_at,
         work_items.created_at,

@@ -2,7 +2,15 @@ with
 
 visits as (
 
-    select * from {{ ref('fct_stage_visits') }}
+    select
+        *,
+        row_number() over (
+            partition by work_item_key, stage_key
+            order by visit_no desc
+        ) as place_from_last
+
+    from {{ ref('fct_stage_visits') }}
+
     where not is_terminal
 
 ),
@@ -12,6 +20,8 @@ final as (
     select
         work_item_key || ':' || stage as work_item_stage_key,
         work_item_key,
+        max(case when place_from_last = 1 then work_item_version_key end)
+            as work_item_version_key,
         stage_key,
         stage,
         flow_state,

@@ -64,7 +64,7 @@ periods as (
 
 ),
 
--- Attempts that ended before the item was taken up again long after.
+-- Finishes that happened, of items that did not end with them.
 earlier as (
 
     select
@@ -73,16 +73,15 @@ earlier as (
         work_items.level,
         work_items.work_type,
         work_items.team_key,
-        cast({{ local_time('attempts.ended_at', 'value_streams.time_zone') }} as date)
+        cast({{ local_time('attempts.earlier_finish_at', 'value_streams.time_zone') }} as date)
             as finished_date
 
     from {{ ref('fct_flow_attempts') }} as attempts
 
-    inner join {{ ref('fct_work_item_flows') }} as flows
-        on attempts.work_item_key = flows.work_item_key
-
     inner join {{ ref('dim_work_items') }} as work_items
-        on attempts.work_item_version_key = work_items.work_item_version_key
+        on
+            attempts.work_item_key = work_items.work_item_key
+            and {{ valid_at('work_items', 'attempts.earlier_finish_at') }}
 
     inner join {{ ref('dim_work_items') }} as current_items
         on attempts.work_item_key = current_items.work_item_key and current_items.is_current
@@ -90,10 +89,7 @@ earlier as (
     inner join {{ ref('dim_value_streams') }} as value_streams
         on work_items.value_stream_key = value_streams.value_stream_key
 
-    where
-        not attempts.is_latest
-        and attempts.outcome = 'done'
-        and flows.outcome <> 'deleted'
+    where attempts.earlier_finish_at is not null
 
 ),
 
