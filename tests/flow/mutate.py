@@ -224,7 +224,7 @@ MUTATIONS = [
     ),
     Mutation(
         "who moves to another stream leaves the one before",
-        f"{MARTS}/fct_daily_flows.sql",
+        f"{MARTS}/fct_group_stays.sql",
         "stays.is_wip and groups.valid_to < coalesce(",
         "false and groups.valid_to < coalesce(",
     ),
@@ -315,7 +315,7 @@ MUTATIONS = [
     Mutation(
         "whoever came to a stage passed those before it",
         f"{METRICS}/metric_cumulative_flow.sql",
-        "and visited.ordinal >= stages.ordinal", "and visited.ordinal = stages.ordinal",
+        "and stays.position >= stages.ordinal", "and stays.position = stages.ordinal",
     ),
     Mutation(
         "limits come from the baseline alone",
