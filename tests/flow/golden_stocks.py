@@ -402,4 +402,15 @@ CASES: list[Case] = [
             ],
         },
     ),
+    Case(
+        "of a metric the latest definition that holds is the one",
+        [],
+        rows={
+            # Each has a version of tomorrow; that of today holds.
+            """select metric, version, target, valid_from from marts.dim_metrics
+               where metric in ('velocity', 'load') order by 1""": [
+                ("load", 1, "no target", None), ("velocity", 3, "20", day("07-01")),
+            ],
+        },
+    ),
 ]  # fmt: skip

@@ -213,7 +213,7 @@ limited as (
         drawn_centre as centre,
         round(drawn_centre + 2.66 * drawn_range, 9) as upper_limit,
         case
-            when metric = 'velocity' then greatest(round(drawn_centre - 2.66 * drawn_range, 9), 0)
+            when metric = 'velocity' and drawn_centre < 2.66 * drawn_range then 0
             else round(drawn_centre - 2.66 * drawn_range, 9)
         end as lower_limit,
         round(3.268 * drawn_range, 9) as range_limit,
