@@ -2,7 +2,7 @@
 -- the factors 2.66 = 3 / d2 and 3.268 = 1 + 3 d3 / d2 from d2 = 1.128 and d3 = 0.853.
 with
 
-baseline as (
+limits as (
 
     select
         metric,
@@ -10,16 +10,43 @@ baseline as (
         workflow,
         level,
         phase_no,
-        value,
-        baseline_n,
-        row_number() over (
-            partition by metric, value_stream_key, workflow, level, phase_no
-            order by week_start
-        ) as place
+        baseline_start,
+        baseline_end
 
     from {{ ref('metric_xmr') }}
 
-    where is_baseline and baseline_n is not null
+    where centre is not null
+
+    group by 1, 2, 3, 4, 5, 6, 7
+
+),
+
+baseline as (
+
+    select
+        limits.metric,
+        limits.value_stream_key,
+        limits.workflow,
+        limits.level,
+        limits.phase_no,
+        points.value,
+        row_number() over (
+            partition by
+                limits.metric, limits.value_stream_key, limits.workflow, limits.level,
+                limits.phase_no
+            order by points.week_start
+        ) as place
+
+    from limits
+
+    inner join {{ ref('metric_xmr') }} as points
+        on
+            limits.metric = points.metric
+            and limits.value_stream_key = points.value_stream_key
+            and limits.workflow = points.workflow
+            and limits.level = points.level
+            and points.week_start >= limits.baseline_start
+            and cast(points.week_start + interval '6' day as date) <= limits.baseline_end
 
 ),
 
@@ -73,6 +100,7 @@ where
     and (
         expected.centre is null
         or charts.baseline_n <> expected.baseline_n
+        or charts.baseline_n < 20
         or abs(charts.centre - expected.centre) > 0.000001
         or abs(charts.upper_limit - charts.centre - 3 / 1.128 * expected.mean_range)
         > 0.001 * expected.mean_range + 0.000001
@@ -81,3 +109,6 @@ where
         or charts.metric = 'velocity' and charts.lower_limit < 0
         or charts.lower_limit > charts.centre
     )
+    or (charts.centre is null) <> (charts.no_limits_reason is not null)
+    or (charts.baseline_method = 'none') <> (charts.no_limits_reason is not null)
+    or (charts.centre is null and charts.is_signal)

@@ -1354,62 +1354,42 @@ CASES = [
         },
     ),
     Case(
-        "limits of a chart come from its baseline and stay; outside and eight in a row signal",
+        "a chosen baseline of fewer than 20 points is refused, and the chart says so",
         charted(),
         rows={
-            # Counts 2 3 1 2 2 2: mean 2, moving ranges 1 2 1 0 0, mean range 0.8.
-            # 2 + 2.66 x 0.8 = 4.128; 2 - 2.128 is below 0; 3.268 x 0.8 = 2.6144.
-            """select distinct baseline_n, round(centre, 6), round(upper_limit, 6), lower_limit,
-                   round(range_limit, 6)
-               from metrics.metric_xmr
-               where value_stream_key = 'chart' and metric = 'velocity'""": [
-                (6, 2.0, 4.128, 0.0, 2.6144),
+            # Six weeks from 1 January on; times have two more from 15 April on.
+            """select metric, phase_no, baseline_method, no_limits_reason, baseline_n,
+                   baseline_start, baseline_end, count(centre), count(upper_limit),
+                   count(case when is_signal or is_baseline then 1 end)
+               from metrics.metric_xmr where value_stream_key = 'chart'
+               group by all order by 1, 2""": [
+                (
+                    "flow_time_log_h", 1, "none", "seed_has_fewer_than_20_points", 6,
+                    day("01-01"), day("02-11"), 0, 0, 0,
+                ),
+                (
+                    "flow_time_log_h", 2, "none", "seed_has_fewer_than_20_points", 2,
+                    day("04-15"), day("04-28"), 0, 0, 0,
+                ),
+                (
+                    "velocity", 1, "none", "seed_has_fewer_than_20_points", 6,
+                    day("01-01"), day("02-11"), 0, 0, 0,
+                ),
             ],
-            """select week_start, n, moving_range, is_baseline, is_outside, is_range_outside,
-                   run_length, signal
-               from metrics.metric_xmr
-               where value_stream_key = 'chart' and metric = 'velocity' and (
-                   week_start <= '2024-02-19' or is_signal or week_start between '2024-04-08'
-                   and '2024-04-29')
-               order by 1""": [
-                (day("01-01"), 2, None, True, False, False, 0, "none"),
-                (day("01-08"), 3, 1.0, True, False, False, 1, "none"),
-                (day("01-15"), 1, 2.0, True, False, False, 1, "none"),
-                (day("01-22"), 2, 1.0, True, False, False, 0, "none"),
-                (day("01-29"), 2, 0.0, True, False, False, 0, "none"),
-                (day("02-05"), 2, 0.0, True, False, False, 0, "none"),
-                (day("02-12"), 5, 3.0, False, True, True, 1, "higher"),
-                (day("02-19"), 1, 4.0, False, False, True, 1, "none"),
-                (day("04-08"), 1, 0.0, False, False, False, 8, "lower"),
-                (day("04-15"), 2, 1.0, False, False, False, 0, "none"),
-                (day("04-22"), 2, 0.0, False, False, False, 0, "none"),
-                (day("04-29"), 0, 2.0, False, False, False, 1, "none"),
-                (day("06-17"), 0, 0.0, False, False, False, 8, "lower"),
-                (day("06-24"), 0, 0.0, False, False, False, 9, "lower"),
-            ],
-            # ln 1 = 0 and ln 10 = 2.302585 in turn: mean 1.151293, every range 2.302585.
-            # 1.151293 +- 2.66 x 2.302585; then ln 100 = 4.605170 and ln 10, mean 3.453878.
-            """select phase_no, baseline_n, round(centre, 6), round(upper_limit, 5),
-                   round(lower_limit, 5), round(range_limit, 5), count(*), sum(n)
-               from metrics.metric_xmr
+            # ln 1 = 0 and ln 10 = 2.302585093.
+            """select week_start, n, value, moving_range from metrics.metric_xmr
                where value_stream_key = 'chart' and metric = 'flow_time_log_h'
-               group by all order by 1""": [
-                (1, 6, 1.151293, 7.27617, -4.97358, 7.52485, 15, 25),
-                (2, 2, 3.453878, 9.57875, -2.671, 7.52485, 2, 4),
-            ],
-            """select week_start, round(value, 6), run_length, signal from metrics.metric_xmr
-               where value_stream_key = 'chart' and metric = 'flow_time_log_h'
-                 and (is_signal or phase_no = 2) order by 1""": [
-                (day("04-01"), 0.0, 8, "lower"),
-                (day("04-08"), 0.0, 9, "lower"),
-                (day("04-15"), 4.60517, 1, "none"),
-                (day("04-22"), 2.302585, 1, "none"),
+                 and week_start between '2024-02-05' and '2024-02-19' order by 1""": [
+                (day("02-05"), 2, 2.302585093, 2.302585093),
+                (day("02-12"), 5, 0.0, 2.302585093), (day("02-19"), 1, 0.0, 0.0),
             ],
             # Fewer than 20 weeks, and nobody chose a baseline: points without limits.
-            """select count(*) > 1, count(centre), count(baseline_n) from metrics.metric_xmr
-               where value_stream_key = 'berlin' and metric = 'velocity'""": [(True, 0, 0)],
+            """select count(*) > 1, count(centre), min(no_limits_reason) from metrics.metric_xmr
+               where value_stream_key = 'berlin' and metric = 'velocity'""": [
+                (True, 0, "fewer_than_20_points")
+            ],
             """select velocity, signal from metrics.metric_throughput_xmr
-               where value_stream_key = 'chart' and week_start = '2024-02-12'""": [(5, "higher")],
+               where value_stream_key = 'chart' and week_start = '2024-02-12'""": [(5, "none")],
         },
     ),
     Case(

@@ -466,10 +466,11 @@ def copy_project(to: Path) -> Path:
     """Copy the dbt project with the seeds of the golden company; return the copy."""
     shutil.copytree(PROJECT, to, ignore=shutil.ignore_patterns("target", "logs"))
     shutil.copytree(SEEDS, to / "seeds" / "golden")
-    mapping = to / "seeds" / "golden" / "status_stages.csv"
-    with (to / "seeds" / "defaults" / "status_stages.csv").open("a") as defaults:
-        defaults.write(mapping.read_text())
-    mapping.unlink()
+    for name in ("status_stages.csv", "metrics.csv"):
+        lines = to / "seeds" / "golden" / name
+        with (to / "seeds" / "defaults" / name).open("a") as defaults:
+            defaults.write(lines.read_text())
+        lines.unlink()
     return to
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.flow import golden, house
 
 MARTS, METRICS, INTERMEDIATE = "models/marts", "models/metrics", "models/intermediate"
+MEASURES = "models/measures"
 SIMULATIONS = "models/simulations/sim_forecasts.py"
 
 
@@ -223,9 +224,40 @@ MUTATIONS = [
     ),
     Mutation(
         "who moves to another stream leaves the one before",
-        f"{MARTS}/fct_daily_flows.sql",
+        f"{MARTS}/fct_group_stays.sql",
         "stays.is_wip and groups.valid_to < coalesce(",
         "false and groups.valid_to < coalesce(",
+    ),
+    Mutation(
+        "a night shift ends on the next day",
+        f"{MARTS}/dim_calendars.sql",
+        "then date_day + interval '1' day", "then date_day",
+    ),
+    Mutation(
+        "whoever is cancelled leaves the cumulative flow",
+        f"{METRICS}/metric_cumulative_flow.sql",
+        "stays.flow_state = 'cancelled'\n        or", "false\n        or",
+    ),
+    Mutation(
+        "whoever moves away leaves the cumulative flow",
+        f"{METRICS}/metric_cumulative_flow.sql",
+        "stays.next_group <> stays", "stays.next_group = stays",
+    ),
+    Mutation(
+        "a backlog is not in flow",
+        f"{METRICS}/metric_wip.sql",
+        "case when daily_flows.flow_state = 'new' then 0 else", "case when false then 0 else",
+    ),
+    Mutation(
+        "fewer than twenty chosen points draw no limits",
+        f"{METRICS}/metric_xmr.sql",
+        "coalesce(averages.baseline_n, 0) < {{ var('xmr_baseline_points') }}",
+        "coalesce(averages.baseline_n, 0) < 2",
+    ),
+    Mutation(
+        "a week of a chart is a week of the value stream",
+        f"{MEASURES}/measure_xmr_points.sql",
+        "times.finished_date = dates.date_day", "cast(times.last_done_at as date) = dates.date_day",
     ),
     Mutation(
         "the teams of an item share it",
@@ -314,17 +346,17 @@ MUTATIONS = [
     Mutation(
         "whoever came to a stage passed those before it",
         f"{METRICS}/metric_cumulative_flow.sql",
-        "and visited.ordinal >= stages.ordinal", "and visited.ordinal = stages.ordinal",
+        "and stays.position >= stages.ordinal", "and stays.position = stages.ordinal",
     ),
     Mutation(
         "limits come from the baseline alone",
         f"{METRICS}/metric_xmr.sql",
-        "    where is_baseline\n", "    where true\n",
+        "            and valued.week_end <= phases.baseline_end\n", "",
     ),
     Mutation(
         "limits are 2.66 mean ranges away",
         f"{METRICS}/metric_xmr.sql",
-        "averages.centre + 2.66", "averages.centre + 3.0",
+        "drawn_centre + 2.66", "drawn_centre + 3.0",
     ),
     Mutation(
         "limits of ranges are 3.268 mean ranges",
@@ -334,8 +366,7 @@ MUTATIONS = [
     Mutation(
         "no count is expected below nothing",
         f"{METRICS}/metric_xmr.sql",
-        "greatest(averages.centre - 2.66 * averages.mean_range, 0)",
-        "averages.centre - 2.66 * averages.mean_range",
+        "when metric = 'velocity' and drawn_centre < 2.66", "when false and drawn_centre < 2.66",
     ),
     Mutation(
         "one cause of an incident is counted",
@@ -423,21 +454,20 @@ MUTATIONS = [
     ),
     Mutation(
         "times are charted by their logarithms",
-        f"{METRICS}/metric_xmr.sql",
-        "cast(ln(times.start_to_done_s / cast(3600 as double)) as decimal(18, 9))",
-        "cast(times.start_to_done_s / cast(3600 as double) as decimal(18, 9))",
+        f"{MEASURES}/measure_xmr_points.sql",
+        "cast(ln(start_to_done_s / cast(3600 as double)) as decimal(18, 9))",
+        "cast(start_to_done_s / cast(3600 as double) as decimal(18, 9))",
     ),
     Mutation(
         "weeks in which nothing was finished are points",
-        f"{METRICS}/metric_xmr.sql",
-        "and weeks.period_start >= first_weeks.first_week",
-        "and weeks.period_start >= first_weeks.first_week and weeks.velocity > 0",
+        f"{MEASURES}/measure_xmr_points.sql",
+        "    left join measured", "    inner join measured",
     ),
     Mutation(
         "another baseline has other limits",
         f"{METRICS}/metric_xmr.sql",
-        "numbered.week_start >= coalesce(baselines.applies_from, date '0001-01-01')",
-        "baselines.applies_from is null",
+        "valued.week_start >= coalesce(phases.applies_from, date '0001-01-01')",
+        "phases.applies_from is null",
     ),
     Mutation(
         "the project that an issue came to first says where it is",

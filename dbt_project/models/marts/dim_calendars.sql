@@ -17,8 +17,8 @@ own_hours as (
     select
         calendar,
         iso_weekday,
-        work_start,
-        work_end
+        lpad(work_start, 5, '0') as work_start,
+        lpad(case when work_end = '24:00' then '00:00' else work_end end, 5, '0') as work_end
 
     from {{ ref('calendars') }}
 
@@ -59,8 +59,8 @@ days as (
         dates.date_day,
         hours.iso_weekday is not null and holidays.holiday_date is null as is_working_day,
         holidays.name as holiday_name,
-        coalesce(hours.work_start, '00:00') as work_start,
-        coalesce(hours.work_end, '00:00') as work_end
+        hours.work_start,
+        hours.work_end
 
     from zones
 
@@ -78,6 +78,28 @@ days as (
 
 ),
 
+-- Who works until an hour that is not after the first one works into the next day.
+shifts as (
+
+    select
+        calendar,
+        time_zone,
+        date_day,
+        is_working_day,
+        holiday_name,
+        case when is_working_day then work_start else '00:00' end as work_start,
+        case when is_working_day then work_end else '00:00' end as work_end,
+        cast(
+            case
+                when is_working_day and work_end <= work_start then date_day + interval '1' day
+                else date_day
+            end as date
+        ) as closing_day
+
+    from days
+
+),
+
 opened as (
 
     select
@@ -86,14 +108,15 @@ opened as (
         date_day,
         is_working_day,
         holiday_name,
+        {{ utc_of_local('cast(date_day as timestamp)', 'time_zone') }} as begins_at,
         {{ utc_of_local(
             "(cast(cast(date_day as varchar) || ' ' || work_start as timestamp))", 'time_zone'
         ) }} as opens_at,
         {{ utc_of_local(
-            "(cast(cast(date_day as varchar) || ' ' || work_end as timestamp))", 'time_zone'
+            "(cast(cast(closing_day as varchar) || ' ' || work_end as timestamp))", 'time_zone'
         ) }} as closes_at
 
-    from days
+    from shifts
 
 ),
 
@@ -101,9 +124,14 @@ measured as (
 
     select
         *,
-        case
-            when is_working_day then {{ seconds_between('opens_at', 'closes_at') }} else 0
-        end as open_s
+        {{ seconds_between('opens_at', 'closes_at') }} as open_s,
+        coalesce(
+            lag(closes_at) over (
+                partition by calendar, time_zone
+                order by date_day
+            ),
+            begins_at
+        ) as previous_closes_at
 
     from opened
 
@@ -119,6 +147,7 @@ final as (
         holiday_name,
         opens_at,
         closes_at,
+        previous_closes_at,
         cast(open_s as bigint) as open_s,
         cast(
             sum(open_s) over (

@@ -25,48 +25,129 @@ stages as (
 
 ),
 
--- How far an item ever came in a value stream, first time round: it counts for each stage so far.
-reached as (
+value_streams as (
 
     select
-        work_items.value_stream_key,
-        stages.workflow,
-        work_items.level,
-        value_streams.time_zone,
-        visits.work_item_key,
-        stages.stage_key,
-        min(visits.entered_at) as reached_at
+        value_stream_key,
+        time_zone,
+        cast({{ local_time(as_of(), 'time_zone') }} as date) as as_of_day
 
-    from {{ ref('fct_stage_visits') }} as visits
-
-    inner join {{ ref('dim_work_items') }} as work_items
-        on visits.work_item_version_key = work_items.work_item_version_key
-
-    inner join {{ ref('dim_value_streams') }} as value_streams
-        on work_items.value_stream_key = value_streams.value_stream_key
-
-    inner join stages as visited
-        on visits.stage_key = visited.stage_key
-
-    inner join stages
-        on
-            visited.workflow = stages.workflow
-            and visited.ordinal >= stages.ordinal
-
-    group by 1, 2, 3, 4, 5, 6
+    from {{ ref('dim_value_streams') }}
 
 ),
 
-reached_daily as (
+-- How far every stay is; whoever is parked has come at least to the first stage.
+stays as (
+
+    select
+        stays.*,
+        case when stays.flow_state <> 'cancelled' then greatest(stages.ordinal, 1) end as position,
+        lead(stays.value_stream_key || '|' || stays.level) over (
+            partition by stays.work_item_key
+            order by stays.transition_seq, stays.entered_at
+        ) as next_group
+
+    from {{ ref('fct_group_stays') }} as stays
+
+    inner join {{ ref('dim_stages') }} as stages
+        on stays.stage_key = stages.stage_key
+
+),
+
+-- Whoever is cancelled or deleted, or moves to another value stream or level, stands nowhere in
+-- the diagram any more: it has passed every line.
+passed as (
+
+    select
+        stays.value_stream_key,
+        stays.workflow,
+        stays.level,
+        stays.time_zone,
+        stays.work_item_key,
+        stages.stage_key,
+        stays.entered_at as passed_at,
+        stays.entered_at as reached_at
+
+    from stays
+
+    inner join stages
+        on
+            stays.workflow = stages.workflow
+            and stays.position >= stages.ordinal
+
+    union all
+
+    select
+        stays.value_stream_key,
+        stays.workflow,
+        stays.level,
+        stays.time_zone,
+        stays.work_item_key,
+        stages.stage_key,
+        case when stays.is_wip then stays.exited_at else stays.entered_at end as passed_at,
+        cast(null as timestamp) as reached_at
+
+    from stays
+
+    inner join stages
+        on stays.workflow = stages.workflow
+
+    where
+        stays.flow_state = 'cancelled'
+        or (stays.is_wip and stays.next_group <> stays.value_stream_key || '|' || stays.level)
+
+),
+
+-- First time round: whoever comes back is not counted again.
+first_passed as (
+
+    select
+        value_stream_key,
+        workflow,
+        level,
+        stage_key,
+        work_item_key,
+        cast({{ local_time('min(passed_at)', 'time_zone') }} as date) as passed_day,
+        cast({{ local_time('min(reached_at)', 'time_zone') }} as date) as reached_day
+
+    from passed
+
+    group by value_stream_key, workflow, level, stage_key, work_item_key, time_zone
+
+),
+
+passed_daily as (
 
     select
         value_stream_key,
         level,
         stage_key,
-        cast({{ local_time('reached_at', 'time_zone') }} as date) as date_day,
-        count(*) as items
+        date_day,
+        sum(passed_items) as passed_items,
+        sum(reached_items) as reached_items
 
-    from reached
+    from (
+        select
+            value_stream_key,
+            level,
+            stage_key,
+            passed_day as date_day,
+            1 as passed_items,
+            0 as reached_items
+        from first_passed
+
+        union all
+
+        select
+            value_stream_key,
+            level,
+            stage_key,
+            reached_day as date_day,
+            0 as passed_items,
+            1 as reached_items
+        from first_passed
+        where reached_day is not null
+    ) as events
 
     group by 1, 2, 3, 4
 
@@ -98,12 +179,17 @@ grid as (
         stages.stage,
         stages.ordinal,
         stages.flow_state,
+        value_streams.time_zone,
+        value_streams.as_of_day,
         dates.date_day
 
     from spans
 
     inner join stages
         on spans.workflow = stages.workflow
+
+    inner join value_streams
+        on spans.value_stream_key = value_streams.value_stream_key
 
     inner join {{ ref('dim_dates') }} as dates
         on dates.date_day between spans.first_day and spans.last_day
@@ -116,7 +202,8 @@ counted as (
         grid.*,
         sum(coalesce(daily_flows.arrivals, 0) - coalesce(daily_flows.departures, 0)) over so_far
             as wip_by_stage,
-        sum(coalesce(reached_daily.items, 0)) over so_far as cfd_highwater
+        sum(coalesce(passed_daily.passed_items, 0)) over so_far as cfd_highwater,
+        sum(coalesce(passed_daily.reached_items, 0)) over so_far as reached_items
 
     from grid
 
@@ -127,18 +214,31 @@ counted as (
             and grid.stage_key = daily_flows.stage_key
             and grid.date_day = daily_flows.date_day
 
-    left join reached_daily
+    left join passed_daily
         on
-            grid.value_stream_key = reached_daily.value_stream_key
-            and grid.level = reached_daily.level
-            and grid.stage_key = reached_daily.stage_key
-            and grid.date_day = reached_daily.date_day
+            grid.value_stream_key = passed_daily.value_stream_key
+            and grid.level = passed_daily.level
+            and grid.stage_key = passed_daily.stage_key
+            and grid.date_day = passed_daily.date_day
 
     window so_far as (
         partition by grid.value_stream_key, grid.level, grid.stage_key
         order by grid.date_day
         rows between unbounded preceding and current row
     )
+
+),
+
+compared as (
+
+    select
+        *,
+        lead(cfd_highwater) over (
+            partition by value_stream_key, workflow, level, date_day
+            order by ordinal, stage
+        ) as next_highwater
+
+    from counted
 
 ),
 
@@ -153,12 +253,19 @@ final as (
         stage_key,
         stage,
         flow_state,
+        time_zone,
         ordinal,
         cast(wip_by_stage as bigint) as wip_by_stage,
         cast(cfd_highwater as bigint) as cfd_highwater,
+        cast(reached_items as bigint) as reached_items,
+        cast(cfd_highwater - reached_items as bigint) as left_before_items,
+        cast(
+            case when flow_state = 'done' then 0 else cfd_highwater - next_highwater end as bigint
+        ) as open_items,
+        date_day < as_of_day as is_complete_period,
         date_day
 
-    from counted
+    from compared
 
 )
 

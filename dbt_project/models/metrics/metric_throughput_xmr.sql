@@ -15,17 +15,24 @@ final as (
         value_stream_key,
         workflow,
         level,
+        time_zone,
         point_no,
         phase_no,
         n as velocity,
+        baseline_method,
+        no_limits_reason,
         baseline_n,
         centre,
         upper_limit,
         lower_limit,
+        expected_false_alarm_share,
         is_baseline,
         is_signal,
         signal,
-        week_start
+        is_complete_period,
+        week_start,
+        baseline_start,
+        baseline_end
 
     from charts
 

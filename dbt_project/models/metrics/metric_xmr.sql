@@ -1,168 +1,97 @@
 with
 
--- Until the last week that is complete, so that no point ever changes because a week goes on.
-weeks as (
-
-    select
-        *,
-        max(period_end) over (
-            partition by value_stream_key, workflow, level
-        ) as last_day
-
-    from {{ ref('metric_flow_periods') }}
-
-    where period = 'week' and team_key = 'all' and work_type = 'all' and is_complete_period
-
-),
-
--- Raw times are skewed and would give false signals; their logarithms are not. Averages are of
--- decimals: sums of floating point depend on the order of the rows, and no build repeats that.
-log_times as (
-
-    select
-        times.value_stream_key,
-        times.workflow,
-        times.level,
-        dates.iso_week_start as week_start,
-        count(*) as n,
-        cast(
-            avg(cast(ln(times.start_to_done_s / cast(3600 as double)) as decimal(18, 9)))
-            as double
-        ) as log_h
-
-    from {{ ref('metric_cycle_times') }} as times
-
-    inner join {{ ref('dim_dates') }} as dates
-        on times.finished_date = dates.date_day
-
-    where times.start_to_done_s > 0
-
-    group by 1, 2, 3, 4
-
-),
-
--- A chart begins with the first week in which something was finished.
-first_weeks as (
-
-    select
-        value_stream_key,
-        workflow,
-        level,
-        min(period_start) as first_week
-
-    from weeks
-
-    where velocity > 0
-
-    group by 1, 2, 3
-
-),
-
 valued as (
 
     select
-        'velocity' as metric,
-        weeks.value_stream_key,
-        weeks.workflow,
-        weeks.level,
-        weeks.period_start as week_start,
-        weeks.last_day,
-        weeks.velocity as n,
-        cast(weeks.velocity as double) as value
+        *,
+        cast(value as double) as reading
 
-    from weeks
+    from {{ ref('measure_xmr_points') }}
 
-    inner join first_weeks
-        on
-            weeks.value_stream_key = first_weeks.value_stream_key
-            and weeks.workflow = first_weeks.workflow
-            and weeks.level = first_weeks.level
-            and weeks.period_start >= first_weeks.first_week
+),
+
+chosen as (
+
+    select * from {{ ref('dim_xmr_baselines') }}
+
+),
+
+-- A chart whose baseline somebody chose has no other.
+phases as (
+
+    select
+        metric,
+        value_stream_key,
+        workflow,
+        level,
+        phase_no,
+        'seed' as baseline_method,
+        baseline_start,
+        baseline_end,
+        applies_from,
+        applies_to
+
+    from chosen
 
     union all
 
     select
-        'flow_time_log_h' as metric,
-        weeks.value_stream_key,
-        weeks.workflow,
-        weeks.level,
-        weeks.period_start as week_start,
-        weeks.last_day,
-        log_times.n,
-        log_times.log_h as value
+        found.metric,
+        found.value_stream_key,
+        found.workflow,
+        found.level,
+        found.phase_no,
+        'latest_stable' as baseline_method,
+        found.baseline_start,
+        found.baseline_end,
+        found.applies_from,
+        found.applies_to
 
-    from weeks
+    from {{ ref('sim_xmr_phases') }} as found
 
-    inner join log_times
+    left join chosen
         on
-            weeks.value_stream_key = log_times.value_stream_key
-            and weeks.workflow = log_times.workflow
-            and weeks.level = log_times.level
-            and weeks.period_start = log_times.week_start
+            found.metric = chosen.metric
+            and found.value_stream_key = chosen.value_stream_key
+            and found.workflow = chosen.workflow
+            and found.level = chosen.level
+
+    where chosen.metric is null
 
 ),
 
-numbered as (
+ranges_of_baselines as (
 
     select
-        *,
-        row_number() over (
-            partition by metric, value_stream_key, workflow, level
-            order by week_start
-        ) as point_no
-
-    from valued
-
-),
-
-points as (
-
-    select
-        numbered.*,
-        coalesce(baselines.phase_no, 1) as phase_no,
-        baselines.baseline_end,
-        case
-            when baselines.phase_no is null
-                then numbered.point_no <= {{ var('xmr_baseline_points') }}
-            else
-                numbered.week_start >= baselines.baseline_start
-                and cast(numbered.week_start + interval '6' day as date) <= baselines.baseline_end
-        end as is_baseline
-
-    from numbered
-
-    left join {{ ref('dim_xmr_baselines') }} as baselines
-        on
-            numbered.metric = baselines.metric
-            and numbered.value_stream_key = baselines.value_stream_key
-            and numbered.workflow = baselines.workflow
-            and numbered.level = baselines.level
-            and numbered.week_start >= coalesce(baselines.applies_from, date '0001-01-01')
-            and numbered.week_start < coalesce(baselines.applies_to, date '9999-12-31')
-
-),
-
-ranged as (
-
-    select
-        *,
+        valued.metric,
+        valued.value_stream_key,
+        valued.workflow,
+        valued.level,
+        phases.phase_no,
+        valued.value,
         abs(
-            value - lag(value) over (
-                partition by metric, value_stream_key, workflow, level, phase_no
-                order by point_no
-            )
-        ) as moving_range,
-        abs(
-            value - lag(value) over (
-                partition by metric, value_stream_key, workflow, level, phase_no, is_baseline
-                order by point_no
+            valued.value - lag(valued.value) over (
+                partition by
+                    valued.metric, valued.value_stream_key, valued.workflow, valued.level,
+                    phases.phase_no
+                order by valued.point_no
             )
         ) as range_within
 
-    from points
+    from valued
+
+    inner join phases
+        on
+            valued.metric = phases.metric
+            and valued.value_stream_key = phases.value_stream_key
+            and valued.workflow = phases.workflow
+            and valued.level = phases.level
+            and valued.week_start >= phases.baseline_start
+            and valued.week_end <= phases.baseline_end
 
 ),
 
+-- To nine digits, as the points are: what lies on a line is not beyond it.
 averages as (
 
     select
@@ -172,63 +101,129 @@ averages as (
         level,
         phase_no,
         count(*) as baseline_n,
-        cast(avg(cast(value as decimal(18, 9))) as double) as centre,
-        cast(avg(cast(range_within as decimal(18, 9))) as double) as mean_range
+        cast(cast(avg(value) as decimal(18, 9)) as double) as centre,
+        cast(avg(range_within) as double) as mean_range
 
-    from ranged
-
-    where is_baseline
+    from ranges_of_baselines
 
     group by 1, 2, 3, 4, 5
 
-    -- Limits are drawn when the whole baseline is there: from then on nothing moves them.
-    having
-        count(*) >= 2
-        and (
-            max(last_day) >= max(baseline_end)
-            or count(*) = {{ var('xmr_baseline_points') }} and max(baseline_end) is null
-        )
+),
+
+points as (
+
+    select
+        valued.*,
+        coalesce(phases.phase_no, 1) as phase_no,
+        phases.baseline_method,
+        phases.baseline_start,
+        phases.baseline_end,
+        max(valued.point_no) over (
+            partition by valued.metric, valued.value_stream_key, valued.workflow, valued.level
+        ) as points_so_far,
+        coalesce(
+            valued.week_start >= phases.baseline_start and valued.week_end <= phases.baseline_end,
+            false
+        ) as is_of_baseline
+
+    from valued
+
+    left join phases
+        on
+            valued.metric = phases.metric
+            and valued.value_stream_key = phases.value_stream_key
+            and valued.workflow = phases.workflow
+            and valued.level = phases.level
+            and valued.week_start >= coalesce(phases.applies_from, date '0001-01-01')
+            and valued.week_start < coalesce(phases.applies_to, date '9999-12-31')
+
+),
+
+-- Limits are drawn when the whole baseline is there: from then on nothing moves them.
+reasoned as (
+
+    select
+        points.*,
+        averages.baseline_n,
+        averages.centre,
+        averages.mean_range,
+        case
+            when points.baseline_method is null
+                then
+                    case
+                        when points.points_so_far < {{ var('xmr_baseline_points') }}
+                            then 'fewer_than_20_points'
+                        else 'no_stable_stretch'
+                    end
+            when points.last_day < points.baseline_end then 'seed_is_not_over'
+            when coalesce(averages.baseline_n, 0) < {{ var('xmr_baseline_points') }}
+                then 'seed_has_fewer_than_20_points'
+            when averages.mean_range = 0 then 'seed_does_not_vary'
+        end as no_limits_reason
+
+    from points
+
+    left join averages
+        on
+            points.metric = averages.metric
+            and points.value_stream_key = averages.value_stream_key
+            and points.workflow = averages.workflow
+            and points.level = averages.level
+            and points.phase_no = averages.phase_no
+
+),
+
+drawn as (
+
+    select
+        *,
+        case when no_limits_reason is null then centre end as drawn_centre,
+        case when no_limits_reason is null then mean_range end as drawn_range,
+        abs(
+            reading - lag(reading) over (
+                partition by metric, value_stream_key, workflow, level, phase_no
+                order by point_no
+            )
+        ) as moving_range
+
+    from reasoned
 
 ),
 
 limited as (
 
     select
-        ranged.metric,
-        ranged.value_stream_key,
-        ranged.workflow,
-        ranged.level,
-        ranged.week_start,
-        ranged.point_no,
-        ranged.phase_no,
-        ranged.n,
-        ranged.value,
-        ranged.moving_range,
-        ranged.is_baseline,
-        averages.baseline_n,
-        averages.centre,
-        averages.centre + 2.66 * averages.mean_range as upper_limit,
+        metric,
+        value_stream_key,
+        workflow,
+        level,
+        time_zone,
+        week_start,
+        point_no,
+        phase_no,
+        n,
+        reading,
+        round(moving_range, 9) as moving_range,
+        baseline_method,
+        baseline_start,
+        baseline_end,
+        no_limits_reason,
+        is_of_baseline,
+        baseline_n,
+        drawn_centre as centre,
+        round(drawn_centre + 2.66 * drawn_range, 9) as upper_limit,
         case
-            when ranged.metric = 'velocity'
-                then greatest(averages.centre - 2.66 * averages.mean_range, 0)
-            else averages.centre - 2.66 * averages.mean_range
+            when metric = 'velocity' and drawn_centre < 2.66 * drawn_range then 0
+            else round(drawn_centre - 2.66 * drawn_range, 9)
         end as lower_limit,
-        3.268 * averages.mean_range as range_limit,
+        round(3.268 * drawn_range, 9) as range_limit,
         case
-            when ranged.value > averages.centre then 1
-            when ranged.value < averages.centre then -1
+            when reading > drawn_centre then 1
+            when reading < drawn_centre then -1
             else 0
         end as side
 
-    from ranged
-
-    left join averages
-        on
-            ranged.metric = averages.metric
-            and ranged.value_stream_key = averages.value_stream_key
-            and ranged.workflow = averages.workflow
-            and ranged.level = averages.level
-            and ranged.phase_no = averages.phase_no
+    from drawn
 
 ),
 
@@ -266,7 +261,7 @@ judged as (
 
     select
         *,
-        coalesce(value > upper_limit or value < lower_limit, false) as is_outside,
+        coalesce(reading > upper_limit or reading < lower_limit, false) as is_outside,
         coalesce(moving_range > range_limit, false) as is_range_outside,
         run_length >= 8 as is_run
 
@@ -283,18 +278,29 @@ final as (
         value_stream_key,
         workflow,
         level,
+        time_zone,
         cast(point_no as bigint) as point_no,
         cast(phase_no as bigint) as phase_no,
         cast(n as bigint) as n,
+        case when no_limits_reason is null then baseline_method else 'none' end as baseline_method,
+        no_limits_reason,
         cast(baseline_n as bigint) as baseline_n,
-        value,
+        reading as value,
         moving_range,
         centre,
         cast(upper_limit as double) as upper_limit,
         cast(lower_limit as double) as lower_limit,
         cast(range_limit as double) as range_limit,
         cast(run_length as bigint) as run_length,
-        is_baseline,
+        -- Simulated, for a baseline of 20 points and these two rules (R1 + run of 8).
+        cast(
+            case
+                when metric <> 'velocity' and centre is not null then 0.29
+                when centre >= 6 then 0.33
+                when centre >= 1.5 then 0.40
+            end as double
+        ) as expected_false_alarm_share,
+        no_limits_reason is null and is_of_baseline as is_baseline,
         is_outside,
         is_range_outside,
         is_run,
@@ -304,7 +310,10 @@ final as (
             when side = 1 then 'higher'
             else 'lower'
         end as signal,
-        week_start
+        true as is_complete_period,
+        week_start,
+        baseline_start,
+        baseline_end
 
     from judged
 

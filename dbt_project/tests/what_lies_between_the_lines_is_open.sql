@@ -1,0 +1,116 @@
+-- What the cumulative flow has between its first and its last line on the last day, and the open
+-- items again from facts of other kinds: those that never ended, and came to their group but once.
+with
+
+lines as (
+
+    select
+        flows.value_stream_key,
+        flows.workflow,
+        flows.level,
+        max(flows.cfd_highwater) - min(flows.cfd_highwater) as between_lines,
+        sum(flows.open_items) as open_items
+
+    from {{ ref('metric_cumulative_flow') }} as flows
+
+    inner join {{ ref('dim_value_streams') }} as value_streams
+        on flows.value_stream_key = value_streams.value_stream_key
+
+    where flows.date_day = cast({{ local_time(as_of(), 'value_streams.time_zone') }} as date)
+
+    group by 1, 2, 3
+
+),
+
+versions as (
+
+    select
+        *,
+        value_stream_key || '|' || level as place,
+        lag(value_stream_key || '|' || level) over (
+            partition by work_item_key
+            order by valid_from
+        ) as place_before
+
+    from {{ ref('dim_work_items') }}
+
+),
+
+arrivals as (
+
+    select
+        work_item_key,
+        place,
+        count(*) as times,
+        min(valid_from) as arrived_at
+
+    from versions
+
+    where place_before is null or place_before <> place
+
+    group by 1, 2
+
+),
+
+endings as (
+
+    select
+        work_item_key,
+        max(entered_at) as last_ended_at
+
+    from {{ ref('fct_stage_visits') }}
+
+    where flow_state in ('done', 'cancelled')
+
+    group by 1
+
+),
+
+open_items as (
+
+    select
+        versions.value_stream_key,
+        versions.workflow,
+        versions.level,
+        count(*) as items
+
+    from {{ ref('fct_work_item_flows') }} as flows
+
+    inner join versions
+        on flows.work_item_key = versions.work_item_key and versions.is_current
+
+    inner join arrivals
+        on versions.work_item_key = arrivals.work_item_key and versions.place = arrivals.place
+
+    left join endings
+        on flows.work_item_key = endings.work_item_key
+
+    where
+        flows.outcome = 'open'
+        and versions.workflow <> 'unassigned'
+        and arrivals.times = 1
+        and coalesce(endings.last_ended_at < arrivals.arrived_at, true)
+
+    group by 1, 2, 3
+
+)
+
+select
+    coalesce(lines.value_stream_key, open_items.value_stream_key) as value_stream_key,
+    coalesce(lines.workflow, open_items.workflow) as workflow,
+    coalesce(lines.level, open_items.level) as level,
+    lines.between_lines,
+    lines.open_items,
+    open_items.items
+
+from lines
+
+full join open_items
+    on
+        lines.value_stream_key = open_items.value_stream_key
+        and lines.workflow = open_items.workflow
+        and lines.level = open_items.level
+
+where
+    coalesce(lines.between_lines, 0) <> coalesce(open_items.items, 0)
+    or coalesce(lines.open_items, 0) <> coalesce(open_items.items, 0)
