@@ -17,6 +17,7 @@ PREFIXES = {
     "staging": ("stg_",),
     "intermediate": ("int_",),
     "marts": ("dim_", "fct_", "bridge_"),
+    "measures": ("measure_",),
     "simulations": ("sim_",),
     "metrics": ("metric_",),
     "meta": ("load_audits", "refreshes"),
@@ -25,8 +26,9 @@ MAY_READ = {
     "staging": {"source"},
     "intermediate": {"staging", "intermediate", "seed"},
     "marts": {"intermediate", "marts", "seed"},
-    "simulations": {"metrics"},
-    "metrics": {"marts", "simulations", "metrics", "meta"},
+    "measures": {"marts", "measures", "metrics", "seed"},
+    "simulations": {"measures"},
+    "metrics": {"marts", "measures", "simulations", "metrics", "meta", "seed"},
     "meta": {"intermediate"},
 }
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.flow import golden, house
 
 MARTS, METRICS, INTERMEDIATE = "models/marts", "models/metrics", "models/intermediate"
-SIMULATIONS = "models/simulations/sim_forecasts.py"
+MEASURES, SIMULATIONS = "models/measures", "models/simulations/sim_forecasts.py"
 
 
 @dataclass(frozen=True)
@@ -304,12 +304,12 @@ MUTATIONS = [
     ),
     Mutation(
         "percentiles are values of items",
-        f"{METRICS}/metric_flow_periods.sql",
+        f"{MEASURES}/measure_flow_periods.sql",
         "percentile_disc(0.5)", "percentile_cont(0.5)",
     ),
     Mutation(
         "the period of as_of is not complete",
-        f"{METRICS}/metric_flow_periods.sql",
+        f"{MEASURES}/measure_flow_periods.sql",
         "grid.period_end < grid.last_day", "grid.period_end <= grid.last_day",
     ),
     Mutation(

@@ -5,13 +5,15 @@ weeks as (
 
     select
         *,
-        max(period_end) over (
-            partition by value_stream_key, workflow, level
+        week_start as period_start,
+        cast(
+            max(week_start) over (partition by value_stream_key, workflow, level)
+            + interval '6' day as date
         ) as last_day
 
-    from {{ ref('metric_flow_periods') }}
+    from {{ ref('metric_flow_totals') }}
 
-    where period = 'week' and team_key = 'all' and work_type = 'all' and is_complete_period
+    where is_complete_period
 
 ),
 

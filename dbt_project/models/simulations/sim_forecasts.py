@@ -127,7 +127,7 @@ def model(dbt, session):  # noqa: ANN001, ANN201 (dbt's own signature)
         "window_days": int(dbt.config.get("window_days")),
     }
     groups = (
-        dbt.ref("metric_flow_periods")
+        dbt.ref("measure_flow_periods")
         .filter("period = 'day' and team_key = 'all' and work_type = 'all'")
         .aggregate(
             """
