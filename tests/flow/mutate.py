@@ -395,17 +395,17 @@ MUTATIONS = [
     Mutation(
         "a day that goes on is not drawn",
         SIMULATIONS,
-        " filter (is_complete_period)", "",
+        "max(period_start) filter (is_complete_period)", "max(period_start)",
     ),
     Mutation(
         "a backtest knows what was known",
         SIMULATIONS,
-        "known = finished[: len(finished) - ago]", "known = finished",
+        "(undone > day)", "(undone > 10**6)",
     ),
     Mutation(
         "what happened is counted after the origin",
         SIMULATIONS,
-        "finished[len(known) :][:days]", "finished[len(known) - 1 :][:days]",
+        "[today + 1 :]", "[today:]",
     ),
     Mutation(
         "more certainty is fewer items",
