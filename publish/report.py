@@ -80,7 +80,7 @@ PICTURES = (
         "Throughput: items finished per week",
         "Exact counts of items by the week of last done, Monday to Sunday in the value stream's "
         "time zone; weeks without any are zero. A dashed bar is a week that is not over. "
-        "Source: metrics.metric_flow (velocity).",
+        "Source: metrics.metric_flow_totals (velocity).",
         "No item was finished in this window.",
     ),
 )

@@ -1,70 +1,94 @@
--- What happened is counted again from the items, not from the days that were drawn.
+-- What was known at the end of a horizon is counted again from the moves of the items, not from the
+-- days that were drawn.
 with
 
-work_items as (
+moves as (
 
     select
-        flows.last_done_at,
+        *,
+        lead(changed_at) over (
+            partition by work_item_key
+            order by transition_seq
+        ) as moved_on_at
+
+    from {{ ref('fct_stage_transitions') }}
+
+),
+
+finishes as (
+
+    select
         versions.value_stream_key,
-        current_versions.workflow,
         versions.level,
-        cast({{ local_time('flows.last_done_at', 'streams.time_zone') }} as date) as done_date
+        moves.workflow,
+        cast({{ local_time('moves.changed_at', 'streams.time_zone') }} as date) as done_date,
+        coalesce(
+            cast({{ local_time('moves.moved_on_at', 'streams.time_zone') }} as date),
+            date '9999-12-31'
+        ) as undone_date
 
-    from {{ ref('fct_work_item_flows') }} as flows
+    from moves
 
-    inner join {{ ref('dim_work_items') }} as current_versions
-        on
-            flows.work_item_key = current_versions.work_item_key
-            and current_versions.is_current
+    inner join {{ ref('stages') }} as stages
+        on moves.workflow = stages.workflow and moves.to_stage = stages.stage
 
     inner join {{ ref('dim_work_items') }} as versions
         on
-            flows.work_item_key = versions.work_item_key
-            and {{ valid_at('versions', 'flows.last_done_at') }}
+            moves.work_item_key = versions.work_item_key
+            and {{ valid_at('versions', 'moves.changed_at') }}
 
     inner join {{ ref('dim_value_streams') }} as streams
         on versions.value_stream_key = streams.value_stream_key
 
-    where flows.outcome = 'done'
+    where stages.is_finished_boundary
+
+),
+
+horizons as (
+
+    select
+        *,
+        cast(
+            {{ add_seconds('cast(origin_date as timestamp)', 'horizon_days * 86400') }} as date
+        ) as last_date
+
+    from {{ ref('metric_forecast_backtests') }}
 
 ),
 
 recounted as (
 
     select
-        backtests.metric_forecast_backtest_key,
-        count(work_items.done_date) as actual
+        horizons.metric_forecast_backtest_key,
+        count(finishes.done_date) as actual
 
-    from {{ ref('metric_forecast_backtests') }} as backtests
+    from horizons
 
-    left join work_items
+    left join finishes
         on
-            backtests.value_stream_key = work_items.value_stream_key
-            and backtests.workflow = work_items.workflow
-            and backtests.level = work_items.level
-            and backtests.origin_date < work_items.done_date
-            and work_items.done_date <= cast(
-                {{ add_seconds(
-                    'cast(backtests.origin_date as timestamp)', 'backtests.horizon_days * 86400'
-                ) }} as date
-            )
+            horizons.value_stream_key = finishes.value_stream_key
+            and horizons.workflow = finishes.workflow
+            and horizons.level = finishes.level
+            and horizons.origin_date < finishes.done_date
+            and finishes.done_date <= horizons.last_date
+            and horizons.last_date < finishes.undone_date
 
     group by 1
 
 )
 
 select
-    backtests.metric_forecast_backtest_key,
-    backtests.actual,
+    horizons.metric_forecast_backtest_key,
+    horizons.actual,
     recounted.actual as recounted,
-    backtests.value,
-    backtests.is_hit
+    horizons.value,
+    horizons.is_hit
 
-from {{ ref('metric_forecast_backtests') }} as backtests
+from horizons
 
 left join recounted
-    on backtests.metric_forecast_backtest_key = recounted.metric_forecast_backtest_key
+    on horizons.metric_forecast_backtest_key = recounted.metric_forecast_backtest_key
 
 where
-    backtests.actual <> recounted.actual
-    or backtests.is_hit <> (recounted.actual >= backtests.value)
+    horizons.actual <> recounted.actual
+    or horizons.is_hit <> (recounted.actual >= horizons.value)

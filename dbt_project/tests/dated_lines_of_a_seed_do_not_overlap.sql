@@ -45,6 +45,15 @@ lines as (
         coalesce(valid_to, date '9999-12-31') as valid_to
     from {{ ref('wip_limits') }}
 
+    union all
+
+    select
+        'stage_targets' as seed,
+        value_stream_key || '|' || workflow || '|' || level || '|' || stage as name,
+        coalesce(valid_from, date '0001-01-01') as valid_from,
+        coalesce(valid_to, date '9999-12-31') as valid_to
+    from {{ ref('stage_targets') }}
+
 ),
 
 followed as (

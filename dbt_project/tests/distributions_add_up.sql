@@ -7,7 +7,7 @@ select
     period_start,
     sum(distribution_share) as total
 
-from {{ ref('metric_flow_periods') }}
+from {{ ref('measure_flow_periods') }}
 
 where work_type <> 'all'
 

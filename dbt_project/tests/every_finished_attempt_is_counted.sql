@@ -43,9 +43,7 @@ counted as (
 
     select coalesce(sum(velocity + earlier_finishes), 0) as finished
 
-    from {{ ref('metric_flow_periods') }}
-
-    where period = 'day' and work_type = 'all' and team_key = 'all'
+    from {{ ref('metric_flow_days') }}
 
 )
 

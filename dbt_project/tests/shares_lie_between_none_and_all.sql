@@ -1,5 +1,16 @@
 with
 
+periods as (
+
+    select
+        *,
+        value_stream_key || '|' || workflow || '|' || level || '|' || work_type || '|'
+        || team_key || '|' || period || '|' || cast(period_start as varchar) as period_key
+
+    from {{ ref('measure_flow_periods') }}
+
+),
+
 shares as (
 
     select
@@ -13,47 +24,48 @@ shares as (
     union all
 
     select
-        'efficiency ' || metric_flow_period_key,
+        'efficiency ' || period_key,
         flow_efficiency_share,
         active_s,
-        active_s + wait_s
-    from {{ ref('metric_flow_periods') }}
+        -- Without a stage that waits there is nothing to compute.
+        case when has_modelled_waits then active_s + wait_s else 0 end
+    from periods
 
     union all
 
     select
-        'started ' || metric_flow_period_key,
+        'started ' || period_key,
         started_share,
         n,
         velocity
-    from {{ ref('metric_flow_periods') }}
+    from periods
 
     union all
 
     select
-        'rework ' || metric_flow_period_key,
+        'rework ' || period_key,
         rework_share,
         rework_s,
         in_flow_s
-    from {{ ref('metric_flow_periods') }}
+    from periods
 
     union all
 
     select
-        'first pass ' || metric_flow_period_key,
+        'first pass ' || period_key,
         first_pass_yield_share,
         first_pass_items,
         velocity
-    from {{ ref('metric_flow_periods') }}
+    from periods
 
     union all
 
     select
-        'distribution ' || metric_flow_period_key,
+        'distribution ' || period_key,
         distribution_share,
         null,
         null
-    from {{ ref('metric_flow_periods') }}
+    from periods
 
     union all
 

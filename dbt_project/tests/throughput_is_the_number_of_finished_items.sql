@@ -13,7 +13,7 @@ velocity as (
         sum(case when work_type = 'all' and team_key <> 'all' then velocity else 0 end)
             as finished_by_team
 
-    from {{ ref('metric_flow_periods') }}
+    from {{ ref('measure_flow_periods') }}
 
     -- Increments need not cover the calendar.
     where period <> 'increment'

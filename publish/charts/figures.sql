@@ -11,11 +11,10 @@ velocities as (
         flows.workflow || '/' || flows.level as work,
         unnest([flows.value_stream_key, 'all']) as stream,
         flows.velocity
-    from metrics.metric_flow as flows
+    from metrics.metric_flow_totals as flows
     cross join moments
     where
-        flows.work_type = 'all'
-        and flows.is_complete_period
+        flows.is_complete_period
         and flows.week_start >= moments.week_start - to_weeks(4)
 ),
 

@@ -5,9 +5,9 @@ with weeks as (
         flows.week_start,
         flows.velocity,
         flows.is_complete_period
-    from metrics.metric_flow as flows
+    from metrics.metric_flow_totals as flows
     cross join moments
-    where flows.work_type = 'all' and flows.week_start >= moments.window_start
+    where flows.week_start >= moments.window_start
 )
 
 select

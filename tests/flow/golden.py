@@ -277,9 +277,9 @@ CASES = [
             ],
             """select start_to_done_s, finished_date from metrics.metric_cycle_times
                where work_item_key = 'jira:LAB-3'""": [(24 * H, day("04-16"))],
-            """select velocity, earlier_finishes from metrics.metric_flow_periods
-               where period = 'day' and period_start = date '2024-03-05' and work_type = 'feature'
-                 and team_key = 'all' and value_stream_key = 'lab' and level = 'story'""": [(0, 3)],
+            """select velocity, earlier_finishes from metrics.metric_flow_days
+               where date_day = date '2024-03-05' and work_type = 'feature'
+                 and value_stream_key = 'lab' and level = 'story'""": [(0, 3)],
         },
     ),
     Case(
@@ -487,9 +487,9 @@ CASES = [
                 (day("01-02"), 0, 10 * H + 1800),
                 (day("01-03"), 0, 0),
             ],
-            """select velocity from metrics.metric_flow_periods
-               where value_stream_key = 'berlin' and work_type = 'all' and team_key = 'all'
-                 and level = 'story' and period = 'day' and period_start = date '2024-04-01'""": [
+            """select sum(velocity) from metrics.metric_flow_days
+               where value_stream_key = 'berlin'
+                 and level = 'story' and date_day = date '2024-04-01'""": [
                 (2,)
             ],
         },
@@ -575,9 +575,10 @@ CASES = [
                where work_type = 'risk' and stage = 'in_progress'
                  and value_stream_key in ('lab', 'berlin')
                group by 1 order by 1""": [("berlin", 45 * H, 1, 1), ("lab", 51 * H, 1, 1)],
-            """select value_stream_key, velocity from metrics.metric_flow_periods
-               where work_type = 'risk' and team_key = 'all' and period = 'day'
-                 and period_start = date '2024-04-12' order by 1""": [("berlin", 1), ("lab", 0)],
+            """select value_stream_key, velocity from metrics.metric_flow_days
+               where work_type = 'risk' and date_day = date '2024-04-12' order by 1""": [
+                ("berlin", 1), ("lab", 0),
+            ],
             """select value_stream_key, item_key from metrics.metric_cycle_times
                where work_item_key = 'jira:LAB-57'""": [("lab", "LAB-57")],
             """select work_items.value_stream_key from marts.fct_stage_transitions
@@ -1097,7 +1098,7 @@ CASES = [
                where work_item_key = 'jira:LAB-40'""": [
                 ("alpha", "beta", "in_progress", at("05-14 09:00"))
             ],
-            """select team_key, velocity from metrics.metric_flow_periods
+            """select team_key, velocity from measures.measure_flow_periods
                where value_stream_key = 'lab' and work_type = 'all' and level = 'story'
                  and period = 'day' and period_start = date '2024-05-15' order by 1""": [
                 ("all", 1), ("beta", 1), ("unassigned", 0),
@@ -1328,22 +1329,22 @@ CASES = [
         rows={
             """select velocity, n, started_share, flow_time_p50_s, flow_time_p85_s,
                    flow_time_p95_s
-               from metrics.metric_flow_periods
+               from measures.measure_flow_periods
                where value_stream_key = 'nepal' and work_type = 'all' and team_key = 'all'
                  and level = 'story' and period = 'day'
-                 and period_start = date '2024-05-19'""": [(5, 4, 0.8, 2 * H, 4 * H, 4 * H)],
+                 and period_start = date '2024-05-19'""": [(5, 4, 0.8, None, None, None)],
             """select period, period_start, velocity, is_complete_period
-               from metrics.metric_flow_periods
+               from measures.measure_flow_periods
                where value_stream_key = 'nepal' and work_type = 'feature' and team_key = 'all'
                  and velocity >= 5 and period <> 'day' order by 1""": [
                 ("increment", day("03-01"), 6, True),
                 ("month", day("05-01"), 5, True),
                 ("week", day("05-13"), 5, True),
             ],
-            """select velocity from metrics.metric_flow_periods
+            """select velocity from measures.measure_flow_periods
                where value_stream_key = 'nepal' and work_type = 'feature' and team_key = 'all'
                  and period = 'day' and period_start = date '2024-05-20'""": [(0,)],
-            """select period, period_start, is_complete_period from metrics.metric_flow_periods
+            """select period, period_start, is_complete_period from measures.measure_flow_periods
                where value_stream_key = 'lab' and work_type = 'all' and team_key = 'all'
                  and workflow = 'software' and level = 'story' and period_end >= '2024-06-30'
                order by 1, 2""": [

@@ -16,8 +16,7 @@ from pathlib import Path
 from tests.flow import golden, house
 
 MARTS, METRICS, INTERMEDIATE = "models/marts", "models/metrics", "models/intermediate"
-MEASURES = "models/measures"
-SIMULATIONS = "models/simulations/sim_forecasts.py"
+MEASURES, SIMULATIONS = "models/measures", "models/simulations/sim_forecasts.py"
 
 
 @dataclass(frozen=True)
@@ -335,12 +334,12 @@ MUTATIONS = [
     ),
     Mutation(
         "percentiles are values of items",
-        f"{METRICS}/metric_flow_periods.sql",
+        f"{MEASURES}/measure_flow_periods.sql",
         "percentile_disc(0.5)", "percentile_cont(0.5)",
     ),
     Mutation(
         "the period of as_of is not complete",
-        f"{METRICS}/metric_flow_periods.sql",
+        f"{MEASURES}/measure_flow_periods.sql",
         "grid.period_end < grid.last_day", "grid.period_end <= grid.last_day",
     ),
     Mutation(
@@ -425,17 +424,17 @@ MUTATIONS = [
     Mutation(
         "a day that goes on is not drawn",
         SIMULATIONS,
-        " filter (is_complete_period)", "",
+        "max(period_start) filter (is_complete_period)", "max(period_start)",
     ),
     Mutation(
         "a backtest knows what was known",
         SIMULATIONS,
-        "known = finished[: len(finished) - ago]", "known = finished",
+        "(undone > day)", "(undone > 10**6)",
     ),
     Mutation(
         "what happened is counted after the origin",
         SIMULATIONS,
-        "finished[len(known) :][:days]", "finished[len(known) - 1 :][:days]",
+        "[today + 1 :]", "[today:]",
     ),
     Mutation(
         "more certainty is fewer items",

@@ -119,7 +119,7 @@ def test_every_described_metric_is_a_column_or_a_chart(golden_house: house.House
         name
         for (name,) in golden_house.rows(
             "select column_name from duckdb_columns()"
-            " where table_name in ('metric_flow_periods', 'metric_dora')"
+            " where table_name in ('metric_flow', 'metric_dora')"
         )
     }
     charted = {name for (name,) in golden_house.rows("select metric from metrics.metric_xmr")}

@@ -10,6 +10,7 @@ import pytest
 from tests.flow.house import PROJECT
 
 LAST_DAY = date(2024, 6, 30)
+NEVER = 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +23,20 @@ def simulation() -> ModuleType:
     return module
 
 
+def stays(finished: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the days on which items were finished, and those on which they no longer were."""
+    done = np.repeat(np.arange(len(finished)), finished)
+    return done, np.full(len(done), NEVER)
+
+
 def drawn(
     simulation: ModuleType, finished: list[int], *, load: int = 0, group: str = "a", seed: int = 1
 ) -> dict[tuple, int | None]:
     """Return the forecasts of a group by origin (days ago), kind, horizon and percentile."""
     rows = simulation.forecasts(
-        group, np.array(finished), load, LAST_DAY, seed=seed, trials=2000, window_days=90
-    )
+        group, *stays(finished), len(finished), load, LAST_DAY,
+        seed=seed, trials=2000, window_days=90,
+    )  # fmt: skip
     return {
         (
             (LAST_DAY - row["origin_date"]).days, row["kind"], row["horizon_days"],
@@ -80,7 +88,7 @@ def test_a_backtest_is_the_forecast_of_its_day(simulation: ModuleType) -> None:
     finished = [(day * day) % 5 for day in range(200)]
     backtests = drawn(simulation, finished)
     rows = simulation.forecasts(
-        "a", np.array(finished[:-28]), 0, LAST_DAY - timedelta(days=28),
+        "a", *stays(finished[:-28]), 172, 0, LAST_DAY - timedelta(days=28),
         seed=1, trials=2000, window_days=90,
     )  # fmt: skip
     published = {
@@ -90,3 +98,33 @@ def test_a_backtest_is_the_forecast_of_its_day(simulation: ModuleType) -> None:
     }
     assert set(published) == {50, 85, 95}
     assert {key[3]: value for key, value in backtests.items() if key[0] == 28} == published
+
+
+def test_a_backtest_knows_what_was_known_on_its_day(simulation: ModuleType) -> None:
+    """An item a day for 120 days; every one of the first 64 is reopened on day 100 or later."""
+    done = np.arange(120)
+    undone = np.where(done < 64, np.maximum(done + 1, 100), NEVER)
+
+    def backtest(undone: np.ndarray) -> dict[int, tuple]:
+        return {
+            (LAST_DAY - row["origin_date"]).days: (row["n"], row["value"], row["actual"])
+            for row in simulation.forecasts(
+                "a", done, undone, 120, 0, LAST_DAY, seed=1, trials=200, window_days=90
+            )
+            if row["percentile"] == 85 and row["horizon_days"] == 28
+        }
+
+    found = backtest(undone)
+    # The origins are the days 119, 91, 63 and 35. On day 91 nothing had been reopened yet.
+    assert found[28] == (90, 28, 28)
+    # From day 64 on every item stays; of the horizon of day 35 nothing was reopened on day 63.
+    assert found[56] == (64, 28, 28)
+    assert found[84] == (36, 28, 28)
+    # The last ninety days are 30 to 119: those before 64 are open again.
+    assert found[0][0] == 56
+    # What was finished in a horizon and reopened within it did not happen.
+    again = backtest(np.where((done >= 70) & (done < 80), 85, NEVER))
+    assert again[56][2] == 18
+    assert again[28][0] == 80
+    # Finished and reopened on one day: nobody ever saw it finished.
+    assert backtest(np.where(done == 70, 70, NEVER))[56][2] == 27

@@ -42,8 +42,8 @@ create table metrics.metric_aging_wip (
     work_type varchar, stage_key varchar, stage varchar, age_s bigint, stage_age_s bigint,
     pace_n bigint, pace_p50_s bigint, pace_p85_s bigint, pace_p95_s bigint, is_late boolean
 );
-create table metrics.metric_flow (
-    value_stream_key varchar, workflow varchar, level varchar, work_type varchar,
+create table metrics.metric_flow_totals (
+    value_stream_key varchar, workflow varchar, level varchar,
     velocity bigint, is_complete_period boolean, week_start date
 );
 create table metrics.metric_cumulative_flow (
@@ -140,20 +140,19 @@ insert into metrics.metric_aging_wip values
  'software:in_progress', 'in_progress', 1 * 86400, 1 * 86400, 2, 4 * 86400, 5 * 86400,
  5 * 86400, false);
 
-insert into metrics.metric_flow
-select stream, workflow, level, work_type, velocity, week <> '2026-01-05', week
+insert into metrics.metric_flow_totals
+select stream, workflow, level, velocity, week <> '2026-01-05', week
 from (
     values
-    ('payments', 'software', 'story', 'all', 1, date '2025-12-01'),
-    ('payments', 'software', 'story', 'feature', 1, '2025-12-01'),
-    ('storefront', 'software', 'story', 'all', 0, '2025-12-01'),
-    ('payments', 'software', 'story', 'all', 0, '2025-12-08'),
-    ('payments', 'software', 'story', 'all', 1, '2025-12-15'),
-    ('storefront', 'software', 'story', 'all', 1, '2025-12-15'),
-    ('payments', 'epic', 'epic', 'all', 1, '2025-12-22'),
-    ('payments', 'software', 'story', 'all', 0, '2026-01-05'),
-    ('storefront', 'software', 'story', 'all', 1, '2025-05-26')
-) as weeks (stream, workflow, level, work_type, velocity, week);
+    ('payments', 'software', 'story', 1, date '2025-12-01'),
+    ('storefront', 'software', 'story', 0, '2025-12-01'),
+    ('payments', 'software', 'story', 0, '2025-12-08'),
+    ('payments', 'software', 'story', 1, '2025-12-15'),
+    ('storefront', 'software', 'story', 1, '2025-12-15'),
+    ('payments', 'epic', 'epic', 1, '2025-12-22'),
+    ('payments', 'software', 'story', 0, '2026-01-05'),
+    ('storefront', 'software', 'story', 1, '2025-05-26')
+) as weeks (stream, workflow, level, velocity, week);
 
 insert into metrics.metric_cumulative_flow
 select stream, 'software', 'story', days.stage, stages.flow_state, stages.ordinal, day, items

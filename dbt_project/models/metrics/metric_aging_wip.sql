@@ -43,11 +43,15 @@ leavings as (
             visits.work_item_key = attempts.work_item_key
             and visits.attempt_no = attempts.attempt_no
 
+    inner join flows
+        on visits.work_item_key = flows.work_item_key
+
     inner join work_items
         on visits.work_item_version_key = work_items.work_item_version_key
 
     where
         attempts.outcome = 'done'
+        and flows.outcome <> 'deleted'
         and visits.exited_at > attempts.started_at
         and visits.flow_state not in ('done', 'cancelled')
 
@@ -62,14 +66,17 @@ paces as (
         level,
         stage_key,
         count(*) as n,
-        percentile_disc(0.5) within group (order by age_s) as p50_s,
-        percentile_disc(0.85) within group (order by age_s) as p85_s,
-        percentile_disc(0.95) within group (order by age_s) as p95_s
+        -- A percentile of a handful of items says nothing.
+        case when count(*) >= 10 then percentile_disc(0.5) within group (order by age_s) end
+            as p50_s,
+        case when count(*) >= 10 then percentile_disc(0.85) within group (order by age_s) end
+            as p85_s,
+        case when count(*) >= 10 then percentile_disc(0.95) within group (order by age_s) end
+            as p95_s
 
     from leavings
 
     group by 1, 2, 3
-
 ),
 
 final as (

@@ -65,6 +65,13 @@ stays as (
 
 ),
 
+waits as (
+
+    select distinct workflow from {{ ref('dim_stages') }}
+    where flow_state = 'wait' and ordinal > 0
+
+),
+
 final as (
 
     select
@@ -84,6 +91,7 @@ final as (
         attempts.wait_s,
         attempts.rework_s,
         coalesce(stays.most_stays = 1, true) as is_first_pass,
+        waits.workflow is not null as has_modelled_waits,
         flows.last_done_at,
         cast({{ local_time('flows.last_done_at', 'value_streams.time_zone') }} as date)
             as finished_date
@@ -101,6 +109,9 @@ final as (
 
     inner join value_streams
         on work_items.value_stream_key = value_streams.value_stream_key
+
+    left join waits
+        on workflows.workflow = waits.workflow
 
     left join stays
         on

@@ -106,7 +106,8 @@ final as (
     select
         numbered.work_item_key || ':' || numbered.stay_no as stage_stay_key,
         numbered.work_item_key,
-        min(numbered.home_version_key) as work_item_version_key,
+        max(case when numbered.is_new_stay = 1 then numbered.home_version_key end)
+            as work_item_version_key,
         cast(numbered.stay_no as bigint) as stay_no,
         cast(min(numbered.home_attempt_no) as bigint) as attempt_no,
         min(numbered.home_stage_key) as stage_key,

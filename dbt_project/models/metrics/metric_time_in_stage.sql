@@ -18,7 +18,10 @@ stays as (
         cast(
             date_trunc('week', {{ local_time('stays.exited_at', 'value_streams.time_zone') }})
             as date
-        ) as week_start
+        ) as week_start,
+        cast(
+            date_trunc('week', {{ local_time(as_of(), 'value_streams.time_zone') }}) as date
+        ) as current_week
 
     from {{ ref('metric_stage_stays') }} as stays
 
@@ -47,20 +50,27 @@ final as (
         stage,
         flow_state,
         count(*) as visits,
-        cast(percentile_disc(0.5) within group (order by elapsed_s) as bigint) as elapsed_p50_s,
-        cast(percentile_disc(0.85) within group (order by elapsed_s) as bigint) as elapsed_p85_s,
+        case
+            when count(*) >= 10
+                then cast(percentile_disc(0.5) within group (order by elapsed_s) as bigint)
+        end as elapsed_p50_s,
+        case
+            when count(*) >= 10
+                then cast(percentile_disc(0.85) within group (order by elapsed_s) as bigint)
+        end as elapsed_p85_s,
         cast(sum(elapsed_s) as bigint) as elapsed_s,
         cast(sum(active_s) as bigint) as active_s,
         cast(sum(wait_s) as bigint) as wait_s,
         cast(sum(blocked_s) as bigint) as blocked_s,
         count(case when is_rework then 1 end) as rework_visits,
         cast(sum(bounce_count) as bigint) as bounces,
+        week_start < current_week as is_complete_period,
         week_start
 
     from stays
 
     group by
-        value_stream_key, workflow, level, stage_key, stage, flow_state, week_start
+        value_stream_key, workflow, level, stage_key, stage, flow_state, week_start, current_week
 
 )
 

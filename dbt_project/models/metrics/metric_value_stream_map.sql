@@ -3,59 +3,75 @@ with
 visits as (
 
     select
-        work_items.value_stream_key,
-        stages.workflow,
-        stages.ordinal,
-        work_items.level,
-        visits.*
+        visits.*,
+        targets.wait_target_s,
+        targets.active_target_s
 
-    from {{ ref('fct_stage_visits') }} as visits
+    from {{ ref('measure_map_visits') }} as visits
 
-    inner join {{ ref('dim_work_items') }} as work_items
-        on visits.work_item_version_key = work_items.work_item_version_key
+    left join {{ ref('dim_stage_targets') }} as targets
+        on
+            visits.value_stream_key = targets.value_stream_key
+            and visits.level = targets.level
+            and visits.stage_key = targets.stage_key
+            and {{ valid_at('targets', 'visits.month_start') }}
 
-    inner join {{ ref('dim_stages') }} as stages
-        on visits.stage_key = stages.stage_key
-
-    inner join {{ ref('fct_work_item_flows') }} as flows
-        on visits.work_item_key = flows.work_item_key
-
-    where
-        visits.flow_state in ('wait', 'active')
-        and (flows.outcome = 'done' or visits.is_open)
+    where not visits.is_open
 
 ),
 
 final as (
 
     select
-        visits.value_stream_key || '|' || visits.level || '|' || visits.stage_key
-            as metric_value_stream_map_key,
-        visits.value_stream_key,
-        visits.workflow,
-        visits.level,
-        visits.stage_key,
-        visits.stage,
-        visits.flow_state,
-        visits.ordinal,
-        count(case when not visits.is_open then 1 end) as visits,
-        count(case when visits.is_open then 1 end) as wip,
-        cast(percentile_disc(0.5) within group (order by visits.wait_s) as bigint) as wait_p50_s,
-        cast(percentile_disc(0.85) within group (order by visits.wait_s) as bigint) as wait_p85_s,
-        cast(percentile_disc(0.5) within group (order by visits.active_s) as bigint)
-            as active_p50_s,
-        cast(percentile_disc(0.85) within group (order by visits.active_s) as bigint)
-            as active_p85_s,
-        cast(sum(case when not visits.is_open then visits.wait_s else 0 end) as bigint) as wait_s,
-        cast(sum(case when not visits.is_open then visits.active_s else 0 end) as bigint)
-            as active_s,
-        cast(count(case when visits.is_rework then 1 end) as double) / count(*) as rework_share
+        value_stream_key || '|' || level || '|' || stage_key || '|'
+        || cast(month_start as varchar) as metric_value_stream_map_key,
+        value_stream_key,
+        workflow,
+        level,
+        stage_key,
+        stage,
+        flow_state,
+        ordinal,
+        count(distinct work_item_key) as items,
+        count(*) as visits,
+        count(case when is_rework then 1 end) as rework_visits,
+        case
+            when count(*) >= 10
+                then cast(percentile_disc(0.5) within group (order by wait_s) as bigint)
+        end as wait_p50_s,
+        case
+            when count(*) >= 10
+                then cast(percentile_disc(0.85) within group (order by wait_s) as bigint)
+        end as wait_p85_s,
+        case
+            when count(*) >= 10
+                then cast(percentile_disc(0.5) within group (order by active_s) as bigint)
+        end as active_p50_s,
+        case
+            when count(*) >= 10
+                then cast(percentile_disc(0.85) within group (order by active_s) as bigint)
+        end as active_p85_s,
+        cast(sum(wait_s) as bigint) as wait_s,
+        cast(sum(active_s) as bigint) as active_s,
+        cast(count(case when is_rework then 1 end) as double) / count(*) as rework_share,
+        wait_target_s,
+        active_target_s,
+        case
+            when wait_target_s is not null
+                then count(case when wait_s <= wait_target_s then 1 end)
+        end as visits_within_wait_target,
+        case
+            when active_target_s is not null
+                then count(case when active_s <= active_target_s then 1 end)
+        end as visits_within_active_target,
+        month_start < current_month as is_complete_period,
+        month_start
 
     from visits
 
     group by
-        visits.value_stream_key, visits.workflow, visits.level, visits.stage_key, visits.stage,
-        visits.flow_state, visits.ordinal
+        value_stream_key, workflow, level, stage_key, stage, flow_state, ordinal,
+        wait_target_s, active_target_s, current_month, month_start
 
 )
 

@@ -1,10 +1,13 @@
 """Monte Carlo forecasts: finished items per day, drawn again and again from the last days.
 
 The future is assumed to be like the window. Every group, day of origin and horizon has random
-numbers of its own, so that what is loaded beside it changes nothing, and a backtest is the very
-forecast that was published on that day.
+numbers of its own, so that what is loaded beside it changes nothing. Every forecast knows what
+was known at the end of its day of origin: an item that was finished then and reopened, cancelled or
+deleted later counts. So a backtest is the very forecast that was published on that day. What then
+happened is what was known at the end of the horizon, and never changes again.
 """
 
+import collections
 import datetime
 import zlib
 from collections.abc import Iterator
@@ -69,9 +72,16 @@ def when(window: np.ndarray, items: int, trials: int, rng: np.random.Generator) 
     return [int(v) if v <= LAST_DAY else None for v in days]
 
 
+def known(done: np.ndarray, undone: np.ndarray, day: int) -> np.ndarray:
+    """Return how many items were finished on each day until one, as was known at its end."""
+    return np.bincount(done[(done <= day) & (undone > day)], minlength=day + 1)
+
+
 def forecasts(
     group: str,
-    finished: np.ndarray,
+    done: np.ndarray,
+    undone: np.ndarray,
+    days_known: int,
     load: int,
     last_day: datetime.date,
     *,
@@ -83,16 +93,18 @@ def forecasts(
 
     Args:
         group: Its name; part of what its random numbers come from.
-        finished: Items finished on each day until the last one, zero days included.
+        done: Day of each stay in a finished stage, from 0.
+        undone: Day on which it ended; later than all days where it goes on.
+        days_known: How many days there are until the last one.
         load: Open items in flow.
-        last_day: The last day of `finished`.
+        last_day: The last of the days.
         seed: Where random numbers begin.
         trials: How often the future is drawn.
         window_days: How many of the last days it is drawn from.
     """
-    for ago in range(0, len(finished), BACKTEST_DAYS):
-        known = finished[: len(finished) - ago]
-        window = known[-window_days:]
+    for ago in range(0, days_known, BACKTEST_DAYS):
+        today = days_known - 1 - ago
+        window = known(done, undone, today)[-window_days:]
         if len(window) < LEAST_DAYS or window.sum() < LEAST_ITEMS:
             continue
         origin = last_day - datetime.timedelta(days=ago)
@@ -102,7 +114,8 @@ def forecasts(
             "trials": trials, "seed": seed,
         }  # fmt: skip
         for days in (BACKTEST_DAYS,) if ago else HORIZONS:
-            actual = int(finished[len(known) :][:days].sum()) if ago else None
+            then = known(done, undone, today + days)[today + 1 :]
+            actual = int(then.sum()) if ago else None
             rng = np.random.default_rng([*begin, days])
             values = how_many(window, days, trials, rng)
             for percentile, value in zip(PERCENTILES, values, strict=True):
@@ -127,25 +140,40 @@ def model(dbt, session):  # noqa: ANN001, ANN201 (dbt's own signature)
         "window_days": int(dbt.config.get("window_days")),
     }
     groups = (
-        dbt.ref("metric_flow_periods")
+        dbt.ref("measure_flow_periods")
         .filter("period = 'day' and team_key = 'all' and work_type = 'all'")
         .aggregate(
             """
             value_stream_key, workflow, level,
-            list(velocity order by period_start) filter (is_complete_period),
-            arg_max(load, period_start),
-            max(period_start) filter (is_complete_period)
+            min(period_start),
+            max(period_start) filter (is_complete_period),
+            arg_max(load, period_start)
             """
         )
         .order("value_stream_key, workflow, level")
         .fetchall()
     )
-    rows = [
-        {"value_stream_key": stream, "workflow": workflow, "level": level, **row}
-        for stream, workflow, level, finished, load, last_day in groups
-        if finished
-        for row in forecasts(
-            f"{stream}|{workflow}|{level}", np.array(finished), load or 0, last_day, **settings
+    stays = collections.defaultdict(list)
+    for *group, done, undone in (
+        dbt.ref("measure_done_stays")
+        .project("value_stream_key, workflow, level, done_date, undone_date")
+        .fetchall()
+    ):
+        stays[tuple(group)].append((done, undone or datetime.date.max))
+    rows = []
+    for stream, workflow, level, first_day, last_day, load in groups:
+        if last_day is None or not stays[stream, workflow, level]:
+            continue
+        done, undone = (
+            np.array([day.toordinal() for day in days]) - first_day.toordinal()
+            for days in zip(*stays[stream, workflow, level], strict=True)
         )
-    ]
+        days_known = (last_day - first_day).days + 1
+        group = {"value_stream_key": stream, "workflow": workflow, "level": level}
+        rows += [
+            group | row
+            for row in forecasts(
+                "|".join(group.values()), done, undone, days_known, load or 0, last_day, **settings
+            )
+        ]
     return pa.Table.from_pylist(rows, schema=SCHEMA)

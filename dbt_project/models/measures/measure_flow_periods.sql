@@ -18,6 +18,7 @@ period_days as (
     select
         date_day,
         'day' as period,
+        cast(null as varchar) as increment_key,
         date_day as period_start,
         date_day as period_end
     from dates
@@ -27,6 +28,7 @@ period_days as (
     select
         date_day,
         'week' as period,
+        cast(null as varchar) as increment_key,
         iso_week_start as period_start,
         cast(iso_week_start + interval '6' day as date) as period_end
     from dates
@@ -36,6 +38,7 @@ period_days as (
     select
         date_day,
         'month' as period,
+        cast(null as varchar) as increment_key,
         month_start as period_start,
         cast(month_start + interval '1' month - interval '1' day as date) as period_end
     from dates
@@ -45,6 +48,7 @@ period_days as (
     select
         dates.date_day,
         'increment' as period,
+        increments.increment_key,
         increments.starts_on as period_start,
         increments.ends_on as period_end
     from dates
@@ -57,10 +61,18 @@ periods as (
 
     select
         period,
+        increment_key,
         period_start,
         period_end
     from period_days
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
+
+),
+
+waits as (
+
+    select distinct workflow from {{ ref('dim_stages') }}
+    where flow_state = 'wait' and ordinal > 0
 
 ),
 
@@ -93,19 +105,103 @@ earlier as (
 
 ),
 
-daily_loads as (
+-- What ended for good and what was taken up again, a row each.
+finishes as (
 
     select
         value_stream_key,
         workflow,
         level,
         work_type,
+        team_key,
+        finished_date,
+        1 as velocity,
+        0 as earlier_finishes,
+        start_to_done_s,
+        in_flow_s,
+        active_s,
+        wait_s,
+        rework_s,
+        case when is_first_pass then 1 else 0 end as first_pass_items
+    from finished
+
+    union all
+
+    select
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        team_key,
+        finished_date,
+        0 as velocity,
+        1 as earlier_finishes,
+        null as start_to_done_s,
+        0 as in_flow_s,
+        0 as active_s,
+        0 as wait_s,
+        0 as rework_s,
+        0 as first_pass_items
+    from earlier
+
+),
+
+measured as (
+
+    select
+        finishes.value_stream_key,
+        finishes.workflow,
+        finishes.level,
+        case when grouping(finishes.work_type) = 0 then finishes.work_type else 'all' end
+            as work_type,
+        case when grouping(finishes.team_key) = 0 then finishes.team_key else 'all' end
+            as team_key,
+        period_days.period,
+        period_days.period_start,
+        sum(finishes.velocity) as velocity,
+        sum(finishes.earlier_finishes) as earlier_finishes,
+        count(finishes.start_to_done_s) as n,
+        percentile_disc(0.5) within group (order by finishes.start_to_done_s)
+            as flow_time_p50_s,
+        percentile_disc(0.85) within group (order by finishes.start_to_done_s)
+            as flow_time_p85_s,
+        percentile_disc(0.95) within group (order by finishes.start_to_done_s)
+            as flow_time_p95_s,
+        sum(finishes.in_flow_s) as in_flow_s,
+        sum(finishes.active_s) as active_s,
+        sum(finishes.wait_s) as wait_s,
+        sum(finishes.rework_s) as rework_s,
+        sum(finishes.first_pass_items) as first_pass_items
+
+    from finishes
+
+    inner join period_days
+        on finishes.finished_date = period_days.date_day
+
+    group by
+        finishes.value_stream_key, finishes.workflow, finishes.level,
+        period_days.period, period_days.period_start,
+        grouping sets (
+            (), (finishes.work_type), (finishes.team_key), (finishes.work_type, finishes.team_key)
+        )
+
+),
+
+-- Open items in flow at the end of each day; those of the backlog are not.
+loads as (
+
+    select
+        value_stream_key,
+        workflow,
+        level,
+        case when grouping(work_type) = 0 then work_type else 'all' end as work_type,
+        'all' as team_key,
         date_day,
         sum(case when flow_state in ('wait', 'active') then wip_eod else 0 end) as load
 
     from {{ ref('fct_daily_flows') }}
 
-    group by 1, 2, 3, 4, 5
+    group by value_stream_key, workflow, level, date_day, grouping sets ((), (work_type))
 
 ),
 
@@ -119,7 +215,7 @@ spans as (
         min(date_day) as first_day,
         max(date_day) as last_day
 
-    from daily_loads
+    from loads
 
     group by 1, 2, 3, 4
 
@@ -131,32 +227,15 @@ teams as (
         value_stream_key,
         workflow,
         level,
-        work_type,
-        team_key
+        team_key,
+        case when grouping(work_type) = 0 then work_type else 'all' end as work_type
 
-    from (
-        select
-            value_stream_key,
-            workflow,
-            level,
-            work_type,
-            team_key
-        from finished
-        union all
-        select
-            value_stream_key,
-            workflow,
-            level,
-            work_type,
-            team_key
-        from earlier
-    ) as teams_of_finished
+    from finishes
 
-    group by 1, 2, 3, 4, 5
+    group by value_stream_key, workflow, level, team_key, grouping sets ((), (work_type))
 
 ),
 
--- One row per group, and those of all types and of all teams together.
 groups as (
 
     select
@@ -168,19 +247,6 @@ groups as (
         first_day,
         last_day
     from spans
-
-    union all
-
-    select
-        value_stream_key,
-        workflow,
-        level,
-        'all' as work_type,
-        'all' as team_key,
-        min(first_day) as first_day,
-        max(last_day) as last_day
-    from spans
-    group by 1, 2, 3
 
     union all
 
@@ -200,25 +266,6 @@ groups as (
             and spans.level = teams.level
             and spans.work_type = teams.work_type
 
-    union all
-
-    select
-        spans.value_stream_key,
-        spans.workflow,
-        spans.level,
-        'all' as work_type,
-        teams.team_key,
-        min(spans.first_day) as first_day,
-        max(spans.last_day) as last_day
-    from spans
-    inner join teams
-        on
-            spans.value_stream_key = teams.value_stream_key
-            and spans.workflow = teams.workflow
-            and spans.level = teams.level
-            and spans.work_type = teams.work_type
-    group by 1, 2, 3, 5
-
 ),
 
 -- Periods in which nothing was finished count too.
@@ -227,202 +274,19 @@ grid as (
     select
         groups.*,
         periods.period,
+        periods.increment_key,
         periods.period_start,
         periods.period_end,
-        least(periods.period_end, groups.last_day) as load_day
+        least(periods.period_end, groups.last_day) as load_day,
+        waits.workflow is not null as has_modelled_waits
 
     from groups
 
     inner join periods
         on periods.period_end >= groups.first_day and periods.period_start <= groups.last_day
 
-),
-
-rollups as (
-
-    select
-        value_stream_key,
-        workflow,
-        level,
-        work_type,
-        team_key,
-        finished_date,
-        start_to_done_s,
-        in_flow_s,
-        active_s,
-        wait_s,
-        rework_s,
-        is_first_pass
-    from finished
-
-    union all
-
-    select
-        value_stream_key,
-        workflow,
-        level,
-        'all' as work_type,
-        team_key,
-        finished_date,
-        start_to_done_s,
-        in_flow_s,
-        active_s,
-        wait_s,
-        rework_s,
-        is_first_pass
-    from finished
-
-    union all
-
-    select
-        value_stream_key,
-        workflow,
-        level,
-        work_type,
-        'all' as team_key,
-        finished_date,
-        start_to_done_s,
-        in_flow_s,
-        active_s,
-        wait_s,
-        rework_s,
-        is_first_pass
-    from finished
-
-    union all
-
-    select
-        value_stream_key,
-        workflow,
-        level,
-        'all' as work_type,
-        'all' as team_key,
-        finished_date,
-        start_to_done_s,
-        in_flow_s,
-        active_s,
-        wait_s,
-        rework_s,
-        is_first_pass
-    from finished
-
-),
-
-measured as (
-
-    select
-        rollups.value_stream_key,
-        rollups.workflow,
-        rollups.level,
-        rollups.work_type,
-        rollups.team_key,
-        period_days.period,
-        period_days.period_start,
-        count(*) as velocity,
-        count(rollups.start_to_done_s) as n,
-        percentile_disc(0.5) within group (order by rollups.start_to_done_s) as flow_time_p50_s,
-        percentile_disc(0.85) within group (order by rollups.start_to_done_s) as flow_time_p85_s,
-        percentile_disc(0.95) within group (order by rollups.start_to_done_s) as flow_time_p95_s,
-        sum(rollups.in_flow_s) as in_flow_s,
-        sum(rollups.active_s) as active_s,
-        sum(rollups.wait_s) as wait_s,
-        sum(rollups.rework_s) as rework_s,
-        count(case when rollups.is_first_pass then 1 end) as first_pass_items
-
-    from rollups
-
-    inner join period_days
-        on rollups.finished_date = period_days.date_day
-
-    group by 1, 2, 3, 4, 5, 6, 7
-
-),
-
-earlier_rollups as (
-
-    select
-        value_stream_key,
-        workflow,
-        level,
-        work_type,
-        team_key,
-        finished_date
-    from earlier
-    union all
-    select
-        value_stream_key,
-        workflow,
-        level,
-        'all' as work_type,
-        team_key,
-        finished_date
-    from earlier
-    union all
-    select
-        value_stream_key,
-        workflow,
-        level,
-        work_type,
-        'all' as team_key,
-        finished_date
-    from earlier
-    union all
-    select
-        value_stream_key,
-        workflow,
-        level,
-        'all' as work_type,
-        'all' as team_key,
-        finished_date
-    from earlier
-
-),
-
-earlier_measured as (
-
-    select
-        earlier_rollups.value_stream_key,
-        earlier_rollups.workflow,
-        earlier_rollups.level,
-        earlier_rollups.work_type,
-        earlier_rollups.team_key,
-        period_days.period,
-        period_days.period_start,
-        count(*) as earlier_finishes
-
-    from earlier_rollups
-
-    inner join period_days
-        on earlier_rollups.finished_date = period_days.date_day
-
-    group by 1, 2, 3, 4, 5, 6, 7
-
-),
-
-loads as (
-
-    select
-        value_stream_key,
-        workflow,
-        level,
-        work_type,
-        'all' as team_key,
-        date_day,
-        load
-    from daily_loads
-
-    union all
-
-    select
-        value_stream_key,
-        workflow,
-        level,
-        'all' as work_type,
-        'all' as team_key,
-        date_day,
-        sum(load) as load
-    from daily_loads
-    group by 1, 2, 3, 6
+    left join waits
+        on groups.workflow = waits.workflow
 
 ),
 
@@ -435,16 +299,19 @@ joined as (
         grid.work_type,
         grid.team_key,
         grid.period,
+        grid.increment_key,
         grid.period_start,
         grid.period_end,
+        grid.has_modelled_waits,
         grid.period_end < grid.last_day as is_complete_period,
         loads.load,
         coalesce(measured.velocity, 0) as velocity,
         coalesce(measured.n, 0) as n,
-        coalesce(earlier_measured.earlier_finishes, 0) as earlier_finishes,
-        measured.flow_time_p50_s,
-        measured.flow_time_p85_s,
-        measured.flow_time_p95_s,
+        coalesce(measured.earlier_finishes, 0) as earlier_finishes,
+        -- A percentile of a handful of items says nothing.
+        case when measured.n >= 10 then measured.flow_time_p50_s end as flow_time_p50_s,
+        case when measured.n >= 10 then measured.flow_time_p85_s end as flow_time_p85_s,
+        case when measured.n >= 10 then measured.flow_time_p95_s end as flow_time_p95_s,
         coalesce(measured.in_flow_s, 0) as in_flow_s,
         coalesce(measured.active_s, 0) as active_s,
         coalesce(measured.wait_s, 0) as wait_s,
@@ -477,30 +344,18 @@ joined as (
             and grid.period = measured.period
             and grid.period_start = measured.period_start
 
-    left join earlier_measured
-        on
-            grid.value_stream_key = earlier_measured.value_stream_key
-            and grid.workflow = earlier_measured.workflow
-            and grid.level = earlier_measured.level
-            and grid.work_type = earlier_measured.work_type
-            and grid.team_key = earlier_measured.team_key
-            and grid.period = earlier_measured.period
-            and grid.period_start = earlier_measured.period_start
-
 ),
 
 final as (
 
     select
-        value_stream_key || '|' || workflow || '|' || level || '|' || work_type || '|'
-        || team_key || '|' || period || '|' || cast(period_start as varchar)
-            as metric_flow_period_key,
         value_stream_key,
         team_key,
         workflow,
         level,
         work_type,
         period,
+        increment_key,
         cast(velocity as bigint) as velocity,
         cast(earlier_finishes as bigint) as earlier_finishes,
         cast(n as bigint) as n,
@@ -512,7 +367,11 @@ final as (
         cast(wait_s as bigint) as wait_s,
         cast(rework_s as bigint) as rework_s,
         cast(first_pass_items as bigint) as first_pass_items,
-        cast(active_s as double) / nullif(active_s + wait_s, 0) as flow_efficiency_share,
+        has_modelled_waits,
+        case
+            when has_modelled_waits
+                then cast(active_s as double) / nullif(active_s + wait_s, 0)
+        end as flow_efficiency_share,
         cast(load as bigint) as load,
         cast(velocity as double) / nullif(velocity_of_all, 0) as distribution_share,
         cast(n as double) / nullif(velocity, 0) as started_share,

@@ -1,0 +1,76 @@
+{#- One cut through measure_flow_periods whose rows add up: one sort of period, all teams or each team,
+    all types of work or each type. -#}
+{% macro flow_table(key, period, by_team=false, by_type=false) -%}
+with
+
+periods as (
+
+    select * from {{ ref('measure_flow_periods') }}
+    where
+        period = '{{ period }}'
+        and team_key {{ '<>' if by_team else '=' }} 'all'
+        and work_type {{ '<>' if by_type else '=' }} 'all'
+
+),
+
+final as (
+
+    select
+        value_stream_key || '|' || workflow || '|' || level || '|'
+        {%- if by_type %} || work_type || '|'{% endif %}
+        {%- if by_team %} || team_key || '|'{% endif %} || cast(period_start as varchar)
+            as {{ key }},
+        value_stream_key,
+        workflow,
+        level,
+        {%- if by_type %}
+        work_type,
+        {%- endif %}
+        {%- if by_team %}
+        team_key,
+        {%- endif %}
+        {%- if period == 'increment' %}
+        increment_key,
+        {%- endif %}
+        velocity,
+        earlier_finishes,
+        n,
+        {%- if period != 'day' %}
+        flow_time_p50_s,
+        flow_time_p85_s,
+        flow_time_p95_s,
+        {%- endif %}
+        in_flow_s,
+        active_s,
+        wait_s,
+        rework_s,
+        first_pass_items,
+        {%- if period != 'day' %}
+        has_modelled_waits,
+        flow_efficiency_share,
+        started_share,
+        rework_share,
+        first_pass_yield_share,
+        {%- if by_type %}
+        distribution_share,
+        {%- endif %}
+        {%- endif %}
+        {%- if not by_team %}
+        load,
+        {%- endif %}
+        is_complete_period,
+        {%- if period == 'day' %}
+        period_start as date_day
+        {%- elif period == 'increment' %}
+        period_start as increment_start,
+        period_end as increment_end
+        {%- else %}
+        period_start as {{ period }}_start
+        {%- endif %}
+
+    from periods
+
+)
+
+select * from final
+{%- endmacro %}

@@ -1,0 +1,1 @@
+{{ flow_table('metric_flow_increment_total_key', 'increment') }}

@@ -1,0 +1,1 @@
+{{ flow_table('metric_flow_team_total_key', 'week', by_team=true) }}

@@ -1,0 +1,191 @@
+"""Recounts of the forecasts, from the moves of the items to what came of them.
+
+A forecast of chance is repeatable because its random numbers are: they are part of its definition,
+and are drawn here as it says (one generator for the seed, the group, the day and the horizon).
+"""
+
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from tests.recount.periods import day_in, loads, present, version_at, versions_of_items, zones
+from tests.recount.registry import Row, Tables, recounts
+
+SEED, TRIALS = 20240229, 10_000
+NEVER = date(9999, 12, 31)
+
+Group = tuple[str, str, str]
+
+
+def stays_in_done(tables: Tables) -> dict[Group, list[tuple[date, date]]]:
+    """Return, by group, the days on which items came to a finished stage and left it again."""
+    local, versions = zones(tables), versions_of_items(tables)
+    finished = {
+        (stage["workflow"], stage["stage"])
+        for stage in tables.rows("dim_stages")
+        if stage["flow_state"] == "done"
+    }
+    moves = defaultdict(dict)
+    for move in tables.rows("fct_stage_transitions"):
+        moves[move["work_item_key"]][move["transition_seq"]] = move
+    found = defaultdict(list)
+    for item, by_number in moves.items():
+        for number, move in by_number.items():
+            if (move["workflow"], move["to_stage"]) not in finished:
+                continue
+            then = version_at(versions[item], move["changed_at"])
+            zone = local[then["value_stream_key"]]
+            after = by_number.get(number + 1)
+            left = day_in(zone, after["changed_at"]) if after else NEVER
+            workflow = present(versions[item])["workflow"]
+            group = then["value_stream_key"], workflow, then["level"]
+            found[group].append((day_in(zone, move["changed_at"]), left))
+    return found
+
+
+def known_on(stays: list[tuple[date, date]], first: date, today: date) -> list[int]:
+    """Return the items finished on each day, as far as they were finished at the end of today."""
+    counts = [0] * ((today - first).days + 1)
+    for came, left in stays:
+        if came <= today < left:
+            counts[(came - first).days] += 1
+    return counts
+
+
+def generator(group: Group, origin: date, *more: int) -> np.random.Generator:
+    name = zlib.crc32("|".join(group).encode())
+    return np.random.default_rng([SEED, name, origin.toordinal(), *more])
+
+
+def at_least(window: list[int], days: int, rng: np.random.Generator) -> dict[int, int]:
+    """Return by certainty how many items the futures reach: half of them, 85 and 95 in 100."""
+    drawn = rng.integers(0, len(window), (TRIALS, days), dtype=np.int32)
+    sums = sorted(int(total) for total in np.asarray(window)[drawn].sum(axis=1))
+    return {percentile: sums[(100 - percentile) * TRIALS // 100 - 1] for percentile in (50, 85, 95)}
+
+
+def done_after(window: list[int], items: int, rng: np.random.Generator) -> dict[int, int | None]:
+    """Return by certainty after how many days the futures reach so many items."""
+    drawn = np.empty((TRIALS, 0), dtype=np.int64)
+    while drawn.shape[1] < 730 and (drawn.sum(axis=1) < items).any():
+        days = rng.integers(0, len(window), (TRIALS, 30), dtype=np.int32)
+        drawn = np.hstack([drawn, np.asarray(window)[days]])
+    reached = np.cumsum(drawn, axis=1) >= items
+    needed = sorted(
+        int(first) + 1 if is_reached else 10**6
+        for first, is_reached in zip(reached.argmax(axis=1), reached.any(axis=1), strict=True)
+    )
+    found = {percentile: needed[percentile * TRIALS // 100 - 1] for percentile in (50, 85, 95)}
+    return {percentile: day if day <= 730 else None for percentile, day in found.items()}
+
+
+def groups(tables: Tables) -> Iterator[tuple[Group, list[tuple[date, date]], date, date, int]]:
+    """Yield each group, its stays in done, its first and last complete day, and its load now."""
+    local, stays = zones(tables), stays_in_done(tables)
+    first_days: dict[Group, date] = {}
+    load_now: dict[Group, int] = defaultdict(int)
+    for (group, _, day), load in loads(tables).items():
+        first_days[group] = min(day, first_days.get(group, day))
+        if day == day_in(local[group[0]], tables.as_of):
+            load_now[group] += load
+    for group, first in first_days.items():
+        last = day_in(local[group[0]], tables.as_of) - timedelta(days=1)
+        yield group, stays.get(group, []), first, last, load_now[group]
+
+
+def window_of(stays: list[tuple[date, date]], first: date, origin: date) -> list[int] | None:
+    """Return the last 90 days that are known; none where days or items are too few."""
+    if origin < first:
+        return None
+    window = known_on(stays, first, origin)[-90:]
+    return window if len(window) >= 28 and sum(window) >= 10 else None
+
+
+def grain(group: Group) -> Row:
+    return dict(zip(("value_stream_key", "workflow", "level"), group, strict=True))
+
+
+@recounts("metric_forecast")
+def forecast(tables: Tables) -> Iterator[Row]:
+    for group, stays, first, origin, load in groups(tables):
+        window = window_of(stays, first, origin)
+        if window is None:
+            continue
+        found: list[tuple[str, int | None, dict[int, Any]]] = [
+            ("how_many", days, at_least(window, days, generator(group, origin, days)))
+            for days in (14, 28, 84)
+        ]
+        if load:
+            found.append(("when", None, done_after(window, load, generator(group, origin))))
+        for kind, days, values in found:
+            for percentile, value in values.items():
+                ahead = value if days is None else days
+                horizon = "all" if days is None else str(days)
+                yield {
+                    "metric_forecast_key": "|".join([*group, kind, horizon, str(percentile)]),
+                    **grain(group),
+                    "kind": kind,
+                    "horizon_days": days,
+                    "items": load if kind == "when" else None,
+                    "percentile": percentile,
+                    "value": value,
+                    "predictability_share": (
+                        values[95] / values[50] if kind == "how_many" and values[50] else None
+                    ),
+                    "window_days": len(window),
+                    "n": sum(window),
+                    "trials": TRIALS,
+                    "seed": SEED,
+                    "origin_date": origin,
+                    "forecast_date": None if ahead is None else origin + timedelta(days=ahead),
+                }
+
+
+@recounts("metric_forecast_backtests")
+def backtests(tables: Tables) -> Iterator[Row]:
+    for group, stays, first, last, _ in groups(tables):
+        origin = last - timedelta(days=28)
+        while origin >= first:
+            window = window_of(stays, first, origin)
+            if window is not None:
+                ends = origin + timedelta(days=28)
+                actual = sum(origin < came <= ends < left for came, left in stays)
+                values = at_least(window, 28, generator(group, origin, 28))
+                for percentile, value in values.items():
+                    key = [*group, str(percentile), origin.isoformat()]
+                    yield {
+                        "metric_forecast_backtest_key": "|".join(key),
+                        **grain(group),
+                        "horizon_days": 28,
+                        "percentile": percentile,
+                        "value": value,
+                        "actual": actual,
+                        "n": sum(window),
+                        "is_hit": actual >= value,
+                        "origin_date": origin,
+                    }
+            origin -= timedelta(days=28)
+
+
+@recounts("metric_forecast_calibration")
+def calibration(tables: Tables) -> Iterator[Row]:
+    found = defaultdict(list)
+    for row in tables.rows("metric_forecast_backtests"):
+        group = row["value_stream_key"], row["workflow"], row["level"]
+        found[group, row["percentile"]].append(row)
+    for (group, percentile), rows in found.items():
+        hits = sum(row["actual"] >= row["value"] for row in rows)
+        yield {
+            "metric_forecast_calibration_key": "|".join([*group, str(percentile)]),
+            **grain(group),
+            "percentile": percentile,
+            "n": len(rows),
+            "hits": hits,
+            "coverage_share": hits / len(rows),
+            "first_origin_date": min(row["origin_date"] for row in rows),
+            "last_origin_date": max(row["origin_date"] for row in rows),
+        }
