@@ -82,8 +82,10 @@ grid as (
 
     from spans
 
+    {{ each_day('spans.first_day', 'spans.last_day', 'span_day') }}
+
     inner join {{ ref('dim_dates') }} as dates
-        on dates.date_day between spans.first_day and spans.last_day
+        on each_span_day.span_day = dates.date_day
 
     group by 1, 2, 3
 
@@ -139,7 +141,10 @@ merged as (
         cast(
             date_trunc(
                 '{{ period }}',
-                cast({{ local_time('changes.merged_at', "coalesce(zones.time_zone, 'UTC')") }} as date)
+                cast(
+                    {{ local_time('changes.merged_at', "coalesce(zones.time_zone, 'UTC')") }}
+                    as date
+                )
             ) as date
         ) as period_start,
         count(*) as merged_changes,

@@ -1463,6 +1463,7 @@ CASES = [
         rows={
             """select work_item_key, deployment_key, method, confidence, is_primary
                from marts.bridge_incident_deployments
+               where work_item_key like 'servicenow:incident:INC-1_'
                order by work_item_key, is_primary desc""": [
                 (f"servicenow:incident:INC-{no}", f"github:deployment:D{deployment}", *found)
                 for no, deployment, *found in (
