@@ -44,6 +44,7 @@ PROMISED = [
     "marts.fct_task_slas",
     "metrics.metric_incident_sla",
     "metrics.metric_dora",
+    "metrics.metric_dora_weeks",
     "metrics.metric_forecast_calibration",
     "marts.bridge_deployment_changes",
     "marts.bridge_incident_deployments",
@@ -343,14 +344,38 @@ def test_deployments_are_blamed_for_what_they_truly_caused(company: Company) -> 
     }
     assert {key: changes[key] for key in of_changes} == of_changes
     assert len(of_changes) / len(changes) >= 0.85
-    failed = {
-        key.rpartition(":")[2]
-        for (key,) in company.rows(
-            "select deployment_key from marts.fct_deployments where is_failed"
-        )
-    }
+    deployments = "select deployment_key from marts.fct_deployments"
+    failed, assumed = (
+        {key.rpartition(":")[2] for (key,) in company.rows(f"{deployments} where {condition}")}
+        for condition in ("is_failed", "is_assumed_failed")
+    )
     true = truth.failed_deployments(made, now)
-    assert true <= failed and len(true) / len(failed) >= 0.85
+    # What counts is true; what is only guessed is often not, and holds all that is left.
+    assert failed <= true and len(failed) / len(true) >= 0.85
+    assert true <= failed | assumed
+
+
+def test_the_confidence_of_a_method_is_no_more_than_how_often_it_is_right(
+    company: Company,
+) -> None:
+    from demo import truth
+
+    causes = truth.incident_causes(company.servers.world, company.servers.world.now)
+    found = company.rows(
+        "select method, confidence, work_item_key, deployment_key, is_counted"
+        " from marts.bridge_incident_deployments"
+    )
+    right: dict[tuple[str, float], list[bool]] = {}
+    for method, confidence, incident, deployment, is_counted in found:
+        is_right = causes.get(incident.rpartition(":")[2]) == deployment.rpartition(":")[2]
+        right.setdefault((method, confidence), []).append(is_right)
+        assert is_right or not is_counted
+    assert {method for method, _ in right} == {
+        "caused_by_change", "rolled_back", "hotfixed", "same_service",
+    }  # fmt: skip
+    for (method, confidence), some in right.items():
+        assert sum(some) / len(some) >= confidence, method
+        assert sum(some) / len(some) >= 0.9 or confidence < 0.5, method
 
 
 def test_forecasts_of_the_past_came_true_as_often_as_they_said(company: Company) -> None:

@@ -15,7 +15,7 @@ from (
 
     from {{ ref('fct_changes') }}
 
-    where service_key = 'unassigned'
+    where service_key like 'unassigned:%'
 
     group by 1, 2
 
@@ -29,7 +29,7 @@ from (
 
     from {{ ref('fct_deployments') }}
 
-    where service_key = 'unassigned'
+    where service_key like 'unassigned:%'
 
     group by 1, 2
 ) as unassigned

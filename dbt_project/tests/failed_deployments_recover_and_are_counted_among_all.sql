@@ -1,19 +1,17 @@
 -- The change fail rate of every service over its whole history, from the deployments themselves:
--- incidents are counted by no means, only deployments are.
+-- incidents are counted by no means, and of a release only the first deployment is.
 with
 
 recounted as (
 
     select
         service_key,
-        count(distinct deployment_key) as deployments,
-        count(distinct case when is_failed then deployment_key end) as failed_deployments,
-        count(distinct case when recovered_at is not null then deployment_key end)
-            as recovered_deployments
+        count(case when not is_repeat then 1 end) as deployments,
+        count(distinct case when is_failed then release_deployment_key end) as failed_deployments
 
     from {{ ref('fct_deployments') }}
 
-    where is_production and result in ('success', 'failure')
+    where release_deployment_key is not null
 
     group by 1
 
@@ -21,21 +19,22 @@ recounted as (
 
 published as (
 
-    select
-        service_key,
-        period,
-        sum(deployments) as deployments,
-        sum(failed_deployments) as failed_deployments,
-        sum(recovered_deployments) as recovered_deployments,
-        max(change_fail_share) as most
-
-    from {{ ref('metric_dora') }}
-
-    group by 1, 2
+    {% for table in ['metric_dora', 'metric_dora_weeks'] %}
+        select
+            '{{ table }}' as table_name,
+            service_key,
+            sum(deployments) as deployments,
+            sum(failed_deployments) as failed_deployments,
+            max(change_fail_with_guesses_share) as most,
+            max(recovered_deployments - failed_deployments) as too_many_recovered
+        from {{ ref(table) }}
+        group by 1, 2
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 
 )
 
-select recounted.service_key || '|' || coalesce(published.period, 'no period') as what
+select recounted.service_key || '|' || coalesce(published.table_name, 'no row') as what
 
 from recounted
 
@@ -43,11 +42,11 @@ left join published
     on recounted.service_key = published.service_key
 
 where
-    published.period is null
+    published.table_name is null
     or recounted.deployments <> published.deployments
     or recounted.failed_deployments <> published.failed_deployments
-    or recounted.recovered_deployments <> published.recovered_deployments
     or published.most > 1
+    or published.too_many_recovered > 0
 
 union all
 

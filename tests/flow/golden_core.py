@@ -99,11 +99,11 @@ CASES: list[Case] = [
                where work_item_key = 'jira:COR-3' order by transition_seq""": [
                 ("new", 1), ("finish", 1), ("cancel", 2),
             ],
-            """select period_start, value_stream_key, velocity, earlier_finishes
-               from metrics.metric_flow_periods
+            """select date_day, value_stream_key, sum(velocity), sum(earlier_finishes)
+               from metrics.metric_flow_days
                where value_stream_key in ('core', 'west') and workflow = 'software'
-                 and level = 'story' and work_type = 'all' and team_key = 'all'
-                 and period = 'day' and earlier_finishes > 0 order by 1""": [
+                 and level = 'story'
+               group by 1, 2 having sum(earlier_finishes) > 0 order by 1""": [
                 (day("04-02"), "core", 0, 1), (day("04-03"), "core", 0, 1),
                 (day("04-04"), "core", 0, 1), (day("04-05"), "core", 0, 1),
                 (day("04-06"), "core", 0, 1), (day("04-12"), "core", 0, 1),

@@ -182,6 +182,7 @@ class Incident:
     closed: str | None = None
     service: str | None = None
     caused_by: str | None = None
+    deleted: str | None = None
 
     def rows(self) -> Rows:
         """Return the raw rows of the record and of its audit."""
@@ -222,6 +223,17 @@ class Incident:
         rows: Rows = {("servicenow", "incidents"): [record]}
         if self.is_audited:
             rows["servicenow", "audits"] = audits
+        if self.deleted:
+            rows["servicenow", "tombstones"] = [
+                {
+                    "object": "incidents",
+                    "id": self.number,
+                    "state": "deleted",
+                    "missed_at": moment(self.deleted),
+                    "gone_at": moment(self.deleted),
+                    "payload": {},
+                }
+            ]
         return rows
 
 
@@ -323,26 +335,31 @@ class Deployment:
     """A deployment of the merge commit of a pull request to production.
 
     Attributes:
+        state: What came out; nothing while it runs.
         ended: When its outcome was told; else at once.
+        began: When it was told that it runs; else nobody says.
     """
 
     id: str
     number: int
     at: str
-    state: str = "success"
+    state: str | None = "success"
     repository: str = "lab/app"
     ended: str | None = None
+    environment: str = "production"
+    began: str | None = None
 
     def rows(self) -> Rows:
         """Return the raw rows of the deployment and its outcome."""
         at = moment(self.at)
+        told = [("in_progress", self.began), (self.state, self.ended or self.at)]
         return {
             ("github", "deployments"): [
                 {
                     "id": self.id,
                     "repository": self.repository,
                     "sha": f"{self.number:040x}",
-                    "environment": "production",
+                    "environment": self.environment,
                     "created_at": at,
                     "updated_at": at,
                     "payload": {},
@@ -350,66 +367,214 @@ class Deployment:
             ],
             ("github", "deployment_statuses"): [
                 {
-                    "status_key": self.id,
+                    "status_key": f"{self.id}-{state}",
                     "deployment_id": self.id,
-                    "state": self.state,
-                    "created_at": moment(self.ended or self.at),
+                    "state": state,
+                    "created_at": moment(when),
                     "payload": {},
                 }
+                for state, when in told
+                if state and when
             ],
         }
 
 
 @dataclass
 class Delivery:
-    """A merged pull request that names issues, and its deployment to production."""
+    """A pull request that names issues, and its deployment to production.
+
+    Attributes:
+        merged: When it was merged; else it was closed, or is open.
+        ready: When a draft was marked as ready for review.
+        reviews: When, by whom and with what it was reviewed.
+    """
 
     number: int
     issues: tuple[str, ...]
-    first_commit: str
+    first_commit: str | None
     opened: str
-    merged: str
+    merged: str | None
     deployed: str | None
     repository: str = "lab/app"
     is_hotfix: bool = False
+    ready: str | None = None
+    reviews: tuple[tuple[str, str, str], ...] = ()
+    closed: str | None = None
+    is_revert: bool = False
+    size: tuple[int, int] | None = None
 
     def rows(self) -> Rows:
         """Return the raw rows of the pull request, its commit and its deployment."""
         pull, sha = f"P{self.number}", f"{self.number:040x}"
+        ann = {"person_key": "ann", "actor_type": "human"}
+        ended = self.merged or self.closed
         rows: Rows = {
             ("github", "pull_requests"): [
                 {
                     "id": pull,
                     "repository": self.repository,
                     "number": self.number,
-                    "state": "closed",
+                    "state": "closed" if ended else "open",
                     "created_at": moment(self.opened),
-                    "updated_at": moment(self.merged),
+                    "updated_at": moment(ended or self.opened),
                     "payload": {
-                        "mergedAt": moment(self.merged).isoformat(),
-                        "closedAt": moment(self.merged).isoformat(),
-                        "mergeCommitOid": sha,
+                        "mergedAt": self.merged and moment(self.merged).isoformat(),
+                        "closedAt": ended and moment(ended).isoformat(),
+                        "mergeCommitOid": sha if self.merged else None,
                         "headRefOid": sha,
-                        "author": {"person_key": "ann", "actor_type": "human"},
+                        "author": ann,
                         "issue_keys": list(self.issues),
                         "is_hotfix": self.is_hotfix,
-                        "events": [],
+                        "is_revert": self.is_revert,
+                        "additions": self.size and self.size[0],
+                        "deletions": self.size and self.size[1],
+                        "events": [
+                            {
+                                "type": "ready_for_review",
+                                "at": moment(self.ready).isoformat(),
+                                "actor": ann,
+                            }
+                        ]
+                        if self.ready
+                        else [],
                     },
                 }
             ],
-            ("github", "pull_request_commits"): [
+            ("github", "reviews"): [
+                {
+                    "id": f"{pull}-{no}",
+                    "pull_request_id": pull,
+                    "state": state,
+                    "submitted_at": moment(at),
+                    "payload": {"author": {"person_key": who, "actor_type": "human"}},
+                }
+                for no, (at, who, state) in enumerate(self.reviews, 1)
+            ],
+        }
+        if self.first_commit:
+            rows["github", "pull_request_commits"] = [
                 {
                     "pull_request_id": pull,
                     "sha": sha,
                     "repository": self.repository,
                     "authored_at": moment(self.first_commit),
                     "committed_at": moment(self.first_commit),
-                    "payload": {"author": {"person_key": "ann", "actor_type": "human"}},
+                    "payload": {"author": ann},
                 }
-            ],
-        }
+            ]
         if self.deployed:
             rows |= Deployment(pull, self.number, self.deployed, repository=self.repository).rows()
+        return rows
+
+
+@dataclass
+class Commit:
+    """A commit that was pushed to the main branch of a repository, past any pull request."""
+
+    number: int
+    at: str
+    repository: str
+    authored: str | None = None
+
+    def rows(self) -> Rows:
+        """Return the raw rows of the commit and of its place on the branch."""
+        sha = f"{self.number:040x}"
+        return {
+            ("github", "commits"): [
+                {
+                    "repository": self.repository,
+                    "sha": sha,
+                    "first_parent": None,
+                    "authored_at": moment(self.authored or self.at),
+                    "committed_at": moment(self.at),
+                    "payload": {
+                        "parents": [],
+                        "author": {"person_key": "ann", "actor_type": "human"},
+                    },
+                }
+            ],
+            ("github", "main_lines"): [{"repository": self.repository, "sha": sha, "payload": {}}],
+        }
+
+
+@dataclass
+class Told:
+    """An event that a tool dropped into the inbox."""
+
+    id: str
+    type: str
+    at: str
+    facts: dict[str, Any]
+    source: str = "argo"
+
+    def rows(self) -> Rows:
+        """Return its raw row."""
+        return {
+            ("inbox", "events"): [
+                {
+                    "source": self.source,
+                    "event_id": self.id,
+                    "type": self.type,
+                    "version": "1.0",
+                    "subject_id": None,
+                    "occurred_at": moment(self.at),
+                    "received_at": moment(self.at),
+                    "payload": self.facts,
+                }
+            ]
+        }
+
+
+@dataclass
+class Run:
+    """An attempt of a run of GitHub Actions, with one job where that is told apart."""
+
+    id: str
+    number: int
+    queued: str
+    started: str
+    finished: str | None
+    conclusion: str | None
+    attempt: int = 1
+    repository: str = "lab/app"
+    pipeline: str = "ci"
+    job: tuple[str, str, str | None] | None = None
+
+    def rows(self) -> Rows:
+        """Return the raw rows of the attempt and its job."""
+        status = "completed" if self.finished else "in_progress"
+        rows: Rows = {
+            ("github", "workflow_runs"): [
+                {
+                    "id": self.id,
+                    "run_attempt": self.attempt,
+                    "repository": self.repository,
+                    "head_sha": f"{self.number:040x}",
+                    "event": "push",
+                    "status": status,
+                    "conclusion": self.conclusion,
+                    "created_at": moment(self.queued),
+                    "run_started_at": moment(self.started),
+                    "updated_at": moment(self.finished or self.started),
+                    "payload": {"name": self.pipeline},
+                }
+            ]
+        }
+        if self.job:
+            queued, started, finished = self.job
+            rows["github", "jobs"] = [
+                {
+                    "id": f"{self.id}-{self.attempt}",
+                    "run_id": self.id,
+                    "run_attempt": self.attempt,
+                    "status": status,
+                    "conclusion": self.conclusion,
+                    "created_at": moment(queued),
+                    "started_at": moment(started),
+                    "completed_at": finished and moment(finished),
+                    "payload": {"name": "test"},
+                }
+            ]
         return rows
 
 

@@ -386,12 +386,12 @@ MUTATIONS = [
     Mutation(
         "a rollback recovers what it takes back",
         f"{MARTS}/fct_deployments.sql",
-        "coalesce(remedies.remedied_at, incidents.resolved_at)", "incidents.resolved_at",
+        "when coalesce(remedies.is_rollback, remedies_elsewhere.is_rollback)", "when false",
     ),
     Mutation(
         "an open incident is not recovered from",
         f"{MARTS}/fct_deployments.sql",
-        "when count(incidents.resolved_at) = count(*) then", "when true then",
+        "when count(resolved_at) = count(*) then", "when true then",
     ),
     Mutation(
         "deployments that failed themselves are failed ones",
@@ -402,18 +402,18 @@ MUTATIONS = [
     Mutation(
         "a deployed commit brings what was merged before it",
         f"{MARTS}/fct_changes.sql",
-        "changes.merged_at <= deployed_merges.merged_at",
-        "changes.merged_at = deployed_merges.merged_at",
+        "range between unbounded preceding and current row",
+        "range between current row and current row",
     ),
     Mutation(
         "hotfixes are rework",
-        f"{METRICS}/metric_dora.sql",
-        "deployments.is_rollback or deployments.is_hotfix", "deployments.is_rollback",
+        "macros/metric_dora.sql",
+        "is_rollback or is_hotfix", "is_rollback",
     ),
     Mutation(
         "the change fail rate is one of deployments that failed, too",
-        f"{METRICS}/metric_dora.sql",
-        "deployments.result in ('success', 'failure')", "deployments.result = 'success'",
+        "macros/metric_dora.sql",
+        "deployments.release_deployment_key is not null", "deployments.result = 'success'",
     ),
     Mutation(
         "days on which nothing was finished are drawn too",

@@ -52,11 +52,32 @@ commits as (
 
 ),
 
-final as (
+unioned as (
 
     select * from pull_requests
     union all
     select * from commits
+
+),
+
+-- Unlike repositories are never one service because nobody has named theirs.
+final as (
+
+    select
+        unioned.*,
+        coalesce(
+            scopes.service_key,
+            'unassigned:' || unioned.source_system || ':'
+            || coalesce(unioned.repository, 'unknown')
+        ) as service_key
+
+    from unioned
+
+    left join {{ ref('scopes') }} as scopes
+        on
+            unioned.source_system = scopes.source_system
+            and unioned.repository = scopes.scope
+            and {{ valid_at('scopes', 'coalesce(unioned.opened_at, unioned.merged_at)') }}
 
 )
 

@@ -41,6 +41,7 @@ told_deployments as (
         max(raw_environment) as raw_environment,
         max(head_sha) as head_sha,
         min(raw_result) as raw_result,
+        max(case when event_type = 'service.rolledback' then 1 else 0 end) = 1 as is_told_rollback,
         min(occurred_at) as occurred_at
 
     from {{ ref('stg_inbox__events') }}
@@ -63,10 +64,16 @@ inbox as (
         coalesce(repository, service_name) as scope,
         coalesce(raw_environment, 'unknown') as raw_environment,
         head_sha as sha,
+        -- That a service was deployed is told when it was, so no result is a success.
         case
-            when raw_result in ('failure', 'failed', 'error') then 'failure'
-            else 'success'
+            when raw_result in ('failure', 'failed', 'fail', 'error') then 'failure'
+            when raw_result in ('cancel', 'cancelled', 'canceled', 'aborted') then 'cancelled'
+            when raw_result = 'skipped' then 'skipped'
+            when coalesce(raw_result, 'success') in ('success', 'succeeded', 'passed', 'ok')
+                then 'success'
+            else 'unknown'
         end as result,
+        is_told_rollback,
         occurred_at as started_at,
         occurred_at as finished_at
 
@@ -89,6 +96,7 @@ github as (
             when outcomes.first_failure_at is not null then 'failure'
             else 'running'
         end as result,
+        false as is_told_rollback,
         coalesce(outcomes.first_seen_at, deployments.created_at) as started_at,
         coalesce(outcomes.first_success_at, outcomes.first_failure_at) as finished_at
 
@@ -120,6 +128,7 @@ gitlab as (
             when status in ('created', 'running', 'blocked') then 'running'
             else 'unknown'
         end as result,
+        false as is_told_rollback,
         coalesce(started_at, created_at) as started_at,
         case
             when

@@ -24,6 +24,7 @@ ranked as (
             when changes.merge_commit_sha = deployments.sha then 'sha'
             else 'merge_order'
         end as method,
+        deployments.is_first_of_repository,
         row_number() over (
             partition by changes.change_key
             order by
@@ -35,8 +36,10 @@ ranked as (
 
     inner join deployments
         on
-            changes.repository = deployments.repository
+            changes.source_system = deployments.code_source_system
+            and changes.repository = deployments.repository
             and changes.deployed_at = deployments.finished_at
+            and changes.merged_at <= deployments.commit_merged_at
 
 ),
 
@@ -46,7 +49,8 @@ final as (
         deployment_key || '>' || change_key as deployment_change_key,
         deployment_key,
         change_key,
-        method
+        method,
+        is_first_of_repository
 
     from ranked
 

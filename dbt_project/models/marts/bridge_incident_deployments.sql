@@ -2,14 +2,21 @@ with
 
 incidents as (
 
-    select * from {{ ref('fct_incidents') }}
+    select
+        incidents.*,
+        flows.outcome in ('cancelled', 'deleted') as is_false_alarm
+
+    from {{ ref('fct_incidents') }} as incidents
+
+    inner join {{ ref('fct_work_item_flows') }} as flows
+        on incidents.work_item_key = flows.work_item_key
 
 ),
 
 deployments as (
 
     select * from {{ ref('int_deployments_placed') }}
-    where is_production and result = 'success'
+    where release_deployment_key is not null
 
 ),
 
@@ -21,8 +28,7 @@ named as (
         deployments.deployment_key,
         deployments.finished_at,
         1 as ladder,
-        'caused_by_change' as method,
-        cast(1 as double) as confidence
+        'caused_by_change' as method
 
     from {{ ref('bridge_work_item_links') }} as links
 
@@ -38,39 +44,97 @@ named as (
 
 ),
 
--- The last deployment of the service before the incident, and what was done about it.
-latest as (
+numbered as (
 
     select
-        incidents.work_item_key,
-        incidents.opened_at,
-        deployments.deployment_key,
-        deployments.finished_at,
+        *,
         row_number() over (
-            partition by incidents.work_item_key
-            order by deployments.finished_at desc, deployments.deployment_key
-        ) as place
-
-    from incidents
-
-    inner join deployments
-        on
-            incidents.service_key = deployments.service_key
-            and incidents.opened_at >= deployments.finished_at
-
-    where incidents.service_key <> 'unassigned'
-
-),
-
-remedies as (
-
-    select
-        previous_deployment_key,
-        is_rollback
+            partition by service_key
+            order by finished_at, deployment_key desc
+        ) as deployment_no
 
     from deployments
 
-    where is_rollback or is_hotfix
+    where result = 'success'
+
+),
+
+-- The last deployment of the service before the incident: both read in order of time, once.
+moments as (
+
+    select
+        service_key,
+        finished_at as happened_at,
+        0 as is_incident,
+        deployment_no,
+        cast(null as varchar) as work_item_key
+
+    from numbered
+
+    union all
+
+    select
+        service_key,
+        opened_at as happened_at,
+        1 as is_incident,
+        cast(null as bigint) as deployment_no,
+        work_item_key
+
+    from incidents
+
+),
+
+last_before as (
+
+    select
+        work_item_key,
+        service_key,
+        happened_at as opened_at,
+        max(deployment_no) over (
+            partition by service_key
+            order by happened_at, is_incident
+            rows between unbounded preceding and current row
+        ) as deployment_no
+
+    from moments
+
+),
+
+latest as (
+
+    select
+        last_before.work_item_key,
+        last_before.opened_at,
+        numbered.deployment_key,
+        numbered.release_deployment_key,
+        numbered.finished_at
+
+    from last_before
+
+    inner join numbered
+        on
+            last_before.service_key = numbered.service_key
+            and last_before.deployment_no = numbered.deployment_no
+
+    where last_before.work_item_key is not null
+
+),
+
+-- What was done about a release, in whichever of its places.
+remedies as (
+
+    select
+        before.release_deployment_key,
+        max(case when after.is_rollback then 1 else 0 end) = 1 as is_rolled_back
+
+    from deployments as after
+
+    inner join deployments as before
+        on after.previous_deployment_key = before.deployment_key
+
+    where after.is_rollback or after.is_hotfix
+
+    group by 1
 
 ),
 
@@ -81,31 +145,23 @@ guessed as (
         latest.deployment_key,
         latest.finished_at,
         case
-            when remedies.is_rollback then 2
-            when remedies.previous_deployment_key is not null then 3
+            when remedies.is_rolled_back then 2
+            when remedies.release_deployment_key is not null then 3
             else 4
         end as ladder,
         case
-            when remedies.is_rollback then 'rolled_back'
-            when remedies.previous_deployment_key is not null then 'hotfixed'
+            when remedies.is_rolled_back then 'rolled_back'
+            when remedies.release_deployment_key is not null then 'hotfixed'
             else 'same_service'
-        end as method,
-        cast(
-            case
-                when remedies.is_rollback then 0.8
-                when remedies.previous_deployment_key is not null then 0.7
-                else 0.5
-            end as double
-        ) as confidence
+        end as method
 
     from latest
 
     left join remedies
-        on latest.deployment_key = remedies.previous_deployment_key
+        on latest.release_deployment_key = remedies.release_deployment_key
 
     where
-        latest.place = 1
-        and {{ seconds_between('latest.finished_at', 'latest.opened_at') }}
+        {{ seconds_between('latest.finished_at', 'latest.opened_at') }}
         < {{ var('incident_hours') }} * 3600
 
 ),
@@ -122,6 +178,14 @@ ranked as (
 
     select
         *,
+        cast(
+            case method
+                when 'caused_by_change' then 1
+                when 'rolled_back' then 0.8
+                when 'hotfixed' then 0.7
+                else 0.4
+            end as double
+        ) as confidence,
         row_number() over (
             partition by work_item_key, deployment_key
             order by ladder
@@ -144,7 +208,11 @@ final as (
         ranked.deployment_key,
         ranked.method,
         ranked.confidence,
-        ranked.place = 1 as is_primary
+        ranked.place = 1 as is_primary,
+        incidents.is_false_alarm,
+        ranked.place = 1
+        and not incidents.is_false_alarm
+        and ranked.confidence >= {{ var('least_confidence') }} as is_counted
 
     from ranked
 

@@ -6,12 +6,6 @@ changes as (
 
 ),
 
-scopes as (
-
-    select * from {{ ref('scopes') }}
-
-),
-
 deployments as (
 
     select * from {{ ref('int_deployments_placed') }}
@@ -19,43 +13,48 @@ deployments as (
 
 ),
 
--- A deployed commit carries every change that was merged to the repository before it.
-deployed_merges as (
+-- A deployed commit carries every change that was merged to the repository before it, and before
+-- it ran.
+moments as (
 
     select
-        changes.source_system,
-        changes.repository,
-        changes.merged_at,
-        min(deployments.finished_at) as deployed_at
+        source_system,
+        repository,
+        merged_at as happened_at,
+        change_key,
+        cast(null as timestamp) as deployed_at
 
     from changes
 
-    inner join deployments
-        on
-            changes.source_system = deployments.source_system
-            and changes.repository = deployments.repository
-            and changes.merge_commit_sha = deployments.sha
+    where merged_at is not null
 
-    group by 1, 2, 3
+    union all
+
+    select
+        code_source_system as source_system,
+        repository,
+        least(commit_merged_at, finished_at) as happened_at,
+        cast(null as varchar) as change_key,
+        finished_at as deployed_at
+
+    from deployments
+
+    where is_commit_known
 
 ),
 
+-- Read backwards, the earliest deployment so far is the first one that carries what is read.
 carried as (
 
     select
-        changes.change_key,
-        min(deployed_merges.deployed_at) as deployed_at
+        change_key,
+        min(deployed_at) over (
+            partition by source_system, repository
+            order by happened_at desc
+            range between unbounded preceding and current row
+        ) as deployed_at
 
-    from changes
-
-    inner join deployed_merges
-        on
-            changes.source_system = deployed_merges.source_system
-            and changes.repository = deployed_merges.repository
-            and changes.merged_at <= deployed_merges.merged_at
-            and changes.merged_at <= deployed_merges.deployed_at
-
-    group by 1
+    from moments
 
 ),
 
@@ -64,8 +63,9 @@ final as (
     select
         changes.change_key,
         changes.kind,
+        changes.source_system,
         changes.repository,
-        coalesce(scopes.service_key, 'unassigned') as service_key,
+        changes.service_key,
         changes.merge_commit_sha,
         changes.author_key,
         changes.additions,
@@ -96,12 +96,6 @@ final as (
         carried.deployed_at
 
     from changes
-
-    left join scopes
-        on
-            changes.source_system = scopes.source_system
-            and changes.repository = scopes.scope
-            and {{ valid_at('scopes', 'coalesce(changes.opened_at, changes.merged_at)') }}
 
     left join carried
         on changes.change_key = carried.change_key

@@ -6,6 +6,60 @@ deployments as (
 
 ),
 
+links as (
+
+    select
+        links.*,
+        incidents.opened_at,
+        incidents.resolved_at
+
+    from {{ ref('bridge_incident_deployments') }} as links
+
+    inner join {{ ref('fct_incidents') }} as incidents
+        on links.work_item_key = incidents.work_item_key
+
+    where links.is_primary and not links.is_false_alarm
+
+),
+
+incidents as (
+
+    select
+        deployment_key,
+        count(*) as incident_count,
+        max(opened_at) as last_opened_at,
+        case when count(resolved_at) = count(*) then max(resolved_at) end as resolved_at
+
+    from links
+
+    where is_counted
+
+    group by 1
+
+),
+
+-- The surest that speaks against it, counted or not.
+best as (
+
+    select
+        deployment_key,
+        method,
+        is_counted
+
+    from (
+        select
+            *,
+            row_number() over (
+                partition by deployment_key
+                order by confidence desc, method
+            ) as place
+        from links
+    ) as placed
+
+    where place = 1
+
+),
+
 remedies as (
 
     select
@@ -19,40 +73,27 @@ remedies as (
 
 ),
 
-incidents as (
+-- A release that was put right in another of its places, or told of by another tool.
+remedies_elsewhere as (
 
     select
-        links.deployment_key,
-        count(*) as incident_count,
-        case
-            when count(incidents.resolved_at) = count(*) then max(incidents.resolved_at)
-        end as resolved_at,
-        max(links.confidence) as confidence
+        deployments.deployment_key,
+        remedies.remedied_at,
+        remedies.is_rollback,
+        row_number() over (
+            partition by deployments.deployment_key
+            order by remedies.remedied_at, remedies.deployment_key
+        ) as place
 
-    from {{ ref('bridge_incident_deployments') }} as links
+    from remedies
 
-    inner join {{ ref('fct_incidents') }} as incidents
-        on links.work_item_key = incidents.work_item_key
+    inner join deployments as remedied
+        on remedies.deployment_key = remedied.deployment_key
 
-    where links.is_primary
-
-    group by 1
-
-),
-
--- A confidence stands for one method.
-ways as (
-
-    select
-        deployment_key,
-        method,
-        confidence
-
-    from {{ ref('bridge_incident_deployments') }}
-
-    where is_primary
-
-    group by 1, 2, 3
+    inner join deployments
+        on
+            remedied.release_deployment_key = deployments.release_deployment_key
+            and remedies.remedied_at >= deployments.finished_at
 
 ),
 
@@ -61,58 +102,97 @@ judged as (
     select
         deployments.*,
         coalesce(incidents.incident_count, 0) as incident_count,
+        incidents.resolved_at,
         case
             when not deployments.is_production then null
             when deployments.result = 'failure' then 'deployment_failed'
             when remedies.is_rollback then 'rolled_back'
             else best.method
         end as failure_method,
+        deployments.is_production and (
+            deployments.result = 'failure'
+            or coalesce(remedies.is_rollback, false)
+            or coalesce(best.is_counted, false)
+        ) as is_failed,
+        -- A rollback takes away what had failed. A hotfix ends what it came after: not an incident
+        -- that was opened later.
         case
-            when deployments.result = 'failure' then deployments.next_success_at
-            else coalesce(remedies.remedied_at, incidents.resolved_at)
-        end as recovered_at
+            when coalesce(remedies.is_rollback, remedies_elsewhere.is_rollback)
+                then coalesce(remedies.remedied_at, remedies_elsewhere.remedied_at)
+            when
+                incidents.last_opened_at
+                <= coalesce(remedies.remedied_at, remedies_elsewhere.remedied_at)
+                then coalesce(remedies.remedied_at, remedies_elsewhere.remedied_at)
+        end as remedied_at
 
     from deployments
-
-    left join remedies
-        on deployments.deployment_key = remedies.deployment_key
 
     left join incidents
         on deployments.deployment_key = incidents.deployment_key
 
-    left join ways as best
+    left join best
+        on deployments.deployment_key = best.deployment_key
+
+    left join remedies
+        on deployments.deployment_key = remedies.deployment_key
+
+    left join remedies_elsewhere
         on
-            deployments.deployment_key = best.deployment_key
-            and incidents.confidence = best.confidence
+            deployments.deployment_key = remedies_elsewhere.deployment_key
+            and remedies_elsewhere.place = 1
+
+),
+
+-- It is over with the first of what ends it: whatever came later was about something else.
+ended as (
+
+    select
+        *,
+        least(
+            case when result = 'failure' then next_success_at else remedied_at end,
+            resolved_at
+        ) as over_at
+
+    from judged
+
+    where is_failed
 
 ),
 
 final as (
 
     select
-        deployment_key,
-        source_system,
-        repository,
-        service_key,
-        environment_key,
-        raw_environment,
-        sha,
-        result,
-        previous_deployment_key,
-        change_request_key,
-        failure_method,
-        cast(incident_count as bigint) as incident_count,
-        is_production,
-        is_rollback,
-        is_hotfix,
-        failure_method is not null as is_failed,
-        started_at,
-        finished_at,
+        judged.deployment_key,
+        judged.source_system,
+        judged.repository,
+        judged.service_key,
+        judged.environment_key,
+        judged.raw_environment,
+        judged.sha,
+        judged.result,
+        judged.previous_deployment_key,
+        judged.release_deployment_key,
+        judged.change_request_key,
+        judged.failure_method,
+        cast(judged.incident_count as bigint) as incident_count,
+        judged.is_production,
+        coalesce(judged.deployment_key <> judged.release_deployment_key, false) as is_repeat,
+        judged.is_commit_known,
+        judged.is_first_of_repository,
+        judged.is_rollback,
+        judged.is_hotfix,
+        judged.is_failed,
+        judged.failure_method is not null and not judged.is_failed as is_assumed_failed,
+        judged.started_at,
+        judged.finished_at,
         case
-            when failure_method is not null and recovered_at >= finished_at then recovered_at
+            when ended.over_at is not null then greatest(ended.over_at, judged.finished_at)
         end as recovered_at
 
     from judged
+
+    left join ended
+        on judged.deployment_key = ended.deployment_key
 
 )
 

@@ -1,0 +1,240 @@
+{#- The DORA metrics by periods of one length, `week` or `month`: one table each, for sums of both
+    would count everything twice. A percentile of fewer than ten is none. -#}
+{% macro metric_dora(period) -%}
+{%- set first_day, length = {
+    'week': ('iso_week_start', "interval '7' day"),
+    'month': ('month_start', "interval '1' month"),
+}[period] -%}
+with
+
+zones as (
+
+    select
+        services.service_key,
+        coalesce(value_streams.time_zone, 'UTC') as time_zone
+
+    from {{ ref('dim_services') }} as services
+
+    left join {{ ref('dim_value_streams') }} as value_streams
+        on services.value_stream_key = value_streams.value_stream_key
+
+),
+
+deployments as (
+
+    select
+        deployments.*,
+        coalesce(zones.time_zone, 'UTC') as time_zone
+
+    from {{ ref('fct_deployments') }} as deployments
+
+    left join zones
+        on deployments.service_key = zones.service_key
+
+    where deployments.release_deployment_key is not null
+
+),
+
+-- A release is counted once, and failed if it did anywhere; it recovered when it had everywhere.
+releases as (
+
+    select
+        release_deployment_key,
+        service_key,
+        max(case when is_commit_known then 1 else 0 end) as is_commit_known,
+        max(case when is_failed then 1 else 0 end) as is_failed,
+        max(case when is_assumed_failed then 1 else 0 end) as is_assumed_failed,
+        max(case when is_rollback or is_hotfix then 1 else 0 end) as is_rework,
+        case
+            when count(recovered_at) = count(case when is_failed then 1 end)
+                then {{ seconds_between(
+                    'min(case when is_failed then finished_at end)', 'max(recovered_at)'
+                ) }}
+        end as recovery_s,
+        cast({{ local_time('min(finished_at)', 'min(time_zone)') }} as date) as finished_date
+
+    from deployments
+
+    group by 1, 2
+
+),
+
+-- From the first deployment of a service on, a period without any is a row too.
+spans as (
+
+    select
+        service_key,
+        min(cast({{ local_time('finished_at', 'time_zone') }} as date)) as first_day,
+        max(cast({{ local_time(as_of(), 'time_zone') }} as date)) as last_day
+
+    from deployments
+
+    group by 1
+
+),
+
+grid as (
+
+    select
+        spans.service_key,
+        dates.{{ first_day }} as period_start,
+        cast(dates.{{ first_day }} + {{ length }} as date) <= spans.last_day as is_complete_period
+
+    from spans
+
+    {{ each_day('spans.first_day', 'spans.last_day', 'span_day') }}
+
+    inner join {{ ref('dim_dates') }} as dates
+        on each_span_day.span_day = dates.date_day
+
+    group by 1, 2, 3
+
+),
+
+-- Since when a change of a repository's first known deployment had been there nobody knows.
+deployed_changes as (
+
+    select
+        changes.change_key,
+        deployments.release_deployment_key,
+        case
+            when changes.first_commit_at <= changes.deployed_at and not links.is_first_of_repository
+                then {{ seconds_between('changes.first_commit_at', 'changes.deployed_at') }}
+        end as lead_time_s
+
+    from {{ ref('bridge_deployment_changes') }} as links
+
+    inner join {{ ref('fct_changes') }} as changes
+        on links.change_key = changes.change_key
+
+    inner join deployments
+        on links.deployment_key = deployments.deployment_key
+
+),
+
+-- A change is first in production with one deployment; its lead time is of that period.
+lead_times as (
+
+    select
+        releases.service_key,
+        cast(date_trunc('{{ period }}', releases.finished_date) as date) as period_start,
+        count(*) as deployed_changes,
+        count(deployed_changes.lead_time_s) as changes,
+        percentile_disc(0.5) within group (order by deployed_changes.lead_time_s)
+            as lead_time_p50_s,
+        percentile_disc(0.85) within group (order by deployed_changes.lead_time_s)
+            as lead_time_p85_s
+
+    from deployed_changes
+
+    inner join releases
+        on deployed_changes.release_deployment_key = releases.release_deployment_key
+
+    group by 1, 2
+
+),
+
+merged as (
+
+    select
+        changes.service_key,
+        cast(
+            date_trunc(
+                '{{ period }}',
+                cast(
+                    {{ local_time('changes.merged_at', "coalesce(zones.time_zone, 'UTC')") }}
+                    as date
+                )
+            ) as date
+        ) as period_start,
+        count(*) as merged_changes,
+        count(deployed_changes.lead_time_s) as traced_changes
+
+    from {{ ref('fct_changes') }} as changes
+
+    left join zones
+        on changes.service_key = zones.service_key
+
+    left join deployed_changes
+        on changes.change_key = deployed_changes.change_key
+
+    where changes.merged_at is not null
+
+    group by 1, 2
+
+),
+
+counted as (
+
+    select
+        service_key,
+        cast(date_trunc('{{ period }}', finished_date) as date) as period_start,
+        count(*) as deployments,
+        sum(is_commit_known) as matched_deployments,
+        sum(is_failed) as failed_deployments,
+        sum(case when is_failed = 0 then is_assumed_failed else 0 end)
+            as assumed_failed_deployments,
+        sum(is_rework) as rework_deployments,
+        count(recovery_s) as recovered_deployments,
+        percentile_disc(0.5) within group (order by recovery_s) as recovery_time_p50_s
+
+    from releases
+
+    group by 1, 2
+
+),
+
+final as (
+
+    select
+        grid.service_key || '|{{ period }}|' || cast(grid.period_start as varchar)
+            as {{ this.identifier }}_key,
+        grid.service_key,
+        '{{ period }}' as period,
+        coalesce(counted.deployments, 0) as deployments,
+        cast(coalesce(counted.matched_deployments, 0) as bigint) as matched_deployments,
+        cast(counted.matched_deployments as double) / counted.deployments
+            as commit_coverage_share,
+        coalesce(merged.merged_changes, 0) as merged_changes,
+        coalesce(merged.traced_changes, 0) as traced_changes,
+        cast(merged.traced_changes as double) / merged.merged_changes as lead_time_coverage_share,
+        coalesce(lead_times.deployed_changes, 0) as deployed_changes,
+        coalesce(lead_times.changes, 0) as changes,
+        case when lead_times.changes >= 10 then cast(lead_times.lead_time_p50_s as bigint) end
+            as lead_time_p50_s,
+        case when lead_times.changes >= 10 then cast(lead_times.lead_time_p85_s as bigint) end
+            as lead_time_p85_s,
+        cast(coalesce(counted.failed_deployments, 0) as bigint) as failed_deployments,
+        cast(coalesce(counted.assumed_failed_deployments, 0) as bigint)
+            as assumed_failed_deployments,
+        cast(counted.failed_deployments as double) / counted.deployments as change_fail_share,
+        cast(counted.failed_deployments + counted.assumed_failed_deployments as double)
+        / counted.deployments as change_fail_with_guesses_share,
+        coalesce(counted.recovered_deployments, 0) as recovered_deployments,
+        case
+            when counted.recovered_deployments >= 10
+                then cast(counted.recovery_time_p50_s as bigint)
+        end as recovery_time_p50_s,
+        cast(coalesce(counted.rework_deployments, 0) as bigint) as rework_deployments,
+        cast(counted.rework_deployments as double) / counted.deployments
+            as deployment_rework_share,
+        grid.is_complete_period,
+        grid.period_start
+
+    from grid
+
+    left join counted
+        on grid.service_key = counted.service_key and grid.period_start = counted.period_start
+
+    left join lead_times
+        on
+            grid.service_key = lead_times.service_key
+            and grid.period_start = lead_times.period_start
+
+    left join merged
+        on grid.service_key = merged.service_key and grid.period_start = merged.period_start
+
+)
+
+select * from final
+{%- endmacro %}
