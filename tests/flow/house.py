@@ -10,11 +10,13 @@ Histories are written as people tell them, one line per change:
     2024-03-06 10:00 Done @robot             who did it; `robot` is a bot
 """
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,8 +28,8 @@ import duckdb
 import pyarrow as pa
 
 from extract.load import AUDIT_COLUMNS
-from extract.sources import SOURCES
-from extract.tables import ARROW_TYPES
+from extract.sources import SOURCES, jira_rows
+from extract.tables import ARROW_TYPES, decode
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 SEEDS = Path(__file__).with_name("seeds")
@@ -35,7 +37,7 @@ DBT = Path(sys.executable).with_name("dbt")
 
 LINE = re.compile(
     r"(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?) "
-    r"((?P<field>Flagged|Key|Team|Parent|issuetype|priority):)? ?(?P<to>[^<@]*)"
+    r"((?P<field>Flagged|Key|Team|Parent|issuetype|priority|points):)? ?(?P<to>[^<@]*)"
     r"(<- (?P<before>[^@]+))?(@(?P<who>\w+))?$"
 )
 
@@ -74,6 +76,58 @@ def changes(history: str) -> list[Change]:
     return found
 
 
+CATALOGUE = [
+    {"id": "customfield_10001", "name": "Team", "schema": {"custom": "x:atlassian-team"}},
+    {"id": "customfield_10014", "name": "Epic Link", "schema": {"custom": "x:gh-epic-link"}},
+    {"id": "customfield_10016", "name": "Points", "schema": {"custom": "x:jsw-story-points"}},
+    {
+        "id": "customfield_10021",
+        "name": "Flagged",
+        "schema": {"type": "array", "custom": "x:multicheckboxes"},
+    },
+]
+"""Custom fields of the site, as its catalogue of fields tells them."""
+
+FIELD_FORMS: dict[str, tuple[tuple[str, str, str | None], ...]] = {
+    # (name, type, id): Cloud, Data Center, and Cloud where the site has another language
+    "status": (("status", "jira", "status"), ("status", "jira", None), ("Stand", "jira", "status")),
+    "issuetype": (
+        ("issuetype", "jira", "issuetype"), ("issuetype", "jira", None),
+        ("Vorgangstyp", "jira", "issuetype"),
+    ),
+    "priority": (
+        ("priority", "jira", "priority"), ("priority", "jira", None),
+        ("Rang", "jira", "priority"),
+    ),
+    "Key": (("Key", "jira", "issuekey"), ("Key", "jira", None), ("Vorgang", "jira", "issuekey")),
+    "project": (
+        ("project", "jira", "project"), ("Project", "jira", None), ("Projekt", "jira", "project"),
+    ),
+    "Parent": (
+        ("IssueParentAssociation", "jira", None), ("Epic Link", "custom", None),
+        ("Vater", "jira", "parent"),
+    ),
+    "Team": (
+        ("Team", "custom", "customfield_10001"), ("Team", "custom", None),
+        ("Gruppe", "custom", "customfield_10001"),
+    ),
+    "points": (
+        ("Points", "custom", "customfield_10016"), ("Points", "custom", None),
+        ("Punkte", "custom", "customfield_10016"),
+    ),
+    "Flagged": (
+        ("Flagged", "custom", "customfield_10021"), ("Flagged", "custom", None),
+        ("Gehisst", "custom", "customfield_10021"),
+    ),
+}  # fmt: skip
+"""How the API names a field in histories; every history of every item takes the next form."""
+
+
+def project_id(key: str) -> str:
+    """Return the id of the project that has a key today."""
+    return str(zlib.crc32(key.encode()))
+
+
 @dataclass
 class Issue:
     """A Jira issue: its history, and what Jira shows where that is something else.
@@ -87,6 +141,9 @@ class Issue:
         resolved: Resolution date.
         deleted: When a census no longer found it.
         is_created_known: Whether Jira says when it was created.
+        form: Which form its first history has: 0 Cloud, 1 Data Center, 2 translated.
+        told: What tells of a move: `both`, the `keys` of the issue or the `projects`.
+        points: Story points now, unless the history changes them.
     """
 
     key: str
@@ -99,14 +156,56 @@ class Issue:
     resolved: str | None = None
     deleted: str | None = None
     is_created_known: bool = True
+    form: int | None = None
+    told: str = "both"
+    points: str | None = None
+
+    def items(self, change: Change, before: str | None, no: int) -> list[dict[str, Any]]:
+        """Return what the API tells of one change, in the form of this history."""
+        name, to = change.field or "status", change.to
+        form = (sum(map(ord, self.key)) if self.form is None else self.form) + no - 1
+
+        def item(name: str, *values: str | None) -> dict[str, Any]:
+            field, fieldtype, field_id = FIELD_FORMS[name][form % 3]
+            told = dict(zip(("from", "fromString", "to", "toString"), values, strict=True))
+            # A custom field without a role, named like one of Jira's own, is none of them.
+            return {
+                "field": field, "fieldtype": fieldtype,
+                **({"fieldId": field_id} if field_id else {}), **told,
+            }  # fmt: skip
+
+        def id_of(value: str | None) -> str | None:
+            return str(zlib.crc32(value.encode())) if value else None
+
+        if name == "Key":
+            old, new = (str(key).split("-")[0] for key in (before, to))
+            moved = [
+                item("Key", None, before, None, to),
+                item("project", project_id(old), f"The {old}", project_id(new), f"The {new}"),
+            ]
+            return {"both": moved, "keys": moved[:1], "projects": moved[1:]}[self.told]
+        if name == "Parent":
+            return [item(name, before, before, to or None, to or None)]
+        if name == "Flagged":
+            return [item(name, "[1]" if before else "", before or "", "[1]" if to else "", to)]
+        if name == "points":
+            return [item(name, None, before, None, to or None)]
+        lookalike = {"field": name, "fieldtype": "custom", "fieldId": "customfield_9",
+                     "from": "1", "fromString": "Lookalike", "to": "2", "toString": "Lookalike"}  # fmt: skip
+        shown = item(name, id_of(before), before, id_of(to), to)
+        return [shown, lookalike] if name == "priority" else [shown]
 
     def rows(self) -> Rows:
-        """Return the raw rows of the issue and of its changelog."""
+        """Return the raw rows of the issue and of its changelog.
+
+        The changelog takes the way through the extraction: what that drops, no model can have.
+        """
+        made = jira_rows.Rows(CATALOGUE)
         born, *moves = changes(self.history)
         status = born.to.removeprefix("created in ").strip()
         now = {
             "Key": self.key, "issuetype": self.kind, "Team": self.team, "Parent": self.parent,
-            "Flagged": None, "priority": None,
+            "Flagged": None, "priority": None, "points": self.points,
         }  # fmt: skip
         histories = []
         for no, change in enumerate(moves, 1):
@@ -115,25 +214,23 @@ class Issue:
                 name = change.field
             else:
                 before, status, name = change.before or status, change.to, "status"
-            ids = (
-                {"from": before, "to": change.to or None}
-                if name == "Parent"
-                else {"from": None, "to": None}
-            )
+            told = {"id": no, "created": change.at.isoformat(), "items": None}
+            told["items"] = self.items(change, before, no)
+            parsed = decode(json.dumps(told).encode(), jira_rows.History)
+            shown = made.history(parsed, jira_rows.Chain())
+            assert shown is not None
             histories.append(
                 {
                     "id": str(no),
                     "issue_id": self.key,
                     "created_at": change.at,
-                    "item_count": 1,
+                    "item_count": len(told["items"]),
                     "payload": {
+                        **json.loads(shown[3]),
                         "author": {
                             "person_key": change.who,
                             "actor_type": "bot" if change.who == "robot" else "human",
                         },
-                        "items": [
-                            {"field": name, "fromString": before, "toString": change.to, **ids}
-                        ],
                     },
                 }
             )
@@ -145,19 +242,27 @@ class Issue:
                 "status": {"name": self.shown or status},
                 "team": {"name": now["Team"]} if now["Team"] else None,
                 "parent": {"id": now["Parent"]} if now["Parent"] else None,
+                "priority": {"name": now["priority"]} if now["priority"] else None,
+                "story_points": float(now["points"]) if now["points"] else None,
                 "resolutiondate": self.resolved and moment(self.resolved).isoformat(),
             },
         }
         issue = {
             "id": self.key,
             "key": now["Key"],
-            "project_id": project,
+            "project_id": project_id(project),
             "project_key": project,
             "created_at": born.at if self.is_created_known else None,
             "updated_at": updated,
             "payload": payload,
         }
-        rows = {("jira", "issues"): [issue], ("jira", "histories"): histories}
+        keys = {self.key.split("-")[0], project} - {"GONE"}
+        projects = [{"id": project_id(key), "key": key, "payload": {}} for key in sorted(keys)]
+        rows = {
+            ("jira", "issues"): [issue],
+            ("jira", "histories"): histories,
+            ("jira", "projects"): projects,
+        }
         if self.deleted:
             rows["jira", "tombstones"] = [
                 {
@@ -419,6 +524,8 @@ def merged(items: Iterable[Any]) -> Rows:
     for item in items:
         for table, more in item.rows().items():
             rows[table] += more
+    projects = {row["id"]: row for row in rows["jira", "projects"]}
+    rows["jira", "projects"] = list(projects.values())
     return rows
 
 
