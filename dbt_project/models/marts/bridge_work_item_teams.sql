@@ -4,7 +4,10 @@ teams_then as (
 
     select
         work_item_key,
-        team_key
+        team_key,
+        max(case when team_key <> 'unassigned' then 1 else 0 end) over (
+            partition by work_item_key
+        ) as is_any_known
 
     from {{ ref('dim_work_items') }}
 
@@ -12,7 +15,8 @@ teams_then as (
 
 ),
 
--- An item that passed through three teams is a third of an item for each of them.
+-- An item that passed through three teams is a third of an item for each of them. The time before
+-- anybody said whose it is counts for nobody: only an item that never had a team is `unassigned`.
 final as (
 
     select
@@ -22,6 +26,8 @@ final as (
         cast(1 as double) / count(*) over (partition by work_item_key) as weight
 
     from teams_then
+
+    where team_key <> 'unassigned' or is_any_known = 0
 
 )
 
