@@ -19,7 +19,7 @@ import sys
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ DBT = Path(sys.executable).with_name("dbt")
 
 LINE = re.compile(
     r"(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?) "
-    r"((?P<field>Flagged|Key|Team|Parent|issuetype|priority|points):)? ?(?P<to>[^<@]*)"
+    r"((?P<field>Flagged|Key|Team|Parent|issuetype|priority|points|[a-z]+_[a-z]+|approval):)? ?"
+    r"(?P<to>[^<@]*)"
     r"(<- (?P<before>[^@]+))?(@(?P<who>\w+))?$"
 )
 
@@ -123,9 +124,13 @@ FIELD_FORMS: dict[str, tuple[tuple[str, str, str | None], ...]] = {
 """How the API names a field in histories; every history of every item takes the next form."""
 
 
+RENAMED = {"OLDMOV": "MOV"}
+"""Keys that projects had before they were renamed."""
+
+
 def project_id(key: str) -> str:
-    """Return the id of the project that has a key today."""
-    return str(zlib.crc32(key.encode()))
+    """Return the id of the project that has a key, or had it."""
+    return str(zlib.crc32(RENAMED.get(key, key).encode()))
 
 
 @dataclass
@@ -210,7 +215,7 @@ class Issue:
         histories = []
         for no, change in enumerate(moves, 1):
             if change.field:
-                before, now[change.field] = now[change.field], change.to or None
+                before, now[change.field] = change.before or now[change.field], change.to or None
                 name = change.field
             else:
                 before, status, name = change.before or status, change.to, "status"
@@ -328,6 +333,129 @@ class Incident:
         if self.is_audited:
             rows["servicenow", "audits"] = audits
         return rows
+
+
+@dataclass
+class Agreement:
+    """An agreement (SLA) on a record of ServiceNow; facts are raw columns of it."""
+
+    start: str
+    planned: str | None = None
+    end: str | None = None
+    definition: str = "resolve"
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def row(self, sys_id: str, task: str) -> dict[str, Any]:
+        """Return its raw row."""
+        return {
+            "sys_id": sys_id,
+            "task_id": task,
+            "sla_id": self.definition,
+            "stage": "completed" if self.end else "in_progress",
+            "is_active": self.end is None,
+            "has_breached": False,
+            "started_at": moment(self.start),
+            "planned_end_at": self.planned and moment(self.planned),
+            "ended_at": self.end and moment(self.end),
+            "sys_updated_at": moment(self.start),
+            "payload": {},
+            **self.facts,
+        }
+
+
+@dataclass
+class Ticket:
+    """A record of ServiceNow with the audit of all its fields.
+
+    Attributes:
+        table: Its class.
+        number: Its number, and its immutable id.
+        history: The lines; one that begins with `&` is of the same update as the one before it.
+            A field is named as in `assigned_to: ann`, and a state without a name. The first line
+            says in which state it was created.
+        start: What its fields held when it was created.
+        now: What its fields hold now, where that is not what its history ends with.
+        agreements: Those on it.
+        is_audited: Whether its audit was loaded.
+        updates: How often it was updated, where that is not what its audit says.
+    """
+
+    table: str
+    number: str
+    history: str
+    start: Mapping[str, Any] = field(default_factory=dict)
+    now: Mapping[str, Any] = field(default_factory=dict)
+    agreements: tuple[Agreement, ...] = ()
+    is_audited: bool = True
+    updates: int | None = None
+
+    def rows(self) -> Rows:
+        """Return the raw rows of the record, its audit and its agreements."""
+        lines = [line.strip() for line in self.history.splitlines() if line.strip()]
+        born, *moves = changes("\n".join(line.removeprefix("& ") for line in lines))
+        held = {"state": born.to.removeprefix("created in ").strip(), **self.start}
+        audits, update = [], 0
+        for line, change in zip(lines[1:], moves, strict=True):
+            update += not line.startswith("& ")
+            name = change.field or "state"
+            audits.append(
+                {
+                    "sys_id": f"{self.number}-{len(audits) + 1}",
+                    "table_name": self.table,
+                    "document_id": self.number,
+                    "field_name": name,
+                    "sys_created_at": change.at,
+                    "record_checkpoint": update,
+                    "payload": {
+                        "oldvalue": change.before or held.get(name),
+                        # Notes are loaded without their text.
+                        "newvalue": None if name == "work_notes" else change.to or None,
+                        "user": {
+                            "person_key": change.who,
+                            "actor_type": "bot" if change.who == "robot" else "human",
+                        },
+                    },
+                }
+            )
+            held[name] = change.to or None
+        stamp = "%Y-%m-%d %H:%M:%S"
+        record = {
+            "sys_id": self.number,
+            "number": self.number,
+            "sys_class_name": self.table,
+            "sys_created_at": born.at,
+            "sys_updated_at": (moves or [born])[-1].at,
+            "sys_mod_count": update if self.updates is None else self.updates,
+            "payload": {**held, "opened_at": born.at.strftime(stamp), **self.now},
+        }
+        tables = {"incident": "incidents", "change_request": "change_requests",
+                  "change_task": "change_tasks", "problem": "problems"}  # fmt: skip
+        rows: Rows = {
+            ("servicenow", tables[self.table]): [record],
+            ("servicenow", "task_slas"): [
+                agreement.row(f"{self.number}/{no}", self.number)
+                for no, agreement in enumerate(self.agreements, 1)
+            ],
+        }
+        if self.is_audited:
+            rows["servicenow", "audits"] = audits
+            rows["servicenow", "history_checks"] = [
+                {"table_name": self.table, "sys_id": self.number, "version": "1",
+                 "audit_count": len(audits), "payload": {}}
+            ]  # fmt: skip
+        return rows
+
+
+@dataclass
+class Named:
+    """A group, a definition of agreements or a tombstone of ServiceNow: any row of any table."""
+
+    table: str
+    row: Mapping[str, Any]
+
+    def rows(self) -> Rows:
+        """Return its raw row."""
+        return {("servicenow", self.table): [{"payload": {}, **self.row}]}
 
 
 @dataclass

@@ -23,7 +23,10 @@ held_now as (
         select
             work_item_key,
             '{{ field }}' as field,
-            cast({{ field }} as varchar) as value
+            case
+                when coalesce(updated_at <= {{ as_of() }}, true)
+                    then cast({{ field }} as varchar)
+            end as value
 
         from tasks
         {% if not loop.last %}
@@ -65,7 +68,8 @@ next_changes as (
 
 ),
 
--- What changed later was what that change replaced; what never changed is what it is.
+-- What changed later was what that change replaced; what never changed is what it is, unless the
+-- record was updated since: then nobody knows.
 final as (
 
     select

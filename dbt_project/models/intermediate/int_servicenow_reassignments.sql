@@ -108,10 +108,7 @@ counts as (
         coalesce(summed.from_none, 0) as from_none,
         coalesce(summed.counted, 0) as counted,
         coalesce(summed.counted_too_many, 0) as counted_too_many,
-        coalesce(summed.not_counted, 0) as not_counted,
-        -- A count that nobody audits may be that of a later update.
-        coalesce(summed.counted, 0) > 0
-        or coalesce(tasks.updated_at <= {{ as_of() }}, true) as is_known_then
+        coalesce(summed.not_counted, 0) as not_counted
 
     from tasks
 
@@ -134,9 +131,9 @@ final as (
     select
         work_item_key,
         cast(reassignment_count as bigint) as reassignment_count,
-        cast(case when is_known_then then source_count end as bigint) as source_count,
+        cast(source_count as bigint) as source_count,
         case
-            when not is_known_then or source_count = reassignment_count then null
+            when source_count = reassignment_count then null
             when
                 counted > 0
                 and source_count - reassignment_count = counted_too_many - not_counted
@@ -147,7 +144,7 @@ final as (
                     end
             when counted = 0 and reassignment_count - source_count between 1 and from_none
                 then 'assignment_from_none_not_counted'
-            when source_count is not null then 'reassignments_differ_unexplained'
+            when source_count <> reassignment_count then 'reassignments_differ_unexplained'
         end as reason
 
     from counts
