@@ -198,31 +198,32 @@ SCHEMA_ROLES = {
 }
 POINT_NAMES = {"story points", "story point estimate"}
 
-LOADED_ITEMS = {
-    "status",
-    "resolution",
-    "project",
-    "Key",
-    "issuetype",
-    "priority",
-    "Parent",
-    "IssueParentAssociation",
-    "Fix Version",
-    "Component",
-    "labels",
+SYSTEM_FIELDS = {
+    "key": "issuekey",
+    "issuekey": "issuekey",
+    "project": "project",
+    "status": "status",
+    "resolution": "resolution",
+    "issuetype": "issuetype",
+    "issue type": "issuetype",
+    "priority": "priority",
+    "parent": "parent",
+    "issueparentassociation": "parent",
+    "fixversions": "fixVersions",
+    "fix version": "fixVersions",
+    "components": "components",
+    "component": "components",
+    "labels": "labels",
+    "assignee": "assignee",
+    "reporter": "reporter",
 }
-ADMINISTERED_ITEMS = {"status", "resolution", "issuetype", "priority", "project", "Key"}
-LOADED_ITEM_IDS = {
-    "status",
-    "resolution",
-    "project",
-    "issuetype",
-    "priority",
-    "parent",
-    "fixVersions",
-    "components",
-    "labels",
-}
+"""What a change may call a field of Jira itself, in lower case, and its id.
+
+Cloud writes a name, which may be translated, and the id; Data Center and older releases the name
+alone; what Cloud writes of a parent has no id either.
+"""
+
+ADMINISTERED_ITEMS = {"status", "resolution", "issuetype", "priority", "project", "issuekey"}
 ROLE_NAMES = {
     "Sprint": "sprints",
     "Flagged": "flagged",
@@ -534,7 +535,7 @@ class Rows:
         items = self._shown_items(history.items)
         order = int(history_id) if history_id.isdigit() else 0
         for place, item in enumerate(items):
-            if item.field == "status" and item.fieldtype != "custom":
+            if system_field(item.field, item.fieldId, item.fieldtype) == "status":
                 chain.links.append((created or 0, order, place, item.old, item.to))
         at = None if created is None else (EPOCH + timedelta(milliseconds=created)).isoformat()
         shown = ShownHistory(history_id, at, self.author(history.author), items)
@@ -587,30 +588,37 @@ class Rows:
         """Return how the values of a changed field are treated, and its role."""
         item.field, item.fieldId = _scalar(item.field), _scalar(item.fieldId)
         item.fieldtype = _scalar(item.fieldtype)
-        name, field_id, is_custom = item.field, item.fieldId, item.fieldtype == "custom"
-        role = None
-        if field_id and str(field_id).startswith("customfield_"):
-            role = self.roles.get(str(field_id))
-            is_loaded = role is not None or field_id in self.shapes
-        elif field_id:
-            is_loaded = field_id in LOADED_ITEM_IDS
-        elif is_custom:
-            role = self.role_names.get(str(name))
-            is_loaded = role is not None
+        name, field_id = item.field, item.fieldId
+        system, role = system_field(name, field_id, item.fieldtype), None
+        if is_custom(field_id, item.fieldtype):
+            role = self.roles.get(str(field_id)) if field_id else self.role_names.get(str(name))
+            is_loaded = role is not None or (field_id is not None and field_id in self.shapes)
         else:
-            is_loaded = name in LOADED_ITEMS
-        if (field_id or name) in PERSON_ITEMS and not is_custom:
+            is_loaded = system is not None
+        if system in PERSON_ITEMS:
             kind = "person"
         elif not is_loaded:
             kind = "nothing"
-        elif name == "labels":
+        elif system == "labels":
             kind = "labels"
-        elif name in ADMINISTERED_ITEMS:
+        elif system in ADMINISTERED_ITEMS:
             kind = "administered"
         else:
             kind = "typed"
         self._kinds[item.field, item.fieldId, item.fieldtype] = (kind, role)
         return kind, role
+
+
+def is_custom(field_id: Any, fieldtype: Any) -> bool:
+    """Return whether a changed field is one that a site has made itself."""
+    return fieldtype == "custom" or str(field_id or "").startswith("customfield_")
+
+
+def system_field(name: Any, field_id: Any, fieldtype: Any) -> str | None:
+    """Return the id of a changed field of Jira itself that is loaded, whatever form tells it."""
+    if is_custom(field_id, fieldtype):
+        return None
+    return SYSTEM_FIELDS.get(str(field_id or name).lower())
 
 
 def milliseconds(value: object) -> int | None:

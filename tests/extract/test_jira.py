@@ -708,6 +708,50 @@ def test_h3_unknown_and_equally_named_statuses_are_kept_apart_by_id() -> None:
     assert shown == [("1", "2", "Done"), ("2", None, "Gone")]
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"field": "Key", "fieldId": "issuekey", "fieldtype": "jira"},
+        {"field": "Vorgang", "fieldId": "issuekey", "fieldtype": "jira"},
+        {"field": "Key", "fieldtype": "jira"},
+        {"field": "key"},
+    ],
+)
+def test_the_keys_of_a_moved_issue_are_kept_in_every_form(form: dict[str, Any]) -> None:
+    project = {"field": form["field"].replace("Key", "project"), "fieldtype": "jira"}
+    project |= {"fieldId": "project"} if form["field"] == "Vorgang" else {"field": "Project"}
+    items = [
+        {**form, "from": None, "fromString": "OLD-1", "to": None, "toString": "NEW-7"},
+        {**project, "from": "10", "fromString": "Old", "to": "11", "toString": "New"},
+    ]
+    row = history_row({"id": "9", "created": 1711848000000, "items": items})
+    key, moved = row["payload"]["items"]
+    assert (key["fromString"], key["toString"]) == ("OLD-1", "NEW-7")
+    assert (moved["from"], moved["to"]) == ("10", "11")
+
+
+@pytest.mark.parametrize(
+    "field", ["status", "issuetype", "priority", "resolution", "project", "parent", "fixVersions"]
+)
+def test_a_translated_name_changes_nothing_of_what_is_kept(field: str) -> None:
+    change = {"fieldtype": "jira", "from": "1", "fromString": "A", "to": "2", "toString": "B"}
+    kept = []
+    for form in ({"field": field}, {"field": "Feld", "fieldId": field}):
+        row = history_row({"id": "9", "created": 1, "items": [{**form, **change}]})
+        [shown] = row["payload"]["items"]
+        kept.append([shown[name] for name in ("from", "fromString", "to", "toString", "role")])
+    assert kept[0] == kept[1] == ["1", "A", "2", "B", None]
+
+
+def test_a_translated_status_is_part_of_the_chain() -> None:
+    chain, rows = jira_rows.Chain(), jira_rows.Rows(CATALOGUE)
+    for no, (old, new) in enumerate([("1", "2"), ("3", "4")]):
+        item = {"field": "Stand", "fieldId": "status", "fieldtype": "jira", "from": old, "to": new}
+        history = {"id": str(no), "created": 1711848000000 + no, "items": [item]}
+        rows.history(decode(json.dumps(history).encode(), jira_rows.History), chain)
+    assert chain.has_gap
+
+
 @pytest.mark.parametrize("items", [None, [], {}], ids=["null", "none", "object"])
 def test_h3_a_history_without_items_or_author_is_loaded(items: Any) -> None:
     history = {"id": 7, "created": "2024-03-31T01:20:00.000+0000", "items": items, "author": None}

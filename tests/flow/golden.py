@@ -624,7 +624,8 @@ CASES = [
                where work_item_key = 'jira:ODD-2' order by 3""": [
                 ("gamma", "lab", at("04-14 00:00")), ("gamma", "nepal", at("04-15 00:00")),
             ],
-            """select team_key, value_stream_key from marts.dim_teams order by 1""": [
+            """select team_key, value_stream_key from marts.dim_teams
+               where team_key in ('alpha', 'beta', 'gamma', 'unassigned') order by 1""": [
                 ("alpha", "lab"), ("beta", "lab"), ("gamma", "nepal"), ("unassigned", "unassigned"),
             ],
         },
@@ -1538,6 +1539,8 @@ def key_of(name: str) -> str:
     """Return the work item key of an issue (of GitHub: #1) or an incident."""
     if name.startswith("#"):
         return f"github:issue:I{name[1:]}"
+    if name.startswith("CHG"):
+        return f"servicenow:change_request:{name}"
     return f"servicenow:incident:{name}" if name.startswith("INC") else f"jira:{name}"
 
 

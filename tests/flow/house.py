@@ -10,14 +10,16 @@ Histories are written as people tell them, one line per change:
     2024-03-06 10:00 Done @robot             who did it; `robot` is a bot
 """
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,8 @@ import duckdb
 import pyarrow as pa
 
 from extract.load import AUDIT_COLUMNS
-from extract.sources import SOURCES
-from extract.tables import ARROW_TYPES
+from extract.sources import SOURCES, jira_rows
+from extract.tables import ARROW_TYPES, decode
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 SEEDS = Path(__file__).with_name("seeds")
@@ -35,7 +37,8 @@ DBT = Path(sys.executable).with_name("dbt")
 
 LINE = re.compile(
     r"(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?) "
-    r"((?P<field>Flagged|Key|Team|Parent|issuetype|priority):)? ?(?P<to>[^<@]*)"
+    r"((?P<field>Flagged|Key|Team|Parent|issuetype|priority|points|[a-z]+_[a-z]+|approval):)? ?"
+    r"(?P<to>[^<@]*)"
     r"(<- (?P<before>[^@]+))?(@(?P<who>\w+))?$"
 )
 
@@ -74,6 +77,62 @@ def changes(history: str) -> list[Change]:
     return found
 
 
+CATALOGUE = [
+    {"id": "customfield_10001", "name": "Team", "schema": {"custom": "x:atlassian-team"}},
+    {"id": "customfield_10014", "name": "Epic Link", "schema": {"custom": "x:gh-epic-link"}},
+    {"id": "customfield_10016", "name": "Points", "schema": {"custom": "x:jsw-story-points"}},
+    {
+        "id": "customfield_10021",
+        "name": "Flagged",
+        "schema": {"type": "array", "custom": "x:multicheckboxes"},
+    },
+]
+"""Custom fields of the site, as its catalogue of fields tells them."""
+
+FIELD_FORMS: dict[str, tuple[tuple[str, str, str | None], ...]] = {
+    # (name, type, id): Cloud, Data Center, and Cloud where the site has another language
+    "status": (("status", "jira", "status"), ("status", "jira", None), ("Stand", "jira", "status")),
+    "issuetype": (
+        ("issuetype", "jira", "issuetype"), ("issuetype", "jira", None),
+        ("Vorgangstyp", "jira", "issuetype"),
+    ),
+    "priority": (
+        ("priority", "jira", "priority"), ("priority", "jira", None),
+        ("Rang", "jira", "priority"),
+    ),
+    "Key": (("Key", "jira", "issuekey"), ("Key", "jira", None), ("Vorgang", "jira", "issuekey")),
+    "project": (
+        ("project", "jira", "project"), ("Project", "jira", None), ("Projekt", "jira", "project"),
+    ),
+    "Parent": (
+        ("IssueParentAssociation", "jira", None), ("Epic Link", "custom", None),
+        ("Vater", "jira", "parent"),
+    ),
+    "Team": (
+        ("Team", "custom", "customfield_10001"), ("Team", "custom", None),
+        ("Gruppe", "custom", "customfield_10001"),
+    ),
+    "points": (
+        ("Points", "custom", "customfield_10016"), ("Points", "custom", None),
+        ("Punkte", "custom", "customfield_10016"),
+    ),
+    "Flagged": (
+        ("Flagged", "custom", "customfield_10021"), ("Flagged", "custom", None),
+        ("Gehisst", "custom", "customfield_10021"),
+    ),
+}  # fmt: skip
+"""How the API names a field in histories; every history of every item takes the next form."""
+
+
+RENAMED = {"OLDMOV": "MOV"}
+"""Keys that projects had before they were renamed."""
+
+
+def project_id(key: str) -> str:
+    """Return the id of the project that has a key, or had it."""
+    return str(zlib.crc32(RENAMED.get(key, key).encode()))
+
+
 @dataclass
 class Issue:
     """A Jira issue: its history, and what Jira shows where that is something else.
@@ -87,6 +146,9 @@ class Issue:
         resolved: Resolution date.
         deleted: When a census no longer found it.
         is_created_known: Whether Jira says when it was created.
+        form: Which form its first history has: 0 Cloud, 1 Data Center, 2 translated.
+        told: What tells of a move: `both`, the `keys` of the issue or the `projects`.
+        points: Story points now, unless the history changes them.
     """
 
     key: str
@@ -99,41 +161,81 @@ class Issue:
     resolved: str | None = None
     deleted: str | None = None
     is_created_known: bool = True
+    form: int | None = None
+    told: str = "both"
+    points: str | None = None
+
+    def items(self, change: Change, before: str | None, no: int) -> list[dict[str, Any]]:
+        """Return what the API tells of one change, in the form of this history."""
+        name, to = change.field or "status", change.to
+        form = (sum(map(ord, self.key)) if self.form is None else self.form) + no - 1
+
+        def item(name: str, *values: str | None) -> dict[str, Any]:
+            field, fieldtype, field_id = FIELD_FORMS[name][form % 3]
+            told = dict(zip(("from", "fromString", "to", "toString"), values, strict=True))
+            # A custom field without a role, named like one of Jira's own, is none of them.
+            return {
+                "field": field, "fieldtype": fieldtype,
+                **({"fieldId": field_id} if field_id else {}), **told,
+            }  # fmt: skip
+
+        def id_of(value: str | None) -> str | None:
+            return str(zlib.crc32(value.encode())) if value else None
+
+        if name == "Key":
+            old, new = (str(key).split("-")[0] for key in (before, to))
+            moved = [
+                item("Key", None, before, None, to),
+                item("project", project_id(old), f"The {old}", project_id(new), f"The {new}"),
+            ]
+            return {"both": moved, "keys": moved[:1], "projects": moved[1:]}[self.told]
+        if name == "Parent":
+            return [item(name, before, before, to or None, to or None)]
+        if name == "Flagged":
+            return [item(name, "[1]" if before else "", before or "", "[1]" if to else "", to)]
+        if name == "points":
+            return [item(name, None, before, None, to or None)]
+        lookalike = {"field": name, "fieldtype": "custom", "fieldId": "customfield_9",
+                     "from": "1", "fromString": "Lookalike", "to": "2", "toString": "Lookalike"}  # fmt: skip
+        shown = item(name, id_of(before), before, id_of(to), to)
+        return [shown, lookalike] if name == "priority" else [shown]
 
     def rows(self) -> Rows:
-        """Return the raw rows of the issue and of its changelog."""
+        """Return the raw rows of the issue and of its changelog.
+
+        The changelog takes the way through the extraction: what that drops, no model can have.
+        """
+        made = jira_rows.Rows(CATALOGUE)
         born, *moves = changes(self.history)
         status = born.to.removeprefix("created in ").strip()
         now = {
             "Key": self.key, "issuetype": self.kind, "Team": self.team, "Parent": self.parent,
-            "Flagged": None, "priority": None,
+            "Flagged": None, "priority": None, "points": self.points,
         }  # fmt: skip
         histories = []
         for no, change in enumerate(moves, 1):
             if change.field:
-                before, now[change.field] = now[change.field], change.to or None
+                before, now[change.field] = change.before or now[change.field], change.to or None
                 name = change.field
             else:
                 before, status, name = change.before or status, change.to, "status"
-            ids = (
-                {"from": before, "to": change.to or None}
-                if name == "Parent"
-                else {"from": None, "to": None}
-            )
+            told = {"id": no, "created": change.at.isoformat(), "items": None}
+            told["items"] = self.items(change, before, no)
+            parsed = decode(json.dumps(told).encode(), jira_rows.History)
+            shown = made.history(parsed, jira_rows.Chain())
+            assert shown is not None
             histories.append(
                 {
                     "id": str(no),
                     "issue_id": self.key,
                     "created_at": change.at,
-                    "item_count": 1,
+                    "item_count": len(told["items"]),
                     "payload": {
+                        **json.loads(shown[3]),
                         "author": {
                             "person_key": change.who,
                             "actor_type": "bot" if change.who == "robot" else "human",
                         },
-                        "items": [
-                            {"field": name, "fromString": before, "toString": change.to, **ids}
-                        ],
                     },
                 }
             )
@@ -145,19 +247,27 @@ class Issue:
                 "status": {"name": self.shown or status},
                 "team": {"name": now["Team"]} if now["Team"] else None,
                 "parent": {"id": now["Parent"]} if now["Parent"] else None,
+                "priority": {"name": now["priority"]} if now["priority"] else None,
+                "story_points": float(now["points"]) if now["points"] else None,
                 "resolutiondate": self.resolved and moment(self.resolved).isoformat(),
             },
         }
         issue = {
             "id": self.key,
             "key": now["Key"],
-            "project_id": project,
+            "project_id": project_id(project),
             "project_key": project,
             "created_at": born.at if self.is_created_known else None,
             "updated_at": updated,
             "payload": payload,
         }
-        rows = {("jira", "issues"): [issue], ("jira", "histories"): histories}
+        keys = {self.key.split("-")[0], project} - {"GONE"}
+        projects = [{"id": project_id(key), "key": key, "payload": {}} for key in sorted(keys)]
+        rows = {
+            ("jira", "issues"): [issue],
+            ("jira", "histories"): histories,
+            ("jira", "projects"): projects,
+        }
         if self.deleted:
             rows["jira", "tombstones"] = [
                 {
@@ -235,6 +345,129 @@ class Incident:
                 }
             ]
         return rows
+
+
+@dataclass
+class Agreement:
+    """An agreement (SLA) on a record of ServiceNow; facts are raw columns of it."""
+
+    start: str
+    planned: str | None = None
+    end: str | None = None
+    definition: str = "resolve"
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def row(self, sys_id: str, task: str) -> dict[str, Any]:
+        """Return its raw row."""
+        return {
+            "sys_id": sys_id,
+            "task_id": task,
+            "sla_id": self.definition,
+            "stage": "completed" if self.end else "in_progress",
+            "is_active": self.end is None,
+            "has_breached": False,
+            "started_at": moment(self.start),
+            "planned_end_at": self.planned and moment(self.planned),
+            "ended_at": self.end and moment(self.end),
+            "sys_updated_at": moment(self.start),
+            "payload": {},
+            **self.facts,
+        }
+
+
+@dataclass
+class Ticket:
+    """A record of ServiceNow with the audit of all its fields.
+
+    Attributes:
+        table: Its class.
+        number: Its number, and its immutable id.
+        history: The lines; one that begins with `&` is of the same update as the one before it.
+            A field is named as in `assigned_to: ann`, and a state without a name. The first line
+            says in which state it was created.
+        start: What its fields held when it was created.
+        now: What its fields hold now, where that is not what its history ends with.
+        agreements: Those on it.
+        is_audited: Whether its audit was loaded.
+        updates: How often it was updated, where that is not what its audit says.
+    """
+
+    table: str
+    number: str
+    history: str
+    start: Mapping[str, Any] = field(default_factory=dict)
+    now: Mapping[str, Any] = field(default_factory=dict)
+    agreements: tuple[Agreement, ...] = ()
+    is_audited: bool = True
+    updates: int | None = None
+
+    def rows(self) -> Rows:
+        """Return the raw rows of the record, its audit and its agreements."""
+        lines = [line.strip() for line in self.history.splitlines() if line.strip()]
+        born, *moves = changes("\n".join(line.removeprefix("& ") for line in lines))
+        held = {"state": born.to.removeprefix("created in ").strip(), **self.start}
+        audits, update = [], 0
+        for line, change in zip(lines[1:], moves, strict=True):
+            update += not line.startswith("& ")
+            name = change.field or "state"
+            audits.append(
+                {
+                    "sys_id": f"{self.number}-{len(audits) + 1}",
+                    "table_name": self.table,
+                    "document_id": self.number,
+                    "field_name": name,
+                    "sys_created_at": change.at,
+                    "record_checkpoint": update,
+                    "payload": {
+                        "oldvalue": change.before or held.get(name),
+                        # Notes are loaded without their text.
+                        "newvalue": None if name == "work_notes" else change.to or None,
+                        "user": {
+                            "person_key": change.who,
+                            "actor_type": "bot" if change.who == "robot" else "human",
+                        },
+                    },
+                }
+            )
+            held[name] = change.to or None
+        stamp = "%Y-%m-%d %H:%M:%S"
+        record = {
+            "sys_id": self.number,
+            "number": self.number,
+            "sys_class_name": self.table,
+            "sys_created_at": born.at,
+            "sys_updated_at": (moves or [born])[-1].at,
+            "sys_mod_count": update if self.updates is None else self.updates,
+            "payload": {**held, "opened_at": born.at.strftime(stamp), **self.now},
+        }
+        tables = {"incident": "incidents", "change_request": "change_requests",
+                  "change_task": "change_tasks", "problem": "problems"}  # fmt: skip
+        rows: Rows = {
+            ("servicenow", tables[self.table]): [record],
+            ("servicenow", "task_slas"): [
+                agreement.row(f"{self.number}/{no}", self.number)
+                for no, agreement in enumerate(self.agreements, 1)
+            ],
+        }
+        if self.is_audited:
+            rows["servicenow", "audits"] = audits
+            rows["servicenow", "history_checks"] = [
+                {"table_name": self.table, "sys_id": self.number, "version": "1",
+                 "audit_count": len(audits), "payload": {}}
+            ]  # fmt: skip
+        return rows
+
+
+@dataclass
+class Named:
+    """A group, a definition of agreements or a tombstone of ServiceNow: any row of any table."""
+
+    table: str
+    row: Mapping[str, Any]
+
+    def rows(self) -> Rows:
+        """Return its raw row."""
+        return {("servicenow", self.table): [{"payload": {}, **self.row}]}
 
 
 @dataclass
@@ -584,6 +817,8 @@ def merged(items: Iterable[Any]) -> Rows:
     for item in items:
         for table, more in item.rows().items():
             rows[table] += more
+    projects = {row["id"]: row for row in rows["jira", "projects"]}
+    rows["jira", "projects"] = list(projects.values())
     return rows
 
 

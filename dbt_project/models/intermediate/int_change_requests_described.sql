@@ -13,6 +13,13 @@ approvals as (
 
 ),
 
+close_codes as (
+
+    select * from {{ ref('int_servicenow_fields_then') }}
+    where field = 'close_code'
+
+),
+
 final as (
 
     select
@@ -22,7 +29,7 @@ final as (
         change_requests.closed_at,
         change_requests.task_type as change_type,
         change_requests.risk,
-        change_requests.close_code,
+        close_codes.value as close_code,
         change_requests.correlation_id,
         approvals.requested_at as approval_requested_at,
         approvals.approved_at,
@@ -37,6 +44,9 @@ final as (
 
     left join approvals
         on change_requests.work_item_key = approvals.work_item_key
+
+    left join close_codes
+        on change_requests.work_item_key = close_codes.work_item_key
 
 )
 

@@ -7,9 +7,15 @@ incidents as (
 
 ),
 
-histories as (
+reassignments as (
 
-    select * from {{ ref('int_servicenow_histories') }}
+    select * from {{ ref('int_servicenow_reassignments') }}
+
+),
+
+fields_then as (
+
+    select * from {{ ref('int_servicenow_fields_then') }}
 
 ),
 
@@ -29,15 +35,26 @@ final as (
         incidents.closed_at,
         incidents.severity,
         incidents.priority,
-        histories.reassignment_count,
-        incidents.reopen_count,
-        incidents.made_sla,
+        reassignments.reassignment_count,
+        reassignments.source_count as source_reassignment_count,
+        {{ safe_cast_text('reopenings.value', 'bigint') }} as source_reopen_count,
+        case
+            when lower(verdicts.value) in ('true', '1') then true
+            when lower(verdicts.value) in ('false', '0') then false
+        end as made_sla,
+        verdicts.changed_at as judged_at,
         incidents.caused_by
 
     from incidents
 
-    left join histories
-        on incidents.work_item_key = histories.work_item_key
+    left join reassignments
+        on incidents.work_item_key = reassignments.work_item_key
+
+    left join fields_then as reopenings
+        on incidents.work_item_key = reopenings.work_item_key and reopenings.field = 'reopen_count'
+
+    left join fields_then as verdicts
+        on incidents.work_item_key = verdicts.work_item_key and verdicts.field = 'made_sla'
 
     left join services
         on coalesce(incidents.business_service, incidents.cmdb_ci) = services.service_id

@@ -6,13 +6,6 @@ tasks as (
 
 ),
 
-audits as (
-
-    select * from {{ ref('stg_servicenow__audits') }}
-    where changed_at <= {{ as_of() }}
-
-),
-
 state_changes as (
 
     select * from {{ ref('int_servicenow_state_changes') }}
@@ -40,22 +33,6 @@ changes as (
         max(precision_s) as precision_s
 
     from state_changes
-
-    group by 1
-
-),
-
-reassignments as (
-
-    select
-        work_item_key,
-        count(
-            case when from_value is not null and to_value <> from_value then 1 end
-        ) as reassignment_count
-
-    from audits
-
-    where field = 'assignment_group'
 
     group by 1
 
@@ -91,12 +68,7 @@ final as (
         case flagged.worst when 1 then 'conflict' when 2 then 'gap' when 3 then 'snapshot_only' end
             as history_quality,
         cast(greatest(coalesce(changes.precision_s, 1), coalesce(flagged.coarse_s, 0)) as bigint)
-            as precision_s,
-        -- An audited record without a change of its group was never reassigned.
-        case
-            when history_checks.audit_count > 0 then coalesce(reassignments.reassignment_count, 0)
-            else tasks.reassignment_count
-        end as reassignment_count
+            as precision_s
 
     from tasks
 
@@ -105,9 +77,6 @@ final as (
 
     left join history_checks
         on tasks.work_item_key = history_checks.work_item_key
-
-    left join reassignments
-        on tasks.work_item_key = reassignments.work_item_key
 
     left join flagged
         on tasks.work_item_key = flagged.work_item_key

@@ -114,12 +114,15 @@ unlabelled as (
 
 ),
 
--- An update that touched no audited field leaves its number only.
-unaudited as (
+-- An update that touched no audited field leaves its number only. More updates than the record
+-- has had are no updates of it.
+updates as (
 
     select
         tasks.work_item_key,
-        'updates_without_audit' as reason
+        tasks.update_count as source_count,
+        count(distinct audits.update_no) as own_count,
+        max(audits.update_no) as last_update_no
 
     from tasks
 
@@ -128,9 +131,36 @@ unaudited as (
 
     where tasks.updated_at <= {{ as_of() }}
 
-    group by tasks.work_item_key, tasks.update_count
+    group by 1, 2
 
-    having count(distinct audits.update_no) < tasks.update_count
+),
+
+counters as (
+
+    select
+        work_item_key,
+        case
+            when last_update_no > source_count then 'updates_beyond_the_count'
+            else 'updates_without_audit'
+        end as reason,
+        own_count,
+        source_count
+
+    from updates
+
+    where own_count < source_count or last_update_no > source_count
+
+    union all
+
+    select
+        work_item_key,
+        reason,
+        reassignment_count as own_count,
+        source_count
+
+    from {{ ref('int_servicenow_reassignments') }}
+
+    where reason is not null
 
 ),
 
@@ -251,8 +281,6 @@ unioned as (
     union all
     select * from unlabelled
     union all
-    select * from unaudited
-    union all
     select * from missed
     union all
     select * from snapshots
@@ -260,6 +288,21 @@ unioned as (
     select * from coarse
     union all
     select * from vanished
+
+),
+
+counted as (
+
+    select
+        *,
+        cast(null as bigint) as own_count,
+        cast(null as bigint) as source_count
+
+    from unioned
+
+    union all
+
+    select * from counters
 
 ),
 
@@ -275,9 +318,11 @@ final as (
                 then 'gap'
             when reason in ('known_from_snapshots', 'updated_before_first_load')
                 then 'snapshot_only'
-        end as history_quality
+        end as history_quality,
+        own_count,
+        source_count
 
-    from unioned
+    from counted
 
 )
 

@@ -26,7 +26,7 @@ tombstones as (
 
 ),
 
--- As of a moment: what ends later still runs, and breaks when the agreed time is over.
+-- As of a moment: what ends later still runs.
 placed as (
 
     select
@@ -36,7 +36,7 @@ placed as (
             task_slas.is_active,
             task_slas.ended_at is null
         ) as is_running,
-        least(coalesce(task_slas.ended_at, {{ as_of() }}), {{ as_of() }}) as until_at
+        case when task_slas.ended_at <= {{ as_of() }} then task_slas.ended_at end as over_at
 
     from task_slas
 
@@ -48,48 +48,67 @@ placed as (
 
 ),
 
+-- A running one breaks when the agreed time is over, unless its clock stands still. Of one that
+-- has ended the source says whether it is broken; where it does not, the times say so.
+judged as (
+
+    select
+        *,
+        case
+            when is_running
+                then
+                    coalesce(planned_end_at <= {{ as_of() }}, false)
+                    and (coalesce(lower(stage), '') <> 'paused' or coalesce(has_breached, false))
+            else coalesce(has_breached, over_at > planned_end_at)
+        end as is_broken
+
+    from placed
+
+),
+
 final as (
 
     select
-        'servicenow:task_sla:' || placed.task_sla_id as task_sla_key,
+        'servicenow:task_sla:' || judged.task_sla_id as task_sla_key,
         records.work_item_key,
-        'servicenow:task:' || placed.task_id as source_task_key,
+        'servicenow:task:' || judged.task_id as source_task_key,
         definitions.name as agreement,
         coalesce(definitions.target, 'unknown') as target,
         coalesce(definitions.sla_type, 'unknown') as agreement_type,
         case
-            when lower(placed.stage) = 'cancelled' and not placed.is_running then 'cancelled'
-            when
-                case
-                    when placed.is_running
-                        then
-                            placed.planned_end_at <= {{ as_of() }}
-                            and lower(placed.stage) <> 'paused'
-                            or coalesce(placed.has_breached, false)
-                            and placed.planned_end_at <= {{ as_of() }}
-                    else coalesce(placed.has_breached, false)
-                end
-                then 'breached'
-            when placed.is_running then 'running'
-            else 'met'
+            when not judged.is_running and lower(judged.stage) = 'cancelled' then 'cancelled'
+            when judged.is_broken then 'breached'
+            when judged.is_running then 'running'
+            when not judged.is_broken then 'met'
+            else 'unknown'
         end as outcome,
-        placed.is_running,
+        judged.is_running,
         definitions.target_s,
-        {{ seconds_between('placed.started_at', 'placed.until_at') }} as elapsed_s,
-        case when not placed.is_running then placed.duration_s end as counted_s,
-        case when not placed.is_running then placed.business_duration_s end as counted_business_s,
-        case when not placed.is_running then placed.pause_duration_s end as paused_s,
-        placed.started_at,
-        placed.planned_end_at,
-        case when not placed.is_running then placed.ended_at end as ended_at
+        {{ seconds_between(
+            'judged.started_at',
+            'case when judged.is_running then ' ~ as_of() ~ ' else judged.over_at end'
+        ) }} as elapsed_s,
+        case when not judged.is_running then judged.duration_s end as counted_s,
+        case when not judged.is_running then judged.business_duration_s end as counted_business_s,
+        case when not judged.is_running then judged.pause_duration_s end as paused_s,
+        judged.started_at,
+        judged.planned_end_at,
+        case
+            when judged.is_broken
+                then least(
+                    coalesce(judged.planned_end_at, judged.over_at),
+                    coalesce(judged.over_at, judged.planned_end_at)
+                )
+        end as breached_at,
+        judged.over_at as ended_at
 
-    from placed
+    from judged
 
     left join definitions
-        on placed.sla_id = definitions.sla_id
+        on judged.sla_id = definitions.sla_id
 
     left join records
-        on placed.task_id = records.source_id and records.deleted_at is null
+        on judged.task_id = records.source_id and records.deleted_at is null
 
 )
 

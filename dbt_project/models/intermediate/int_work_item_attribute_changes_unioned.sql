@@ -6,6 +6,25 @@ issue_changes as (
 
 ),
 
+projects as (
+
+    select * from {{ ref('stg_jira__projects') }}
+
+),
+
+-- Where only the key of a parent is told, it is that of an issue today.
+issues as (
+
+    select
+        issue_key,
+        min(work_item_key) as work_item_key
+
+    from {{ ref('stg_jira__issues') }}
+
+    group by 1
+
+),
+
 github_parents as (
 
     select
@@ -43,42 +62,123 @@ groups as (
 
 ),
 
-jira as (
+jira_fields as (
 
     select
-        'jira:' || issue_change_id as source_event_id,
-        work_item_key,
-        case
-            when field = 'Key' then 'scope'
-            when field = 'issuetype' then 'raw_type'
-            when field = 'priority' then 'priority'
-            when field in ('Parent', 'IssueParentAssociation', 'Epic Link') then 'parent'
-            when field in ('Story Points', 'Story point estimate') then 'points'
-            when field = 'Team' then 'team'
+        'jira:' || issue_changes.issue_change_id as source_event_id,
+        issue_changes.work_item_key,
+        case issue_changes.field
+            when 'issuetype' then 'raw_type'
+            when 'priority' then 'priority'
+            when 'Story Points' then 'points'
+            when 'Story point estimate' then 'points'
+            when 'Team' then 'team'
         end as attribute,
-        case
-            when field = 'Key' then split_part(from_name, '-', 1)
-            when field in ('Parent', 'IssueParentAssociation', 'Epic Link')
-                then 'jira:' || nullif(from_id, '')
-            else nullif(from_name, '')
-        end as from_value,
-        case
-            when field = 'Key' then split_part(to_name, '-', 1)
-            when field in ('Parent', 'IssueParentAssociation', 'Epic Link')
-                then 'jira:' || nullif(to_id, '')
-            else nullif(to_name, '')
-        end as to_value,
-        coalesce(cast({{ safe_cast_text('history_id', 'bigint') }} as bigint), 0) * 1000
-        + item_no as order_no,
-        changed_at
+        nullif(issue_changes.from_name, '') as from_value,
+        nullif(issue_changes.to_name, '') as to_value,
+        coalesce(cast({{ safe_cast_text('issue_changes.history_id', 'bigint') }} as bigint), 0)
+        * 1000 + issue_changes.item_no as order_no,
+        issue_changes.changed_at
 
     from issue_changes
 
     where
-        field in (
-            'Key', 'issuetype', 'priority', 'Parent', 'IssueParentAssociation', 'Epic Link',
-            'Story Points', 'Story point estimate', 'Team'
+        issue_changes.field in (
+            'issuetype', 'priority', 'Story Points', 'Story point estimate', 'Team'
         )
+
+),
+
+jira_parents as (
+
+    select
+        'jira:' || issue_changes.issue_change_id as source_event_id,
+        issue_changes.work_item_key,
+        'parent' as attribute,
+        coalesce('jira:' || nullif(issue_changes.from_id, ''), old_parents.work_item_key)
+            as from_value,
+        coalesce('jira:' || nullif(issue_changes.to_id, ''), new_parents.work_item_key)
+            as to_value,
+        coalesce(cast({{ safe_cast_text('issue_changes.history_id', 'bigint') }} as bigint), 0)
+        * 1000 + issue_changes.item_no as order_no,
+        issue_changes.changed_at
+
+    from issue_changes
+
+    left join issues as old_parents
+        on issue_changes.from_name = old_parents.issue_key
+
+    left join issues as new_parents
+        on issue_changes.to_name = new_parents.issue_key
+
+    where issue_changes.field in ('Parent', 'Epic Link')
+
+),
+
+-- One entry tells of a move twice: by the ids of the projects, and by the keys of the issue. An
+-- id is that of a project whatever it was called then; a key is all there is where the project
+-- is not shown any more. Either may be missing.
+jira_moves as (
+
+    select
+        issue_changes.work_item_key,
+        issue_changes.history_id,
+        max(case when issue_changes.field = 'project' then old_projects.project_key end)
+            as from_project,
+        max(case when issue_changes.field = 'project' then new_projects.project_key end)
+            as to_project,
+        max(case when issue_changes.field = 'Key' then nullif(issue_changes.from_name, '') end)
+            as from_key,
+        max(case when issue_changes.field = 'Key' then nullif(issue_changes.to_name, '') end)
+            as to_key,
+        min(issue_changes.item_no) as item_no,
+        min(issue_changes.changed_at) as changed_at
+
+    from issue_changes
+
+    left join projects as old_projects
+        on issue_changes.from_id = old_projects.project_id
+
+    left join projects as new_projects
+        on issue_changes.to_id = new_projects.project_id
+
+    where issue_changes.field in ('Key', 'project')
+
+    group by 1, 2
+
+),
+
+jira_scopes as (
+
+    select
+        'jira:' || work_item_key || ':' || history_id || ':scope' as source_event_id,
+        work_item_key,
+        'scope' as attribute,
+        coalesce(from_project, split_part(from_key, '-', 1)) as from_value,
+        coalesce(to_project, split_part(to_key, '-', 1)) as to_value,
+        coalesce(cast({{ safe_cast_text('history_id', 'bigint') }} as bigint), 0) * 1000
+        + item_no as order_no,
+        changed_at
+
+    from jira_moves
+
+),
+
+jira_keys as (
+
+    select
+        'jira:' || work_item_key || ':' || history_id || ':key' as source_event_id,
+        work_item_key,
+        'item_key' as attribute,
+        from_key as from_value,
+        to_key as to_value,
+        coalesce(cast({{ safe_cast_text('history_id', 'bigint') }} as bigint), 0) * 1000
+        + item_no as order_no,
+        changed_at
+
+    from jira_moves
+
+    where from_key is not null or to_key is not null
 
 ),
 
@@ -178,25 +278,6 @@ servicenow as (
 
 ),
 
--- A key carries its project: a move changes both.
-jira_keys as (
-
-    select
-        'jira:' || issue_change_id || ':key' as source_event_id,
-        work_item_key,
-        'item_key' as attribute,
-        nullif(from_name, '') as from_value,
-        nullif(to_name, '') as to_value,
-        coalesce(cast({{ safe_cast_text('history_id', 'bigint') }} as bigint), 0) * 1000
-        + item_no as order_no,
-        changed_at
-
-    from issue_changes
-
-    where field = 'Key'
-
-),
-
 -- The event that names a parent first may be a removal: it was there before.
 github as (
 
@@ -218,7 +299,11 @@ github as (
 
 unioned as (
 
-    select * from jira
+    select * from jira_fields
+    union all
+    select * from jira_parents
+    union all
+    select * from jira_scopes
     union all
     select * from jira_keys
     union all

@@ -6,7 +6,10 @@ teams_then as (
         work_item_key,
         team_key,
         max(case when place_from_last = 1 then work_item_version_key end)
-            as work_item_version_key
+            as work_item_version_key,
+        max(case when team_key <> 'unassigned' then 1 else 0 end) over (
+            partition by work_item_key
+        ) as is_any_known
 
     from (
         select
@@ -23,7 +26,8 @@ teams_then as (
 
 ),
 
--- An item that passed through three teams is a third of an item for each of them.
+-- An item that passed through three teams is a third of an item for each of them. The time before
+-- anybody said whose it is counts for nobody: only an item that never had a team is `unassigned`.
 final as (
 
     select
@@ -34,6 +38,8 @@ final as (
         cast(1 as double) / count(*) over (partition by work_item_key) as weight
 
     from teams_then
+
+    where team_key <> 'unassigned' or is_any_known = 0
 
 )
 

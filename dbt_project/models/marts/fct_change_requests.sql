@@ -18,15 +18,48 @@ flows as (
 
 ),
 
-approvals as (
+stays as (
+
+    select
+        visits.work_item_key,
+        visits.stage,
+        visits.elapsed_s,
+        visits.entered_at,
+        visits.exited_at,
+        max(case when visits.stage = 'authorize' then visits.visit_seq end) over (
+            partition by visits.work_item_key
+        ) is not null as was_in_authorisation,
+        row_number() over (
+            partition by visits.work_item_key
+            order by visits.visit_seq desc
+        ) as place_from_end,
+        row_number() over (
+            partition by visits.work_item_key, visits.stage
+            order by visits.visit_seq desc
+        ) as place_of_stage
+
+    from visits
+
+    inner join change_requests
+        on visits.work_item_key = change_requests.work_item_key
+
+),
+
+stages as (
 
     select
         work_item_key,
-        sum(case when stage = 'authorize' then elapsed_s else 0 end) as authorize_s,
-        min(case when stage in ('scheduled', 'implement') then entered_at end) as scheduled_at,
-        max(case when stage = 'implement' then exited_at end) as implemented_at
+        sum(case when stage = 'authorize' then elapsed_s end) as authorize_s,
+        min(
+            case
+                when was_in_authorisation and stage in ('scheduled', 'implement') then entered_at
+            end
+        ) as scheduled_at,
+        max(case when stage = 'implement' and place_of_stage = 1 then exited_at end)
+            as left_implementation_at,
+        max(case when place_from_end = 1 then stage end) as present_stage
 
-    from visits
+    from stays
 
     group by 1
 
@@ -39,24 +72,35 @@ final as (
         flows.work_item_version_key,
         change_requests.change_type,
         change_requests.risk,
+        lower(change_requests.close_code) as close_code,
         cast(
             coalesce(
                 change_requests.approval_wait_s,
                 -- Where approvals are not audited, the state tells how long it waited for one.
-                case when change_requests.approved_at is null then approvals.authorize_s end,
-                0
+                case when change_requests.approved_at is null then stages.authorize_s end
             ) as bigint
         ) as approval_wait_s,
         change_requests.is_automated,
         case
-            when flows.outcome = 'done' then
-                lower(coalesce(change_requests.close_code, ''))
-                not in ('unsuccessful', 'failed', 'rejected')
+            when flows.outcome = 'done'
+                then
+                    case
+                        when
+                            replace(lower(change_requests.close_code), ' ', '_')
+                            in ('successful', 'successful_issues')
+                            then true
+                        when
+                            replace(lower(change_requests.close_code), ' ', '_')
+                            in ('unsuccessful', 'failed', 'rejected', 'backed_out')
+                            then false
+                    end
         end as is_successful,
         change_requests.requested_at,
         change_requests.approval_requested_at,
-        coalesce(change_requests.approved_at, approvals.scheduled_at) as approved_at,
-        approvals.implemented_at,
+        coalesce(change_requests.approved_at, stages.scheduled_at) as approved_at,
+        case
+            when stages.present_stage in ('review', 'closed') then stages.left_implementation_at
+        end as implemented_at,
         flows.last_done_at as closed_at
 
     from change_requests
@@ -64,8 +108,8 @@ final as (
     inner join flows
         on change_requests.work_item_key = flows.work_item_key
 
-    left join approvals
-        on change_requests.work_item_key = approvals.work_item_key
+    left join stages
+        on change_requests.work_item_key = stages.work_item_key
 
 )
 

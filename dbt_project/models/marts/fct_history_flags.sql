@@ -12,19 +12,50 @@ flows as (
 
 ),
 
+-- The source counts reopenings by its states, the flow by its stages.
+reopenings as (
+
+    select
+        incidents.work_item_key || ':reopenings' as history_flag_key,
+        incidents.work_item_key,
+        case
+            when incidents.reopen_count > incidents.source_reopen_count
+                then 'reopening_not_counted'
+            else 'counted_without_a_reopening'
+        end as reason,
+        cast(null as varchar) as history_quality,
+        incidents.reopen_count as own_count,
+        incidents.source_reopen_count as source_count
+
+    from {{ ref('fct_incidents') }} as incidents
+
+    where incidents.reopen_count <> incidents.source_reopen_count
+
+),
+
+unioned as (
+
+    select * from flags
+    union all
+    select * from reopenings
+
+),
+
 final as (
 
     select
-        flags.history_flag_key,
-        flags.work_item_key,
+        unioned.history_flag_key,
+        unioned.work_item_key,
         flows.work_item_version_key,
-        flags.reason,
-        flags.history_quality
+        unioned.reason,
+        unioned.history_quality,
+        cast(unioned.own_count as bigint) as own_count,
+        cast(unioned.source_count as bigint) as source_count
 
-    from flags
+    from unioned
 
     inner join flows
-        on flags.work_item_key = flows.work_item_key
+        on unioned.work_item_key = flows.work_item_key
 
 )
 

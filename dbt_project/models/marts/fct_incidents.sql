@@ -19,15 +19,125 @@ flows as (
 
 ),
 
-first_touches as (
+stages as (
+
+    select * from {{ ref('dim_stages') }}
+
+),
+
+state_changes as (
+
+    select * from {{ ref('int_servicenow_state_changes') }}
+    where history_source = 'audit'
+
+),
+
+-- Which update of the record a change of its stage was part of, and who made it.
+moves as (
+
+    select
+        stage_transitions.work_item_key,
+        stage_transitions.to_stage,
+        stages.flow_state,
+        status_transitions.is_synthetic,
+        status_transitions.actor_type,
+        state_changes.order_no as update_no,
+        stage_transitions.transition_seq,
+        stage_transitions.changed_at
+
+    from {{ ref('fct_stage_transitions') }} as stage_transitions
+
+    inner join incidents
+        on stage_transitions.work_item_key = incidents.work_item_key
+
+    inner join stages
+        on
+            stage_transitions.workflow = stages.workflow
+            and stage_transitions.to_stage = stages.stage
+
+    inner join {{ ref('fct_status_transitions') }} as status_transitions
+        on
+            stage_transitions.work_item_key = status_transitions.work_item_key
+            and stage_transitions.changed_at = status_transitions.changed_at
+            and stage_transitions.to_status = status_transitions.to_status
+
+    left join state_changes
+        on
+            status_transitions.source_event_id
+            = 'servicenow:' || state_changes.source_event_id
+
+),
+
+ends as (
 
     select
         work_item_key,
-        min(changed_at) as acknowledged_at
+        changed_at,
+        update_no
 
-    from {{ ref('fct_status_transitions') }}
+    from (
+        select
+            *,
+            row_number() over (
+                partition by work_item_key
+                order by transition_seq
+            ) as place
 
-    where not is_synthetic
+        from moves
+
+        where flow_state in ('done', 'cancelled')
+    ) as placed
+
+    where place = 1
+
+),
+
+work as (
+
+    select
+        work_item_key,
+        update_no,
+        changed_at
+
+    from {{ ref('int_servicenow_work') }}
+
+    union all
+
+    -- A status that nobody has mapped says nothing of work.
+    select
+        work_item_key,
+        update_no,
+        changed_at
+
+    from moves
+
+    where
+        flow_state in ('active', 'wait')
+        and to_stage <> 'unmapped'
+        and not is_synthetic
+        and actor_type <> 'bot'
+
+),
+
+-- What the resolving update itself brings (a name, a group) shows no more than the resolution.
+acknowledgements as (
+
+    select
+        work.work_item_key,
+        min(greatest(work.changed_at, incidents.opened_at)) as acknowledged_at
+
+    from work
+
+    inner join incidents
+        on work.work_item_key = incidents.work_item_key
+
+    left join ends
+        on work.work_item_key = ends.work_item_key
+
+    where
+        ends.work_item_key is null
+        or work.changed_at < ends.changed_at
+        or (work.changed_at = ends.changed_at and work.update_no < ends.update_no)
 
     group by 1
 
@@ -42,14 +152,19 @@ final as (
         incidents.severity,
         incidents.priority,
         incidents.reassignment_count,
+        incidents.source_reassignment_count,
         cast(flows.reopen_count as bigint) as reopen_count,
+        cast(incidents.source_reopen_count as bigint) as source_reopen_count,
+        cast({{ seconds_between('incidents.opened_at', 'acknowledgements.acknowledged_at') }} as bigint)
+            as time_to_acknowledge_s,
         cast({{ seconds_between('incidents.opened_at', 'flows.last_done_at') }} as bigint)
             as time_to_resolve_s,
         incidents.made_sla,
         incidents.opened_at,
-        first_touches.acknowledged_at,
+        acknowledgements.acknowledged_at,
         flows.last_done_at as resolved_at,
-        case when incidents.closed_at <= {{ as_of() }} then incidents.closed_at end as closed_at
+        case when incidents.closed_at <= {{ as_of() }} then incidents.closed_at end as closed_at,
+        case when not incidents.made_sla then incidents.judged_at end as sla_missed_at
 
     from incidents
 
@@ -59,8 +174,8 @@ final as (
     inner join flows
         on incidents.work_item_key = flows.work_item_key
 
-    left join first_touches
-        on incidents.work_item_key = first_touches.work_item_key
+    left join acknowledgements
+        on incidents.work_item_key = acknowledgements.work_item_key
 
 )
 

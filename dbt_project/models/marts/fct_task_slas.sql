@@ -36,6 +36,7 @@ final as (
         cast(task_slas.paused_s as bigint) as paused_s,
         task_slas.started_at,
         task_slas.planned_end_at,
+        task_slas.breached_at,
         task_slas.ended_at
 
     from task_slas

@@ -108,6 +108,40 @@ flags as (
 
 ),
 
+incidents as (
+
+    select
+        flows.source_system,
+        count(*) as total,
+        count(case when incidents.acknowledged_at is null then 1 end) as not_acknowledged
+
+    from {{ ref('fct_incidents') }} as incidents
+
+    inner join flows
+        on incidents.work_item_key = flows.work_item_key
+
+    group by 1
+
+),
+
+change_requests as (
+
+    select
+        flows.source_system,
+        count(*) as closed,
+        count(case when change_requests.is_successful is null then 1 end) as without_verdict
+
+    from {{ ref('fct_change_requests') }} as change_requests
+
+    inner join flows
+        on change_requests.work_item_key = flows.work_item_key
+
+    where flows.outcome = 'done'
+
+    group by 1
+
+),
+
 unioned as (
 
     select
@@ -116,6 +150,20 @@ unioned as (
         affected,
         total
     from histories
+    union all
+    select
+        source_system,
+        'incidents_not_acknowledged' as measure,
+        not_acknowledged as affected,
+        total
+    from incidents
+    union all
+    select
+        source_system,
+        'changes_closed_without_verdict' as measure,
+        without_verdict as affected,
+        closed as total
+    from change_requests
     union all
     select
         source_system,

@@ -11,6 +11,7 @@ source as (
             'items': [{
                  'field': 'VARCHAR',
                  'fieldId': 'VARCHAR',
+                 'fieldtype': 'VARCHAR',
                  'from': 'VARCHAR',
                  'fromString': 'VARCHAR',
                  'to': 'VARCHAR',
@@ -30,13 +31,28 @@ renamed as (
         'jira:' || source.issue_id as work_item_key,
         source.id as history_id,
         -- Custom fields are called what a site calls them; here they are called by their role.
-        case item.role
-            when 'story_points' then 'Story Points'
-            when 'team' then 'Team'
-            when 'flagged' then 'Flagged'
-            when 'sprints' then 'Sprint'
-            when 'epic_key' then 'Epic Link'
-            else item.field
+        -- Jira's own have an id, or, as Data Center writes them, a name only.
+        case
+            when item.role = 'story_points' then 'Story Points'
+            when item.role = 'team' then 'Team'
+            when item.role = 'flagged' then 'Flagged'
+            when item.role = 'sprints' then 'Sprint'
+            when item.role = 'epic_key' then 'Epic Link'
+            when item.fieldtype = 'custom' or substr(item.fieldId, 1, 12) = 'customfield_'
+                then 'custom: ' || coalesce(item.field, item.fieldId)
+            else case lower(coalesce(item.fieldId, item.field))
+                when 'issuekey' then 'Key'
+                when 'key' then 'Key'
+                when 'issue type' then 'issuetype'
+                when 'issueparentassociation' then 'Parent'
+                when 'parent' then 'Parent'
+                when 'status' then 'status'
+                when 'project' then 'project'
+                when 'issuetype' then 'issuetype'
+                when 'priority' then 'priority'
+                when 'resolution' then 'resolution'
+                else item.field
+            end
         end as field,
         item."from" as from_id,
         item.fromString as from_name,
