@@ -132,6 +132,7 @@ ISSUES = RawTable(
         "created_at": TIMESTAMP,
         "updated_at": TIMESTAMP,
     },
+    work_item_kind="issue",
 )
 HISTORIES = RawTable(
     "histories",
