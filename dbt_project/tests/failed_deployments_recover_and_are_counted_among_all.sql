@@ -1,15 +1,27 @@
--- The change fail rate of every service over its whole history, from the deployments themselves:
--- incidents are counted by no means, only deployments are.
+-- Denominators from the deployments that the sources told, numerators from those that failed: each
+-- once, and in every sort of period the same.
 with
 
-recounted as (
+told as (
+
+    select
+        placed.service_key,
+        count(*) as deployments
+
+    from {{ ref('int_deployments_placed') }} as placed
+
+    where placed.is_production and placed.result in ('success', 'failure')
+
+    group by 1
+
+),
+
+failed as (
 
     select
         service_key,
-        count(distinct deployment_key) as deployments,
-        count(distinct case when is_failed then deployment_key end) as failed_deployments,
-        count(distinct case when recovered_at is not null then deployment_key end)
-            as recovered_deployments
+        count(case when is_failed then 1 end) as failed_deployments,
+        count(recovered_at) as recovered_deployments
 
     from {{ ref('fct_deployments') }}
 
@@ -26,8 +38,7 @@ published as (
         period,
         sum(deployments) as deployments,
         sum(failed_deployments) as failed_deployments,
-        sum(recovered_deployments) as recovered_deployments,
-        max(change_fail_share) as most
+        sum(recovered_deployments) as recovered_deployments
 
     from {{ ref('metric_dora') }}
 
@@ -35,27 +46,24 @@ published as (
 
 )
 
-select recounted.service_key || '|' || coalesce(published.period, 'no period') as what
+select
+    coalesce(told.service_key, published.service_key) as service_key,
+    coalesce(published.period, 'no period') as period,
+    told.deployments as told_deployments,
+    published.deployments,
+    failed.failed_deployments as failed,
+    published.failed_deployments,
+    published.recovered_deployments
 
-from recounted
+from told
 
-left join published
-    on recounted.service_key = published.service_key
+left join failed
+    on told.service_key = failed.service_key
 
-where
-    published.period is null
-    or recounted.deployments <> published.deployments
-    or recounted.failed_deployments <> published.failed_deployments
-    or recounted.recovered_deployments <> published.recovered_deployments
-    or published.most > 1
-
-union all
-
-select deployment_key as what
-
-from {{ ref('fct_deployments') }}
+full join published
+    on told.service_key = published.service_key
 
 where
-    recovered_at < finished_at
-    or (recovered_at is not null and not is_failed)
-    or (is_failed and not is_production)
+    told.deployments is distinct from published.deployments
+    or failed.failed_deployments is distinct from published.failed_deployments
+    or failed.recovered_deployments is distinct from published.recovered_deployments
