@@ -31,12 +31,15 @@ class RawTable:
         endpoint: Path of the API that fills it, for lineage.
         key: Columns of the primary key: the source's immutable ids.
         columns: Typed columns beside the payload, name to dlt type.
+        work_item_kind: What a row is as a work item (issue, pull_request, incident ...); None
+            where it is none. The proof that no item is lost goes by it.
     """
 
     name: str
     endpoint: str
     key: tuple[str, ...]
     columns: dict[str, str]
+    work_item_kind: str | None = None
 
     @property
     def all_columns(self) -> dict[str, str]:

@@ -1,10 +1,13 @@
-"""Keeps the result of every test of every refresh: `meta.quality_results`."""
+"""Keeps the result of every test of every refresh: `meta.quality_results`; demands one of each."""
 
 import json
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+
+SHOWN = 5
+"""How many tests without a result a message names."""
 
 TABLE = """
 create schema if not exists meta;
@@ -22,9 +25,14 @@ comment on column meta.quality_results.test is
     'Name of the test; for raw tables expectation:<source>/<table>.';
 comment on column meta.quality_results.severity is
     'error (a failure stops publication) or warn (it is shown).';
-comment on column meta.quality_results.status is 'pass, warn, fail, error or skipped.';
+comment on column meta.quality_results.status is
+    'pass, warn, fail, error or skipped; missing where a test was switched off or left out.';
 comment on column meta.quality_results.failures is 'Number of failing rows or expectations.';
 """
+
+
+class Unproven(Exception):
+    """A test of the project has no result: what a refresh says is not proven by it."""
 
 
 def record_results(
@@ -34,8 +42,11 @@ def record_results(
     dbt_results: Path,
     manifest: Path,
     expectation_results: Path,
+    is_whole: bool = True,
 ) -> int:
     """Append the results of one refresh to the working warehouse and return how many they are.
+
+    A test without a result is a row too, with the status `missing`.
 
     Args:
         build: The working warehouse.
@@ -43,8 +54,16 @@ def record_results(
         dbt_results: dbt's run_results.json.
         manifest: dbt's manifest.json, for names and severities.
         expectation_results: What `extract.expectations` wrote.
+        is_whole: Whether all models were to be built, as in every refresh.
     """
-    rows = [*_dbt_rows(dbt_results, manifest), *_expectation_rows(expectation_results)]
+    rows = [
+        *_dbt_rows(dbt_results, manifest),
+        *(
+            {"test": test, "severity": "error", "status": "missing", "failures": 0}
+            for test in without_result(dbt_results, manifest, is_whole=is_whole)
+        ),
+        *_expectation_rows(expectation_results),
+    ]
     results = pa.Table.from_pylist(
         [{"refresh_id": refresh_id, **row} for row in rows],
         schema=pa.schema(
@@ -63,6 +82,51 @@ def record_results(
         warehouse.execute("delete from meta.quality_results where refresh_id = ?", [refresh_id])
         warehouse.execute("insert into meta.quality_results by name from results")
     return len(rows)
+
+
+def demand_results(dbt_results: Path, manifest: Path, *, is_whole: bool = True) -> None:
+    """Fail when a test of the project has no result, whoever left it out and however.
+
+    Raises:
+        Unproven: One line that names the tests.
+    """
+    missing = without_result(dbt_results, manifest, is_whole=is_whole)
+    if missing:
+        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+        what = "test has" if len(missing) == 1 else "tests have"
+        names = ", ".join(missing[:SHOWN])
+        raise Unproven(f"{len(missing)} {what} no result: {names}{more}")
+
+
+def without_result(dbt_results: Path, manifest: Path, *, is_whole: bool = True) -> list[str]:
+    """Return the names of the data tests that a run has no result of, those switched off included.
+
+    Args:
+        dbt_results: dbt's run_results.json.
+        manifest: dbt's manifest.json.
+        is_whole: Whether all models were to be built; else tests of models that were not are not
+            asked for.
+    """
+    project = json.loads(manifest.read_text())
+    nodes = project["nodes"]
+    done = set()
+    if dbt_results.exists():
+        done = {result["unique_id"] for result in json.loads(dbt_results.read_text())["results"]}
+    left_out = set() if is_whole else {key for key in nodes if not key.startswith("test.")} - done
+    missing = {
+        node["name"]
+        for key, node in nodes.items()
+        if key.startswith("test.")
+        and key not in done
+        and not left_out.intersection(node["depends_on"]["nodes"])
+    }
+    disabled = {
+        node["name"]
+        for key, versions in project.get("disabled", {}).items()
+        if key.startswith("test.")
+        for node in versions
+    }
+    return sorted(missing | disabled)
 
 
 def _dbt_rows(dbt_results: Path, manifest: Path) -> list[dict]:

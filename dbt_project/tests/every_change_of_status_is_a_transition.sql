@@ -1,14 +1,43 @@
+-- What each source recorded, before it is put together, against what became of it.
 with
+
+recorded_changes as (
+
+    select
+        work_item_key,
+        changed_at
+    from {{ ref('stg_jira__issue_changes') }}
+    where field = 'status'
+    union all
+    select
+        work_item_key,
+        changed_at
+    from {{ ref('int_pull_request_status_changes') }}
+    union all
+    select
+        work_item_key,
+        changed_at
+    from {{ ref('int_issue_status_changes') }}
+    union all
+    select
+        work_item_key,
+        changed_at
+    from {{ ref('int_servicenow_state_changes') }}
+
+),
 
 recorded as (
 
     select
-        work_item_key,
+        recorded_changes.work_item_key,
         count(*) as changes
 
-    from {{ ref('int_status_changes_unioned') }}
+    from recorded_changes
 
-    where has_happened
+    inner join {{ ref('int_work_items_unioned') }} as work_items
+        on recorded_changes.work_item_key = work_items.work_item_key
+
+    where recorded_changes.changed_at <= {{ as_of() }}
 
     group by 1
 

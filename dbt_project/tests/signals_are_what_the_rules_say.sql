@@ -1,4 +1,4 @@
--- Eight in a row, counted by looking back from every point.
+-- Eight in a row: the last eight points of the chart, this one included, are there and lie on one side.
 with
 
 charts as (
@@ -14,43 +14,33 @@ charts as (
 looked_back as (
 
     select
-        points.metric_xmr_key,
-        sum(case when earlier.side = points.side then 1 else 0 end) as same_side
+        *,
+        count(*) over last_eight as points,
+        min(side) over last_eight as least,
+        max(side) over last_eight as most
 
-    from charts as points
+    from charts
 
-    inner join charts as earlier
-        on
-            points.metric = earlier.metric
-            and points.value_stream_key = earlier.value_stream_key
-            and points.workflow = earlier.workflow
-            and points.level = earlier.level
-            and points.phase_no = earlier.phase_no
-            and earlier.point_no between points.point_no - 7 and points.point_no
-
-    where points.side <> 0
-
-    group by 1
+    window last_eight as (
+        partition by metric, value_stream_key, workflow, level, phase_no
+        order by point_no
+        rows between 7 preceding and current row
+    )
 
 ),
 
 expected as (
 
     select
-        charts.metric_xmr_key,
-        charts.is_run,
-        charts.is_outside,
-        charts.is_signal,
-        charts.signal,
-        coalesce(looked_back.same_side = 8, false) as has_run,
-        charts.centre is not null
-        and (charts.value > charts.upper_limit or charts.value < charts.lower_limit)
-            as lies_outside
+        metric_xmr_key,
+        is_run,
+        is_outside,
+        is_signal,
+        signal,
+        side <> 0 and points = 8 and least = most as has_run,
+        centre is not null and (value > upper_limit or value < lower_limit) as lies_outside
 
-    from charts
-
-    left join looked_back
-        on charts.metric_xmr_key = looked_back.metric_xmr_key
+    from looked_back
 
 )
 

@@ -1,15 +1,21 @@
+-- The moments of visits on one side; on the other the creation that the source tells, and the
+-- moments at which its statuses changed.
 with
 
 visits as (
 
     select
         *,
-        lead(entered_at) over (
-            partition by work_item_key
-            order by visit_seq
-        ) as next_entered_at
+        lead(entered_at) over in_time as next_entered_at,
+        lead(visit_seq) over in_time as next_visit_seq,
+        lag(entered_at) over in_time as last_entered_at
 
     from {{ ref('fct_stage_visits') }}
+
+    window in_time as (
+        partition by work_item_key
+        order by entered_at, visit_seq
+    )
 
 ),
 
@@ -19,9 +25,17 @@ births as (
         work_item_key,
         created_at
 
-    from {{ ref('dim_work_items') }}
+    from {{ ref('int_work_items_unioned') }}
 
-    where is_current
+),
+
+moments as (
+
+    select distinct
+        work_item_key,
+        changed_at
+
+    from {{ ref('int_status_transitions') }}
 
 )
 
@@ -29,11 +43,18 @@ select visits.stage_visit_key
 
 from visits
 
-inner join births
+left join births
     on visits.work_item_key = births.work_item_key
 
+left join moments
+    on
+        visits.work_item_key = moments.work_item_key
+        and visits.entered_at = moments.changed_at
+
 where
-    visits.exited_at is distinct from visits.next_entered_at
+    moments.changed_at is null
+    or visits.exited_at is distinct from visits.next_entered_at
     or visits.exited_at < visits.entered_at
-    or (visits.visit_seq = 1 and visits.entered_at <> births.created_at)
-    or (visits.is_open and visits.next_entered_at is not null)
+    or visits.next_visit_seq <> visits.visit_seq + 1
+    or (visits.last_entered_at is null and visits.entered_at is distinct from births.created_at)
+    or (visits.last_entered_at is null and visits.visit_seq <> 1)

@@ -1,3 +1,4 @@
+-- Daily flows come from stage transitions; where an item is, from the last status of its source.
 with
 
 moved as (
@@ -5,6 +6,8 @@ moved as (
     select
         value_stream_key,
         workflow,
+        level,
+        work_type,
         case
             when stage = 'deleted' then 'deleted'
             when flow_state in ('done', 'cancelled') then flow_state
@@ -14,51 +17,37 @@ moved as (
 
     from {{ ref('fct_daily_flows') }}
 
-    group by 1, 2, 3
+    group by 1, 2, 3, 4, 5
 
 ),
 
-workflows as (
+last_stages as (
 
-    select
-        work_item_key,
-        workflow
-
-    from {{ ref('dim_work_items') }}
-
-    where is_current
+    {{ last_stages() }}
 
 ),
 
 there as (
 
     select
-        work_items.value_stream_key,
-        workflows.workflow,
-        flows.outcome,
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        outcome,
         count(*) as items
 
-    from {{ ref('fct_work_item_flows') }} as flows
+    from last_stages
 
-    inner join workflows
-        on flows.work_item_key = workflows.work_item_key
-
-    inner join {{ ref('dim_work_items') }} as work_items
-        on
-            flows.work_item_key = work_items.work_item_key
-            and {{ valid_at(
-                'work_items',
-                'coalesce(flows.last_done_at, flows.cancelled_at, flows.deleted_at, '
-                ~ as_of() ~ ')'
-            ) }}
-
-    group by 1, 2, 3
+    group by 1, 2, 3, 4, 5
 
 )
 
 select
     coalesce(moved.value_stream_key, there.value_stream_key) as value_stream_key,
     coalesce(moved.workflow, there.workflow) as workflow,
+    coalesce(moved.level, there.level) as level,
+    coalesce(moved.work_type, there.work_type) as work_type,
     coalesce(moved.outcome, there.outcome) as outcome,
     moved.items as moved_items,
     there.items as items_there
@@ -69,6 +58,8 @@ full join there
     on
         moved.value_stream_key = there.value_stream_key
         and moved.workflow = there.workflow
+        and moved.level = there.level
+        and moved.work_type = there.work_type
         and moved.outcome = there.outcome
 
 where coalesce(moved.items, 0) <> coalesce(there.items, 0)

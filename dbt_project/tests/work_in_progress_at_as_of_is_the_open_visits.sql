@@ -1,31 +1,37 @@
+-- Three counts of what is open at as_of, by stream, workflow, level, type of work and stage: the
+-- last day of the daily flows, the open visits, and the last recorded statuses.
 with
 
-daily as (
+counted as (
 
     select
-        value_stream_key,
-        stage_key,
-        sum(wip_eod) as wip
+        flows.value_stream_key,
+        flows.workflow,
+        flows.level,
+        flows.work_type,
+        flows.stage_key,
+        flows.wip_eod as daily,
+        0 as visits,
+        0 as statuses
 
     from {{ ref('fct_daily_flows') }} as flows
 
-    where
-        date_day = (
-            select max(last_days.date_day)
-            from {{ ref('fct_daily_flows') }} as last_days
-            where last_days.value_stream_key = flows.value_stream_key
-        )
+    inner join {{ ref('dim_value_streams') }} as value_streams
+        on flows.value_stream_key = value_streams.value_stream_key
 
-    group by 1, 2
+    where flows.date_day = cast({{ local_time(as_of(), 'value_streams.time_zone') }} as date)
 
-),
-
-open_visits as (
+    union all
 
     select
         work_items.value_stream_key,
+        work_items.workflow,
+        work_items.level,
+        work_items.work_type,
         visits.stage_key,
-        count(*) as wip
+        0 as daily,
+        1 as visits,
+        0 as statuses
 
     from {{ ref('fct_stage_visits') }} as visits
 
@@ -34,66 +40,36 @@ open_visits as (
 
     where visits.is_open
 
-    group by 1, 2
-
-),
-
-last_transitions as (
+    union all
 
     select
-        work_item_key,
-        max(transition_seq) as transition_seq
+        value_stream_key,
+        workflow,
+        level,
+        work_type,
+        stage_key,
+        0 as daily,
+        0 as visits,
+        1 as statuses
 
-    from {{ ref('fct_stage_transitions') }}
+    from ({{ last_stages() }}) as last_stages
 
-    group by 1
-
-),
-
-recount as (
-
-    select
-        work_items.value_stream_key,
-        stages.stage_key,
-        count(*) as wip
-
-    from last_transitions
-
-    inner join {{ ref('fct_stage_transitions') }} as transitions
-        on
-            last_transitions.work_item_key = transitions.work_item_key
-            and last_transitions.transition_seq = transitions.transition_seq
-
-    inner join {{ ref('dim_work_items') }} as work_items
-        on transitions.work_item_key = work_items.work_item_key and work_items.is_current
-
-    inner join {{ ref('dim_stages') }} as stages
-        on
-            work_items.workflow = stages.workflow
-            and transitions.to_stage = stages.stage
-
-    where stages.flow_state not in ('done', 'cancelled')
-
-    group by 1, 2
+    where outcome = 'open'
 
 )
 
 select
-    recount.value_stream_key,
-    recount.stage_key
+    value_stream_key,
+    workflow,
+    level,
+    work_type,
+    stage_key,
+    sum(daily) as wip_of_the_day,
+    sum(visits) as open_visits,
+    sum(statuses) as items_by_last_status
 
-from recount
+from counted
 
-full join open_visits
-    on
-        recount.value_stream_key = open_visits.value_stream_key
-        and recount.stage_key = open_visits.stage_key
+group by 1, 2, 3, 4, 5
 
-full join daily
-    on
-        recount.value_stream_key = daily.value_stream_key
-        and recount.stage_key = daily.stage_key
-
-where
-    coalesce(recount.wip, 0) <> coalesce(open_visits.wip, 0)
-    or coalesce(recount.wip, 0) <> coalesce(daily.wip, 0)
+having sum(daily) <> sum(statuses) or sum(visits) <> sum(statuses)

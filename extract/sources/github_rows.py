@@ -40,6 +40,7 @@ ISSUES = RawTable(
         "updated_at": TIMESTAMP,
         "closed_at": TIMESTAMP,
     },
+    work_item_kind="issue",
 )
 ISSUE_EVENTS = RawTable(
     "issue_events",
@@ -67,6 +68,7 @@ PULL_REQUESTS = RawTable(
         "created_at": TIMESTAMP,
         "updated_at": TIMESTAMP,
     },
+    work_item_kind="pull_request",
 )
 COMMITS = RawTable(
     "pull_request_commits",

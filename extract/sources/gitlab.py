@@ -127,7 +127,11 @@ _ITEM = {
     "closed_at": TIMESTAMP,
 }
 MERGE_REQUESTS = RawTable(
-    "merge_requests", f"{_PROJECT}/merge_requests", ("id",), {**_ITEM, "merged_at": TIMESTAMP}
+    "merge_requests",
+    f"{_PROJECT}/merge_requests",
+    ("id",),
+    {**_ITEM, "merged_at": TIMESTAMP},
+    work_item_kind="pull_request",
 )
 COMMITS = RawTable(
     "merge_request_commits",
@@ -152,7 +156,7 @@ MERGE_REQUEST_STATES = RawTable(
     ("id",),
     {"id": TEXT, "merge_request_id": TEXT, "state": TEXT, "created_at": TIMESTAMP},
 )
-ISSUES = RawTable("issues", f"{_PROJECT}/issues", ("id",), _ITEM)
+ISSUES = RawTable("issues", f"{_PROJECT}/issues", ("id",), _ITEM, work_item_kind="issue")
 ISSUE_STATES = RawTable(
     "issue_state_events",
     f"{_PROJECT}/issues/{{iid}}/resource_state_events",

@@ -71,7 +71,7 @@ from extract.sources.jira_rows import (
     milliseconds,
     person_of,
 )
-from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, RawTable, decode, instant
+from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, RawTable, decode, encode, instant
 from extract.windows import Window, close_window, is_backfill, next_window, shortened
 from extract.work import Load
 
@@ -132,6 +132,7 @@ ISSUES = RawTable(
         "created_at": TIMESTAMP,
         "updated_at": TIMESTAMP,
     },
+    work_item_kind="issue",
 )
 HISTORIES = RawTable(
     "histories",
@@ -1039,7 +1040,10 @@ class Reader:
         rejected = reading.gone + reading.left
         faults = [
             f"{rejected:,} listed issues were not given" if rejected else "",
-            ""
+            # Cloud has no other count; what it lists is read to the end of its pages.
+            f"got all {reading.listed:,} that Jira lists; its estimate is {reading.count:,}"
+            if reading.is_whole and reading.listed < reading.count
+            else ""
             if reading.is_whole
             else f"got {reading.listed:,} of {reading.count:,}; to be read again",
         ]
@@ -1122,7 +1126,9 @@ class Reader:
                     "history_count": [len(made) for made, _ in found.values()],
                     "history_quality": list(quality.values()),
                 },
-                ["{}"] * len(found),
+                [
+                    encode({"source_count": totals[key]} if key in totals else {}) for key in found
+                ],
                 list(scopes.values()),
             )
         )

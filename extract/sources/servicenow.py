@@ -60,20 +60,20 @@ _RECORD_COLUMNS = {
 }
 
 
-def _records(name: str, table: str) -> RawTable:
-    return RawTable(name, f"{_TABLE}/{table}", ("sys_id",), _RECORD_COLUMNS)
+def _records(name: str, table: str, kind: str | None = None) -> RawTable:
+    return RawTable(name, f"{_TABLE}/{table}", ("sys_id",), _RECORD_COLUMNS, work_item_kind=kind)
 
 
 TASK_TABLES = {
-    "incident": _records("incidents", "incident"),
-    "change_request": _records("change_requests", "change_request"),
+    "incident": _records("incidents", "incident", "incident"),
+    "change_request": _records("change_requests", "change_request", "change_request"),
     "change_task": _records("change_tasks", "change_task"),
-    "problem": _records("problems", "problem"),
-    "sc_req_item": _records("requested_items", "sc_req_item"),
+    "problem": _records("problems", "problem", "problem"),
+    "sc_req_item": _records("requested_items", "sc_req_item", "request"),
     "sc_task": _records("catalog_tasks", "sc_task"),
-    "rm_story": _records("stories", "rm_story"),
+    "rm_story": _records("stories", "rm_story", "issue"),
 }
-"""Classes of tasks: records with a state, whose history is read."""
+"""Classes of tasks: records with a state, whose history is read. Tasks below an item are no items."""
 
 TASK_SLAS = RawTable(
     "task_slas",

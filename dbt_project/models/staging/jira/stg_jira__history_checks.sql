@@ -2,7 +2,13 @@ with
 
 source as (
 
-    select * from {{ source('jira', 'history_checks') }}
+    select
+        issue_id,
+        history_quality,
+        history_count,
+        {{ parse_json('payload', {'source_count': 'BIGINT'}) }} as payload
+
+    from {{ source('jira', 'history_checks') }}
 
 ),
 
@@ -12,7 +18,8 @@ renamed as (
         issue_id,
         'jira:' || issue_id as work_item_key,
         history_quality,
-        history_count
+        history_count,
+        payload.source_count as source_count
 
     from source
 
