@@ -27,6 +27,7 @@ from dagster_dbt import (
 
 from extract.tables import instant
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
+from orchestration.failures import what_failed
 from orchestration.ingestion import RefreshOptions
 from publish.quality import record_results
 
@@ -91,9 +92,10 @@ def dbt_models(
         manifest=dbt_project.manifest_path,
         expectation_results=expectation_results_file(context.run_id),
     )
+    why = what_failed(call.target_path / "run_results.json", dbt_project.manifest_path)
     shutil.rmtree(call.target_path, ignore_errors=True)
     if not call.is_successful():
-        raise dg.Failure(f"dbt build failed; {DBT_LOG} says where")
+        raise dg.Failure(f"dbt build failed: {why or 'nothing was built'}; more in {DBT_LOG}")
 
 
 @contextlib.contextmanager
