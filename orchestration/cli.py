@@ -170,9 +170,9 @@ def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
 
     Exit with 1 when no source answers and none was ever loaded: it would be asked in vain again.
     """
-    from extract.api import Refused, SourceError, Unavailable
+    from extract.api import Unavailable, offline
     from extract.load import is_anything_loaded
-    from extract.settings import SettingFault, address_setting
+    from extract.settings import address_setting
     from extract.sources import SOURCES
     from extract.tables import instant
     from orchestration import seeds
@@ -191,18 +191,12 @@ def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
         faults.append(f"no source is configured; set {addresses}")
     asked = [name for name in dict.fromkeys(sources or on) if name in SOURCES]
     faults += [f"{address_setting(name)} is not set" for name in asked if name not in on]
+    with offline():
+        faults += check_sources([name for name in asked if name in on])[0]
     faults += seeds.checked().shown()
     if faults:
         stop(BAD_CONFIGURATION, *faults)
-
-    failures: dict[str, SourceError] = {}
-    for name in asked:
-        try:
-            SOURCES[name].check()
-        except (SettingFault, Refused) as fault:
-            faults.extend(str(fault).splitlines())
-        except SourceError as failure:
-            failures[name] = failure
+    faults, failures = check_sources(asked)
     if faults:
         stop(BAD_CONFIGURATION, *faults)
     is_silent = all(isinstance(failures.get(name), Unavailable) for name in asked)
@@ -214,6 +208,24 @@ def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
         log.warning(
             "FLOWHOUSE_PSEUDONYM_KEY is not set: people are hashed with the public demo key"
         )
+
+
+def check_sources(names: list[str]) -> tuple[list[str], dict[str, Exception]]:
+    """Return one line per fault of the settings, and the sources that cannot be read right now."""
+    from extract.api import Refused, SourceError
+    from extract.settings import SettingFault
+    from extract.sources import SOURCES
+
+    faults: list[str] = []
+    failures: dict[str, Exception] = {}
+    for name in names:
+        try:
+            SOURCES[name].check()
+        except (SettingFault, Refused) as fault:
+            faults.extend(str(fault).splitlines())
+        except SourceError as failure:
+            failures[name] = failure
+    return faults, failures
 
 
 def run_refresh(

@@ -26,6 +26,7 @@ from dagster_dbt import (
 )
 
 from extract.tables import instant
+from orchestration import seeds
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
 from orchestration.failures import what_failed
 from orchestration.ingestion import RefreshOptions
@@ -75,6 +76,9 @@ def dbt_models(
     context: dg.AssetExecutionContext, dbt: DbtCliResource, refresh: RefreshOptions
 ) -> Iterator:
     """Build the selected models and run their tests, then keep every result."""
+    faults = seeds.checked().shown()
+    if faults:  # the command has asked before it read anything; a schedule has not
+        raise dg.Failure(f"the seeds have faults: {'; '.join(faults)}")
     as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
     with told_to_dbt(
         FLOWHOUSE_AS_OF=as_of.replace(tzinfo=None, microsecond=0).isoformat(sep=" "),
