@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import dlt
+import duckdb
 import pyarrow as pa
 from dlt.pipeline.exceptions import PipelineStepFailed
 from filelock import FileLock, Timeout
@@ -80,6 +81,28 @@ def load(source: str, refresh_id: str, full: bool = False, span: Window | None =
     except Timeout:
         raise Busy(f"{source}: another process is loading this source; try again later") from None
     return work
+
+
+def is_anything_loaded() -> bool:
+    """Whether any raw table of any source holds a row: without one there is nothing to build on."""
+    return any(_has_rows(source) for source in SOURCES)
+
+
+def _has_rows(source: str) -> bool:
+    if not warehouse.raw_file(source).exists():
+        return False
+    try:
+        with duckdb.connect(str(warehouse.raw_file(source)), read_only=True) as raw:
+            there = raw.execute(
+                "select table_name from information_schema.tables where table_schema = $1", [source]
+            ).fetchall()
+            return any(
+                raw.execute(f"select 1 from {source}.{table.name} limit 1").fetchone()
+                for table in SOURCES[source].TABLES
+                if (table.name,) in there
+            )
+    except duckdb.IOException:  # it is being loaded right now
+        return True
 
 
 def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:

@@ -30,7 +30,17 @@ def setting_name(source: str, field: str) -> str:
 
 def is_on(source: str) -> bool:
     """Whether a source is configured."""
-    return bool(dlt.config.get(f"sources.{source}.base_url"))
+    return bool(dlt.config.get(f"sources.{source}.{address_field(source)}"))
+
+
+def address_field(source: str) -> str:
+    """Return the field that says where a source is, and that turns it on."""
+    return "path" if source == "inbox" else "base_url"
+
+
+def address_setting(source: str) -> str:
+    """Return the environment variable that says where a source is."""
+    return setting_name(source, address_field(source))
 
 
 def settings_for(source: str, spec: type[Spec]) -> Spec:

@@ -11,11 +11,29 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from extract.load import is_anything_loaded
 from extract.sources import SOURCES
 from extract.warehouse import ROOT
 from orchestration.environment import expectation_results_file
+from orchestration.failures import nothing_loaded
+from orchestration.status import loads
 
 CHECK = "meets_expectations"
+
+
+class NothingLoaded(dg.Failure):
+    """No raw table of any source holds a row: what was built on that would say nothing."""
+
+
+def _why_nothing_is_loaded(refresh_id: str) -> str:
+    reasons: dict[str, list[str]] = {}
+    is_answering = set()
+    for row in loads():
+        if row["refresh_id"] == refresh_id:
+            reasons.setdefault(row["source"], []).append(row["message"] or "it has no rows")
+            if row["object"] != "*":
+                is_answering.add(row["source"])
+    return nothing_loaded(reasons, is_answering)
 
 
 def build_checks() -> dg.AssetChecksDefinition:
@@ -30,6 +48,8 @@ def build_checks() -> dg.AssetChecksDefinition:
     def raw_tables_meet_expectations(
         context: dg.AssetCheckExecutionContext,
     ) -> Iterator[dg.AssetCheckResult]:
+        if not is_anything_loaded():
+            raise NothingLoaded(_why_nothing_is_loaded(context.run.run_id), allow_retries=False)
         target = expectation_results_file(context.run.run_id)
         target.parent.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(

@@ -105,14 +105,20 @@ def backfill(source: str, first: str, last: str) -> None:
 
 @main.command()
 def doctor() -> None:
-    """Check settings, credentials, permissions, clocks and counts of every source; read-only."""
+    """Check seeds, settings, credentials, permissions, clocks and counts; read-only."""
     from extract import probes
     from extract.sources import SOURCES
+    from orchestration import seeds
 
     on = [name for name, module in SOURCES.items() if module.is_on()]
     answers = [("house", probe) for probe in probes.of_house()] if on else []
     if not on:
         answers = [("house", probes.Probe(False, "no source is configured"))]
+    found = seeds.checked()
+    answers += [("seeds", probes.Probe(False, fault)) for fault in found.shown()]
+    if on and not found.faults:
+        line = f"{found.files} files with {found.lines:,} lines are good"
+        answers += [("seeds", probes.Probe(True, line))]
     for name in on:
         answers += [(name, probe) for probe in probes.of_source(SOURCES[name])]
     for name, probe in answers:
@@ -160,11 +166,17 @@ def republish(build: Path, folder: Path, report: Path) -> None:
 
 
 def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
-    """Exit with 2 and one line per fault, before anything is written."""
-    from extract.api import Refused, SourceError
-    from extract.settings import SettingFault
+    """Exit with 2 and one line per fault, before anything is written or read from a source.
+
+    Exit with 1 when no source answers and none was ever loaded: it would be asked in vain again.
+    """
+    from extract.api import Unavailable, offline
+    from extract.load import is_anything_loaded
+    from extract.settings import address_setting
     from extract.sources import SOURCES
     from extract.tables import instant
+    from orchestration import seeds
+    from orchestration.failures import nothing_loaded
 
     faults = [
         f"--source {name}: there is no such source; choose from {', '.join(SOURCES)}"
@@ -175,26 +187,45 @@ def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
     on = [name for name, module in SOURCES.items() if module.is_on()]
     if not on:
-        faults.append(
-            "no source is configured; set SOURCES__JIRA__BASE_URL "
-            "(or GITHUB, JENKINS, GITLAB, SERVICENOW)"
-        )
-    for name in sources or on:
-        if name in SOURCES and name not in on:
-            faults.append(f"SOURCES__{name.upper()}__BASE_URL is not set")
-        elif name in SOURCES:
-            try:
-                SOURCES[name].check()
-            except (SettingFault, Refused) as fault:
-                faults.extend(str(fault).splitlines())
-            except SourceError as failure:
-                log.warning("%s; the other sources go on", failure)
+        addresses = " or ".join(address_setting(name) for name in SOURCES)
+        faults.append(f"no source is configured; set {addresses}")
+    asked = [name for name in dict.fromkeys(sources or on) if name in SOURCES]
+    faults += [f"{address_setting(name)} is not set" for name in asked if name not in on]
+    with offline():
+        faults += check_sources([name for name in asked if name in on])[0]
+    faults += seeds.checked().shown()
     if faults:
         stop(BAD_CONFIGURATION, *faults)
+    faults, failures = check_sources(asked)
+    if faults:
+        stop(BAD_CONFIGURATION, *faults)
+    is_silent = all(isinstance(failures.get(name), Unavailable) for name in asked)
+    if is_silent and not is_anything_loaded():
+        stop(FAILED, nothing_loaded({name: [str(why)] for name, why in failures.items()}))
+    for failure in failures.values():
+        log.warning("%s; the other sources go on", failure)
     if not os.environ.get("FLOWHOUSE_PSEUDONYM_KEY"):
         log.warning(
             "FLOWHOUSE_PSEUDONYM_KEY is not set: people are hashed with the public demo key"
         )
+
+
+def check_sources(names: list[str]) -> tuple[list[str], dict[str, Exception]]:
+    """Return one line per fault of the settings, and the sources that cannot be read right now."""
+    from extract.api import Refused, SourceError
+    from extract.settings import SettingFault
+    from extract.sources import SOURCES
+
+    faults: list[str] = []
+    failures: dict[str, Exception] = {}
+    for name in names:
+        try:
+            SOURCES[name].check()
+        except (SettingFault, Refused) as fault:
+            faults.extend(str(fault).splitlines())
+        except SourceError as failure:
+            failures[name] = failure
+    return faults, failures
 
 
 def run_refresh(
@@ -227,7 +258,7 @@ def run_refresh(
             },
         )
     if not result.success:
-        stop(FAILED, *failures_of(result), "nothing was published")
+        stop(FAILED, *failures_of(result))
     gaps = gaps_of(result.run_id)
     for warning in warnings(result.run_id):
         log.warning("warning: %s", warning)
@@ -247,21 +278,26 @@ def refresh_job() -> Any:
 
 
 def failures_of(result: Any) -> list[str]:
-    """Return one line per failed step and per failed check of a Dagster run."""
+    """Return one line per failed step and per failed check of a Dagster run, and what follows."""
     lines = []
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
             cause = error.cause or error
+            message = cause.message.strip().splitlines()[0]
+            name, _, text = message.partition(": ")
+            if name.endswith(".NothingLoaded"):  # whatever else failed, failed for that
+                return [text]
             if cause.cls_name != "DagsterAssetCheckFailedError":  # the check has a line of its own
-                lines.append(f"{event.step_key}: {cause.message.strip().splitlines()[0]}")
+                said = text if name.endswith(".Failure") else message
+                lines.append(f"{event.step_key}: {said}")
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             check = event.asset_check_evaluation_data
             if not check.passed and check.severity.value == "ERROR":
                 where = check.asset_key.to_user_string()
                 reason = f": {check.description}" if check.description else ""
                 lines.append(f"{where}: the check {check.check_name} failed{reason}")
-    return lines or ["the refresh failed; see `make dev`"]
+    return [*(lines or ["the refresh failed; see `make dev`"]), "nothing was published"]
 
 
 def gaps_of(refresh_id: str) -> list[str]:

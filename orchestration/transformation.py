@@ -26,7 +26,9 @@ from dagster_dbt import (
 )
 
 from extract.tables import instant
+from orchestration import seeds
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
+from orchestration.failures import what_failed
 from orchestration.ingestion import RefreshOptions
 from publish.quality import Unproven, demand_results, record_results
 
@@ -74,6 +76,9 @@ def dbt_models(
     context: dg.AssetExecutionContext, dbt: DbtCliResource, refresh: RefreshOptions
 ) -> Iterator:
     """Build the selected models and run their tests, then keep every result."""
+    faults = seeds.checked().shown()
+    if faults:  # the command has asked before it read anything; a schedule has not
+        raise dg.Failure(f"the seeds have faults: {'; '.join(faults)}")
     as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
     with told_to_dbt(
         FLOWHOUSE_AS_OF=as_of.replace(tzinfo=None, microsecond=0).isoformat(sep=" "),
@@ -93,10 +98,10 @@ def dbt_models(
         expectation_results=expectation_results_file(context.run_id),
         is_whole=not context.is_subset,
     )
-    if not call.is_successful():
-        shutil.rmtree(call.target_path, ignore_errors=True)
-        raise dg.Failure(f"dbt build failed; {DBT_LOG} says where")
+    why = what_failed(results, manifest)
     try:
+        if not call.is_successful():
+            raise dg.Failure(f"dbt build failed: {why or 'nothing was built'}; more in {DBT_LOG}")
         demand_results(results, manifest, is_whole=not context.is_subset)
     except Unproven as fault:
         raise dg.Failure(str(fault)) from None

@@ -1,0 +1,734 @@
+"""The seeds, checked before anything else happens: what each must hold, and one line per fault.
+
+What a seed holds is declared below, as data: a new seed is an entry of `SEEDS`. dbt loads the files
+with DuckDB's COPY, so the reader here takes for empty, for a date or for a line what COPY does, or
+is stricter. Values of seeds are no secrets: a fault shows them.
+"""
+
+import csv
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from extract.sources import SOURCES
+from extract.warehouse import ROOT
+
+FOLDER = ROOT / "dbt_project" / "seeds"
+
+DEFAULTS = "defaults"
+"""The folder of what each tool's stock workflow means; the other one is the company's."""
+
+MOST_SHOWN = 20
+"""Faults that are shown; of more than these only the number."""
+
+LEAST_WEEKS = 20
+"""Of a baseline: limits of fewer points are too wide of the mark (metrics.md 1.7)."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What the values of a column must be.
+
+    Attributes:
+        type: Its type in the warehouse, as in `_seeds.yml`.
+        is_needed: No line may leave it empty.
+        one_of: The values that there are; empty allows all.
+        reserved: Names that the models add themselves.
+        form: Returns what is wrong with a value, or None.
+        least: Smallest number.
+        most: Largest number.
+    """
+
+    type: str = "varchar"
+    is_needed: bool = False
+    one_of: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
+    form: Callable[[str], str | None] | None = None
+    least: int = 0
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Columns whose values are a line of another seed.
+
+    Attributes:
+        columns: The columns here; of several the last one is what is named in a fault.
+        to: The seeds that may have the line.
+        target: Their columns; empty means the same names.
+        besides: Values that need no line.
+    """
+
+    columns: tuple[str, ...]
+    to: tuple[str, ...]
+    target: tuple[str, ...] = ()
+    besides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Period:
+    """The columns of a line's first and last day."""
+
+    first: str
+    last: str
+    is_last_in_it: bool
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What a seed must hold.
+
+    Attributes:
+        columns: All columns, by name.
+        is_default: It lies in the folder `defaults` and not in the company's.
+        unique: Keys; two lines never have the same.
+        period: When a line holds.
+        apart: Keys; two lines with the same never hold on the same day.
+        agree: Keys, and the columns that all lines with the same agree on.
+        references: What must be in other seeds.
+        rules: What else can be wrong with the lines: number of the line and what is wrong.
+    """
+
+    columns: dict[str, Column]
+    is_default: bool = False
+    unique: tuple[tuple[str, ...], ...] = ()
+    period: Period | None = None
+    apart: tuple[tuple[str, ...], ...] = ()
+    agree: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    references: tuple[Reference, ...] = ()
+    rules: tuple[Callable[["File"], Iterator[tuple[int, str]]], ...] = ()
+
+
+@dataclass
+class File:
+    """A file as it is: its lines by column, the number of each, and what is wrong so far."""
+
+    name: str
+    place: str
+    seed: Seed
+    lines: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    faults: list[tuple[int, str]] = field(default_factory=list)
+    is_whole: bool = False
+    """Whether it could be read to its end, so that others may be held against it."""
+
+    def fault(self, line: int, what: str) -> None:
+        """Note what is wrong with a line, or (0) with the file."""
+        self.faults.append((line, what))
+
+    def told(self) -> list[str]:
+        """Return one line per fault, in the order of the file."""
+        return [
+            f"{self.place} line {line}: {what}" if line else f"{self.place}: {what}"
+            for line, what in sorted(self.faults, key=lambda fault: fault[0])
+        ]
+
+
+# Forms of values
+
+
+def lower_case(value: str) -> str | None:
+    """Check what is compared with names in lower case."""
+    if value != value.lower():
+        return f"is never met: write it in lower case, '{value.lower()}'"
+    return None
+
+
+def hour(value: str) -> str | None:
+    """Check a time of day."""
+    if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        return None
+    return "is no time of day; write hours and minutes, 00:00 to 23:59, for example 09:00"
+
+
+def time_zone(value: str) -> str | None:
+    """Check a name of the time zone database."""
+    try:
+        is_known = value[:1].isupper() and value != "Factory" and bool(ZoneInfo(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        is_known = False
+    if is_known:
+        return None
+    zones = {zone.lower(): zone for zone in available_timezones()}
+    near = get_close_matches(value.lower(), zones, n=1, cutoff=0.8)
+    return "is no time zone; " + (
+        f"did you mean '{zones[near[0]]}'?" if near else "write for example Europe/Berlin or UTC"
+    )
+
+
+# Rules of single seeds
+
+
+def hours_lie_apart(file: File, calendar: str | None) -> Iterator[tuple[int, str]]:
+    """Check the hours of a day, and a night shift against the day that it ends on."""
+    starts = {
+        (row[calendar] if calendar else "", row["iso_weekday"]): (line, row["work_start"])
+        for line, row in file.lines
+    }
+    for line, row in file.lines:
+        start, end = row["work_start"], row["work_end"]
+        if hour(start) or hour(end) or not row["iso_weekday"].isdigit():
+            continue
+        if start == end:
+            yield line, f"work_start and work_end are both {start}; a day has hours or no line"
+        elif end < start:
+            day = str(int(row["iso_weekday"]) % 7 + 1)
+            other, begins = starts.get((row[calendar] if calendar else "", day), (0, ""))
+            if begins and begins < end:
+                yield (
+                    line,
+                    f"ends on the next day at {end}, and line {other} begins then at {begins};"
+                    " let hours not overlap",
+                )
+
+
+def boundaries_are_in_order(file: File) -> Iterator[tuple[int, str]]:
+    """Check that the work of each workflow begins before it ends."""
+    first: dict[str, int] = {}
+    started: dict[str, int] = {}
+    finished: dict[str, int] = {}
+    for line, row in file.lines:
+        workflow = row["workflow"]
+        first.setdefault(workflow, line)
+        if not row["ordinal"].isdigit():
+            return
+        place = int(row["ordinal"])
+        if row["is_started_boundary"].lower() == "true" and place:
+            started[workflow] = min(place, started.get(workflow, place))
+        if row["is_finished_boundary"].lower() == "true":
+            finished[workflow] = min(place, finished.get(workflow, place))
+    for workflow, line in first.items():
+        if workflow not in started or workflow not in finished:
+            what = "is_started_boundary" if workflow not in started else "is_finished_boundary"
+            yield line, f"workflow '{workflow}' has no stage whose {what} is true"
+        elif started[workflow] >= finished[workflow]:
+            yield line, f"workflow '{workflow}' is finished before it is started; see its ordinals"
+
+
+def baselines_are_long(file: File) -> Iterator[tuple[int, str]]:
+    """Check that a baseline has enough points to draw limits from."""
+    for line, row in file.lines:
+        first, last = day(row["baseline_start"]), day(row["baseline_end"])
+        if not first or not last or last < first:
+            continue
+        monday = first + timedelta(days=-first.weekday() % 7)
+        weeks = max(0, ((last - monday).days + 1) // 7)
+        if first != monday:
+            yield line, f"baseline_start '{first}' is no Monday; did you mean '{monday}'?"
+        elif weeks < LEAST_WEEKS:
+            yield (
+                line,
+                f"the baseline {first} to {last} has {weeks} whole weeks; limits of fewer than"
+                f" {LEAST_WEEKS} points are not to be trusted: choose a longer stretch",
+            )
+
+
+def types_from_labels_are_lower_case(file: File) -> Iterator[tuple[int, str]]:
+    """Check the names of types that are compared with labels of GitHub and GitLab."""
+    for line, row in file.lines:
+        wrong = lower_case(row["raw_type"])
+        if row["source_system"] in ("github", "gitlab") and wrong:
+            yield line, f"raw_type '{row['raw_type']}' {wrong}"
+
+
+# What each seed holds
+
+TEXT = Column()
+NAME = Column(is_needed=True)
+DAY = Column("date")
+NEEDED_DAY = Column("date", is_needed=True)
+BOOLEAN = Column("boolean", is_needed=True)
+SOURCE = Column(is_needed=True, one_of=tuple(SOURCES))
+KIND = Column(
+    is_needed=True,
+    one_of=("issue", "pull_request", "incident", "change_request", "problem", "request"),
+)
+LEVEL = Column(is_needed=True, one_of=("portfolio", "epic", "feature", "story", "task"))
+HOUR = Column(is_needed=True, form=hour)
+WEEKDAY = Column("integer", is_needed=True, least=1, most=7)
+OWN_KEY = Column(is_needed=True, reserved=("unassigned",))
+
+VALIDITY = {"valid_from": DAY, "valid_to": DAY}
+VALID = Period("valid_from", "valid_to", is_last_in_it=False)
+
+VALUE_STREAM = Reference(("value_stream_key",), ("value_streams",))
+TEAM = Reference(("team_key",), ("teams",))
+SERVICE = Reference(("service_key",), ("services",))
+WORKFLOW = Reference(("workflow",), ("stages",))
+STAGE = Reference(("workflow", "stage"), ("stages",))
+
+SEEDS: dict[str, Seed] = {
+    "stages": Seed(
+        {
+            "workflow": NAME,
+            "stage": Column(is_needed=True, reserved=("unmapped", "deleted")),
+            "ordinal": Column("integer", is_needed=True),
+            "flow_state": Column(
+                is_needed=True, one_of=("new", "wait", "active", "done", "cancelled")
+            ),
+            "value_class": Column(is_needed=True, one_of=("value_adding", "necessary", "waste")),
+            "is_started_boundary": BOOLEAN,
+            "is_ready_boundary": BOOLEAN,
+            "is_finished_boundary": BOOLEAN,
+            "is_blocked": Column("boolean"),
+        },
+        is_default=True,
+        unique=(("workflow", "stage"),),
+        rules=(boundaries_are_in_order,),
+    ),
+    "status_stages": Seed(
+        {
+            "source_system": SOURCE,
+            "workflow": NAME,
+            "status": Column(is_needed=True, form=lower_case),
+            "stage": NAME,
+            **VALIDITY,
+        },
+        is_default=True,
+        period=VALID,
+        apart=(("source_system", "workflow", "status"),),
+        references=(WORKFLOW, STAGE),
+    ),
+    "workflows": Seed(
+        {"source_system": SOURCE, "item_kind": KIND, "raw_type": NAME, "workflow": NAME},
+        is_default=True,
+        unique=(("source_system", "item_kind", "raw_type"),),
+        references=(WORKFLOW,),
+        rules=(types_from_labels_are_lower_case,),
+    ),
+    "work_types": Seed(
+        {
+            "source_system": SOURCE,
+            "item_kind": KIND,
+            "raw_type": NAME,
+            "work_type": Column(
+                is_needed=True,
+                one_of=("feature", "defect", "risk", "debt", "improvement", "unassigned"),
+            ),
+            "level": LEVEL,
+        },
+        is_default=True,
+        unique=(("source_system", "item_kind", "raw_type"),),
+        rules=(types_from_labels_are_lower_case,),
+    ),
+    "standard_calendar": Seed(
+        {"iso_weekday": WEEKDAY, "work_start": HOUR, "work_end": HOUR},
+        is_default=True,
+        unique=(("iso_weekday",),),
+        rules=(partial(hours_lie_apart, calendar=None),),
+    ),
+    "metrics": Seed(
+        {
+            "metric": NAME,
+            "version": Column("bigint", is_needed=True, least=1),
+            "definition": NAME,
+            "unit": NAME,
+            "better": Column(is_needed=True, one_of=("higher", "lower", "neither")),
+            "target": NAME,
+            "owner": NAME,
+            "valid_from": DAY,
+        },
+        is_default=True,
+        unique=(("metric", "version"),),
+    ),
+    "value_streams": Seed(
+        {
+            "value_stream_key": OWN_KEY,
+            "name": NAME,
+            "kind": Column(is_needed=True, one_of=("core", "supporting")),
+            "time_zone": Column(form=time_zone),
+            "calendar": TEXT,
+            **VALIDITY,
+        },
+        unique=(("value_stream_key",),),
+        period=VALID,
+        # A calendar without hours of its own has the standard ones, and may have holidays.
+        references=(Reference(("calendar",), ("calendars", "holidays"), (), ("standard",)),),
+    ),
+    "teams": Seed(
+        {"team_key": OWN_KEY, "name": NAME, "value_stream_key": TEXT, **VALIDITY},
+        period=VALID,
+        apart=(("team_key",), ("name",)),
+        references=(VALUE_STREAM,),
+    ),
+    "services": Seed(
+        {
+            "service_key": OWN_KEY,
+            "name": NAME,
+            "value_stream_key": TEXT,
+            "team_key": TEXT,
+            **VALIDITY,
+        },
+        period=VALID,
+        apart=(("service_key",), ("name",)),
+        references=(VALUE_STREAM, TEAM),
+    ),
+    "scopes": Seed(
+        {
+            "source_system": SOURCE,
+            "scope": NAME,
+            "value_stream_key": TEXT,
+            "team_key": TEXT,
+            "service_key": TEXT,
+            **VALIDITY,
+        },
+        period=VALID,
+        apart=(("source_system", "scope"),),
+        references=(VALUE_STREAM, TEAM, SERVICE),
+    ),
+    "calendars": Seed(
+        {"calendar": NAME, "iso_weekday": WEEKDAY, "work_start": HOUR, "work_end": HOUR},
+        unique=(("calendar", "iso_weekday"),),
+        rules=(partial(hours_lie_apart, calendar="calendar"),),
+    ),
+    "holidays": Seed(
+        {"calendar": NAME, "holiday_date": NEEDED_DAY, "name": TEXT},
+        unique=(("calendar", "holiday_date"),),
+        references=(
+            Reference(("calendar",), ("calendars", "value_streams"), besides=("standard",)),
+        ),
+    ),
+    "environments": Seed(
+        {
+            "source_system": SOURCE,
+            "pattern": Column(is_needed=True, form=lower_case),
+            "environment_key": Column(is_needed=True, reserved=("unmapped",)),
+            "name": NAME,
+            "tier": TEXT,
+            "is_production": BOOLEAN,
+        },
+        unique=(("source_system", "pattern"),),
+        agree=(("environment_key", ("name", "tier", "is_production")),),
+    ),
+    "increments": Seed(
+        {"increment_key": NAME, "name": NAME, "starts_on": NEEDED_DAY, "ends_on": NEEDED_DAY},
+        unique=(("increment_key",),),
+        period=Period("starts_on", "ends_on", is_last_in_it=True),
+        apart=((),),
+    ),
+    "wip_limits": Seed(
+        {
+            "value_stream_key": NAME,
+            "workflow": NAME,
+            "level": LEVEL,
+            "stage": NAME,
+            "wip_limit": Column("bigint", is_needed=True),
+            **VALIDITY,
+        },
+        period=VALID,
+        apart=(("value_stream_key", "workflow", "level", "stage"),),
+        references=(VALUE_STREAM, WORKFLOW, STAGE),
+    ),
+    "xmr_baselines": Seed(
+        {
+            "metric": Column(is_needed=True, one_of=("velocity", "flow_time_log_h")),
+            "value_stream_key": NAME,
+            "workflow": NAME,
+            "level": LEVEL,
+            "baseline_start": NEEDED_DAY,
+            "baseline_end": NEEDED_DAY,
+        },
+        period=Period("baseline_start", "baseline_end", is_last_in_it=True),
+        apart=(("metric", "value_stream_key", "workflow", "level"),),
+        references=(
+            Reference(("value_stream_key",), ("value_streams",), besides=("unassigned",)),
+            Reference(("workflow",), ("stages",), besides=("unassigned",)),
+        ),
+        rules=(baselines_are_long,),
+    ),
+}
+
+
+# Reading and checking
+
+
+@dataclass(frozen=True)
+class Findings:
+    """How much was checked, and one line per fault."""
+
+    files: int
+    lines: int
+    faults: list[str]
+
+    def shown(self) -> list[str]:
+        """Return the first faults, and how many more there are."""
+        more = len(self.faults) - MOST_SHOWN
+        return self.faults[:MOST_SHOWN] + ([f"and {more:,} more in the seeds"] if more > 0 else [])
+
+
+def checked(folder: Path = FOLDER, company: str | None = None) -> Findings:
+    """Check all seeds of a company.
+
+    Args:
+        folder: Where the folders of seeds are.
+        company: Name of the company's folder; None asks FLOWHOUSE_COMPANY.
+    """
+    company = company or os.environ.get("FLOWHOUSE_COMPANY") or "company"
+    own = folder / company
+    if not own.is_dir() or folder.resolve() not in own.resolve().parents:
+        names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+        known = ", ".join(name for name in names if name != DEFAULTS)
+        what = f"FLOWHOUSE_COMPANY names no folder of dbt_project/seeds; there are {known}"
+        return Findings(0, 0, [what])
+    faults = [*_strangers(folder, DEFAULTS), *_strangers(folder, company)]
+    files = {}
+    for name, seed in SEEDS.items():
+        part = DEFAULTS if seed.is_default else company
+        file = File(name, f"dbt_project/seeds/{part}/{name}.csv", seed)
+        files[name] = _read(file, folder / part / f"{name}.csv")
+    for file in files.values():
+        _check_values(file)
+        if file.is_whole:
+            _check_keys(file)
+            _check_references(file, files)
+            for rule in file.seed.rules:
+                file.faults += rule(file)
+        faults += file.told()
+    return Findings(len(files), sum(len(file.lines) for file in files.values()), faults)
+
+
+def _strangers(folder: Path, part: str) -> Iterator[str]:
+    """Find the files that dbt would load, but that are no seed, or no seed of this folder."""
+    for path in sorted((folder / part).rglob("*.csv")):
+        place = f"dbt_project/seeds/{part}/{path.relative_to(folder / part)}"
+        seed = SEEDS.get(path.stem)
+        if seed is None:
+            near = get_close_matches(path.stem, SEEDS, n=1)
+            yield f"{place}: there is no such seed" + (
+                f"; did you mean {near[0]}.csv?" if near else f"; there are {', '.join(SEEDS)}"
+            )
+        elif path.parent != folder / part or seed.is_default != (part == DEFAULTS):
+            home = DEFAULTS if seed.is_default else "the company's folder"
+            yield f"{place}: the seed {path.stem} lies in {home}; write its lines there"
+
+
+def _read(file: File, path: Path) -> File:
+    """Read the lines of a file; note what is no CSV of its columns."""
+    needed = list(file.seed.columns)
+    heading = f"its first line must be {','.join(needed)}"
+    if not path.is_file():
+        file.fault(0, f"the file is missing; {heading}")
+        return file
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        file.fault(line, "is not UTF-8; save the file as 'CSV UTF-8 (comma delimited)'")
+        return file
+    # A line ends as the file's lines do; a quoted value may go over several.
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header, began = None, 1
+    try:
+        for row in reader:
+            line, began = began, reader.line_num + 1
+            if not row:
+                continue
+            if header is None:
+                header = row
+                if not _is_heading_good(file, line, header, needed):
+                    return file
+            elif not any(row):
+                file.fault(line, "the line has no values; remove it")
+            elif len(row) != len(header):
+                advice = '; a value with a comma needs quotes (")' if len(row) > len(header) else ""
+                file.fault(
+                    line,
+                    f"has {len(row)} values where the first line names {len(header)} columns"
+                    + advice,
+                )
+            else:
+                file.lines.append((line, dict(zip(header, row, strict=True))))
+    except csv.Error as error:
+        file.fault(reader.line_num, f"cannot be read as CSV: {error}")
+        return file
+    if header is None:
+        file.fault(0, f"the file is empty; {heading}")
+        return file
+    file.is_whole = True
+    return file
+
+
+def _is_heading_good(file: File, line: int, header: Sequence[str], needed: Sequence[str]) -> bool:
+    """Check the names of the columns; their order is free."""
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and separator in header[0]:
+            file.fault(
+                line,
+                f"values are separated by {name}; save the file as 'CSV UTF-8 (comma delimited)'",
+            )
+            return False
+    missing = [name for name in needed if name not in header]
+    for name in header:
+        if name not in needed:
+            near = get_close_matches(name, missing, n=1)
+            file.fault(
+                line,
+                f"column '{name}' is not known"
+                + (f"; did you mean '{near[0]}'?" if near else f"; there are {', '.join(needed)}"),
+            )
+            missing = [other for other in missing if other not in near]
+    for name in missing:
+        file.fault(line, f"column '{name}' is missing")
+    for name in sorted({name for name in header if header.count(name) > 1}):
+        file.fault(line, f"column '{name}' is there twice")
+    return not file.faults
+
+
+def _check_values(file: File) -> None:
+    for line, row in file.lines:
+        for name, column in file.seed.columns.items():
+            value = row[name]
+            if not value:
+                if column.is_needed:
+                    file.fault(line, f"{name} is empty, and must not be")
+            elif value != value.strip():
+                file.fault(line, f"{name} '{value}' has a blank at its beginning or end; remove it")
+            elif wrong := _fault_of(column, value):
+                file.fault(line, f"{name} '{value}' {wrong}")
+
+
+def _fault_of(column: Column, value: str) -> str | None:
+    """Return what is wrong with a value, or None."""
+    if column.one_of and value not in column.one_of:
+        return f"is not one of {', '.join(column.one_of)}{_nearest(value, column.one_of)}"
+    if value in column.reserved:
+        return "is a name that flowhouse gives itself; choose another, or leave the line out"
+    if column.type == "date" and day(value) is None:
+        return "is no date; write it as YYYY-MM-DD, for example 2024-01-31"
+    if column.type == "boolean" and value.lower() not in ("true", "false"):
+        return "is neither true nor false"
+    if column.type in ("integer", "bigint"):
+        if not re.fullmatch(r"-?[0-9]{1,9}", value):
+            return "is no whole number"
+        if int(value) < column.least or (column.most is not None and int(value) > column.most):
+            most = f" to {column.most}" if column.most is not None else " or more"
+            return f"is out of range; it must be {column.least}{most}"
+    return column.form(value) if column.form else None
+
+
+def _check_keys(file: File) -> None:
+    """Check what only several lines together can have wrong."""
+    period = file.seed.period
+    if period:
+        for line, row in file.lines:
+            first, last = day(row[period.first]), day(row[period.last])
+            if first and last and (last < first or (last == first and not period.is_last_in_it)):
+                file.fault(
+                    line,
+                    f"{period.last} '{last}' must lie after {period.first} '{first}'"
+                    if not period.is_last_in_it
+                    else f"{period.last} '{last}' lies before {period.first} '{first}'",
+                )
+    told: set[int] = set()
+    for key in file.seed.unique:
+        known: dict[tuple, int] = {}
+        for line, row in file.lines:
+            values = tuple(row[name] for name in key)
+            other = known.setdefault(values, line)
+            if other != line and all(values) and line not in told:
+                told.add(line)
+                file.fault(line, f"{_named(key, row)} is in line {other} already; remove one")
+    for key in file.seed.apart:
+        _check_overlaps(file, key, told)
+    for key, columns in file.seed.agree:
+        first_of: dict[str, tuple[int, dict[str, str]]] = {}
+        for line, row in file.lines:
+            other, model = first_of.setdefault(row[key], (line, row))
+            for name in columns:
+                if row[name].lower() != model[name].lower():
+                    file.fault(
+                        line,
+                        f"{key} '{row[key]}' has {name} '{row[name]}' here and '{model[name]}'"
+                        f" in line {other}; they must agree",
+                    )
+
+
+def _check_overlaps(file: File, key: tuple[str, ...], told: set[int]) -> None:
+    """Check that lines of one key never hold on the same day; one fault a line."""
+    period = file.seed.period
+    groups: dict[tuple, list[tuple[date, date, int, dict[str, str]]]] = {}
+    for line, row in file.lines:
+        texts = row[period.first], row[period.last]
+        first = day(texts[0]) if texts[0] else date.min
+        last = day(texts[1]) if texts[1] else date.max
+        values = tuple(row[name] for name in key)
+        if first and last and first <= last and all(values):
+            # The day after the last one.
+            end = last + timedelta(days=1) if period.is_last_in_it and last < date.max else last
+            groups.setdefault(values, []).append((first, end, line, row))
+    for lines in groups.values():
+        lines.sort(key=lambda entry: (entry[0], entry[1], entry[2]))
+        _, latest, holder, _ = lines[0]
+        for first, end, line, row in lines[1:]:
+            if first < latest:
+                late, early = max(line, holder), min(line, holder)
+                if late not in told:
+                    told.add(late)
+                    file.fault(late, _overlap(period, key, row, early, first))
+            if end > latest:
+                latest, holder = end, line
+
+
+def _overlap(
+    period: Period, key: tuple[str, ...], row: dict[str, str], other: int, since: date
+) -> str:
+    what = _named(key, row) if key else "the period"
+    if since == date.min:
+        both = f"{what} is in line {other} already, and both hold from ever on"
+    else:
+        both = f"{what} is in line {other} already, and both hold on {since}"
+    if period.is_last_in_it:
+        return f"{both}; let one end before the other begins"
+    return f"{both}; give the older one a {period.last} that is the {period.first} of the newer one"
+
+
+def _check_references(file: File, files: dict[str, File]) -> None:
+    for reference in file.seed.references:
+        others = [files[name] for name in reference.to]
+        if not all(other.is_whole for other in others):
+            continue  # their own fault is told
+        target = reference.target or reference.columns
+        known = {tuple(row[name] for name in target) for other in others for _, row in other.lines}
+        groups = {values[:-1] for values in known}
+        where = " or ".join(f"{name}.csv" for name in reference.to)
+        for line, row in file.lines:
+            values = tuple(row[name] for name in reference.columns)
+            *group, value = values
+            if (
+                not all(values)
+                or values in known
+                or value in reference.besides
+                or value != value.strip()
+                or tuple(group) not in groups  # that the group is unknown is told by its own
+            ):
+                continue
+            of = f" for {_named(reference.columns[:-1], row)}" if group else ""
+            near = _nearest(value, {last for *first, last in known if first == group})
+            advice = f"{near} Otherwise add it there" if near else "; add it there or correct it"
+            file.fault(line, f"{reference.columns[-1]} '{value}' is not in {where}{of}{advice}")
+
+
+def _named(key: Iterable[str], row: dict[str, str]) -> str:
+    return ", ".join(f"{name} '{row[name]}'" for name in key)
+
+
+def _nearest(value: str, names: Iterable[str]) -> str:
+    near = get_close_matches(value, [name for name in names if name], n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def day(value: str) -> date | None:
+    """Return a date in ISO form, or None."""
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
