@@ -1,9 +1,10 @@
 """What DuckDB would do for every model and every test: its plans, and the joins that grow too fast.
 
-A join without an equality compares all rows of one side with all rows of the other one. That is
-harmless where one side stays small whatever the data, and a disaster where both grow with it. What
-a side is made of is read from the plan itself, down to the tables; a table that another model made
-is what that model's own plan says.
+A join without an equality compares all rows of one side with all rows of the other one; one of two
+times, with an equality of nothing but a group (a repository, a value stream), does so per group.
+That is harmless where one side stays small whatever the data, and a disaster where both grow with
+it. What a side is made of is read from the plan itself, down to the tables; a table that another
+model made is what that model's own plan says.
 """
 
 import json
@@ -27,6 +28,18 @@ JOINS_OF_ALL_PAIRS = {
 # Relations that a plan names and no model made.
 BUILT_IN = {"DUMMY_SCAN", "COLUMN_DATA_SCAN", "EMPTY_RESULT", "EXPRESSION_SCAN"}
 CATALOGUE = re.compile(r"DUCKDB_\w+")
+
+
+# Columns of which many items have the same value: an equality of these alone leaves all pairs of a
+# group to be compared, and groups grow as the data does.
+SHARED = {
+    "attempt_no", "calendar", "environment_key", "horizon_days", "item_kind", "kind", "level",
+    "metric", "name", "period", "phase_no", "raw_environment", "raw_type", "repository", "scope",
+    "service_key", "service_name", "source_system", "stage", "stage_key", "status", "team_key",
+    "team_name", "time_zone", "to_status", "value_stream_key", "work_type", "workflow",
+}  # fmt: skip
+EQUALITY = re.compile(r" (?:=|IS NOT DISTINCT FROM) ")
+RANGE = re.compile(r" (?:<|>|<=|>=) ")
 
 
 class Growth(IntEnum):
@@ -99,14 +112,13 @@ class Plans:
             inner = {**outer, facts["Delim Index"]: asked}
             return max([asked, *(self._grown(part, node, ctes, inner) for part in below[1:2])])
         sides = [self._grown(part, node, ctes, outer) for part in below]
-        if name in JOINS_OF_ALL_PAIRS:
-            small, large = sorted(sides)
-            if large == Growth.ITEM and small >= Growth.DAY:
-                on = facts.get("Conditions") or facts.get("Condition") or "nothing"
-                parts = tuple(" + ".join(sorted(_leaves(part))) for part in below)
-                self.refused.append(
-                    Join(node, name, on if isinstance(on, str) else " and ".join(on), parts)
-                )
+        if name in JOINS_OF_ALL_PAIRS or name == "HASH_JOIN":
+            small, large = sorted(sides[:2])
+            on = facts.get("Conditions") or facts.get("Condition") or []
+            on = [on] if isinstance(on, str) else on
+            if large == Growth.ITEM and small >= Growth.DAY and (name != "HASH_JOIN" or _wide(on)):
+                parts = tuple(" + ".join(sorted(_leaves(part))) for part in below[:2])
+                self.refused.append(Join(node, name, " and ".join(on) or "nothing", parts))
             return large
         if name == "UNGROUPED_AGGREGATE":
             # A list of all rows is one row too, until it is unnested.
@@ -129,6 +141,16 @@ class Plans:
     def of_table(self, address: str) -> Growth:
         """Return what a table grows with: one that no model made is raw."""
         return self.growth.get(address.split(".", 1)[1].replace('"', ""), Growth.ITEM)
+
+
+def _wide(conditions: list[str]) -> bool:
+    """Return whether a join compares times of all rows of a group with each other."""
+    equalities = [
+        EQUALITY.split(condition) for condition in conditions if EQUALITY.search(condition)
+    ]
+    return any(RANGE.search(condition) for condition in conditions) and all(
+        set(sides) <= SHARED for sides in equalities
+    )
 
 
 def _leaves(step: dict[str, Any]) -> set[str]:
