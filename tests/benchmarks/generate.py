@@ -237,7 +237,7 @@ class Generator:
                 f"""
                 insert into raw_{source}.{source}.load_audits by name
                 select
-                    '{table}-' || getvariable('load_id') as audit_key,
+                    '{source}-{table}-' || getvariable('load_id') as audit_key,
                     'bench' as refresh_id, '{source}' as source, '{table}' as object, '' as scope,
                     count(*) as api_count, count(*) as extracted, count(*) as loaded,
                     0 as rejected, 0 as deleted, 0 as acl_gap, 'complete' as status,

@@ -19,7 +19,7 @@ create or replace macro numbered(prefix, number) as
 create or replace macro sha_of(item, part, purpose) as
     md5(purpose || item || ':' || part) || substr(md5(part || purpose || item), 1, 8);
 
-create or replace macro sys_id_of(item, purpose) as md5(purpose || item);
+create or replace macro sys_id_of(item, purpose) as md5(purpose || ' ' || item);
 
 -- One of 2,000 people; four in a hundred acts are a bot's.
 create or replace macro person(item, part, purpose) as case
