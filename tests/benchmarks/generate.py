@@ -92,7 +92,9 @@ class Generator:
             self.link.execute(f"create schema raw_{source}.{source}")
             tables = {table.name: table.all_columns for table in module.TABLES}
             for name, columns in {**tables, "load_audits": AUDIT_COLUMNS}.items():
-                typed = ", ".join(f'"{column}" {SQL_TYPES[kind]}' for column, kind in columns.items())
+                typed = ", ".join(
+                    f'"{column}" {SQL_TYPES[kind]}' for column, kind in columns.items()
+                )
                 self.link.execute(
                     f"create table raw_{source}.{source}.{name} ({typed}, _dlt_load_id varchar)"
                 )

@@ -122,9 +122,7 @@ def agreements() -> list[Ticket]:
         one,
         two,
         Ticket("change_task", "CTASK-S1", "2024-03-01 00:00 created in New", agreements=(aside,)),
-        Ticket(
-            "change_request", "CHG-S1", "2024-03-01 00:00 created in New", agreements=(aside,)
-        ),
+        Ticket("change_request", "CHG-S1", "2024-03-01 00:00 created in New", agreements=(aside,)),
     ]
 
 
