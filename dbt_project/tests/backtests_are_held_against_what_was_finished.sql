@@ -56,7 +56,7 @@ horizons as (
 
 ),
 
-backtests as (
+recounted as (
 
     select
         horizons.metric_forecast_backtest_key,
@@ -73,51 +73,7 @@ backtests as (
             and finishes.done_date <= horizons.last_date
             and horizons.last_date < finishes.undone_date
 
--- The days that are asked for stand among those on which something was finished.
-asked as (
-
-    select
-        value_stream_key,
-        workflow,
-        level,
-        date_day,
-        1 as items
-    from finished
-    union all
-    select distinct
-        value_stream_key,
-        workflow,
-        level,
-        origin_date as date_day,
-        0 as items
-    from backtests
-    union all
-    select distinct
-        value_stream_key,
-        workflow,
-        level,
-        last_date as date_day,
-        0 as items
-    from backtests
-
-),
-
-by_day as (
-
-    select
-        value_stream_key,
-        workflow,
-        level,
-        date_day,
-        sum(sum(items)) over (
-            partition by value_stream_key, workflow, level
-            order by date_day
-            rows between unbounded preceding and current row
-        ) as finished_so_far
-
-    from asked
-
-    group by 1, 2, 3, 4
+    group by 1
 
 )
 

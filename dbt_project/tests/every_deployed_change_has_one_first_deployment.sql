@@ -4,8 +4,8 @@ with
 
 commits as (
 
+    -- Whoever told the deployment: a commit is one, whether its own server or a drop folder names it.
     select
-        source_system,
         repository,
         sha,
         min(finished_at) as finished_at
@@ -14,7 +14,7 @@ commits as (
 
     where is_production and result = 'success'
 
-    group by 1, 2, 3
+    group by 1, 2
 
 ),
 
@@ -35,8 +35,7 @@ merges as (
 
     left join commits
         on
-            changes.source_system = commits.source_system
-            and changes.repository = commits.repository
+            changes.repository = commits.repository
             and changes.merge_commit_sha = commits.sha
 
     where changes.merged_at is not null
