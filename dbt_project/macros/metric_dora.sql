@@ -1,10 +1,7 @@
 {#- The DORA metrics by periods of one length, `week` or `month`: one table each, for sums of both
     would count everything twice. A percentile of fewer than ten is none. -#}
 {% macro metric_dora(period) -%}
-{%- set first_day, length = {
-    'week': ('iso_week_start', "interval '7' day"),
-    'month': ('month_start', "interval '1' month"),
-}[period] -%}
+{%- set length = {'week': "interval '7' day", 'month': "interval '1' month"}[period] -%}
 with
 
 zones as (
@@ -76,16 +73,18 @@ spans as (
 grid as (
 
     select
-        spans.service_key,
-        dates.{{ first_day }} as period_start,
-        cast(dates.{{ first_day }} + {{ length }} as date) <= spans.last_day as is_complete_period
+        service_key,
+        period_start,
+        cast(period_start + {{ length }} as date) <= last_day as is_complete_period
 
-    from spans
-
-    {{ each_day('spans.first_day', 'spans.last_day', 'span_day') }}
-
-    inner join {{ ref('dim_dates') }} as dates
-        on each_span_day.span_day = dates.date_day
+    from (
+        select
+            spans.service_key,
+            spans.last_day,
+            cast(date_trunc('{{ period }}', each_span_day.span_day) as date) as period_start
+        from spans
+        {{ each_day('spans.first_day', 'spans.last_day', 'span_day') }}
+    ) as days
 
     group by 1, 2, 3
 

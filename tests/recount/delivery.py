@@ -1,0 +1,769 @@
+"""Recounts of delivery: deployments and releases, changes, what failed, DORA, CI, and their links.
+
+Deployments are replayed place by place in order of time, from what the sources told, and changes
+wait for the next deployment that carries them: the models do the same with windows.
+"""
+
+import math
+import re
+from bisect import bisect_right, insort
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.recount.registry import Row, Tables, recounts
+
+NEVER, EVER = datetime(1, 1, 1), datetime(9999, 12, 31)
+
+
+def seconds(earlier: datetime | None, later: datetime | None) -> int | None:
+    """Return whole seconds between two times; nothing where one of them is not known."""
+    if earlier is None or later is None:
+        return None
+    whole = later.replace(microsecond=0) - earlier.replace(microsecond=0)
+    return round(whole.total_seconds())
+
+
+def local_day(moment: datetime, zone: str) -> date:
+    """Return the day of a UTC time in a time zone."""
+    return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
+
+
+def least(*moments: datetime | None) -> datetime | None:
+    """Return the earliest of the times that are known."""
+    return min(filter(None, moments), default=None)
+
+
+def holds(line: Row, moment: datetime) -> bool:
+    """Say whether a dated line of a seed, or a link, holds at a moment."""
+    begins, ends = line["valid_from"], line["valid_to"]
+    begins, ends = (
+        datetime(x.year, x.month, x.day) if type(x) is date else x for x in (begins, ends)
+    )
+    return (begins is None or begins <= moment) and (ends is None or moment < ends)
+
+
+def in_order(row: Row) -> tuple[datetime, str]:
+    """Return what deployments of one place are sorted by; what has not ended is last."""
+    return row["finished_at"] or EVER, row["deployment_key"]
+
+
+# Whose is it
+
+
+@lru_cache(maxsize=4)
+def owners(tables: Tables) -> dict[tuple[str, str], list[Row]]:
+    """Return the lines of the seed `scopes` by source and scope."""
+    found = defaultdict(list)
+    for line in tables.rows("scopes"):
+        found[line["source_system"], line["scope"]].append(line)
+    return found
+
+
+def service_then(
+    tables: Tables, source: str, scope: str | None, moment: datetime | None
+) -> str | None:
+    """Return the service that the seed gives a scope at a moment."""
+    if scope is None or moment is None:
+        return None
+    for line in owners(tables).get((source, scope), []):
+        if holds(line, moment):
+            return line["service_key"]
+    return None
+
+
+# Changes
+
+
+@lru_cache(maxsize=4)
+def written(tables: Tables) -> list[Row]:
+    """Return every change as its source told it, before anything was deployed."""
+    as_of = tables.as_of
+    reviews, readies = defaultdict(list), defaultdict(list)
+    measured = tables.by("int_pull_requests_measured", "work_item_key")
+    for row in tables.rows("int_pull_request_reviews_unioned"):
+        if row["submitted_at"] and row["submitted_at"] <= as_of:
+            reviews[row["work_item_key"]].append(row)
+    for row in tables.rows("int_pull_request_events_unioned"):
+        if row["event"] == "ready_for_review" and row["happened_at"] <= as_of:
+            readies[row["work_item_key"]].append(row["happened_at"])
+    found = []
+    for pull in tables.rows("int_pull_requests_unioned"):
+        key = pull["work_item_key"]
+        known = [pull[n] for n in ("opened_at", "merged_at", "closed_at", "updated_at") if pull[n]]
+        if known and known[0] > as_of:
+            continue
+        others = [r for r in reviews[key] if r["author_key"] != pull["author_key"]]
+        found.append(
+            {
+                **pull,
+                "change_key": key,
+                "kind": "pull_request",
+                "first_commit_at": measured[key]["first_commit_at"],
+                "ready_at": min(readies[key], default=pull["opened_at"]),
+                "first_review_at": min((r["submitted_at"] for r in others), default=None),
+                "approved_at": min(
+                    (r["submitted_at"] for r in others if r["state"] == "approved"), default=None
+                ),
+                **{
+                    name: pull[name] if pull[name] and pull[name] <= as_of else None
+                    for name in ("merged_at", "closed_at")
+                },
+            }
+        )
+    for commit in tables.rows("int_direct_commits"):
+        found.append(
+            {
+                **dict.fromkeys(
+                    (
+                        "additions", "deletions", "opened_at", "ready_at", "first_review_at",
+                        "approved_at", "closed_at",
+                    )
+                ),
+                **commit,
+                "change_key": commit["commit_key"],
+                "kind": "commit",
+                "source_system": "github",
+                "merge_commit_sha": commit["sha"],
+                "first_commit_at": commit["authored_at"],
+                "merged_at": commit["committed_at"],
+            }
+        )  # fmt: skip
+    for change in found:
+        source, repository = change["source_system"], change["repository"]
+        change["service_key"] = (
+            service_then(tables, source, repository, change["opened_at"] or change["merged_at"])
+            or f"unassigned:{source}:{repository or 'unknown'}"
+        )
+    return found
+
+
+# Deployments
+
+
+def named_by_changes(tables: Tables) -> dict[str, str]:
+    """Return the change request of a deployment: the first that names it, and it alone."""
+    by_id = defaultdict(list)
+    for row in tables.rows("int_deployments_unioned"):
+        by_id[row["deployment_id"]].append(row["deployment_key"])
+    requests: dict[str, tuple[datetime, str]] = {}
+    for request in tables.rows("int_change_requests_described"):
+        named = by_id.get(request["correlation_id"], [])
+        if len(named) == 1:
+            mine = request["requested_at"] or EVER, request["work_item_key"]
+            requests[named[0]] = min(mine, requests.get(named[0], mine))
+    return {deployment: key for deployment, (_, key) in requests.items()}
+
+
+def environment_of(lines: list[Row], name: str) -> Row | None:
+    """Return the line of the seed `environments` with the longest pattern that fits a name."""
+    fitting = []
+    for line in lines:
+        pattern = "".join(
+            {"%": ".*", "_": "."}.get(letter, re.escape(letter)) for letter in line["pattern"]
+        )
+        if re.fullmatch(pattern, name.lower(), re.DOTALL):
+            fitting.append(line)
+    return min(fitting, key=lambda line: (-len(line["pattern"]), line["pattern"]), default=None)
+
+
+@lru_cache(maxsize=4)
+def deployed(tables: Tables) -> dict[str, Row]:
+    """Return every deployment with what came before and after it, by its key."""
+    changes = written(tables)
+    sources = defaultdict(set)
+    for row in changes:
+        sources[row["repository"]].add(row["source_system"])
+    for row in tables.rows("int_deployments_unioned"):
+        if row["source_system"] != "inbox":
+            sources[row["repository"]].add(row["source_system"])
+    commits: dict[tuple, tuple[bool, datetime]] = {}
+    for change in changes:
+        if change["merge_commit_sha"]:
+            commit = (change["source_system"], change["repository"], change["merge_commit_sha"])
+            is_hotfix, merged = commits.get(commit, (False, NEVER))
+            commits[commit] = (
+                is_hotfix or change["is_hotfix"], max(merged, change["merged_at"] or NEVER),
+            )  # fmt: skip
+    patterns = defaultdict(list)
+    for line in tables.rows("environments"):
+        patterns[line["source_system"]].append(line)
+    requests = named_by_changes(tables)
+    places = defaultdict(list)
+    for told in tables.rows("int_deployments_unioned"):
+        source, repository = told["source_system"], told["repository"]
+        home = source
+        if source == "inbox" and repository is not None:
+            home = min(sources[repository], default=source)
+        service = service_then(tables, source, told["scope"], told["started_at"])
+        service = service or service_then(tables, home, told["scope"], told["started_at"])
+        environment = environment_of(patterns[source], told["raw_environment"])
+        is_hotfix, merged = commits.get((home, repository, told["sha"]), (False, NEVER))
+        places[source, repository, told["raw_environment"]].append(
+            {
+                **told,
+                "home": home,
+                "service_key": service or f"unassigned:{home}:{repository or 'unknown'}",
+                "environment_key": environment["environment_key"] if environment else "unmapped",
+                "is_production": bool(environment and environment["is_production"]),
+                "change_request_key": requests.get(told["deployment_key"]),
+                "is_hotfix": is_hotfix,
+                "commit_merged_at": None if merged == NEVER else merged,
+                "is_commit_known": merged != NEVER,
+                "previous_deployment_key": None,
+                "next_success_at": None,
+            }
+        )
+    for there in places.values():
+        replay(sorted(there, key=in_order))
+    rows = {row["deployment_key"]: row for there in places.values() for row in there}
+    grouped(list(rows.values()))
+    return rows
+
+
+def replay(there: list[Row]) -> None:
+    """Let the deployments of one place replace each other, in order."""
+    running, sha, waiting = None, None, []
+    comings: dict[str, int] = defaultdict(int)
+    for row in there:
+        is_success, is_back = row["result"] == "success", False
+        if is_success:
+            row["previous_deployment_key"], running = running, row["deployment_key"]
+            for earlier in waiting:
+                earlier["next_success_at"] = row["finished_at"]
+            waiting = []
+            if row["sha"] is not None and row["sha"] != sha:
+                sha = row["sha"]
+                comings[sha] += 1
+                is_back = comings[sha] > 1
+        waiting.append(row)
+        row["coming"] = comings[row["sha"]] if row["sha"] is not None else 0
+        row["is_rollback"] = is_success and (is_back or row["is_told_rollback"])
+        row["is_hotfix"] = row["is_hotfix"] and not row["is_rollback"]
+
+
+def grouped(rows: list[Row]) -> None:
+    """Tell the releases, and the first deployment of each repository."""
+    firsts: dict[tuple, str] = {}
+    beginnings: dict[tuple, datetime] = {}
+    for row in sorted(rows, key=in_order):
+        row["release_deployment_key"] = None
+        row["is_first_of_repository"] = False
+        if not row["is_production"] or row["finished_at"] is None:
+            continue
+        if row["result"] in ("success", "failure"):
+            commit = row["sha"] or row["deployment_key"]
+            release = (row["service_key"], commit, row["result"], row["coming"])
+            row["release_deployment_key"] = firsts.setdefault(release, row["deployment_key"])
+        if row["result"] == "success":
+            repository = row["home"], row["repository"]
+            begins = beginnings.setdefault(repository, row["finished_at"])
+            row["is_first_of_repository"] = row["finished_at"] == begins
+
+
+@recounts("fct_deployments")
+def deployments(tables: Tables) -> Iterator[Row]:
+    """Deployments, what speaks against each, and when that was over."""
+    rows = deployed(tables)
+    incidents = tables.by("fct_incidents", "work_item_key")
+    speaking = defaultdict(list)
+    for link in tables.rows("bridge_incident_deployments"):
+        if link["is_primary"] and not link["is_false_alarm"]:
+            speaking[link["deployment_key"]].append(link)
+    remedies, of_release = {}, defaultdict(list)
+    for row in sorted(rows.values(), key=in_order):
+        if (row["is_rollback"] or row["is_hotfix"]) and row["previous_deployment_key"]:
+            remedies[row["previous_deployment_key"]] = row
+            remedied = rows[row["previous_deployment_key"]]
+            of_release[remedied["release_deployment_key"]].append(row)
+    for key, row in rows.items():
+        release, ended = row["release_deployment_key"], row["finished_at"]
+        against = [link for link in speaking[key] if link["is_counted"]]
+        taken_back = key in remedies and remedies[key]["is_rollback"]
+        method = None
+        if row["is_production"]:
+            if row["result"] == "failure":
+                method = "deployment_failed"
+            elif taken_back:
+                method = "rolled_back"
+            elif speaking[key]:
+                method = max(
+                    speaking[key],
+                    key=lambda link: (link["confidence"], -ord(link["method"][0])),
+                )["method"]
+        is_failed = row["is_production"] and bool(
+            row["result"] == "failure" or taken_back or against
+        )
+        over = None
+        if is_failed:
+            caused = [incidents[link["work_item_key"]] for link in against]
+            ends = [each["resolved_at"] for each in caused]
+            resolved = max(ends) if ends and all(ends) else None
+            helped = remedies.get(key)
+            if helped is None and release:
+                later = [r for r in of_release[release] if r["finished_at"] >= ended]
+                # Of two in one second, that of the deployment with the smaller key.
+                helped = min(
+                    later,
+                    key=lambda r: (r["finished_at"], r["previous_deployment_key"]),
+                    default=None,
+                )
+            if row["result"] == "failure":
+                over = least(row["next_success_at"], resolved)
+            elif helped and (
+                helped["is_rollback"]
+                or (caused and all(i["opened_at"] <= helped["finished_at"] for i in caused))
+            ):
+                over = least(helped["finished_at"], resolved)
+            else:
+                over = resolved
+        yield {
+            **{
+                name: row[name]
+                for name in (
+                    "deployment_key", "source_system", "repository", "service_key",
+                    "environment_key", "raw_environment", "sha", "result",
+                    "previous_deployment_key", "release_deployment_key", "change_request_key",
+                    "is_production", "is_commit_known", "is_first_of_repository", "is_rollback",
+                    "is_hotfix", "started_at", "finished_at",
+                )
+            },
+            "failure_method": method,
+            "incident_count": len(against),
+            "is_repeat": release is not None and release != key,
+            "is_failed": is_failed,
+            "is_assumed_failed": method is not None and not is_failed,
+            "recovered_at": max(over, ended) if over else None,
+        }  # fmt: skip
+
+
+@recounts("bridge_incident_deployments")
+def incident_causes(tables: Tables) -> Iterator[Row]:
+    """For each incident the deployments of the change it names, and the last one before it."""
+    rows = deployed(tables)
+    outcomes = {r["work_item_key"]: r["outcome"] for r in tables.rows("fct_work_item_flows")}
+    of_request, of_service, followed = defaultdict(list), defaultdict(list), defaultdict(set)
+    for row in rows.values():
+        if row["release_deployment_key"] is None:
+            continue
+        if row["change_request_key"]:
+            of_request[row["change_request_key"]].append(row)
+        if row["result"] == "success":
+            of_service[row["service_key"]].append(row)
+        before = rows.get(row["previous_deployment_key"])
+        if before and (row["is_rollback"] or row["is_hotfix"]):
+            followed[before["release_deployment_key"]].add(row["is_rollback"])
+    times = {}
+    for service, some in of_service.items():
+        # Of those that end in one second the one with the smallest key stands last.
+        some.sort(key=lambda row: row["deployment_key"], reverse=True)
+        some.sort(key=lambda row: row["finished_at"])
+        times[service] = [row["finished_at"] for row in some]
+    causes = defaultdict(set)
+    for link in tables.rows("bridge_work_item_links"):
+        if link["link_type"] == "caused_by" and holds(link, tables.as_of):
+            causes[link["from_key"]].add(link["to_key"])
+    for incident in tables.rows("fct_incidents"):
+        key, opened = incident["work_item_key"], incident["opened_at"]
+        found: dict[str, tuple[int, str, float]] = {}
+        place = bisect_right(times.get(incident["service_key"], []), opened) - 1
+        if place >= 0:
+            last = of_service[incident["service_key"]][place]
+            if seconds(last["finished_at"], opened) < 24 * 3600:
+                remedies = followed.get(last["release_deployment_key"], set())
+                found[last["deployment_key"]] = (
+                    (2, "rolled_back", 0.8) if True in remedies
+                    else (3, "hotfixed", 0.7) if remedies
+                    else (4, "same_service", 0.4)
+                )  # fmt: skip
+        for request in causes[key]:
+            for row in of_request[request]:
+                found[row["deployment_key"]] = (1, "caused_by_change", 1.0)
+        ranked = sorted(found, key=lambda d: d)
+        ranked.sort(key=lambda d: rows[d]["finished_at"], reverse=True)
+        ranked.sort(key=lambda d: found[d][0])
+        is_false_alarm = outcomes[key] in ("cancelled", "deleted")
+        for no, deployment in enumerate(ranked):
+            _, method, confidence = found[deployment]
+            yield {
+                "incident_deployment_key": f"{key}>{deployment}",
+                "work_item_key": key,
+                "deployment_key": deployment,
+                "method": method,
+                "confidence": confidence,
+                "is_primary": no == 0,
+                "is_false_alarm": is_false_alarm,
+                "is_counted": no == 0 and not is_false_alarm and confidence >= 0.7,
+            }
+
+
+# Changes that are deployed
+
+
+@lru_cache(maxsize=4)
+def first_deployments(tables: Tables) -> dict[str, datetime]:
+    """Return when each change was first in production: each deployment takes what waits for it."""
+    waiting: dict[tuple, list[tuple[datetime, str]]] = defaultdict(list)
+    for change in written(tables):
+        if change["merged_at"]:
+            insort(
+                waiting[change["source_system"], change["repository"]],
+                (change["merged_at"], change["change_key"]),
+            )
+    carriers = [row for row in deployed(tables).values() if carries(row)]
+    found = {}
+    for row in sorted(carriers, key=in_order):
+        queue = waiting[row["home"], row["repository"]]
+        until = min(row["commit_merged_at"], row["finished_at"])
+        count = bisect_right(queue, (until, chr(0x10FFFF)))
+        for _, change in queue[:count]:
+            found[change] = row["finished_at"]
+        del queue[:count]
+    return found
+
+
+def carries(row: Row) -> bool:
+    """Say whether a deployment brings known changes to production."""
+    return row["is_production"] and row["result"] == "success" and row["is_commit_known"]
+
+
+@recounts("fct_changes")
+def changes_measured(tables: Tables) -> Iterator[Row]:
+    """Changes with the seconds between the moments of their lives."""
+    ran = first_deployments(tables)
+    for change in written(tables):
+        deployed_at = ran.get(change["change_key"])
+        yield {
+            **{
+                name: change[name]
+                for name in (
+                    "change_key", "kind", "source_system", "repository", "service_key",
+                    "merge_commit_sha", "author_key", "additions", "deletions", "is_revert",
+                    "is_hotfix", "first_commit_at", "opened_at", "ready_at", "first_review_at",
+                    "approved_at", "merged_at", "closed_at",
+                )
+            },
+            "coding_s": seconds(change["first_commit_at"], change["opened_at"]),
+            "pickup_s": seconds(change["ready_at"], change["first_review_at"]),
+            "review_s": seconds(change["first_review_at"], change["merged_at"]),
+            "merge_to_deploy_s": seconds(change["merged_at"], deployed_at),
+            "deployed_at": deployed_at,
+        }  # fmt: skip
+
+
+@recounts("bridge_deployment_changes")
+def first_carriers(tables: Tables) -> Iterator[Row]:
+    """The one deployment that first brought each change."""
+    at_moment = defaultdict(list)
+    for row in deployed(tables).values():
+        if carries(row):
+            at_moment[row["home"], row["repository"], row["finished_at"]].append(row)
+    ran = first_deployments(tables)
+    for change in written(tables):
+        when = ran.get(change["change_key"])
+        if when is None:
+            continue
+        there = at_moment[change["source_system"], change["repository"], when]
+        brought = [row for row in there if row["commit_merged_at"] >= change["merged_at"]]
+        own = [row for row in brought if row["sha"] == change["merge_commit_sha"]]
+        row = min(own or brought, key=lambda row: row["deployment_key"])
+        yield {
+            "deployment_change_key": f"{row['deployment_key']}>{change['change_key']}",
+            "deployment_key": row["deployment_key"],
+            "change_key": change["change_key"],
+            "method": "sha" if own else "merge_order",
+            "is_first_of_repository": row["is_first_of_repository"],
+        }
+
+
+# DORA
+
+
+def nearest_rank(values: list[int], share: float) -> int | None:
+    """Return a percentile by nearest rank, of ten values and more."""
+    if len(values) < 10:
+        return None
+    return sorted(values)[math.ceil(round(share * len(values), 9)) - 1]
+
+
+def month_of(day: date) -> date:
+    """Return the first day of a month."""
+    return day.replace(day=1)
+
+
+def week_of(day: date) -> date:
+    """Return the Monday of a week."""
+    return day - timedelta(days=day.weekday())
+
+
+def share_of(part: int, whole: int) -> float | None:
+    """Return a share of what there is."""
+    return part / whole if whole else None
+
+
+def dora(tables: Tables, name: str, period: str) -> Iterator[Row]:
+    """The five metrics of each service by periods."""
+    start_of = {"month": month_of, "week": week_of}[period]
+    streams = {s["value_stream_key"]: s["time_zone"] for s in tables.rows("dim_value_streams")}
+    zones = defaultdict(lambda: "UTC")
+    for service in tables.rows("dim_services"):
+        zones[service["service_key"]] = streams.get(service["value_stream_key"], "UTC")
+    releases = defaultdict(list)
+    for row in tables.rows("fct_deployments"):
+        if row["release_deployment_key"]:
+            releases[row["release_deployment_key"]].append(row)
+    counts: dict[tuple[str, date], Any] = defaultdict(lambda: defaultdict(int))
+    recoveries, lead_times = defaultdict(list), defaultdict(list)
+    first_days: dict[str, date] = {}
+    periods = {}
+    for release, rows in releases.items():
+        service = rows[0]["service_key"]
+        day = local_day(min(row["finished_at"] for row in rows), zones[service])
+        first_days[service] = min(day, first_days.get(service, day))
+        periods[release] = service, start_of(day)
+        count = counts[service, start_of(day)]
+        bad = [row for row in rows if row["is_failed"]]
+        count["deployments"] += 1
+        count["matched"] += any(row["is_commit_known"] for row in rows)
+        count["failed"] += bool(bad)
+        count["assumed"] += not bad and any(row["is_assumed_failed"] for row in rows)
+        count["rework"] += any(row["is_rollback"] or row["is_hotfix"] for row in rows)
+        if bad and all(row["recovered_at"] for row in bad):
+            recoveries[service, start_of(day)].append(
+                seconds(
+                    min(row["finished_at"] for row in bad), max(row["recovered_at"] for row in bad)
+                )
+            )
+    release_of = {
+        row["deployment_key"]: release for release, rows in releases.items() for row in rows
+    }
+    links = tables.by("bridge_deployment_changes", "change_key")
+    for change in tables.rows("fct_changes"):
+        link, time = links.get(change["change_key"]), None
+        if link:
+            began, ran = change["first_commit_at"], change["deployed_at"]
+            if began and began <= ran and not link["is_first_of_repository"]:
+                time = seconds(began, ran)
+            of_release = periods[release_of[link["deployment_key"]]]
+            counts[of_release]["deployed"] += 1
+            if time is not None:
+                lead_times[of_release].append(time)
+        if change["merged_at"]:
+            service = change["service_key"]
+            merged_in = service, start_of(local_day(change["merged_at"], zones[service]))
+            counts[merged_in]["merged"] += 1
+            counts[merged_in]["traced"] += time is not None
+    for service, first in first_days.items():
+        today = local_day(tables.as_of, zones[service])
+        start = start_of(first)
+        while start <= today:
+            following = start_of(start + timedelta(days=7 if period == "week" else 31))
+            count, times = counts[service, start], lead_times[service, start]
+            recovered = recoveries[service, start]
+            yield {
+                f"{name}_key": f"{service}|{period}|{start.isoformat()}",
+                "service_key": service,
+                "period": period,
+                "deployments": count["deployments"],
+                "matched_deployments": count["matched"],
+                "commit_coverage_share": share_of(count["matched"], count["deployments"]),
+                "merged_changes": count["merged"],
+                "traced_changes": count["traced"],
+                "lead_time_coverage_share": share_of(count["traced"], count["merged"]),
+                "deployed_changes": count["deployed"],
+                "changes": len(times),
+                "lead_time_p50_s": nearest_rank(times, 0.5),
+                "lead_time_p85_s": nearest_rank(times, 0.85),
+                "failed_deployments": count["failed"],
+                "assumed_failed_deployments": count["assumed"],
+                "change_fail_share": share_of(count["failed"], count["deployments"]),
+                "change_fail_with_guesses_share": share_of(
+                    count["failed"] + count["assumed"], count["deployments"]
+                ),
+                "recovered_deployments": len(recovered),
+                "recovery_time_p50_s": nearest_rank(recovered, 0.5),
+                "rework_deployments": count["rework"],
+                "deployment_rework_share": share_of(count["rework"], count["deployments"]),
+                "is_complete_period": following <= today,
+                "period_start": start,
+            }
+            start = following
+
+
+@recounts("metric_dora")
+def dora_months(tables: Tables) -> Iterable[Row]:
+    """DORA by months."""
+    return dora(tables, "metric_dora", "month")
+
+
+@recounts("metric_dora_weeks")
+def dora_weeks(tables: Tables) -> Iterable[Row]:
+    """DORA by weeks."""
+    return dora(tables, "metric_dora_weeks", "week")
+
+
+# CI
+
+
+@recounts("fct_ci_runs")
+def ci_runs(tables: Tables) -> Iterator[Row]:
+    """Attempts of runs, and which failed without a reason in the code."""
+    passed: dict[tuple, datetime] = {}
+    for run in tables.rows("int_ci_runs_unioned"):
+        if run["head_sha"] and run["result"] == "success" and run["finished_at"]:
+            built = (run["source_system"], run["pipeline"], run["repository"], run["head_sha"])
+            passed[built] = max(run["finished_at"], passed.get(built, NEVER))
+    for run in tables.rows("int_ci_runs_unioned"):
+        built = (run["source_system"], run["pipeline"], run["repository"], run["head_sha"])
+        ended = run["finished_at"]
+        yield {
+            **{
+                name: run[name]
+                for name in (
+                    "ci_run_key", "source_system", "pipeline", "repository", "head_sha", "event",
+                    "result", "raw_result", "attempt", "queued_at", "started_at", "finished_at",
+                )
+            },
+            "queue_s": seconds(run["queued_at"], run["started_at"]),
+            "run_s": seconds(run["started_at"], ended),
+            "is_flaky": run["result"] == "failure"
+            and ended is not None
+            and passed.get(built, NEVER) > ended,
+        }  # fmt: skip
+
+
+@recounts("fct_ci_jobs")
+def ci_jobs(tables: Tables) -> Iterator[Row]:
+    """Jobs and stages, and how long each waited and ran."""
+    for job in tables.rows("int_ci_jobs_unioned"):
+        yield {
+            **job,
+            "queue_s": seconds(job["queued_at"], job["started_at"]),
+            "run_s": seconds(job["started_at"], job["finished_at"]),
+        }
+
+
+# Dimensions
+
+
+@recounts("dim_services")
+def services(tables: Tables) -> Iterator[Row]:
+    """Services of the seed and of ServiceNow, and repositories that have none."""
+    nobody = {"value_stream_key": None, "team_key": None, "valid_from": None, "valid_to": None}
+    lines = defaultdict(list)
+    for line in tables.rows("int_services_unioned"):
+        lines[line["service_key"]].append(line)
+    used = {
+        (row["service_key"], row["source_system"], row["repository"]) for row in written(tables)
+    }
+    used |= {
+        (row["service_key"], row["home"], row["repository"]) for row in deployed(tables).values()
+    }
+    for key, source, repository in used:
+        if key.startswith("unassigned:"):
+            owned = [
+                line
+                for line in owners(tables).get((source, repository), [])
+                if line["service_key"] is None
+            ]
+            name = repository or "unknown"
+            lines[key] += [{**line, "name": name} for line in owned or [nobody]]
+    lines["unassigned"] = [{**nobody, "name": "Unassigned"}]
+    today = tables.as_of
+    for key, some in lines.items():
+        some = sorted(some, key=lambda line: line["valid_from"] or date.min)
+        now = [line for line in some if holds(line, today)]
+        past = [line for line in some if line["valid_to"] and line["valid_to"] <= today.date()]
+        [shown, *_] = reversed(now) if now else reversed(past) if past else some
+        yield {
+            "service_key": key,
+            "name": shown["name"],
+            "value_stream_key": shown["value_stream_key"] or "unassigned",
+            "team_key": shown["team_key"] or "unassigned",
+            "is_current": bool(now),
+            "valid_from": shown["valid_from"],
+            "valid_to": shown["valid_to"],
+        }
+
+
+@recounts("dim_environments")
+def environments(tables: Tables) -> Iterator[Row]:
+    """Environments of the seed, each by the first of its lines, and what is unmapped."""
+    seen = set()
+    lines = sorted(
+        tables.rows("environments"), key=lambda line: (line["source_system"], line["pattern"])
+    )
+    unmapped = {"environment_key": "unmapped", "name": "Unmapped", "tier": "unmapped"}
+    for line in [*lines, {**unmapped, "is_production": False}]:
+        if line["environment_key"] not in seen:
+            seen.add(line["environment_key"])
+            yield {
+                name: line[name] for name in ("environment_key", "name", "tier", "is_production")
+            }
+
+
+@recounts("dim_source_systems")
+def source_systems(tables: Tables) -> Iterator[Row]:
+    """The six sources, and when each was last loaded."""
+    loaded: dict[str, datetime] = {}
+    for audit in tables.rows("int_load_audits_unioned"):
+        if audit["finished_at"]:
+            source = audit["source"]
+            loaded[source] = max(audit["finished_at"], loaded.get(source, NEVER))
+    for name in ("Jira", "GitHub", "Jenkins", "GitLab", "ServiceNow", "Inbox"):
+        key = name.lower()
+        yield {"source_system_key": key, "name": name, "last_loaded_at": loaded.get(key)}
+
+
+# Links
+
+
+@recounts("bridge_work_item_links")
+def links_between_items(tables: Tables) -> Iterator[Row]:
+    """Parents as long as they lasted, and what the sources link; both ends are loaded."""
+    versions, by_item_key = defaultdict(list), {}
+    for version in tables.rows("dim_work_items"):
+        key, item_key = version["work_item_key"], version["item_key"]
+        versions[key].append(version)
+        by_item_key[item_key] = min(key, by_item_key.get(item_key, key))
+    found: dict[tuple, float] = {}
+    for key, some in versions.items():
+        some.sort(key=lambda version: version["valid_from"])
+        spans: list[list[Any]] = []
+        for version in some:
+            if not spans or spans[-1][0] != version["parent_work_item_key"]:
+                spans.append([version["parent_work_item_key"], version["valid_from"], None])
+            spans[-1][2] = version["valid_to"]
+        for parent, begins, ends in spans:
+            if parent:
+                found[key, parent, "parent", "source", begins, ends] = 1.0
+    for link in tables.rows("int_work_item_links_unioned"):
+        to_key = link["to_key"] or by_item_key.get(link["to_item_key"])
+        what = (
+            link["from_key"], to_key, link["link_type"], link["method"], link["valid_from"],
+            link["valid_to"],
+        )  # fmt: skip
+        found[what] = max(link["confidence"], found.get(what, 0))
+    for (from_key, to_key, kind, method, begins, ends), confidence in found.items():
+        if from_key == to_key or from_key not in versions or to_key not in versions:
+            continue
+        since = "always" if begins is None else told(begins)
+        yield {
+            "work_item_link_key": f"{from_key}>{kind}>{to_key}>{since}",
+            "from_key": from_key,
+            "to_key": to_key,
+            "link_type": kind,
+            "method": method,
+            "confidence": confidence,
+            "valid_from": begins,
+            "valid_to": ends,
+        }
+
+
+def told(moment: datetime) -> str:
+    """Return a moment as the warehouse writes it in a key, without zeros at the end."""
+    text = moment.isoformat(sep=" ")
+    return text.rstrip("0") if "." in text else text
