@@ -171,6 +171,33 @@ CASES: list[Case] = [
         },
     ),
     Case(
+        "the calendar reaches back to the day before the first item, a year's first where it was",
+        [
+            Issue(
+                "EAR-1",  # New Year's Eve, 22:30 in St. John's, to Tuesday 10:30
+                """
+                2023-01-01 02:00 created in In Progress
+                2023-01-03 14:00 Done
+                """,
+            )
+        ],
+        flows={"EAR-1": {"start_to_done_s": 60 * H, "start_to_done_business_s": 9 * H + 1800}},
+        rows={
+            "select min(date_day), max(date_day) from marts.dim_dates": [
+                (date(2022, 1, 1), date(2025, 7, 1))
+            ],
+            """select date_day, iso_week_start, month_start, quarter_start, increment_key
+               from marts.dim_dates
+               where date_day in ('2024-02-29', '2024-03-01', '2024-05-31', '2024-06-01')
+               order by 1""": [
+                (day("02-29"), day("02-26"), day("02-01"), day("01-01"), None),
+                (day("03-01"), day("02-26"), day("03-01"), day("01-01"), "spring"),
+                (day("05-31"), day("05-27"), day("05-01"), day("04-01"), "spring"),
+                (day("06-01"), day("05-27"), day("06-01"), day("04-01"), None),
+            ],
+        },
+    ),
+    Case(
         "backlog, flow, queue and WIP are apart, and end with the day where the stream is",
         STOCK,
         rows={

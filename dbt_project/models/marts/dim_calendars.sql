@@ -18,7 +18,7 @@ own_hours as (
         calendar,
         iso_weekday,
         lpad(work_start, 5, '0') as work_start,
-        lpad(case when work_end = '24:00' then '00:00' else work_end end, 5, '0') as work_end
+        lpad(work_end, 5, '0') as work_end
 
     from {{ ref('calendars') }}
 
@@ -78,7 +78,7 @@ days as (
 
 ),
 
--- Who works until an hour that is not after the first one works into the next day.
+-- Who works until an earlier hour than the first one works into the next day.
 shifts as (
 
     select
@@ -91,7 +91,7 @@ shifts as (
         case when is_working_day then work_end else '00:00' end as work_end,
         cast(
             case
-                when is_working_day and work_end <= work_start then date_day + interval '1' day
+                when is_working_day and work_end < work_start then date_day + interval '1' day
                 else date_day
             end as date
         ) as closing_day
