@@ -103,13 +103,13 @@ function drawTiles(choice) {
   const tiles = document.getElementById("tiles");
   tiles.replaceChildren();
   if (!figures) return;
-  const few = figures.finished_items < 10 ? ": too few to rely on" : "";
+  const few = figures.finished_items < 10 ? ": no percentile of fewer than 10" : "";
   const n = `n = ${count(figures.finished_items)} finished items${few}`;
   tiles.append(
     tile("Throughput", count(figures.finished_4_weeks), "items in the last 4 complete weeks"),
     tile("Flow time P50", duration(figures.start_to_done_p50_s), n),
     tile("Flow time P85", duration(figures.start_to_done_p85_s), n),
-    tile("Flow efficiency", share(figures.flow_efficiency_share), "touch ÷ (touch + wait), ratio of sums"),
+    tile("Flow efficiency", share(figures.flow_efficiency_share), figures.has_modelled_waits ? "touch ÷ (touch + wait), ratio of sums" : "not computable: no stage of this work waits"),
     tile("Work in progress", count(figures.wip), "items started, not finished"),
     tile("Items unmapped", count(figures.unmapped_items), figures.unmapped_items ? "⚠ add their status to the seeds" : "every status has a stage"),
   );

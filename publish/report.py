@@ -41,7 +41,8 @@ PICTURES = (
         ("map",),
         "Value stream map: where finished work waited and where it was touched",
         "Boxes: stages in order, with wait and touch time of items finished in the window (P50 per "
-        "visit, and total), items there now (WIP) and the share of visits that were rework. "
+        "visit, where there are 10 of them, and total), items there now (WIP) and the share of "
+        "visits that were rework. "
         "Ladder: mean wait and touch per finished item, from commitment (first waiting or working "
         "stage) to done. Touch is time in working stages, not blocked; everything else is wait. "
         "Source: marts.fct_stage_visits.",
@@ -60,9 +61,9 @@ PICTURES = (
         ("times", "percentiles"),
         "Flow time of every finished item",
         "Clock start_to_done_s: first entry of a started stage to last done, elapsed (nights and "
-        "weekends count). Percentiles are nearest-rank: each is the time of a real item. The "
-        "newest 5,000 points are drawn; percentiles use all. Items that were never started have "
-        "no flow time. Source: metrics.metric_cycle_times.",
+        "weekends count). Percentiles are nearest-rank: each is the time of a real item; of fewer "
+        "than 10 items there is none. The newest 5,000 points are drawn; percentiles use all. "
+        "Items that were never started have no flow time. Source: metrics.metric_cycle_times.",
         "No item with a flow time was finished in this window.",
     ),
     Picture(
@@ -70,8 +71,8 @@ PICTURES = (
         ("aging", "pace"),
         "Aging work in progress: age of open items against the pace of finished ones",
         "Age since start, not time in the stage. Bands: age at which finished items left that "
-        "stage for the last time. A triangle is older than 85 % of its own value stream's finished "
-        "items were. Source: metrics.metric_aging_wip.",
+        "stage for the last time, where at least 10 did. A triangle is older than 85 % of its own "
+        "value stream's finished items were. Source: metrics.metric_aging_wip.",
         "Nothing is in progress.",
     ),
     Picture(

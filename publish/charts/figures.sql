@@ -29,9 +29,16 @@ times as (
         work,
         stream,
         count(start_to_done_s) as finished_items,
-        quantile_disc(start_to_done_s, 0.50) as start_to_done_p50_s,
-        quantile_disc(start_to_done_s, 0.85) as start_to_done_p85_s,
-        sum(active_s) / nullif(sum(active_s + wait_s), 0) as flow_efficiency_share
+        -- As in every table: no percentile of fewer than ten items, no efficiency where no stage
+        -- of the workflow waits.
+        if(finished_items >= 10, quantile_disc(start_to_done_s, 0.50), null)
+            as start_to_done_p50_s,
+        if(finished_items >= 10, quantile_disc(start_to_done_s, 0.85), null)
+            as start_to_done_p85_s,
+        if(
+            bool_and(has_modelled_waits), sum(active_s) / nullif(sum(active_s + wait_s), 0), null
+        ) as flow_efficiency_share,
+        bool_and(has_modelled_waits) as has_modelled_waits
     from sliced_finished
     group by work, stream
 ),
@@ -60,6 +67,7 @@ select
     times.start_to_done_p50_s,
     times.start_to_done_p85_s,
     times.flow_efficiency_share,
+    coalesce(times.has_modelled_waits, true) as has_modelled_waits,
     coalesce(loads.wip, 0) as wip,
     coalesce(unmapped.unmapped_items, 0) as unmapped_items
 from slices

@@ -6,8 +6,10 @@ with stages as (
         label,
         flow_state,
         count(*) filter (where is_finished_in_window) as visits,
-        quantile_disc(wait_s, 0.5) filter (where is_finished_in_window) as wait_p50_s,
-        quantile_disc(active_s, 0.5) filter (where is_finished_in_window) as touch_p50_s,
+        if(visits >= 10, quantile_disc(wait_s, 0.5) filter (where is_finished_in_window), null)
+            as wait_p50_s,
+        if(visits >= 10, quantile_disc(active_s, 0.5) filter (where is_finished_in_window), null)
+            as touch_p50_s,
         coalesce(sum(wait_s) filter (where is_finished_in_window), 0) as wait_total_s,
         coalesce(sum(active_s) filter (where is_finished_in_window), 0) as touch_total_s,
         count(*) filter (where is_open) as wip,

@@ -21,7 +21,8 @@ paces as (
         stream,
         position,
         label,
-        quantile_disc(age_s, [0.50, 0.85, 0.95]) as ages_s,
+        if(count(*) >= 10, quantile_disc(age_s, [0.50, 0.85, 0.95]), [null, null, null])
+            as ages_s,
         count(*) as finished_items
     from leavings
     group by work, stream, position, label
@@ -33,8 +34,8 @@ select
     position,
     label,
     unnest(['up to P50', 'P50 to P85', 'P85 to P95']) as band,
-    unnest([0, ages_s[1], ages_s[2]]) as low_s,
+    unnest([if(ages_s[1] is null, null, 0), ages_s[1], ages_s[2]]) as low_s,
     unnest(ages_s) as high_s,
     finished_items
 from paces
-order by work, stream, position, high_s
+order by work, stream, position, high_s, band

@@ -35,7 +35,7 @@ create table marts.fct_stage_visits (
 create table metrics.metric_cycle_times (
     work_item_key varchar, item_key varchar, value_stream_key varchar, workflow varchar,
     level varchar, work_type varchar, start_to_done_s bigint, active_s bigint, wait_s bigint,
-    finished_date date
+    has_modelled_waits boolean, finished_date date
 );
 create table metrics.metric_aging_wip (
     item_key varchar, value_stream_key varchar, workflow varchar, level varchar,
@@ -123,22 +123,21 @@ inner join marts.dim_stages as stages using (stage_key);
 
 insert into metrics.metric_cycle_times values
 ('jira:1', 'PAY-1', 'payments', 'software', 'story', 'feature', 5 * 86400, 2 * 86400, 3 * 86400,
- '2025-12-06'),
+ true, '2025-12-06'),
 ('jira:2', 'PAY-2', 'payments', 'software', 'story', 'defect', 10 * 86400, 4 * 86400, 6 * 86400,
- '2025-12-20'),
+ true, '2025-12-20'),
 ('jira:9', 'PAY-9', 'payments', 'epic', 'epic', 'feature', 30 * 86400, 30 * 86400, 0,
- '2025-12-22'),
+ false, '2025-12-22'),
 ('jira:11', 'SHOP-1', 'storefront', 'software', 'story', 'feature', 4 * 86400, 3 * 86400,
- 1 * 86400, '2025-12-19'),
+ 1 * 86400, true, '2025-12-19'),
 ('jira:14', 'SHOP-4', 'storefront', 'software', 'story', 'feature', 5 * 86400, 5 * 86400, 0,
- '2025-06-01');
+ true, '2025-06-01');
 
 insert into metrics.metric_aging_wip values
 ('PAY-3', 'payments', 'software', 'story', 'feature', 'software:waiting_review', 'waiting_review',
- 5 * 86400, 4 * 86400, 2, 4 * 86400, 8 * 86400, 8 * 86400, false),
+ 5 * 86400, 4 * 86400, 20, 4 * 86400, 8 * 86400, 8 * 86400, false),
 ('{HOSTILE.replace("'", "''")}', 'storefront', 'software', 'story', 'debt',
- 'software:in_progress', 'in_progress', 1 * 86400, 1 * 86400, 2, 4 * 86400, 5 * 86400,
- 5 * 86400, false);
+ 'software:in_progress', 'in_progress', 1 * 86400, 1 * 86400, 3, null, null, null, false);
 
 insert into metrics.metric_flow_totals
 select stream, workflow, level, velocity, week <> '2026-01-05', week
@@ -185,10 +184,19 @@ insert into meta.load_audits values
 """
 
 
-def write_published_file(path: Path, *, is_empty: bool = False) -> Path:
-    """Write the file and return its path; without rows when `is_empty`."""
+COPIED = ("marts.dim_work_items", "marts.fct_work_item_flows", "marts.fct_stage_visits",
+          "metrics.metric_cycle_times")  # fmt: skip
+
+
+def write_published_file(path: Path, *, is_empty: bool = False, times: int = 1) -> Path:
+    """Write the file and return its path; without rows when `is_empty`, with every item `times`."""
     with duckdb.connect(str(path)) as connection:
         connection.execute(TABLES)
         if not is_empty:
             connection.execute(ROWS)
+            for table in COPIED:
+                connection.execute(
+                    f"insert into {table} select items.* replace (work_item_key || '/' || copy"
+                    f" as work_item_key) from {table} as items, range(1, {times}) as copies (copy)"
+                )
     return path

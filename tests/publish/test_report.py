@@ -6,12 +6,14 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import vl_convert
 
 from publish.report import write_report
 from tests.publish.published_file import HOSTILE, write_published_file
 
 DAY = 86_400
 STORIES = "software/story"
+DASH = "\u2013"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -36,6 +38,17 @@ def data(html: str) -> dict:
     return json.loads(embedded.group(1))
 
 
+@pytest.fixture(scope="module")
+def tenfold(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What the report embeds when there are ten of every item: percentiles are shown."""
+    folder = tmp_path_factory.mktemp("tenfold")
+    page = write_report(
+        write_published_file(folder / "warehouse.duckdb", times=10), folder / "index.html"
+    ).read_text(encoding="utf-8")
+    embedded = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    return json.loads(embedded.group(1))
+
+
 def rows(data: dict, table: str, stream: str, work: str = STORIES) -> list[dict]:
     columns = data["tables"][table]["columns"]
     records = [dict(zip(columns, row)) for row in data["tables"][table]["rows"]]
@@ -45,9 +58,9 @@ def rows(data: dict, table: str, stream: str, work: str = STORIES) -> list[dict]
 @pytest.mark.parametrize(
     ("stream", "expected"),
     [
-        ("all", (2, 3, 5 * DAY, 10 * DAY, 9 / 19, 2, 1)),
-        ("payments", (1, 2, 5 * DAY, 10 * DAY, 6 / 15, 1, 0)),
-        ("storefront", (1, 1, 4 * DAY, 4 * DAY, 3 / 4, 1, 1)),
+        ("all", (2, 3, None, None, 9 / 19, 2, 1)),
+        ("payments", (1, 2, None, None, 6 / 15, 1, 0)),
+        ("storefront", (1, 1, None, None, 3 / 4, 1, 1)),
     ],
 )
 def test_key_figures_are_the_ones_added_up_by_hand(
@@ -65,6 +78,13 @@ def test_key_figures_are_the_ones_added_up_by_hand(
     ) == (*expected[:4], *expected[5:])
 
 
+def test_a_workflow_in_which_nothing_waits_has_no_efficiency(data: dict) -> None:
+    [epics] = rows(data, "figures", "all", "epic/epic")
+    [stories] = rows(data, "figures", "all")
+    assert (epics["flow_efficiency_share"], epics["has_modelled_waits"]) == (None, False)
+    assert stories["has_modelled_waits"] is True
+
+
 def test_two_levels_are_never_added_up(data: dict) -> None:
     [epics] = rows(data, "figures", "all", "epic/epic")
     assert epics["finished_items"] == 1
@@ -79,11 +99,11 @@ def test_the_map_says_how_long_each_stage_waits_and_works(data: dict) -> None:
         "Review",
     ]
     assert (progress["touch_p50_s"], progress["touch_total_s"], progress["wip"]) == (
-        DAY,
+        None,
         3 * DAY,
         0,
     )
-    assert (waiting["wait_p50_s"], waiting["wait_total_s"], waiting["wip"]) == (3 * DAY, 9 * DAY, 1)
+    assert (waiting["wait_p50_s"], waiting["wait_total_s"], waiting["wip"]) == (None, 9 * DAY, 1)
     assert waiting["wait_mean_s"] == 4.5 * DAY
     assert [s["is_longest_wait"] for s in (progress, waiting, review)] == [False, True, False]
 
@@ -105,14 +125,19 @@ def test_cumulative_flow_adds_value_streams_and_begins_with_the_window(data: dic
     ]
 
 
-def test_percentiles_are_times_of_real_items(data: dict) -> None:
-    lines = {r["percentile"]: r["start_to_done_s"] for r in rows(data, "percentiles", "all")}
-    assert lines == {"P50": 5 * DAY, "P85": 10 * DAY, "P95": 10 * DAY}
+def test_percentiles_are_times_of_ten_real_items(data: dict, tenfold: dict) -> None:
+    for source, expected in ((data, [None] * 3), (tenfold, [5 * DAY, 10 * DAY, 10 * DAY])):
+        lines = {r["percentile"]: r["start_to_done_s"] for r in rows(source, "percentiles", "all")}
+        assert lines == dict(zip(("P50", "P85", "P95"), expected))
+    [figures] = rows(tenfold, "figures", "payments")
+    assert (figures["start_to_done_p50_s"], figures["start_to_done_p85_s"]) == (5 * DAY, 10 * DAY)
+    progress, waiting, _ = rows(tenfold, "map", "payments")
+    assert (progress["touch_p50_s"], waiting["wait_p50_s"]) == (DAY, 3 * DAY)
     assert {r["item_key"] for r in rows(data, "times", "payments")} == {"PAY-1", "PAY-2"}
     assert {r["item_key"] for r in rows(data, "times", "storefront")} == {"SHOP-1"}
 
 
-def test_open_items_are_compared_with_the_pace_of_finished_ones(data: dict) -> None:
+def test_open_items_are_compared_with_the_pace_of_finished_ones(data: dict, tenfold: dict) -> None:
     [waiting] = rows(data, "aging", "payments")
     assert (waiting["item_key"], waiting["age_s"], waiting["stage_age_s"]) == (
         "PAY-3",
@@ -121,8 +146,60 @@ def test_open_items_are_compared_with_the_pace_of_finished_ones(data: dict) -> N
     )
     assert (waiting["pace_p85_s"], waiting["is_late"]) == (8 * DAY, False)
     for stream, highs in (("payments", [4, 8, 8]), ("all", [4, 8, 8]), ("storefront", [2, 2, 2])):
-        bands = [r for r in rows(data, "pace", stream) if r["label"] == "Waiting review"]
+        bands = [r for r in rows(tenfold, "pace", stream) if r["label"] == "Waiting review"]
         assert [r["high_s"] for r in bands] == [days * DAY for days in highs]
+        few = [r for r in rows(data, "pace", stream) if r["label"] == "Waiting review"]
+        assert {(r["low_s"], r["high_s"]) for r in few} == {(None, None)}
+        assert {r["finished_items"] for r in few} <= {1, 2, 3}
+
+
+def shown(value: object, styles: dict) -> object:
+    """Fill a specification as the page does: `$name` is a colour or something computed there."""
+    if isinstance(value, dict):
+        return {name: shown(part, styles) for name, part in value.items()}
+    if isinstance(value, list):
+        return [shown(part, styles) for part in value]
+    if isinstance(value, str) and value.startswith("$"):
+        return styles.get(value[1:], "#123456")
+    return value
+
+
+def records(table: dict, stream: str, work: str) -> list[dict]:
+    """Return the rows of a picture with the days and words that the page adds to them."""
+    found = []
+    for row in (dict(zip(table["columns"], values)) for values in table["rows"]):
+        if row["work"] != work or row["stream"] not in (stream, "all"):
+            continue
+        for name in [name for name in row if name.endswith("_s")]:
+            seconds = row[name]
+            row[name.removesuffix("_s") + "_d"] = None if seconds is None else seconds / DAY
+            row[name.removesuffix("_s") + "_text"] = DASH if seconds is None else f"{seconds} s"
+        found.append(row)
+    return found
+
+
+@pytest.mark.parametrize("name", ["map", "cumulative", "times", "aging", "throughput"])
+@pytest.mark.parametrize("size", ["data", "tenfold"])
+@pytest.mark.parametrize("work", [STORIES, "epic/epic"])
+def test_no_picture_says_what_is_no_number(
+    request: pytest.FixtureRequest, name: str, size: str, work: str
+) -> None:
+    page = request.getfixturevalue(size)
+    picture = page["pictures"][name]
+    datasets = {
+        table: records(page["tables"][table], "payments", work) for table in picture["tables"]
+    }
+    if not datasets[picture["tables"][0]]:
+        # The page writes this instead of drawing.
+        assert picture["empty"]
+        return
+    specification = shown(picture["specification"], {"stages": []}) | {"width": 1300}
+    drawing = vl_convert.vegalite_to_svg({**specification, "datasets": datasets})
+    assert "<svg" in drawing
+    for word in ("NaN", "undefined", "null", "Infinity"):
+        assert word not in re.sub(r"<style.*?</style>", "", drawing, flags=re.S)
+    if name == "map" and work == STORIES:
+        assert (f"{DASH} (n = " in drawing) == (size == "data")
 
 
 def test_weeks_are_sums_over_value_streams_and_say_when_they_are_not_over(data: dict) -> None:
@@ -267,8 +344,8 @@ def test_every_picture_is_drawn(opened) -> None:
 def test_the_selectors_change_the_numbers(opened) -> None:
     assert tiles(opened) == {
         "Throughput": "2",
-        "Flow time P50": "5.0 d",
-        "Flow time P85": "10.0 d",
+        "Flow time P50": DASH,
+        "Flow time P85": DASH,
         "Flow efficiency": "47.4 %",
         "Work in progress": "2",
         "Items unmapped": "1",
@@ -277,8 +354,8 @@ def test_the_selectors_change_the_numbers(opened) -> None:
     drawn(opened, "payments")
     assert tiles(opened) == {
         "Throughput": "1",
-        "Flow time P50": "5.0 d",
-        "Flow time P85": "10.0 d",
+        "Flow time P50": DASH,
+        "Flow time P85": DASH,
         "Flow efficiency": "40.0 %",
         "Work in progress": "1",
         "Items unmapped": "0",
@@ -288,7 +365,10 @@ def test_the_selectors_change_the_numbers(opened) -> None:
     assert "9.0 d" in words and "longest wait" in words
     opened.select_option("#work", "epic/epic")
     drawn(opened, "payments", "epic/epic")
-    assert tiles(opened)["Flow time P50"] == "30.0 d"
+    assert tiles(opened)["Flow time P50"] == tiles(opened)["Flow efficiency"] == DASH
+    notes = opened.locator(".tile dd:not(.value)").all_inner_texts()
+    assert "n = 1 finished items: no percentile of fewer than 10" in notes
+    assert "not computable: no stage of this work waits" in notes
 
 
 def test_a_link_opens_with_its_filters(opened, report: Path) -> None:
@@ -304,7 +384,7 @@ def test_every_number_is_in_a_table_that_the_keyboard_opens(opened) -> None:
     opened.wait_for_selector("#times table")
     first, second = opened.locator("#times table").all()
     assert first.locator("tbody tr").count() == 3
-    assert "10.0 d" in second.inner_text()
+    assert DASH in second.inner_text()
     opened.focus("#stream")
     opened.keyboard.press("ArrowDown")
     drawn(opened, "payments")
