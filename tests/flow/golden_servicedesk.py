@@ -606,7 +606,10 @@ CASES: list[Case] = [
                     ("S2/3", "breached", "resolution", 960 * H, (None, None), at("04-20 00:00")),
                     ("S2/4", "cancelled", "resolution", 984 * H, (None, None), None),
                     ("S2/5", "cancelled", "resolution", 1728 * H, (None, None), at("04-30 12:00")),
-                    ("S1/10", "breached", "resolution", 23 * H, (40 * H, 40 * H), at("04-11 20:00")),
+                    (
+                        "S1/10", "breached", "resolution", 23 * H, (40 * H, 40 * H),
+                        at("04-11 20:00"),
+                    ),
                     ("S2/6", "breached", "resolution", 24 * H + 1, (None, None), at("06-02 00:00")),
                     ("S2/7", "met", "resolution", 24 * H, (None, None), None),
                     ("S2/8", "unknown", "resolution", 24 * H, (None, None), None),
@@ -648,6 +651,29 @@ CASES: list[Case] = [
                 ("INC-V3", False, at("06-10 09:00")), ("INC-V4", False, None),
                 ("INC-V5", True, None), ("INC-V6", True, None), ("INC-V7", None, None),
             ],
+        },
+    ),
+    Case(
+        "what is opened after the moment is not there yet",
+        [
+            Ticket(
+                "incident", "INC-F1", "2024-07-05 09:00 created in New",
+                start={"assignment_group": "g-a", "priority": "1", "made_sla": "true"},
+                agreements=(Agreement("2024-06-10 00:00", "2024-07-05 00:00"),),
+            ),
+            Named("tombstones", {
+                "object": "incidents", "id": "INC-F1", "state": "archived",
+                "missed_at": None, "gone_at": None,
+            }),
+            Ticket("change_request", "CHG-F1", "2024-07-05 09:00 created in New"),
+        ],
+        rows={
+            f"select count(*) from marts.{table} where work_item_key like '%-F1'": [(0,)]
+            for table in ("fct_incidents", "fct_change_requests", "fct_history_flags")
+        }
+        | {
+            """select work_item_key, is_running from marts.fct_task_slas
+               where task_sla_key like '%INC-F1%'""": [(None, True)],
         },
     ),
 ]  # fmt: skip

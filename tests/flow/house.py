@@ -173,7 +173,6 @@ class Issue:
         def item(name: str, *values: str | None) -> dict[str, Any]:
             field, fieldtype, field_id = FIELD_FORMS[name][form % 3]
             told = dict(zip(("from", "fromString", "to", "toString"), values, strict=True))
-            # A custom field without a role, named like one of Jira's own, is none of them.
             return {
                 "field": field, "fieldtype": fieldtype,
                 **({"fieldId": field_id} if field_id else {}), **told,
@@ -195,8 +194,11 @@ class Issue:
             return [item(name, "[1]" if before else "", before or "", "[1]" if to else "", to)]
         if name == "points":
             return [item(name, None, before, None, to or None)]
-        lookalike = {"field": name, "fieldtype": "custom", "fieldId": "customfield_9",
-                     "from": "1", "fromString": "Lookalike", "to": "2", "toString": "Lookalike"}  # fmt: skip
+        # A custom field without a role, named like one of Jira's own, is none of them.
+        lookalike = {
+            "field": name, "fieldtype": "custom", "fieldId": "customfield_9",
+            "from": "1", "fromString": "Lookalike", "to": "2", "toString": "Lookalike",
+        }  # fmt: skip
         shown = item(name, id_of(before), before, id_of(to), to)
         return [shown, lookalike] if name == "priority" else [shown]
 
@@ -216,9 +218,8 @@ class Issue:
         for no, change in enumerate(moves, 1):
             if change.field:
                 before, now[change.field] = change.before or now[change.field], change.to or None
-                name = change.field
             else:
-                before, status, name = change.before or status, change.to, "status"
+                before, status = change.before or status, change.to
             told = {"id": no, "created": change.at.isoformat(), "items": None}
             told["items"] = self.items(change, before, no)
             parsed = decode(json.dumps(told).encode(), jira_rows.History)
