@@ -1,11 +1,20 @@
-"""The command line on a faulty configuration: one clear line each, exit 2, nothing written."""
+"""The command line when something is wrong: one clear line each, and nothing half done."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from extract.api import Api
+from orchestration.cli import check_configuration
+from orchestration.failures import what_failed
 
 FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
 
@@ -123,3 +132,183 @@ def test_only_person_keys_can_be_forgotten(tmp_path: Path) -> None:
     done = flowhouse(tmp_path / "home", "forget", "ada@example.com")
     assert done.returncode == 2
     assert "20 characters" in done.stderr and "ada" not in done.stderr
+
+
+def unheard(home: Path, *words: str, **settings: str) -> subprocess.CompletedProcess:
+    """Refresh from an address at which nobody listens."""
+    return flowhouse(home, "refresh", *words, **{**JENKINS, **settings})
+
+
+JENKINS = {
+    "SOURCES__JENKINS__BASE_URL": "http://127.0.0.1:9",
+    "SOURCES__JENKINS__USER": "someone",
+    "SOURCES__JENKINS__API_TOKEN": "hush-hush",
+}
+
+NOTHING_LOADED = "flowhouse: nothing was loaded from any source yet, so nothing is published: "
+
+
+def test_a_first_refresh_from_an_address_without_a_server_ends_with_one_line(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    done = unheard(home)
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        [
+            NOTHING_LOADED + "jenkins: no answer from /api/json: connection failed"
+            " (check SOURCES__JENKINS__BASE_URL)"
+        ],
+    )
+    assert not home.exists()
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """A web server that is none of our sources: it knows no place."""
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_first_refresh_from_another_server_publishes_nothing(
+    demo_home: Path, tmp_path: Path, elsewhere: str
+) -> None:
+    """ServiceNow answers 404 for a table that is not installed; here for all of them."""
+    home = tmp_path / "home"
+    shutil.copytree(demo_home / "dbt", home / "dbt")  # what is parsed
+    settings = {
+        "SOURCES__SERVICENOW__BASE_URL": elsewhere,
+        "SOURCES__SERVICENOW__USER": "someone",
+        "SOURCES__SERVICENOW__PASSWORD": "hush-hush",
+        "FLOWHOUSE_PSEUDONYM_KEY": "a test's key",
+        "FLOWHOUSE_COMPANY": "demo",
+    }
+    done = flowhouse(home, "refresh", **settings)
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("flowhouse: ")]
+    assert done.returncode == 1
+    assert line.startswith(NOTHING_LOADED + "servicenow: sys_dictionary is not installed; ")
+    assert line.endswith(" (check SOURCES__SERVICENOW__BASE_URL and what its user may see)")
+    assert "Traceback" not in done.stderr and elsewhere not in done.stderr
+    assert not (home / "build.duckdb").exists()
+    assert not (home / "published").exists()
+
+
+def test_a_source_that_was_loaded_once_is_waited_for_no_more(
+    demo_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """The refresh goes on without it (test_pipeline: exit 3), unless its raw file is gone too."""
+    raw = tmp_path / "raw" / "raw_jenkins.duckdb"
+    raw.parent.mkdir()
+    shutil.copy(demo_home / "raw" / raw.name, raw)
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+    for name, value in JENKINS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(Api, "_wait", lambda *_: 0.0)
+    check_configuration((), "")
+    raw.unlink()
+    with pytest.raises(SystemExit) as stopped:
+        check_configuration((), "")
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err.startswith(NOTHING_LOADED + "jenkins: ")
+
+
+NODES = {
+    "model.flowhouse.fct_x": {
+        "resource_type": "model", "name": "fct_x", "alias": "fct_x", "config": {},
+    },
+    "test.flowhouse.no_gaps": {
+        "resource_type": "test", "name": "no_gaps", "alias": "no_gaps",
+        "config": {"store_failures": True},
+    },
+    "test.flowhouse.unique_x": {
+        "resource_type": "test", "name": "unique_x", "alias": "unique_x",
+        "config": {"store_failures": False},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("results", "says"),
+    [
+        (
+            [
+                ("test.flowhouse.no_gaps", "fail", 1212, "Got 1212 results, configured to fail"),
+                ("test.flowhouse.unique_x", "fail", 1, "Got 1 result, configured to fail if != 0"),
+                ("model.flowhouse.fct_x", "skipped", None, None),
+            ],
+            "test no_gaps: 1,212 failing rows (kept in failures.no_gaps);"
+            " test unique_x: 1 failing row",
+        ),
+        (
+            [
+                (
+                    "model.flowhouse.fct_x",
+                    "error",
+                    None,
+                    "Runtime Error in model fct_x (models/marts/fct_x.sql)\n"
+                    "  Conversion Error: Could not convert string 'Ada Lovelace' to INT32\n\n"
+                    '  LINE 4: cast("name" as integer)',
+                ),
+                ("test.flowhouse.no_gaps", "warn", 3, "Got 3 results, configured to warn if != 0"),
+            ],
+            "model fct_x: Conversion Error: Could not convert string … to INT32",
+        ),
+        (
+            [
+                (
+                    "model.flowhouse.fct_x",
+                    "error",
+                    None,
+                    "Runtime Error in model fct_x (models/marts/fct_x.sql)\n"
+                    '  Binder Error: Referenced column "team_kee" not found in FROM clause!',
+                )
+            ],
+            'model fct_x: Binder Error: Referenced column "team_kee" not found in FROM clause!',
+        ),
+        (
+            [("test.flowhouse.unique_x", "fail", 2, "")] * 5,
+            "test unique_x: 2 failing rows; test unique_x: 2 failing rows;"
+            " test unique_x: 2 failing rows; and 2 more",
+        ),
+    ],
+    ids=["tests", "a value", "a name", "many"],
+)
+def test_a_failed_build_names_what_failed_and_no_value_of_a_row(
+    tmp_path: Path, results: list[tuple], says: str
+) -> None:
+    names = ("unique_id", "status", "failures", "message")
+    run_results, manifest = tmp_path / "run_results.json", tmp_path / "manifest.json"
+    run_results.write_text(
+        json.dumps({"results": [dict(zip(names, result, strict=True)) for result in results]})
+    )
+    manifest.write_text(json.dumps({"nodes": NODES}))
+    assert what_failed(run_results, manifest) == says
+    assert what_failed(tmp_path / "nowhere.json", manifest) == ""
+
+
+def test_help_loads_nothing_that_is_slow() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, orchestration.cli as cli\n"
+            "try: cli.main(['--help'])\n"
+            "except SystemExit: pass\n"
+            "print(sorted({'dlt', 'duckdb', 'dagster', 'dbt', 'pandas'} & set(sys.modules)))",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
