@@ -28,7 +28,7 @@ short as (
         and not (
             source = 'jira'
             and object = 'issues'
-            and message like '%that Jira lists; its estimate is%'
+            and coalesce(message, '') like '%that Jira lists; its estimate is%'
             and extracted + coalesce(rejected, 0) + coalesce(acl_gap, 0)
             >= api_count - greatest(5, 0.005 * api_count)
         )

@@ -7,7 +7,6 @@ moved as (
         value_stream_key,
         workflow,
         level,
-        work_type,
         case
             when stage = 'deleted' then 'deleted'
             when flow_state in ('done', 'cancelled') then flow_state
@@ -17,7 +16,7 @@ moved as (
 
     from {{ ref('fct_daily_flows') }}
 
-    group by 1, 2, 3, 4, 5
+    group by 1, 2, 3, 4
 
 ),
 
@@ -33,13 +32,12 @@ there as (
         value_stream_key,
         workflow,
         level,
-        work_type,
         outcome,
         count(*) as items
 
     from last_stages
 
-    group by 1, 2, 3, 4, 5
+    group by 1, 2, 3, 4
 
 )
 
@@ -47,7 +45,6 @@ select
     coalesce(moved.value_stream_key, there.value_stream_key) as value_stream_key,
     coalesce(moved.workflow, there.workflow) as workflow,
     coalesce(moved.level, there.level) as level,
-    coalesce(moved.work_type, there.work_type) as work_type,
     coalesce(moved.outcome, there.outcome) as outcome,
     moved.items as moved_items,
     there.items as items_there
@@ -59,7 +56,6 @@ full join there
         moved.value_stream_key = there.value_stream_key
         and moved.workflow = there.workflow
         and moved.level = there.level
-        and moved.work_type = there.work_type
         and moved.outcome = there.outcome
 
 where coalesce(moved.items, 0) <> coalesce(there.items, 0)

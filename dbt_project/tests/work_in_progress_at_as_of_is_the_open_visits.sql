@@ -38,7 +38,7 @@ counted as (
     inner join {{ ref('dim_work_items') }} as work_items
         on visits.work_item_key = work_items.work_item_key and work_items.is_current
 
-    where visits.is_open
+    where visits.exited_at is null and visits.flow_state not in ('done', 'cancelled')
 
     union all
 
