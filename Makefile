@@ -7,12 +7,13 @@ BIN := $(CURDIR)/.venv/bin
 
 export FLOWHOUSE_HOME ?= $(CURDIR)/.flowhouse
 
-.PHONY: help install demo test mutate bench-extract lint dev clean
+.PHONY: help install demo test mutate bench bench-extract lint dev clean
 
 help:
 	@echo "make demo   the demo company, end to end: servers, refresh, tests, published file, report"
 	@echo "make test   the whole test suite"
 	@echo "make mutate breaks one rule of the models at a time; a test must notice each"
+	@echo "make bench  what a build costs and how it grows with the data: SIZE=2k, 10k, 100k or 1M"
 	@echo "make dev    Dagster on http://127.0.0.1:3000"
 	@echo "make bench-extract  what the extraction of 100,000 issues, incidents, pull requests and runs costs, measured"
 	@echo "make lint   ruff and sqlfluff"
@@ -37,6 +38,9 @@ test: install
 
 mutate: install
 	@$(BIN)/python -m tests.flow.mutate
+
+bench: install
+	@$(BIN)/python -m tests.benchmarks.run
 
 bench-extract: install
 	@$(BIN)/python -m tests.extract.bench

@@ -1,5 +1,6 @@
 """Points dbt, Dagster and Great Expectations at FLOWHOUSE_HOME, before any of them is imported."""
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -7,6 +8,11 @@ from pathlib import Path
 from extract.warehouse import ROOT, home, raw_folder
 
 DBT_PROJECT = ROOT / "dbt_project"
+
+CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
 def build_file() -> Path:
@@ -29,6 +35,21 @@ def expectation_results_file(refresh_id: str) -> Path:
     return home() / "expectations" / f"{refresh_id}.json"
 
 
+MEMORY_LIMIT_MB = 3_000
+
+
+def memory_limit() -> str:
+    """Return how much memory DuckDB may use: 3 GB, or half of what there is where that is less.
+
+    A container may be given less than the machine has.
+    """
+    there_is = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in CGROUP_LIMITS:
+        with contextlib.suppress(OSError, ValueError):
+            there_is = min(there_is, int(path.read_text()))
+    return f"{min(there_is // 2_000_000, MEMORY_LIMIT_MB)}MB"
+
+
 def prepare() -> None:
     """Set what the tools read from the environment.
 
@@ -46,6 +67,8 @@ def prepare() -> None:
         "DAGSTER_HOME": home() / "dagster",
     }.items():
         os.environ[name] = str(value)
+    if not os.environ.get("FLOWHOUSE_MEMORY_LIMIT"):
+        os.environ["FLOWHOUSE_MEMORY_LIMIT"] = memory_limit()
     state = Path(os.environ["DAGSTER_HOME"])
     state.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(ROOT / "dagster.yaml", state / "dagster.yaml")

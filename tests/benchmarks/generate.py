@@ -1,10 +1,11 @@
-"""Makes the raw files of a company with as many work items as wanted, as the extraction leaves them.
+"""Makes the raw files of a company with any number of work items, as the extraction leaves them.
 
-Of 100 items 60 are Jira issues with their histories, 25 pull requests of GitHub with commits, reviews,
-events, runs, jobs and deployments, and 15 records of ServiceNow with their audit. What an item is like
-is a hash of its number and a seed: no chance, no state, and no Python per row. The company (streams,
-projects, repositories, services, people) is the same at every size: what compares all items of a
-project or service with each other costs a hundred times more for ten times as many items, and shows.
+Of 100 items 60 are Jira issues with their histories, 25 pull requests of GitHub with commits,
+reviews, events, runs, jobs and deployments, and 15 records of ServiceNow with their audit. What an
+item is like is a hash of its number and a seed: no chance, no state, and no Python per row. The
+company (streams, projects, repositories, services, people) is the same at every size: what compares
+all items of a project or service with each other costs a hundred times more for ten times as many
+items, and shows.
 
     python -m tests.benchmarks.generate FOLDER 10000
 """
@@ -66,14 +67,20 @@ CHOICES = {
 }  # fmt: skip
 
 
+def as_of(loads: int) -> datetime:
+    """Return the instant of a load: a day after the one before."""
+    return AS_OF + timedelta(days=loads - 1)
+
+
 class Generator:
     """Writes raw files into a folder, load by load."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, items: int = 0, loads: int = 0) -> None:
+        """Open raw files: new ones, or those that hold so many items after so many loads."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.items = 0
-        self.loads = 0
+        self.items = items
+        self.loads = loads
         self.link = duckdb.connect()
         self.link.execute(
             f"""
@@ -85,10 +92,16 @@ class Generator:
         self._set("statuses", list(STATUSES))
         self._set("epic_statuses", ["Backlog", "Selected for Development", "In Progress"])
         self.link.execute((SQL / "macros.sql").read_text())
-        for source, module in SOURCES.items():
+        for source in SOURCES:
             path = folder / f"raw_{source}.duckdb"
-            path.unlink(missing_ok=True)
+            if not loads:
+                path.unlink(missing_ok=True)
             self.link.execute(f"attach '{path}' as raw_{source}")
+        if not loads:
+            self._create_tables()
+
+    def _create_tables(self) -> None:
+        for source, module in SOURCES.items():
             self.link.execute(f"create schema raw_{source}.{source}")
             tables = {table.name: table.all_columns for table in module.TABLES}
             for name, columns in {**tables, "load_audits": AUDIT_COLUMNS}.items():
@@ -113,16 +126,11 @@ class Generator:
     def _set(self, name: str, value: object) -> None:
         self.link.execute(f"set variable {name} = $value", {"value": value})
 
-    @property
-    def as_of(self) -> datetime:
-        """The instant of the last load: the first one's, and a day later with each."""
-        return AS_OF + timedelta(days=max(self.loads - 1, 0))
-
     def _begin_load(self) -> None:
         self.loads += 1
         self._set("load_id", f"{1_795_000_000 + self.loads}.0")
-        self._set("fetched_at", self.as_of)
-        self._set("as_of", self.as_of)
+        self._set("fetched_at", as_of(self.loads))
+        self._set("as_of", as_of(self.loads))
 
     def first_load(self, items: int) -> None:
         """Write a company with so many work items."""

@@ -1,0 +1,327 @@
+"""The benchmark: `make bench SIZE=2k|10k|100k|1M`. Refuses what grows faster than the data.
+
+A company is generated at the size asked for and at the smaller ones, and built with all tests as a
+refresh builds it. The largest is then published, reported, asked ten questions, and refreshed with
+nothing changed, 0.1 % and 1 % of its items changed. Nothing is said of seconds: machines differ.
+What must hold on each is how the cost of every model and test grows, fitted over the sizes.
+
+    SIZE=100k RECORD=1 python -m tests.benchmarks.run
+"""
+
+import json
+import math
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from tests.benchmarks.generate import as_of
+from tests.benchmarks.results import draw, write_page
+
+SIZES = {"2k": 2_000, "10k": 10_000, "100k": 100_000, "1M": 1_000_000}
+COUNTS_FROM_S = 0.2
+"""What takes less at the largest size is the cost of a statement, whatever it reads."""
+JUDGED_FROM_S = 1.0
+"""What takes less is too close to that cost, and to the noise of a busy machine, to be judged."""
+HIGHEST_EXPONENT = 1.15
+
+FOLDER = Path(__file__).parent
+ROOT = FOLDER.parents[1]
+
+
+@dataclass
+class Step:
+    """What one step took: seconds, children included, and the most memory it held at once."""
+
+    name: str
+    wall_s: float
+    cpu_s: float
+    peak_mib: float
+    rows: int | None = None
+    bytes: int | None = None
+
+
+@dataclass
+class Size:
+    """What was measured at one size."""
+
+    items: int
+    steps: list[Step] = field(default_factory=list)
+    nodes: dict[str, dict[str, float]] = field(default_factory=dict)
+    bare: dict[str, float] = field(default_factory=dict)
+    asked: dict[str, float] = field(default_factory=dict)
+
+
+class Bench:
+    """A home with the generated company, and the steps that are measured in it."""
+
+    def __init__(self, home: Path, items: int) -> None:
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        self.home = home
+        self.size = Size(items)
+        self.items = items
+        self.loads = 0
+
+    def step(self, name: str, command: list[str], **environment: str) -> Step:
+        """Run a command, measure it, and keep what it took."""
+        began = time.monotonic()
+        with (self.home / "step.log").open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=ROOT,
+                env={**os.environ, **self._environment(), **environment},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+            _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said = (self.home / "step.log").read_text()
+            raise SystemExit(f"{name} failed:\n{said[-6000:]}")
+        step = Step(
+            name,
+            time.monotonic() - began,
+            used.ru_utime + used.ru_stime,
+            used.ru_maxrss / 1024,
+        )
+        self.size.steps.append(step)
+        print(
+            f"{self.items:>9,} items  {name:<28} {step.wall_s:8.1f} s wall {step.cpu_s:8.1f} s CPU"
+            f" {step.peak_mib:8,.0f} MiB",
+            flush=True,
+        )
+        return step
+
+    def _environment(self) -> dict[str, str]:
+        project = self.home / "project"
+        return {
+            "PYTHONPATH": str(ROOT),
+            "FLOWHOUSE_COMPANY": "bench",
+            "FLOWHOUSE_BUILD": str(self.home / "build.duckdb"),
+            "FLOWHOUSE_RAW": str(self.home / "raw"),
+            "FLOWHOUSE_AS_OF": str(as_of(max(self.loads, 1))),
+            "FLOWHOUSE_REFRESH_ID": "bench",
+            "DBT_PROJECT_DIR": str(project),
+            "DBT_PROFILES_DIR": str(project),
+            "DBT_TARGET_PATH": str(project / "target"),
+            "DBT_LOG_PATH": str(self.home / "logs"),
+            "DBT_LOG_LEVEL_FILE": "none",
+        }
+
+    def work(self, name: str, step: str, words: str = "") -> dict[str, float]:
+        """Run a step of steps.py and return what it found."""
+        result = self.home / "step.json"
+        taken = self.step(
+            name, ["tests.benchmarks.steps", step, str(self.home), str(result), words]
+        )
+        found = json.loads(result.read_text())
+        taken.rows, taken.bytes = found.get("rows"), found.get("bytes")
+        return found
+
+    def generate(self) -> None:
+        """Write the first load."""
+        self.loads = 1
+        self.work("generate", "generate", str(self.items))
+        raw = sum(path.stat().st_size for path in (self.home / "raw").glob("*.duckdb"))
+        self.size.steps[-1].bytes = raw
+        self.step(
+            "parse the project, once", ["tests.benchmarks.measured_dbt", "/dev/null", "parse"]
+        )
+
+    def build(self, name: str) -> dict[str, dict[str, float]]:
+        """Build everything with its data tests, as a refresh does; return what each node took."""
+        result = self.home / "nodes.json"
+        words = ["build", "--exclude-resource-type", "unit_test"]
+        step = self.step(name, ["tests.benchmarks.measured_dbt", str(result), *words])
+        nodes = json.loads(result.read_text())
+        # The peak is forgotten with each node.
+        step.peak_mib = max(step.peak_mib, *(node["peak_mib"] for node in nodes.values()))
+        build = self.home / "build.duckdb"
+        with duckdb.connect(str(build), read_only=True) as link:
+            [(step.rows,)] = link.execute(
+                "select sum(estimated_size)::bigint from duckdb_tables()"
+                " where schema_name in ('marts', 'metrics')"
+            ).fetchall()
+        step.bytes = build.stat().st_size
+        return nodes
+
+    def measure_growth(self) -> None:
+        """Do what is done at every size."""
+        self.generate()
+        self.size.nodes = self.build("full build, all tests")
+        self.size.bare = self.work("bare statements", "bare")
+
+    def measure_all(self) -> None:
+        """Do what is done at the largest size only."""
+        self.work("publish", "publish")
+        self.work("report", "report")
+        self.size.asked = self.work("ten BI queries", "ask")
+        self._refresh("refresh, nothing changed")
+        for share, told in ((0.001, "0.1 %"), (0.01, "1 %")):
+            found = self.work(
+                f"(write {told} changes)", "change", f"{self.items},{self.loads},{share}"
+            )
+            self.items, self.loads = int(found["items"]), self.loads + 1
+            self._refresh(f"refresh, {told} changed")
+
+    def _refresh(self, name: str) -> None:
+        """From raw to published, tests included."""
+        self.build(f"{name}: build")
+        self.work(f"{name}: publish", "publish")
+
+
+def exponents(sizes: list[Size]) -> dict[str, float]:
+    """Return how the CPU time of each node grows with the items: the slope of log against log.
+
+    Nodes that take next to nothing at the largest size are left out.
+    """
+    found = {}
+    for name, last in sizes[-1].nodes.items():
+        points = [
+            (math.log(size.items), math.log(max(size.nodes[name]["cpu_s"], 0.001)))
+            for size in sizes
+            if name in size.nodes
+        ]
+        if last["cpu_s"] < COUNTS_FROM_S or len(points) < 2:
+            continue
+        mean_x = sum(x for x, _ in points) / len(points)
+        mean_y = sum(y for _, y in points) / len(points)
+        found[name] = sum((x - mean_x) * (y - mean_y) for x, y in points) / sum(
+            (x - mean_x) ** 2 for x, _ in points
+        )
+    return found
+
+
+def too_steep(sizes: list[Size]) -> dict[str, float]:
+    """Return the nodes that grow faster than they may."""
+    return {
+        name: exponent
+        for name, exponent in exponents(sizes).items()
+        if exponent > HIGHEST_EXPONENT and sizes[-1].nodes[name]["cpu_s"] >= JUDGED_FROM_S
+    }
+
+
+def ancestors(manifest: Mapping[str, Any], model: str) -> set[str]:
+    """Return a model and all models that it rests on."""
+    found, open_ends = set(), [f"model.flowhouse.{model}"]
+    while open_ends:
+        node = open_ends.pop()
+        if node in found or node not in manifest["nodes"]:
+            continue
+        found.add(node)
+        open_ends += manifest["nodes"][node]["depends_on"].get("nodes", [])
+    return found
+
+
+def against_bare(size: Size, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Compare big tables with the least that an engine must do, each with all before it."""
+    rows, so_far = [], 0.0
+    for name, bare_s in size.bare.items():
+        so_far += bare_s
+        with_all = sum(
+            size.nodes[node]["cpu_s"] for node in ancestors(manifest, name) if node in size.nodes
+        )
+        own = size.nodes[f"model.flowhouse.{name}"]["cpu_s"]
+        rows.append(
+            {"table": name, "own_s": own, "with_all_before_s": with_all, "bare_s": bare_s,
+             "bare_with_all_before_s": so_far, "ratio": own / max(bare_s, 0.001)}
+        )  # fmt: skip
+    return rows
+
+
+def machine() -> dict[str, str]:
+    """Say on what this was measured."""
+    names = [
+        line.split(":")[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "processor": names[0] if names else platform.processor() or platform.machine(),
+        "cores": str(os.cpu_count()),
+        "memory": f"{pages / 2**30:.0f} GiB",
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("duckdb", "dbt-core", "dbt-duckdb")},
+        "memory limit": os.environ.get("FLOWHOUSE_MEMORY_LIMIT", "default"),
+        "load at the start": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+def main() -> None:
+    """Run all steps, print and write what they took, and refuse what grows too fast."""
+    wanted = os.environ.get("SIZE", "10k")
+    if wanted not in SIZES:
+        raise SystemExit(f"SIZE is one of {', '.join(SIZES)}")
+    place = list(SIZES).index(wanted)
+    names = list(SIZES)[max(place - (2 if wanted == "1M" else 1), 0) : place + 1]
+    homes = Path(os.environ.get("FLOWHOUSE_HOME", ROOT / ".flowhouse")).resolve() / "bench"
+    found = {"size": wanted, "measured_at": time.strftime("%Y-%m-%d"), "machine": machine()}
+    print(", ".join(f"{key} {value}" for key, value in found["machine"].items()))
+    sizes: list[Size] = []
+    for name in names:
+        bench = Bench(homes / name, SIZES[name])
+        bench.measure_growth()
+        sizes.append(bench.size)
+        if name == wanted:
+            manifest = json.loads((bench.home / "project/target/manifest.json").read_text())
+            found["ratios"] = against_bare(bench.size, manifest)
+            bench.measure_all()
+        if "KEEP" not in os.environ:
+            shutil.rmtree(bench.home)
+    found["sizes"] = [asdict(size) for size in sizes]
+    found["exponents"] = exponents(sizes)
+    found["too_steep"] = too_steep(sizes)
+    _print_models(found)
+    target = homes
+    if "RECORD" in os.environ:
+        target = FOLDER / "results"
+    target.mkdir(parents=True, exist_ok=True)
+    (target / f"{wanted}.json").write_text(json.dumps(found, indent=1) + "\n")
+    (target / f"{wanted}.svg").write_text(draw(found))
+    if "RECORD" in os.environ:
+        write_page(target, FOLDER / "RESULTS.md")
+    print(f"{target / wanted}.json, .svg; peak of this process"
+          f" {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")  # fmt: skip
+    if found["too_steep"]:
+        told = ", ".join(f"{name} {slope:.2f}" for name, slope in found["too_steep"].items())
+        raise SystemExit(f"these grow faster than n^{HIGHEST_EXPONENT}: {told}")
+
+
+def _print_models(found: Mapping[str, Any]) -> None:
+    """Print what the dearest nodes took at each size, and how far they are from the bare engine."""
+    sizes = found["sizes"]
+    nodes = sizes[-1]["nodes"]
+    dearest = sorted(nodes, key=lambda name: -nodes[name]["cpu_s"])[:25]
+    print("\nCPU seconds of the dearest models and tests, and their exponent")
+    print(
+        f"{'':<60}" + "".join(f"{size['items']:>11,}" for size in sizes) + "   exponent   peak MiB"
+    )
+    for name in dearest:
+        took = "".join(f"{size['nodes'].get(name, {}).get('cpu_s', 0):11.2f}" for size in sizes)
+        slope = found["exponents"].get(name)
+        told = f"{slope:11.2f}" if slope is not None else f"{'-':>11}"
+        print(f"{'.'.join(name.split('.')[2:3]):<60}{took}{told}{nodes[name]['peak_mib']:11,.0f}")
+    print("\nCPU seconds against the least that the engine must do (with all that comes before)")
+    for row in found["ratios"]:
+        print(
+            f"{row['table']:<32} own {row['own_s']:8.2f}  bare {row['bare_s']:8.2f}"
+            f"  ratio {row['ratio']:7.1f}   with all before {row['with_all_before_s']:8.2f}"
+            f"  bare {row['bare_with_all_before_s']:8.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
