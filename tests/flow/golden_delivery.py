@@ -187,7 +187,7 @@ def troubles() -> list[Any]:
         # Cancelled and deleted incidents were none.
         pier("pier-f1", 410, "04-03 09:00"),
         ChangeRequest("CHG-F", "2024-04-03 08:00", "pier-f1"),
-        incident("F1", "04-03 09:30", "04-03 10:00", "CHG-F", "Canceled"),
+        incident("DF1", "04-03 09:30", "04-03 10:00", "CHG-F", "Canceled"),
         incident("F2", "04-03 09:30", None, "CHG-F", deleted="04-03 11:00"),
         # An incident that was over after two hours, and a hotfix ten days later.
         pier("pier-g1", 412, "04-05 09:00"),
@@ -208,7 +208,7 @@ def troubles() -> list[Any]:
         # Two in one second.
         pier("pier-k1", 415, "04-22 09:00"),
         pier("pier-k2", 415, "04-22 09:00", US),
-        incident("DK1", "04-22 09:30"),
+        incident("K7", "04-22 09:30"),
         # It failed and still broke something, which was over before the next try.
         pier("pier-l1", 416, "04-23 09:00", EU, "failure"),
         pier("pier-l2", 416, "04-23 12:00"),
@@ -240,7 +240,7 @@ def troubles() -> list[Any]:
         pier("pier-r0", 424, "05-08 12:00", US),
         pier("pier-r1", 425, "05-10 09:00", US),
         pier("pier-r2", 425, "05-10 09:30"),
-        incident("DR1", "05-10 09:40", "05-10 13:00"),
+        incident("R7", "05-10 09:40", "05-10 13:00"),
         pier("pier-r3", 424, "05-10 10:30", US),
         # Both regions are rolled back, one after the other.
         pier("pier-s1", 426, "05-13 09:00"),
@@ -501,7 +501,7 @@ CASES = [
                    is_false_alarm, is_counted
                from marts.bridge_incident_deployments
                where deployment_key like 'github:deployment:pier-%' order by 1, 2""": [
-                ("F1", "pier-f1", "caused_by_change", 1.0, True, True, False),
+                ("DF1", "pier-f1", "caused_by_change", 1.0, True, True, False),
                 ("F2", "pier-f1", "caused_by_change", 1.0, True, True, False),
                 ("G1", "pier-g2", "hotfixed", 0.7, True, False, True),
                 ("I1", "pier-h2", "same_service", 0.4, False, False, False),
@@ -509,7 +509,7 @@ CASES = [
                 ("I2", "pier-h2", "same_service", 0.4, True, False, False),
                 ("J1", "pier-j1", "same_service", 0.4, True, False, False),
                 ("J2", "pier-j1", "same_service", 0.4, True, False, False),
-                ("DK1", "pier-k1", "same_service", 0.4, True, False, False),
+                ("K7", "pier-k1", "same_service", 0.4, True, False, False),
                 ("L1", "pier-l1", "caused_by_change", 1.0, True, False, True),
                 ("M1", "pier-m1", "caused_by_change", 1.0, True, False, True),
                 ("M1", "pier-m2", "same_service", 0.4, False, False, False),
@@ -519,7 +519,7 @@ CASES = [
                 ("P2", "pier-p1", "caused_by_change", 1.0, True, False, True),
                 ("Q1", "pier-q1", "caused_by_change", 1.0, True, False, True),
                 ("Q2", "pier-q1", "caused_by_change", 1.0, True, False, True),
-                ("DR1", "pier-r2", "rolled_back", 0.8, True, False, True),
+                ("R7", "pier-r2", "rolled_back", 0.8, True, False, True),
                 ("T1", "pier-t2", "caused_by_change", 1.0, True, False, True),
                 ("T1", "pier-t3", "same_service", 0.4, False, False, False),
                 ("U1", "pier-u1", "same_service", 0.4, True, False, False),

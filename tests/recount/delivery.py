@@ -391,6 +391,7 @@ def incident_causes(tables: Tables) -> Iterator[Row]:
             yield {
                 "incident_deployment_key": f"{key}>{deployment}",
                 "work_item_key": key,
+                "work_item_version_key": incident["work_item_version_key"],
                 "deployment_key": deployment,
                 "method": method,
                 "confidence": confidence,

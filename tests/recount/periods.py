@@ -240,16 +240,13 @@ def finishes(tables: Tables) -> list[Finish]:
         group = row["value_stream_key"], row["workflow"], row["level"]
         found.append((group, row["work_type"], row["team_key"], row["finished_date"], row))
     local, versions = zones(tables), versions_of_items(tables)
-    outcomes = {row["work_item_key"]: row["outcome"] for row in tables.rows("fct_work_item_flows")}
-    last = Counter(row["work_item_key"] for row in tables.rows("fct_flow_attempts"))
     for attempt in tables.rows("fct_flow_attempts"):
-        item = attempt["work_item_key"]
-        is_earlier = attempt["outcome"] == "done" and attempt["attempt_no"] < last[item]
-        if is_earlier and outcomes[item] != "deleted":
-            then = version_at(versions[item], attempt["ended_at"])
+        item, finish = attempt["work_item_key"], attempt["earlier_finish_at"]
+        if finish is not None:
+            then = version_at(versions[item], finish)
             workflow = present(versions[item])["workflow"]
             group = then["value_stream_key"], workflow, then["level"]
-            day = day_in(local[group[0]], attempt["ended_at"])
+            day = day_in(local[group[0]], finish)
             found.append((group, then["work_type"], then["team_key"], day, None))
     _finishes[tables] = found
     return found

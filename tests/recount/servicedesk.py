@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.recount.plain import version_at, versions
 from tests.recount.registry import Row, Tables, recounts
 
 ALWAYS, NEVER = datetime(1, 1, 1), datetime(9999, 12, 31)
@@ -181,6 +182,7 @@ def incidents(tables: Tables) -> Iterator[Row]:
         closed = record["closed_at"]
         yield {
             "work_item_key": key,
+            "work_item_version_key": present[key]["work_item_version_key"],
             "service_key": present[key]["service_key"],
             "severity": record["severity"],
             "priority": record["priority"],
@@ -247,6 +249,7 @@ def change_requests(tables: Tables) -> Iterator[Row]:
         is_standard = record["task_type"] == "standard"
         yield {
             "work_item_key": key,
+            "work_item_version_key": flows[key]["work_item_version_key"],
             "change_type": record["task_type"],
             "risk": record["risk"],
             "close_code": code and code.lower(),
@@ -275,6 +278,7 @@ def agreements(tables: Tables) -> Iterator[Row]:
         for row in tables.rows("int_servicenow_records")
         if row["deleted_at"] is None and row["work_item_key"] in flows
     }
+    histories = versions(tables)
     gone = {
         row["sys_id"]
         for row in staged(tables, "stg_servicenow__tombstones")
@@ -305,9 +309,13 @@ def agreements(tables: Tables) -> Iterator[Row]:
         else:
             outcome = "unknown" if is_broken is None else "met"
         times = [t for t in (planned, end) if t]
+        key, then = items.get(sla["task_id"]), None
+        if key:
+            then = version_at(histories[key], max(start, flows[key]["created_at"]))
         yield {
             "task_sla_key": f"servicenow:task_sla:{sla['task_sla_id']}",
-            "work_item_key": items.get(sla["task_id"]),
+            "work_item_key": key,
+            "work_item_version_key": then,
             "agreement": definition.get("name"),
             "target": definition.get("target") or "unknown",
             "agreement_type": definition.get("sla_type") or "unknown",
@@ -362,6 +370,7 @@ def history_flags(tables: Tables) -> Iterator[Row]:
             yield {
                 "history_flag_key": f"{key}:{name}",
                 "work_item_key": key,
+                "work_item_version_key": flows[key]["work_item_version_key"],
                 "reason": reason,
                 "history_quality": quality,
                 "own_count": own,
@@ -372,12 +381,17 @@ def history_flags(tables: Tables) -> Iterator[Row]:
 @recounts("bridge_work_item_teams")
 def teams_of_items(tables: Tables) -> Iterator[Row]:
     for key, versions in by_item(tables.rows("dim_work_items")).items():
-        teams = {version["team_key"] for version in versions}
-        teams = teams - {"unassigned"} or teams
+        # The last version of each team.
+        last = {
+            version["team_key"]: version["work_item_version_key"]
+            for version in sorted(versions, key=lambda v: v["valid_from"])
+        }
+        teams = set(last) - {"unassigned"} or set(last)
         for team in teams:
             yield {
                 "work_item_team_key": f"{key}|{team}",
                 "work_item_key": key,
+                "work_item_version_key": last[team],
                 "team_key": team,
                 "weight": 1 / len(teams),
             }
