@@ -380,11 +380,11 @@ def history_flags(tables: Tables) -> Iterator[Row]:
 
 @recounts("bridge_work_item_teams")
 def teams_of_items(tables: Tables) -> Iterator[Row]:
-    for key, versions in by_item(tables.rows("dim_work_items")).items():
+    for key, some in by_item(tables.rows("dim_work_items")).items():
         # The last version of each team.
         last = {
             version["team_key"]: version["work_item_version_key"]
-            for version in sorted(versions, key=lambda v: v["valid_from"])
+            for version in sorted(some, key=lambda v: v["valid_from"])
         }
         teams = set(last) - {"unassigned"} or set(last)
         for team in teams:
