@@ -338,6 +338,51 @@ CASES: list[Case] = [
         },
     ),
     Case(
+        "a stay belongs to the group that the item is in when it begins, in the present workflow",
+        [
+            Issue(
+                "STO-17",  # a story that became an epic: the epic's workflow all along
+                """
+                2024-06-10 13:00 created in In Progress
+                2024-06-11 13:00 issuetype: Epic
+                """,
+                kind="Story",
+            ),
+            Issue(
+                "STO-18",  # another stage and another type of work at once
+                """
+                2024-06-10 13:00 created in In Progress
+                2024-06-12 13:00 issuetype: Bug
+                2024-06-12 13:00 In Review
+                """,
+                kind="Story",
+            ),
+        ],
+        rows={
+            """select work_item_key, workflow, level, work_type, stage_key, entered_at, exited_at
+               from marts.fct_group_stays
+               where work_item_key in ('jira:STO-17', 'jira:STO-18')
+               order by work_item_key, entered_at""": [
+                (
+                    "jira:STO-17", "epic", "story", "feature", "epic:in_progress",
+                    at("06-10 13:00"), at("06-11 13:00"),
+                ),
+                (
+                    "jira:STO-17", "epic", "epic", "feature", "epic:in_progress",
+                    at("06-11 13:00"), None,
+                ),
+                (
+                    "jira:STO-18", "software", "story", "feature", "software:in_progress",
+                    at("06-10 13:00"), at("06-12 13:00"),
+                ),
+                (
+                    "jira:STO-18", "software", "story", "defect", "software:review",
+                    at("06-12 13:00"), None,
+                ),
+            ],
+        },
+    ),
+    Case(
         "a chart without a chosen baseline has its latest stable stretch, and judges nothing twice",
         weekly(),
         rows={
