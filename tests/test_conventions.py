@@ -27,7 +27,7 @@ MAY_READ = {
     "intermediate": {"staging", "intermediate", "seed"},
     "marts": {"intermediate", "marts", "seed"},
     "measures": {"marts", "measures", "metrics", "seed"},
-    "simulations": {"measures"},
+    "simulations": {"measures", "metrics"},
     "metrics": {"marts", "measures", "simulations", "metrics", "meta", "seed"},
     "meta": {"intermediate"},
 }

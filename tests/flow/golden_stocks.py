@@ -11,8 +11,8 @@ from tests.flow.house import Issue
 FIRST_STRETCH = [*[1, 2] * 8, 3, 0, 3, 0]
 """Twenty weeks: sum 30, the nineteen ranges add up to 25."""
 
-WEEKLY = [*FIRST_STRETCH, *[5, 7] * 10, 6, 12, 0, 5]
-"""Items finished in each week from 21 August 2023 on, each on Sunday night in New York."""
+WEEKLY = [*FIRST_STRETCH, *[5, 7] * 10, 7, 6, 12, 0, 5]
+"""Items finished in each week from 14 August 2023 on, each on Sunday night in New York."""
 
 HOURS = [*[1, 100] * 10, *[1] * 7, 10, *[1] * 8, 10]
 """Hours of the one item of each week from 2 October 2023 on."""
@@ -22,7 +22,7 @@ def weekly() -> list[Issue]:
     """Return the items of a chart whose baseline nobody chose."""
     items = []
     for week, count in enumerate(WEEKLY):
-        end = datetime(2023, 8, 28, 3, 45) + timedelta(weeks=week)  # 23:45 in summer
+        end = datetime(2023, 8, 21, 3, 45) + timedelta(weeks=week)  # 23:45 in summer
         for _ in range(count):
             items.append(
                 Issue(
@@ -36,18 +36,19 @@ def weekly() -> list[Issue]:
     return items
 
 
-def pace() -> list[Issue]:
-    """Return one item a week, started on Monday morning."""
+def one_a_week(project: str, first: str, hours: list[int], no: int = 1, **more: str) -> list[Issue]:
+    """Return one item for each week: started at the same time, finished after the hours."""
     return [
         Issue(
-            f"PCE-{week + 1}",
+            f"{project}-{week + no}",
             f"""
             {start:%Y-%m-%d %H:%M} created in In Progress
-            {start + timedelta(hours=hours):%Y-%m-%d %H:%M} Done
+            {start + timedelta(hours=lasts):%Y-%m-%d %H:%M} Done
             """,
+            **more,
         )
-        for week, hours in enumerate(HOURS)
-        if (start := datetime(2023, 10, 2, 6) + timedelta(weeks=week))
+        for week, lasts in enumerate(hours)
+        if (start := datetime.fromisoformat(first) + timedelta(weeks=week))
     ]
 
 
@@ -338,6 +339,51 @@ CASES: list[Case] = [
         },
     ),
     Case(
+        "a stay belongs to the group that the item is in when it begins, in the present workflow",
+        [
+            Issue(
+                "STO-17",  # a story that became an epic: the epic's workflow all along
+                """
+                2024-06-10 13:00 created in In Progress
+                2024-06-11 13:00 issuetype: Epic
+                """,
+                kind="Story",
+            ),
+            Issue(
+                "STO-18",  # another stage and another type of work at once
+                """
+                2024-06-10 13:00 created in In Progress
+                2024-06-12 13:00 issuetype: Bug
+                2024-06-12 13:00 In Review
+                """,
+                kind="Story",
+            ),
+        ],
+        rows={
+            """select work_item_key, workflow, level, work_type, stage_key, entered_at, exited_at
+               from marts.fct_group_stays
+               where work_item_key in ('jira:STO-17', 'jira:STO-18')
+               order by work_item_key, entered_at""": [
+                (
+                    "jira:STO-17", "epic", "story", "feature", "epic:in_progress",
+                    at("06-10 13:00"), at("06-11 13:00"),
+                ),
+                (
+                    "jira:STO-17", "epic", "epic", "feature", "epic:in_progress",
+                    at("06-11 13:00"), None,
+                ),
+                (
+                    "jira:STO-18", "software", "story", "feature", "software:in_progress",
+                    at("06-10 13:00"), at("06-12 13:00"),
+                ),
+                (
+                    "jira:STO-18", "software", "story", "defect", "software:review",
+                    at("06-12 13:00"), None,
+                ),
+            ],
+        },
+    ),
+    Case(
         "a chart without a chosen baseline has its latest stable stretch, and judges nothing twice",
         weekly(),
         rows={
@@ -350,12 +396,12 @@ CASES: list[Case] = [
                where value_stream_key = 'weekly' and metric = 'velocity'
                group by all order by 1""": [
                 (
-                    1, "latest_stable", date(2023, 8, 21), day("01-07"), 20, 1.5, 5.0, 0.0, 4.3,
-                    0.4, date(2023, 8, 21), day("05-20"), 40,
+                    1, "latest_stable", date(2023, 8, 14), date(2023, 12, 31), 20, 1.5, 5.0, 0.0,
+                    4.3, 0.4, date(2023, 8, 14), day("05-13"), 40,
                 ),
                 (
-                    2, "latest_stable", day("01-08"), day("05-26"), 20, 6.0, 11.32, 0.68, 6.536,
-                    0.33, day("05-27"), day("06-17"), 4,
+                    2, "latest_stable", day("01-01"), day("05-19"), 20, 6.0, 11.32, 0.68, 6.536,
+                    0.33, day("05-20"), day("06-17"), 5,
                 ),
             ],
             # What lies on a limit is not outside. The eighth of a run signals, and those after it
@@ -376,10 +422,11 @@ CASES: list[Case] = [
                 (28, 7.0, 2.0, False, True, False, 8, "higher"),
                 (29, 5.0, 2.0, False, False, False, 9, "higher"),
                 (40, 7.0, 2.0, False, True, False, 20, "higher"),
-                (41, 6.0, None, False, False, False, 0, "none"),
-                (42, 12.0, 6.0, False, True, False, 1, "higher"),
-                (43, 0.0, 12.0, False, True, True, 1, "lower"),
-                (44, 5.0, 5.0, False, False, False, 2, "none"),
+                (41, 7.0, None, False, False, False, 1, "none"),
+                (42, 6.0, 1.0, False, False, False, 0, "none"),
+                (43, 12.0, 6.0, False, True, False, 1, "higher"),
+                (44, 0.0, 12.0, False, True, True, 1, "lower"),
+                (45, 5.0, 5.0, False, False, False, 2, "none"),
             ],
             # All take an hour: no stretch varies, so none gives limits.
             """select distinct baseline_method, no_limits_reason, baseline_n, centre, signal,
@@ -395,20 +442,26 @@ CASES: list[Case] = [
                    is_complete_period, baseline_start
                from metrics.metric_throughput_xmr
                where value_stream_key = 'weekly' and week_start = '2024-06-03'""": [
-                (12, "latest_stable", 0.33, "America/New_York", True, day("01-08"))
+                (12, "latest_stable", 0.33, "America/New_York", True, day("01-01"))
             ],
         },
     ),
     Case(
         "a chosen baseline of 20 points that vary draws limits; others say why they do not",
-        pace(),
+        [
+            *one_a_week("PCE", "2023-10-02 06:00", HOURS),
+            # Sub-tasks have charts of their own.
+            *one_a_week("PCE", "2023-11-07 06:00", [2, 8] * 11, no=101, kind="Sub-task"),
+            # One point of 60 hours (EAR-1) and 19 of one: 20 points, and no stable stretch.
+            *one_a_week("EAR", "2023-01-10 15:00", [1] * 19, no=2),
+        ],
         rows={
             # ln 1 = 0 and ln 100 = 4.605170186 in turn: the mean is ln 10, every range ln 100.
             # 2.302585093 +- 2.66 x 4.605170186. The eighth hour in a row after one on the mean.
             """select phase_no, baseline_method, no_limits_reason, baseline_n, centre, upper_limit,
                    lower_limit, expected_false_alarm_share, count(*)
                from metrics.metric_xmr
-               where value_stream_key = 'pace' and metric = 'flow_time_log_h'
+               where value_stream_key = 'pace' and metric = 'flow_time_log_h' and level = 'story'
                group by all order by 1""": [
                 (
                     1, "seed", None, 20, 2.302585093, 14.552337788, -9.947167602, 0.29, 36,
@@ -422,10 +475,34 @@ CASES: list[Case] = [
                 (30, 2, "none"), (31, 3, "none"), (32, 4, "none"), (33, 5, "none"),
                 (34, 6, "none"), (35, 7, "none"), (36, 8, "lower"), (37, 0, "none"),
             ],
-            """select distinct baseline_method, no_limits_reason, baseline_n, centre
+            """select distinct level, baseline_method, no_limits_reason, baseline_n, centre
                from metrics.metric_xmr
-               where value_stream_key = 'pace' and metric = 'velocity'""": [
-                ("none", "seed_does_not_vary", 20, None)
+               where value_stream_key = 'pace' and metric = 'velocity'
+               order by 1""": [
+                ("story", "none", "seed_does_not_vary", 20, None),
+                ("task", "none", "seed_does_not_vary", 20, None),
+            ],
+            # ln 2 and ln 8 in turn, .693147181 and 2.079441542: every range is 1.386294361, and the
+            # mean half a ninth digit more.
+            """select baseline_method, no_limits_reason, baseline_n, centre, upper_limit,
+                   baseline_start, baseline_end, count(*)
+               from metrics.metric_xmr
+               where value_stream_key = 'pace' and metric = 'flow_time_log_h' and level = 'task'
+               group by all""": [
+                (
+                    "latest_stable", None, 20, 1.386294362, 5.073837362, date(2023, 11, 6),
+                    day("03-24"), 22,
+                ),
+            ],
+            # A chosen stretch without any point, and one that ends with the last complete week.
+            """select distinct metric, baseline_method, no_limits_reason, baseline_n
+               from metrics.metric_xmr where value_stream_key = 'regular' order by 1""": [
+                ("flow_time_log_h", "none", "seed_has_fewer_than_20_points", None),
+                ("velocity", "none", "seed_has_fewer_than_20_points", 8),
+            ],
+            """select distinct no_limits_reason, max(point_no) over () from metrics.metric_xmr
+               where value_stream_key = 'early' and metric = 'flow_time_log_h'""": [
+                ("no_stable_stretch", 20)
             ],
         },
     ),

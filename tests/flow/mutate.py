@@ -250,8 +250,7 @@ MUTATIONS = [
     Mutation(
         "fewer than twenty chosen points draw no limits",
         f"{METRICS}/metric_xmr.sql",
-        "coalesce(averages.baseline_n, 0) < {{ var('xmr_baseline_points') }}",
-        "coalesce(averages.baseline_n, 0) < 2",
+        "averages.baseline_n >= {{ var('xmr_baseline_points') }}", "averages.baseline_n >= 2",
     ),
     Mutation(
         "a week of a chart is a week of the value stream",

@@ -121,10 +121,8 @@ points as (
         max(valued.point_no) over (
             partition by valued.metric, valued.value_stream_key, valued.workflow, valued.level
         ) as points_so_far,
-        coalesce(
-            valued.week_start >= phases.baseline_start and valued.week_end <= phases.baseline_end,
-            false
-        ) as is_of_baseline
+        valued.week_start >= phases.baseline_start
+        and valued.week_end <= phases.baseline_end as is_of_baseline
 
     from valued
 
@@ -156,9 +154,9 @@ reasoned as (
                         else 'no_stable_stretch'
                     end
             when points.last_day < points.baseline_end then 'seed_is_not_over'
-            when coalesce(averages.baseline_n, 0) < {{ var('xmr_baseline_points') }}
-                then 'seed_has_fewer_than_20_points'
-            when averages.mean_range = 0 then 'seed_does_not_vary'
+            when averages.baseline_n >= {{ var('xmr_baseline_points') }}
+                then case when averages.mean_range = 0 then 'seed_does_not_vary' end
+            else 'seed_has_fewer_than_20_points'
         end as no_limits_reason
 
     from points
