@@ -232,7 +232,11 @@ _loads: weakref.WeakKeyDictionary[Tables, Counter] = weakref.WeakKeyDictionary()
 
 
 def finishes(tables: Tables) -> list[Finish]:
-    """Return group, type, team, day and clocks of each finish; no clocks of an earlier attempt."""
+    """Return group, type, team, day and clocks of each finish.
+
+    Without clocks are those that an item did not end with: of an attempt that another one
+    followed, and of one that was cancelled in the end. Of deleted items nothing counts.
+    """
     if tables in _finishes:
         return _finishes[tables]
     found: list[Finish] = []
@@ -240,14 +244,21 @@ def finishes(tables: Tables) -> list[Finish]:
         group = row["value_stream_key"], row["workflow"], row["level"]
         found.append((group, row["work_type"], row["team_key"], row["finished_date"], row))
     local, versions = zones(tables), versions_of_items(tables)
-    for attempt in tables.rows("fct_flow_attempts"):
-        item, finish = attempt["work_item_key"], attempt["earlier_finish_at"]
-        if finish is not None:
-            then = version_at(versions[item], finish)
-            workflow = present(versions[item])["workflow"]
-            group = then["value_stream_key"], workflow, then["level"]
-            day = day_in(local[group[0]], finish)
-            found.append((group, then["work_type"], then["team_key"], day, None))
+    visits_of = defaultdict(lambda: defaultdict(list))
+    for visit in sorted(tables.rows("fct_stage_visits"), key=lambda visit: visit["visit_seq"]):
+        visits_of[visit["work_item_key"]][visit["attempt_no"]].append(visit)
+    for item, attempts in visits_of.items():
+        if any(visits[-1]["stage"] == "deleted" for visits in attempts.values()):
+            continue
+        for number, visits in attempts.items():
+            done = [visit["entered_at"] for visit in visits if visit["flow_state"] == "done"]
+            end = visits[-1]["flow_state"]
+            if done and (end == "cancelled" or (end == "done" and number < max(attempts))):
+                then = version_at(versions[item], done[-1])
+                workflow = present(versions[item])["workflow"]
+                group = then["value_stream_key"], workflow, then["level"]
+                day = day_in(local[group[0]], done[-1])
+                found.append((group, then["work_type"], then["team_key"], day, None))
     _finishes[tables] = found
     return found
 
