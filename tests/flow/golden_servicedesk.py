@@ -36,7 +36,7 @@ def moved(number: int, *, form: int = 0, told: str = "both", before: str = "") -
     )
 
 
-def described(number: int, form: int) -> Issue:
+def described(number: int, form: int, told: str = "both") -> Issue:
     """Return an issue all of whose attributes change."""
     return Issue(
         f"DSK-{number}",
@@ -54,6 +54,7 @@ def described(number: int, form: int) -> Issue:
         team="Alpha",
         points="3",
         form=form,
+        told=told,
     )
 
 
@@ -203,7 +204,7 @@ CASES: list[Case] = [
         "a history says the same in every form",
         [
             Issue("DSK-10", "2024-03-04 08:00 created in Backlog", kind="Epic"),
-            described(11, 0), described(12, 1), described(13, 2),
+            described(11, 0), described(12, 1), described(13, 2), described(14, 0, "keys"),
         ],
         rows={
             f"""select raw_type, priority, points, team_key, parent_work_item_key, valid_from
@@ -216,11 +217,11 @@ CASES: list[Case] = [
                 ("Bug", "High", 5, "beta", None, at("03-04 13:00")),
                 ("Bug", "High", 5, "beta", "jira:DSK-10", at("03-04 14:00")),
             ]
-            for number in (11, 12, 13)
+            for number in (11, 12, 13, 14)
         },
         flows={
             f"DSK-{number}": {"blocked_s": H, "start_to_done_s": 8 * H, "outcome": "done"}
-            for number in (11, 12, 13)
+            for number in (11, 12, 13, 14)
         },
     ),
     Case(

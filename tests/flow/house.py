@@ -147,7 +147,8 @@ class Issue:
         deleted: When a census no longer found it.
         is_created_known: Whether Jira says when it was created.
         form: Which form its first history has: 0 Cloud, 1 Data Center, 2 translated.
-        told: What tells of a move: `both`, the `keys` of the issue or the `projects`.
+        told: What tells of a move: `both`, the `keys` of the issue or the `projects`; with
+            `keys`, a parent is told by its key alone.
         points: Story points now, unless the history changes them.
     """
 
@@ -189,7 +190,8 @@ class Issue:
             ]
             return {"both": moved, "keys": moved[:1], "projects": moved[1:]}[self.told]
         if name == "Parent":
-            return [item(name, before, before, to or None, to or None)]
+            ids = (None, None) if self.told == "keys" else (before, to or None)
+            return [item(name, ids[0], before, ids[1], to or None)]
         if name == "Flagged":
             return [item(name, "[1]" if before else "", before or "", "[1]" if to else "", to)]
         if name == "points":

@@ -154,8 +154,10 @@ final as (
         incidents.source_reassignment_count,
         cast(flows.reopen_count as bigint) as reopen_count,
         cast(incidents.source_reopen_count as bigint) as source_reopen_count,
-        cast({{ seconds_between('incidents.opened_at', 'acknowledgements.acknowledged_at') }} as bigint)
-            as time_to_acknowledge_s,
+        cast(
+            {{ seconds_between('incidents.opened_at', 'acknowledgements.acknowledged_at') }}
+            as bigint
+        ) as time_to_acknowledge_s,
         cast({{ seconds_between('incidents.opened_at', 'flows.last_done_at') }} as bigint)
             as time_to_resolve_s,
         incidents.made_sla,

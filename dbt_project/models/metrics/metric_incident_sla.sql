@@ -51,8 +51,11 @@ agreed as (
         case when not task_slas.is_running then task_slas.outcome end as verdict,
         task_slas.started_at,
         task_slas.breached_at,
-        case when not task_slas.is_running then coalesce(task_slas.ended_at, task_slas.started_at) end
-            as ended_at
+        -- An end that nobody dates is where the clock started.
+        case
+            when not task_slas.is_running
+                then coalesce(task_slas.ended_at, task_slas.started_at)
+        end as ended_at
 
     from task_slas
 
