@@ -338,6 +338,10 @@ class Incident:
         return rows
 
 
+PROGRAMS = ("robot", "cyborg")
+"""Who ServiceNow knows as a program; of the second nobody else does."""
+
+
 @dataclass
 class Agreement:
     """An agreement (SLA) on a record of ServiceNow; facts are raw columns of it."""
@@ -415,7 +419,7 @@ class Ticket:
                         "newvalue": None if name == "work_notes" else change.to or None,
                         "user": {
                             "person_key": change.who,
-                            "actor_type": "bot" if change.who == "robot" else "human",
+                            "actor_type": "bot" if change.who in PROGRAMS else "human",
                         },
                     },
                 }
@@ -455,10 +459,11 @@ class Named:
 
     table: str
     row: Mapping[str, Any]
+    source: str = "servicenow"
 
     def rows(self) -> Rows:
         """Return its raw row."""
-        return {("servicenow", self.table): [{"payload": {}, **self.row}]}
+        return {(self.source, self.table): [{"payload": {}, **self.row}]}
 
 
 @dataclass
@@ -608,6 +613,7 @@ class Delivery:
     deployed: str | None
     repository: str = "lab/app"
     is_hotfix: bool = False
+    author: str = "ann"
 
     def rows(self) -> Rows:
         """Return the raw rows of the pull request, its commit and its deployment."""
@@ -626,7 +632,7 @@ class Delivery:
                         "closedAt": moment(self.merged).isoformat(),
                         "mergeCommitOid": sha,
                         "headRefOid": sha,
-                        "author": {"person_key": "ann", "actor_type": "human"},
+                        "author": {"person_key": self.author, "actor_type": "human"},
                         "issue_keys": list(self.issues),
                         "is_hotfix": self.is_hotfix,
                         "events": [],

@@ -5,9 +5,9 @@ teams_then as (
     select
         work_item_key,
         team_key,
-        max(case when team_key <> 'unassigned' then 1 else 0 end) over (
+        count(case when team_key <> 'unassigned' then 1 end) over (
             partition by work_item_key
-        ) as is_any_known
+        ) as known_teams
 
     from {{ ref('dim_work_items') }}
 
@@ -27,7 +27,7 @@ final as (
 
     from teams_then
 
-    where team_key <> 'unassigned' or is_any_known = 0
+    where team_key <> 'unassigned' or known_teams = 0
 
 )
 

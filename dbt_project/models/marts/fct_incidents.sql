@@ -51,9 +51,7 @@ moves as (
         on stage_transitions.work_item_key = incidents.work_item_key
 
     inner join stages
-        on
-            stage_transitions.workflow = stages.workflow
-            and stage_transitions.to_stage = stages.stage
+        on stage_transitions.workflow || ':' || stage_transitions.to_stage = stages.stage_key
 
     inner join {{ ref('fct_status_transitions') }} as status_transitions
         on
