@@ -234,6 +234,28 @@ def test_states_of_servicenow_equal_the_true_ones_to_the_second(company: Company
     }
 
 
+def test_every_moved_issue_was_in_its_former_project(company: Company) -> None:
+    made, now = company.servers.world, company.servers.world.now
+    moves = {}
+    for issue in made.issues:
+        for history in issue.histories:
+            if "number" in history.patch and history.at <= now:
+                old, new = history.items[0]["fromString"], history.items[0]["toString"]
+                moves[f"jira:{issue.id}"] = [(old, old.split("-")[0]), (new, new.split("-")[0])]
+    found: dict[str, list[tuple[str, str]]] = {}
+    for key, *was in company.rows(
+        """
+        select work_item_key, item_key, scope from marts.dim_work_items
+        where source_system = 'jira' order by work_item_key, valid_from
+        """
+    ):
+        of_item = found.setdefault(key, [])
+        if tuple(was) not in of_item:
+            of_item.append(tuple(was))
+    assert {key: was for key, was in found.items() if len(was) > 1} == moves
+    assert len(moves) == 14
+
+
 def test_approvals_and_agreements_equal_the_true_ones(company: Company) -> None:
     made, now = company.servers.world, company.servers.world.now
     waits = {}

@@ -4,7 +4,7 @@ The desk keeps the time of Auckland: until 7 April 2024 thirteen hours before UT
 """
 
 from tests.flow.golden import Case, H, at, day
-from tests.flow.house import Agreement, Issue, Named, Ticket
+from tests.flow.house import Agreement, Delivery, Issue, Named, Ticket, moment
 
 DESK = {"assignment_group": "g-a", "priority": "4"}
 
@@ -13,6 +13,19 @@ def incident(name: str, history: str, **more) -> Ticket:
     """Return an incident of the first group of the desk, opened on 6 May at 9."""
     text = f"2024-05-06 09:00 created in {more.pop('born', 'New')}\n{history}"
     return Ticket("incident", f"INC-{name}", text, start={**DESK, **more.pop("start", {})}, **more)
+
+
+def spans(name: str, *told: tuple[str, str, str | None]) -> list[Named]:
+    """Return the spans of a metric on the state of an incident, on 6 May."""
+    return [
+        Named("metric_instances", {
+            "sys_id": f"{name}/{no}", "definition_id": "states", "document_id": f"INC-{name}",
+            "started_at": moment(f"2024-05-06 {start}"),
+            "ended_at": end and moment(f"2024-05-06 {end}"),
+            "payload": {"value": state, "field_value": state},
+        })
+        for no, (state, start, end) in enumerate(told, 1)
+    ]  # fmt: skip
 
 
 def change(name: str, history: str, kind: str = "normal", **more) -> Ticket:
@@ -36,7 +49,7 @@ def moved(number: int, *, form: int = 0, told: str = "both", before: str = "") -
     )
 
 
-def described(number: int, form: int) -> Issue:
+def described(number: int, form: int, told: str = "both") -> Issue:
     """Return an issue all of whose attributes change."""
     return Issue(
         f"DSK-{number}",
@@ -54,6 +67,7 @@ def described(number: int, form: int) -> Issue:
         team="Alpha",
         points="3",
         form=form,
+        told=told,
     )
 
 
@@ -73,11 +87,14 @@ def agreements() -> list[Ticket]:
             facts={**facts, "has_breached": broken},
         )  # fmt: skip
 
-    ten = [ended("04-10", hours) for hours in range(1, 10)] + [ended("04-11", 40, broken=True)]
+    twenty = [ended("04-10", hours) for hours in range(1, 20)] + [ended("04-11", 0, broken=True)]
     nine = [ended("05-10", hours) for hours in range(1, 10)]
+    ten = [ended("06-10", hours) for hours in range(1, 11)]
+    early = Agreement("2024-02-10 00:00", None, "2024-02-11 00:00")  # before it was opened
     one = Ticket(
         "incident", "INC-S1", "2024-03-01 00:00 created in New",
-        start={"assignment_group": "g-a", "priority": "1"}, agreements=(*ten, *nine),
+        start={"assignment_group": "g-a", "priority": "1"},
+        agreements=(*twenty, *nine, *ten, early),
     )  # fmt: skip
     silent = {"has_breached": None}
     kinds = (
@@ -118,9 +135,26 @@ def agreements() -> list[Ticket]:
         start={"assignment_group": "g-a", "priority": "2"}, agreements=kinds,
     )  # fmt: skip
     aside = Agreement("2024-06-10 00:00", "2024-07-05 00:00")
+
+    def simple(name: str, history: str, priority: str | None, group: str, *some: Agreement):
+        start = {"assignment_group": group, "priority": priority}
+        text = f"2024-03-01 00:00 created in New\n{history}"
+        return Ticket("incident", f"INC-{name}", text, start=start, agreements=some)
+
+    whole = Agreement("2024-05-01 00:00", "2024-07-05 00:00")
     return [
         one,
         two,
+        simple("S3", "", None, "g-a", whole),
+        # it gets another priority in the very second in which the agreement ends
+        simple(
+            "S4",
+            "2024-05-10 00:00 priority: 6",
+            "5",
+            "g-a",
+            Agreement("2024-05-01 00:00", None, "2024-05-10 00:00"),
+        ),
+        simple("S5", "", "1", "g-w", whole),
         Ticket("change_task", "CTASK-S1", "2024-03-01 00:00 created in New", agreements=(aside,)),
         Ticket("change_request", "CHG-S1", "2024-03-01 00:00 created in New", agreements=(aside,)),
     ]
@@ -166,6 +200,17 @@ def judged() -> list[Ticket]:
             """,
             **missed,
         ),
+        # missed while it ran, and resolved later
+        incident_(
+            "8",
+            """
+            2024-05-06 09:00 created in New
+            2024-05-10 09:00 made_sla: false
+            2024-06-10 09:00 Resolved
+            """,
+            **missed,
+        ),
+        incident_("9", "2024-05-06 09:00 created in New"),  # the source no longer has it
         Ticket(
             "incident", "INC-V7", "2024-05-06 09:00 created in New",
             start={"assignment_group": "g-a", "priority": "3"},
@@ -203,7 +248,7 @@ CASES: list[Case] = [
         "a history says the same in every form",
         [
             Issue("DSK-10", "2024-03-04 08:00 created in Backlog", kind="Epic"),
-            described(11, 0), described(12, 1), described(13, 2),
+            described(11, 0), described(12, 1), described(13, 2), described(14, 0, "keys"),
         ],
         rows={
             f"""select raw_type, priority, points, team_key, parent_work_item_key, valid_from
@@ -216,11 +261,11 @@ CASES: list[Case] = [
                 ("Bug", "High", 5, "beta", None, at("03-04 13:00")),
                 ("Bug", "High", 5, "beta", "jira:DSK-10", at("03-04 14:00")),
             ]
-            for number in (11, 12, 13)
+            for number in (11, 12, 13, 14)
         },
         flows={
             f"DSK-{number}": {"blocked_s": H, "start_to_done_s": 8 * H, "outcome": "done"}
-            for number in (11, 12, 13)
+            for number in (11, 12, 13, 14)
         },
     ),
     Case(
@@ -241,6 +286,7 @@ CASES: list[Case] = [
         [
             Named("groups", {"sys_id": "g-a", "name": "Desk A"}),
             Named("groups", {"sys_id": "g-b", "name": "Desk B"}),
+            Named("groups", {"sys_id": "g-w", "name": "Desk W"}),
             Named("groups", {"sys_id": "g-c", "name": "Desk B"}),
             Named("groups", {"sys_id": "g-d", "name": "Alpha"}),
             Named("groups", {"sys_id": "g-e", "name": None}),
@@ -253,8 +299,11 @@ CASES: list[Case] = [
                 ("epsilon", "Epsilon", "desk", False, None, day("03-01")),
                 ("iota", "Iota", "desk", True, day("07-01"), None),
                 ("kappa", "Kappa", "counter", True, day("01-01"), day("07-02")),
+                # its last day was yesterday
+                ("lambda", "Lambda", "desk", False, None, day("07-01")),
                 ("servicenow:group:g-a", "Desk A", "unassigned", True, None, None),
                 ("servicenow:group:g-b", "Desk B", "unassigned", True, None, None),
+                ("servicenow:group:g-w", "Desk W", "unassigned", True, None, None),
                 ("theta", "Theta", "desk", False, day("08-01"), day("09-01")),
                 ("unassigned", "Unassigned", "unassigned", True, None, None),
                 ("zeta", "Zeta Two", "counter", False, day("02-01"), day("06-01")),
@@ -268,6 +317,9 @@ CASES: list[Case] = [
     Case(
         "acknowledged is the first work of a person, before the end and not by it",
         [
+            Named("metric_definitions", {
+                "sys_id": "states", "table_name": "incident", "field_name": "state",
+            }),
             incident("K1", """
                 2024-05-06 09:05 assigned_to: bob
                 2024-05-06 09:30 In Progress
@@ -329,6 +381,26 @@ CASES: list[Case] = [
                 """, now={"state": "On Hold"}),
             incident("KD", "2024-05-06 12:00 Resolved", born="In Progress"),
             incident("KE", "2024-05-06 09:15 assignment_group: g-b"),
+            # spans of a metric number themselves, and not the updates of the record
+            incident("KF", "2024-05-06 12:00 assigned_to: bob", now={"state": "Resolved"}),
+            *spans("KF", ("New", "09:00", "12:00"), ("Resolved", "12:00", None)),
+            # whose move it was nobody says
+            incident("KG", "2024-05-06 12:00 close_notes: x", now={"state": "Resolved"}),
+            *spans(
+                "KG", ("New", "09:00", "10:00"), ("In Progress", "10:00", "12:00"),
+                ("Resolved", "12:00", None),
+            ),
+            incident("KH", """
+                2024-05-06 09:10 In Progress @robot
+                2024-05-06 09:20 New @robot
+                2024-05-06 10:00 In Progress
+                2024-05-06 12:00 Resolved
+                """, now={"closed_at": "2024-07-01 00:00:00"}),
+            # numbers that contradict the times
+            incident("KI", """
+                2024-05-06 13:00 assigned_to: bob
+                2024-05-06 12:00 Resolved
+                """, now={"closed_at": "2024-07-01 00:00:01"}),
         ],
         rows={
             """select split_part(work_item_key, ':', 3), acknowledged_at, time_to_acknowledge_s,
@@ -348,7 +420,14 @@ CASES: list[Case] = [
                 ("INC-KC", None, None, None),
                 ("INC-KD", None, None, 3 * H),
                 ("INC-KE", at("05-06 09:15"), 900, None),
+                ("INC-KF", None, None, 3 * H),
+                ("INC-KG", at("05-06 10:00"), H, 3 * H),
+                ("INC-KH", at("05-06 10:00"), H, 3 * H),
+                ("INC-KI", None, None, 3 * H),
             ],
+            """select closed_at from marts.fct_incidents
+               where work_item_key like '%:INC-KH' or work_item_key like '%:INC-KI'
+               order by work_item_key""": [(at("07-01 00:00"),), (None,)],
         },
     ),
     Case(
@@ -525,7 +604,7 @@ CASES: list[Case] = [
             change("DF", """
                 2024-05-06 09:00 Authorize
                 2024-05-06 11:00 approval: approved
-                & 2024-05-06 11:00 Scheduled
+                2024-05-06 12:00 Scheduled
                 """),
             change("DG", """
                 2024-05-06 09:00 Authorize
@@ -533,6 +612,15 @@ CASES: list[Case] = [
                 & 2024-05-06 10:00 close_code: rejected
                 """),
             change("DH", "2024-05-06 09:00 Closed\n& 2024-05-06 09:00 close_code: failed"),
+            change("DI", """
+                2024-05-06 09:00 Authorize
+                2024-05-06 10:00 Scheduled
+                2024-05-06 12:00 Implement
+                """),
+            change("DJ", """
+                2024-06-30 09:00 Authorize
+                2024-06-30 10:00 approval: requested
+                """),
         ],
         rows={
             """select split_part(work_item_key, ':', 3), approval_wait_s, is_automated,
@@ -557,6 +645,8 @@ CASES: list[Case] = [
                 ("CHG-DF", None, False, None, None, at("05-06 11:00"), None, None),
                 ("CHG-DG", 1 * H, None, False, None, None, None, at("05-06 10:00")),
                 ("CHG-DH", None, None, False, None, None, None, at("05-06 09:00")),
+                ("CHG-DI", H, None, None, None, at("05-06 10:00"), None, None),
+                ("CHG-DJ", 14 * H, None, None, at("06-30 10:00"), None, None, None),
             ],
         },
     ),
@@ -578,8 +668,23 @@ CASES: list[Case] = [
                  running_breached, met_share, time_n, time_p50_s, time_p85_s, is_complete_period
                from metrics.metric_incident_sla
                where value_stream_key = 'desk' and priority = '1' order by 1""": [
-                (day("04-01"), 10, 10, 9, 1, 0, 0, 0, 0.9, 10, 5 * H, 9 * H, True),
+                (day("02-01"), 1, 1, 1, 0, 0, 0, 0, 1.0, 0, None, None, True),
+                (day("04-01"), 20, 20, 19, 1, 0, 0, 0, 0.95, 20, 9 * H, 16 * H, True),
                 (day("05-01"), 9, 9, 9, 0, 0, 0, 0, 1.0, 9, None, None, True),
+                (day("06-01"), 10, 10, 10, 0, 0, 0, 0, 1.0, 10, 5 * H, 9 * H, True),
+            ],
+            # west of Greenwich it is still June
+            """select value_stream_key, priority, month_start, ended, running, is_complete_period
+               from metrics.metric_incident_sla
+               where priority in ('unknown', '5', '6') and value_stream_key = 'desk'
+                 or value_stream_key = 'west' order by 1, 2, 3""": [
+                ("desk", "6", day("05-01"), 1, 0, True),
+                ("desk", "unknown", day("05-01"), 0, 1, True),
+                ("desk", "unknown", day("06-01"), 0, 1, True),
+                ("desk", "unknown", day("07-01"), 0, 1, False),
+                ("west", "1", day("04-01"), 0, 1, True),
+                ("west", "1", day("05-01"), 0, 1, True),
+                ("west", "1", day("06-01"), 0, 1, False),
             ],
             """select month_start, started, ended, met, breached, unjudged, running,
                  running_breached, met_share, time_n, is_complete_period
@@ -595,7 +700,7 @@ CASES: list[Case] = [
             """select split_part(task_sla_key, ':', 3), outcome, is_running, target, elapsed_s,
                  counted_s, paused_s, breached_at
                from marts.fct_task_slas
-               where task_sla_key like '%:INC-S2/%' or task_sla_key like '%:INC-S1/10'
+               where task_sla_key like '%:INC-S2/%' or task_sla_key like '%:INC-S1/20'
                order by started_at, length(task_sla_key), task_sla_key""": [
                 (f"INC-{name}", outcome, outcome == "running" or name in running, target,
                  elapsed, *more, broken)
@@ -607,7 +712,7 @@ CASES: list[Case] = [
                     ("S2/4", "cancelled", "resolution", 984 * H, (None, None), None),
                     ("S2/5", "cancelled", "resolution", 1728 * H, (None, None), at("04-30 12:00")),
                     (
-                        "S1/10", "breached", "resolution", 23 * H, (40 * H, 40 * H),
+                        "S1/20", "breached", "resolution", 23 * H, (0, 0),
                         at("04-11 20:00"),
                     ),
                     ("S2/6", "breached", "resolution", 24 * H + 1, (None, None), at("06-02 00:00")),
@@ -634,15 +739,21 @@ CASES: list[Case] = [
     ),
     Case(
         "ServiceNow's own verdict on an incident is one from its opening to its end",
-        judged(),
+        [
+            *judged(),
+            Named("tombstones", {
+                "object": "incidents", "id": "INC-V9", "state": "deleted",
+                "missed_at": moment("2024-06-01 00:00"), "gone_at": moment("2024-06-01 00:00"),
+            }),
+        ],
         rows={
             """select month_start, started, ended, met, breached, unjudged, running,
                  running_breached, is_complete_period
                from metrics.metric_incident_sla
                where value_stream_key = 'desk' and priority = '3' and target = 'incident'
                order by 1""": [
-                (day("05-01"), 6, 2, 1, 1, 0, 4, 0, True),
-                (day("06-01"), 0, 0, 0, 0, 1, 3, 1, True),
+                (day("05-01"), 7, 2, 1, 1, 0, 5, 1, True),
+                (day("06-01"), 0, 1, 0, 1, 1, 3, 1, True),
                 (day("07-01"), 0, 0, 0, 0, 0, 3, 2, False),
             ],
             """select split_part(work_item_key, ':', 3), made_sla, sla_missed_at
@@ -650,6 +761,50 @@ CASES: list[Case] = [
                 ("INC-V1", True, None), ("INC-V2", False, at("06-10 09:00")),
                 ("INC-V3", False, at("06-10 09:00")), ("INC-V4", False, None),
                 ("INC-V5", True, None), ("INC-V6", True, None), ("INC-V7", None, None),
+                ("INC-V8", False, at("05-10 09:00")), ("INC-V9", True, None),
+            ],
+        },
+    ),
+    Case(
+        "whoever was seen as a program is one; whoever only wrote a change is somebody",
+        [
+            Issue(
+                "DSK-41",
+                """
+                2024-03-04 09:00 created in In Progress
+                2024-03-05 09:00 Done @cyborg
+                """,
+            ),
+            incident("P1", "2024-05-06 09:10 In Progress @cyborg"),
+            Delivery(
+                90, (), "2024-03-04 09:00", "2024-03-04 10:00", "2024-03-04 11:00", None,
+                "lab/desk", author="dot",
+            ),
+        ],
+        rows={
+            """select person_key, actor_type from marts.dim_people
+               where person_key in ('cyborg', 'dot') order by 1""": [
+                ("cyborg", "bot"), ("dot", "human"),
+            ],
+        },
+    ),
+    Case(
+        "a share of nothing is not computable",
+        [
+            Named(
+                "issues",
+                {
+                    "id": "7", "iid": 7, "project": "lab/desk", "status": "opened",
+                    "created_at": moment("2024-06-03 09:00"),
+                    "updated_at": moment("2024-06-03 09:00"),
+                },
+                source="gitlab",
+            ),
+        ],
+        rows={
+            """select affected, total, affected_share from metrics.metric_data_quality
+               where source_system = 'gitlab' and measure = 'finished_never_started'""": [
+                (0, 0, None)
             ],
         },
     ),

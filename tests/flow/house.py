@@ -147,7 +147,8 @@ class Issue:
         deleted: When a census no longer found it.
         is_created_known: Whether Jira says when it was created.
         form: Which form its first history has: 0 Cloud, 1 Data Center, 2 translated.
-        told: What tells of a move: `both`, the `keys` of the issue or the `projects`.
+        told: What tells of a move: `both`, the `keys` of the issue or the `projects`; with
+            `keys`, a parent is told by its key alone.
         points: Story points now, unless the history changes them.
     """
 
@@ -189,7 +190,8 @@ class Issue:
             ]
             return {"both": moved, "keys": moved[:1], "projects": moved[1:]}[self.told]
         if name == "Parent":
-            return [item(name, before, before, to or None, to or None)]
+            ids = (None, None) if self.told == "keys" else (before, to or None)
+            return [item(name, ids[0], before, ids[1], to or None)]
         if name == "Flagged":
             return [item(name, "[1]" if before else "", before or "", "[1]" if to else "", to)]
         if name == "points":
@@ -348,6 +350,10 @@ class Incident:
         return rows
 
 
+PROGRAMS = ("robot", "cyborg")
+"""Who ServiceNow knows as a program; of the second nobody else does."""
+
+
 @dataclass
 class Agreement:
     """An agreement (SLA) on a record of ServiceNow; facts are raw columns of it."""
@@ -425,7 +431,7 @@ class Ticket:
                         "newvalue": None if name == "work_notes" else change.to or None,
                         "user": {
                             "person_key": change.who,
-                            "actor_type": "bot" if change.who == "robot" else "human",
+                            "actor_type": "bot" if change.who in PROGRAMS else "human",
                         },
                     },
                 }
@@ -465,10 +471,11 @@ class Named:
 
     table: str
     row: Mapping[str, Any]
+    source: str = "servicenow"
 
     def rows(self) -> Rows:
         """Return its raw row."""
-        return {("servicenow", self.table): [{"payload": {}, **self.row}]}
+        return {(self.source, self.table): [{"payload": {}, **self.row}]}
 
 
 @dataclass
@@ -636,6 +643,7 @@ class Delivery:
     closed: str | None = None
     is_revert: bool = False
     size: tuple[int, int] | None = None
+    author: str = "ann"
 
     def rows(self) -> Rows:
         """Return the raw rows of the pull request, its commit and its deployment."""
@@ -656,7 +664,7 @@ class Delivery:
                         "closedAt": ended and moment(ended).isoformat(),
                         "mergeCommitOid": sha if self.merged else None,
                         "headRefOid": sha,
-                        "author": ann,
+                        "author": {"person_key": self.author, "actor_type": "human"},
                         "issue_keys": list(self.issues),
                         "is_hotfix": self.is_hotfix,
                         "is_revert": self.is_revert,

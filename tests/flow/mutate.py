@@ -493,6 +493,72 @@ MUTATIONS = [
         f"{INTERMEDIATE}/int_issue_status_changes.sql",
         "max(case when removed = label then 1 else 0 end)", "max(0)",
     ),
+    Mutation(
+        "a renamed project is known by its id",
+        f"{INTERMEDIATE}/int_work_item_attribute_changes_unioned.sql",
+        "coalesce(from_project, split_part(from_key, '-', 1))", "split_part(from_key, '-', 1)",
+    ),
+    Mutation(
+        "the keys of an issue tell of its move where no project does",
+        f"{INTERMEDIATE}/int_work_item_attribute_changes_unioned.sql",
+        "coalesce(from_project, split_part(from_key, '-', 1))", "from_project",
+    ),
+    Mutation(
+        "a field is known by its id before its name",
+        "models/staging/jira/stg_jira__issue_changes.sql",
+        "lower(coalesce(item.fieldId, item.field))", "lower(item.field)",
+    ),
+    Mutation(
+        "a custom field that is named like another one is not that",
+        "models/staging/jira/stg_jira__issue_changes.sql",
+        "when item.fieldtype = 'custom'", "when item.fieldtype = 'none'",
+    ),
+    Mutation(
+        "programs do not acknowledge",
+        f"{INTERMEDIATE}/int_servicenow_work.sql",
+        "coalesce(actor_type, 'human') <> 'bot'", "true",
+    ),
+    Mutation(
+        "who is taken away from an incident does not work on it",
+        f"{INTERMEDIATE}/int_servicenow_work.sql",
+        " and to_value is not null", "",
+    ),
+    Mutation(
+        "a note is work",
+        f"{INTERMEDIATE}/int_servicenow_work.sql",
+        "or field = 'work_notes'", "",
+    ),
+    Mutation(
+        "a reassignment to nobody is one",
+        f"{INTERMEDIATE}/int_servicenow_reassignments.sql",
+        "from_value is distinct from to_value", "from_value <> to_value",
+    ),
+    Mutation(
+        "what is said later is not known yet",
+        f"{INTERMEDIATE}/int_servicenow_fields_then.sql",
+        "when next_changes.work_item_key is not null then next_changes.from_value", "",
+    ),
+    Mutation(
+        "a clock that stands still does not break an agreement",
+        f"{INTERMEDIATE}/int_task_slas_described.sql",
+        "coalesce(lower(stage), '') <> 'paused'", "true",
+    ),
+    Mutation(
+        "pauses are not counted in the time of an agreement",
+        f"{INTERMEDIATE}/int_task_slas_described.sql",
+        "then judged.duration_s end",
+        "then judged.duration_s + judged.pause_duration_s end",
+    ),
+    Mutation(
+        "the times judge where the source does not",
+        f"{INTERMEDIATE}/int_task_slas_described.sql",
+        "coalesce(has_breached, over_at > planned_end_at)", "coalesce(has_breached, false)",
+    ),
+    Mutation(
+        "a wait for approval ends with the decision",
+        f"{INTERMEDIATE}/int_servicenow_approvals.sql",
+        "coalesce(lead(changed_at) over in_order, {{ as_of() }})", "{{ as_of() }}",
+    ),
 ]  # fmt: skip
 
 

@@ -490,7 +490,7 @@ def agreements_of_incidents(tables: Tables) -> Iterator[Row]:
         end = {"done": incident["resolved_at"], "cancelled": flows[key]["cancelled_at"]}.get(
             outcome
         )
-        broken = None if kept else incident["sla_missed_at"] or end or tables.as_of
+        broken = None if kept else incident["sla_missed_at"] or tables.as_of
         verdict = "cancelled" if outcome == "cancelled" else "met" if kept else "breached"
         spans.append((
             key, "incident", incident["time_to_resolve_s"], verdict, incident["opened_at"],
@@ -499,7 +499,7 @@ def agreements_of_incidents(tables: Tables) -> Iterator[Row]:
     counts: dict[tuple, Counter] = defaultdict(Counter)
     times: dict[tuple, list[int]] = defaultdict(list)
     for key, target, spent, verdict, start, broken, end in spans:
-        at = end or tables.as_of
+        at = max(end or tables.as_of, known[key]["opened_at"])
         [version] = [
             v for v in versions[key] if v["valid_from"] <= at and at < (v["valid_to"] or NEVER)
         ]

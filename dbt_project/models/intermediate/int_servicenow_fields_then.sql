@@ -12,7 +12,10 @@ tasks as (
 audits as (
 
     select * from {{ ref('stg_servicenow__audits') }}
-    where field in ('{{ fields | join("', '") }}')
+    where
+        field in (
+            '{{ fields | join("', '") }}'
+        )
 
 ),
 

@@ -7,9 +7,9 @@ teams_then as (
         team_key,
         max(case when place_from_last = 1 then work_item_version_key end)
             as work_item_version_key,
-        max(case when team_key <> 'unassigned' then 1 else 0 end) over (
+        count(case when team_key <> 'unassigned' then 1 end) over (
             partition by work_item_key
-        ) as is_any_known
+        ) as known_teams
 
     from (
         select
@@ -39,7 +39,7 @@ final as (
 
     from teams_then
 
-    where team_key <> 'unassigned' or is_any_known = 0
+    where team_key <> 'unassigned' or known_teams = 0
 
 )
 

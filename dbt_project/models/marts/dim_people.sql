@@ -20,7 +20,7 @@ final as (
     select
         person_key,
         case
-            when max(case when actor_type = 'bot' then 1 else 0 end) = 1 then 'bot'
+            when count(case when actor_type = 'bot' then 1 end) > 0 then 'bot'
             else 'human'
         end as actor_type,
         'unassigned' as team_key

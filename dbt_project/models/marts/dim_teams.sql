@@ -6,8 +6,17 @@ teams as (
 
 ),
 
+begun as (
+
+    select
+        *,
+        cast(coalesce(valid_from, date '0001-01-01') as timestamp) > {{ as_of() }} as is_to_come
+
+    from teams
+
+),
+
 -- A team that is gone stays, as what it was last; one that is yet to come is what it will be first.
--- Of lines that overlap, the latest one counts.
 ranked as (
 
     select
@@ -15,23 +24,12 @@ ranked as (
         row_number() over (
             partition by team_key
             order by
-                case
-                    when
-                        cast(coalesce(valid_from, date '0001-01-01') as timestamp) <= {{ as_of() }}
-                        then 0
-                    else 1
-                end,
-                case
-                    when
-                        cast(coalesce(valid_from, date '0001-01-01') as timestamp) <= {{ as_of() }}
-                        then valid_from
-                end desc nulls last,
-                valid_from,
-                value_stream_key,
-                name
+                is_to_come,
+                case when is_to_come then valid_from end,
+                valid_from desc nulls last
         ) as place
 
-    from teams
+    from begun
 
 ),
 

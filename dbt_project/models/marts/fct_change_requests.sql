@@ -26,17 +26,13 @@ stays as (
         visits.elapsed_s,
         visits.entered_at,
         visits.exited_at,
-        max(case when visits.stage = 'authorize' then visits.visit_seq end) over (
+        count(case when visits.stage = 'authorize' then 1 end) over (
             partition by visits.work_item_key
-        ) is not null as was_in_authorisation,
+        ) > 0 as was_in_authorisation,
         row_number() over (
             partition by visits.work_item_key
             order by visits.visit_seq desc
-        ) as place_from_end,
-        row_number() over (
-            partition by visits.work_item_key, visits.stage
-            order by visits.visit_seq desc
-        ) as place_of_stage
+        ) as place_from_end
 
     from visits
 
@@ -55,13 +51,23 @@ stages as (
                 when was_in_authorisation and stage in ('scheduled', 'implement') then entered_at
             end
         ) as scheduled_at,
-        max(case when stage = 'implement' and place_of_stage = 1 then exited_at end)
-            as left_implementation_at,
-        max(case when place_from_end = 1 then stage end) as present_stage
+        max(case when stage = 'implement' then exited_at end) as left_implementation_at
 
     from stays
 
     group by 1
+
+),
+
+present as (
+
+    select
+        work_item_key,
+        stage
+
+    from stays
+
+    where place_from_end = 1
 
 ),
 
@@ -99,7 +105,7 @@ final as (
         change_requests.approval_requested_at,
         coalesce(change_requests.approved_at, stages.scheduled_at) as approved_at,
         case
-            when stages.present_stage in ('review', 'closed') then stages.left_implementation_at
+            when present.stage in ('review', 'closed') then stages.left_implementation_at
         end as implemented_at,
         flows.last_done_at as closed_at
 
@@ -108,8 +114,11 @@ final as (
     inner join flows
         on change_requests.work_item_key = flows.work_item_key
 
-    left join stages
+    inner join stages
         on change_requests.work_item_key = stages.work_item_key
+
+    inner join present
+        on change_requests.work_item_key = present.work_item_key
 
 )
 

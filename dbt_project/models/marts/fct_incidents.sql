@@ -51,9 +51,7 @@ moves as (
         on stage_transitions.work_item_key = incidents.work_item_key
 
     inner join stages
-        on
-            stage_transitions.workflow = stages.workflow
-            and stage_transitions.to_stage = stages.stage
+        on stage_transitions.workflow || ':' || stage_transitions.to_stage = stages.stage_key
 
     inner join {{ ref('fct_status_transitions') }} as status_transitions
         on
@@ -155,8 +153,10 @@ final as (
         incidents.source_reassignment_count,
         cast(flows.reopen_count as bigint) as reopen_count,
         cast(incidents.source_reopen_count as bigint) as source_reopen_count,
-        cast({{ seconds_between('incidents.opened_at', 'acknowledgements.acknowledged_at') }} as bigint)
-            as time_to_acknowledge_s,
+        cast(
+            {{ seconds_between('incidents.opened_at', 'acknowledgements.acknowledged_at') }}
+            as bigint
+        ) as time_to_acknowledge_s,
         cast({{ seconds_between('incidents.opened_at', 'flows.last_done_at') }} as bigint)
             as time_to_resolve_s,
         incidents.made_sla,

@@ -21,7 +21,7 @@ histories as (
         source_system,
         'history_' || history_quality as measure,
         count(*) as affected,
-        max(total) as total
+        total
 
     from (
         select
@@ -31,7 +31,7 @@ histories as (
         from flows
     ) as counted
 
-    group by 1, 2
+    group by 1, 2, 4
 
 ),
 
@@ -94,7 +94,7 @@ flags as (
         flows.source_system,
         'flag_' || flags.reason as measure,
         count(*) as affected,
-        max(items.total) as total
+        items.total
 
     from {{ ref('fct_history_flags') }} as flags
 
@@ -104,7 +104,7 @@ flags as (
     inner join items
         on flows.source_system = items.source_system
 
-    group by 1, 2
+    group by 1, 2, 4
 
 ),
 

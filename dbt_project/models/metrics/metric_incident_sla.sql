@@ -48,11 +48,15 @@ agreed as (
         task_slas.work_item_key,
         task_slas.target,
         task_slas.counted_s as time_s,
-        case when not task_slas.is_running then task_slas.outcome end as verdict,
+        task_slas.outcome as verdict,
+        incidents.opened_at,
         task_slas.started_at,
         task_slas.breached_at,
-        case when not task_slas.is_running then coalesce(task_slas.ended_at, task_slas.started_at) end
-            as ended_at
+        -- An end that nobody dates is where the clock started.
+        case
+            when not task_slas.is_running
+                then coalesce(task_slas.ended_at, task_slas.started_at)
+        end as ended_at
 
     from task_slas
 
@@ -66,14 +70,13 @@ agreed as (
         'incident' as target,
         incidents.time_to_resolve_s as time_s,
         case
-            when flows.outcome = 'cancelled' then 'cancelled'
             when flows.outcome = 'done' and incidents.made_sla then 'met'
             when flows.outcome = 'done' then 'breached'
         end as verdict,
+        incidents.opened_at,
         incidents.opened_at as started_at,
         case
-            when not incidents.made_sla
-                then coalesce(incidents.sla_missed_at, flows.last_done_at, {{ as_of() }})
+            when not incidents.made_sla then coalesce(incidents.sla_missed_at, {{ as_of() }})
         end as breached_at,
         coalesce(flows.last_done_at, flows.cancelled_at) as ended_at
 
@@ -120,7 +123,10 @@ placed as (
     inner join versions
         on
             agreed.work_item_key = versions.work_item_key
-            and {{ valid_at('versions', 'coalesce(agreed.ended_at, ' ~ as_of() ~ ')') }}
+            and {{ valid_at(
+                'versions',
+                'greatest(coalesce(agreed.ended_at, ' ~ as_of() ~ '), agreed.opened_at)'
+            ) }}
 
 ),
 
@@ -131,12 +137,12 @@ groups as (
         level,
         priority,
         target,
-        min(started_month) as first_month,
-        max(last_day) as last_day
+        last_day,
+        min(started_month) as first_month
 
     from placed
 
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5
 
 ),
 
@@ -147,8 +153,8 @@ grid as (
         groups.level,
         groups.priority,
         groups.target,
-        dates.month_start,
-        cast(dates.month_start + interval '1' month as date) <= groups.last_day
+        dates.date_day as month_start,
+        cast(dates.date_day + interval '1' month as date) <= groups.last_day
             as is_complete_period
 
     from groups
@@ -156,7 +162,7 @@ grid as (
     inner join dates
         on dates.date_day between groups.first_month and groups.last_day
 
-    group by 1, 2, 3, 4, 5, 6
+    where dates.date_day = dates.month_start
 
 ),
 
@@ -218,7 +224,7 @@ counted as (
         count(case when event = 'breached_running' then 1 end)
         - count(
             case
-                when event in ('met', 'breached', 'unjudged') and breached_month is not null then 1
+                when event in ('breached', 'unjudged') and breached_month is not null then 1
             end
         ) as breached_running_change,
         count(case when event in ('met', 'breached') then time_s end) as time_n,
@@ -251,10 +257,9 @@ summed as (
         coalesce(counted.time_n, 0) as time_n,
         counted.time_p50_s,
         counted.time_p85_s,
-        sum(
-            coalesce(counted.started - counted.met - counted.breached - counted.unjudged, 0)
-        ) over so_far as running,
-        sum(coalesce(counted.breached_running_change, 0)) over so_far as running_breached
+        sum(counted.started - counted.met - counted.breached - counted.unjudged)
+            over so_far as running,
+        sum(counted.breached_running_change) over so_far as running_breached
 
     from grid
 
