@@ -1126,9 +1126,7 @@ class Reader:
                     "history_count": [len(made) for made, _ in found.values()],
                     "history_quality": list(quality.values()),
                 },
-                [
-                    encode({"source_count": totals[key]} if key in totals else {}) for key in found
-                ],
+                [encode({"source_count": totals[key]} if key in totals else {}) for key in found],
                 list(scopes.values()),
             )
         )

@@ -539,7 +539,9 @@ class Company:
     def found(self) -> dict[str, int]:
         """Return how many rows each invariant finds."""
         return {
-            name: self.link.execute(f"select count(*) from ({sql}\n) as rows_found").fetchall()[0][0]
+            name: self.link.execute(f"select count(*) from ({sql}\n) as rows_found").fetchall()[0][
+                0
+            ]
             for name, sql in self.tests.items()
         }
 
@@ -634,7 +636,9 @@ def fault_of(fault: Fault, noticed: set[str]) -> str:
 def main() -> int:
     """Try every fault; return 1 if one of them is not noticed by its invariant alone."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("words", nargs="*", help="only faults in whose invariant one of them stands")
+    parser.add_argument(
+        "words", nargs="*", help="only faults in whose invariant one of them stands"
+    )
     parser.add_argument("--home", type=Path, help="a golden house that is built already")
     parser.add_argument("--output", type=Path, help="folder for faults.json")
     given = parser.parse_args()
