@@ -34,10 +34,12 @@ demo: install
 	@$(BIN)/python -m demo.run
 
 test: install
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --junitxml $(FLOWHOUSE_HOME)/proofs/tests.xml
 
 mutate: install
-	@$(BIN)/python -m tests.flow.mutate
+	@$(BIN)/python -m tests.flow.mutate --output $(FLOWHOUSE_HOME)/proofs
+	@$(BIN)/python -m tests.flow.faults --output $(FLOWHOUSE_HOME)/proofs
+	@$(BIN)/python -m tests.flow.proofs $(FLOWHOUSE_HOME)/proofs
 
 bench: install
 	@$(BIN)/python -m tests.benchmarks.run

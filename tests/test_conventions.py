@@ -294,3 +294,55 @@ def test_no_recorded_data_is_in_the_repository() -> None:
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
     assert [name for name in files if name.endswith((".ndjson", ".xz", ".gz", ".duckdb"))] == []
+
+
+def meta_of(node: dict) -> dict:
+    return {**node["meta"], **node["config"].get("meta", {})}
+
+
+def test_the_sources_say_which_tables_bring_work_items_as_the_registry_does(
+    manifest: dict,
+) -> None:
+    from extract.sources import SOURCES
+
+    said = {
+        (node["source_name"], node["name"]): (
+            meta_of(node)["work_item_kind"], (meta_of(node)["work_item_id"],),
+        )
+        for node in manifest["sources"].values()
+        if "work_item_kind" in meta_of(node)
+    }  # fmt: skip
+    registered = {
+        (name, table.name): (table.work_item_kind, table.key)
+        for name, module in SOURCES.items()
+        for table in module.TABLES
+        if table.work_item_kind
+    }
+    assert said == registered
+
+
+def test_every_kind_of_work_item_has_a_workflow_and_a_type_and_the_other_way_round() -> None:
+    from extract.sources import SOURCES
+
+    registered = {
+        (name, table.work_item_kind)
+        for name, module in SOURCES.items()
+        for table in module.TABLES
+        if table.work_item_kind
+    }
+    for seed in ("workflows", "work_types"):
+        lines = (PROJECT / "seeds" / "defaults" / f"{seed}.csv").read_text().splitlines()[1:]
+        assert {tuple(line.split(",")[:2]) for line in lines} == registered, seed
+
+
+def test_every_class_of_servicenows_tasks_is_an_item_or_lies_below_one() -> None:
+    from extract.sources.servicenow import TASK_TABLES
+
+    below = {name for name, table in TASK_TABLES.items() if table.work_item_kind is None}
+    assert below == {"change_task", "sc_task"}
+
+
+def test_the_list_of_published_models_is_whole(models: list[dict]) -> None:
+    listed = re.findall(r"'(\w+)'", (PROJECT / "macros" / "published_models.sql").read_text())
+    public = sorted(m["name"] for m in models if layer(m) in ("marts", "metrics", "meta"))
+    assert sorted(listed) == public

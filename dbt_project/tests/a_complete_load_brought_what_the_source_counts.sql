@@ -1,6 +1,6 @@
 -- The counts of a load against its own count of the source, exactly; and against the rows that are
--- in the raw table today, of which none is ever taken away. Jira Cloud has no count but an estimate:
--- where it is more than the listing that was read to its end, the load says so, or this fails.
+-- in the raw table today, of which none is ever taken away. Jira Cloud has an estimate only: where
+-- it is more than the listing that was read to its end, the load says so, or this fails.
 with
 
 audits as (

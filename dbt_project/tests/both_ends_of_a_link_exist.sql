@@ -1,5 +1,5 @@
--- Every link that a source tells between two items that are loaded, against every link there is: none
--- is lost and none is made up. Parents come from the versions of items.
+-- Every link that a source tells between two items that are loaded, against all links there are:
+-- none is lost and none is made up. Parents come from the versions of items.
 with
 
 items as (

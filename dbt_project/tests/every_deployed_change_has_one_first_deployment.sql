@@ -2,7 +2,7 @@
 -- deployment of its commit or of a later one. The model goes from the deployed commit backwards.
 with
 
-commits as (
+deployed_shas as (
 
     -- Whoever told the deployment: a commit is one, whether its own server or a drop folder names it.
     select
@@ -18,25 +18,24 @@ commits as (
 
 ),
 
-merges as (
+merged as (
 
     select
         changes.change_key,
         changes.source_system,
         changes.repository,
         changes.merged_at,
-        min(commits.finished_at) over (
+        min(deployed_shas.finished_at) over (
             partition by changes.source_system, changes.repository
             order by changes.merged_at desc
-            range between unbounded preceding and current row
         ) as expected_at
 
     from {{ ref('int_changes_unioned') }} as changes
 
-    left join commits
+    left join deployed_shas
         on
-            changes.repository = commits.repository
-            and changes.merge_commit_sha = commits.sha
+            changes.repository = deployed_shas.repository
+            and changes.merge_commit_sha = deployed_shas.sha
 
     where changes.merged_at is not null
 
@@ -53,7 +52,7 @@ linked as (
             case when deployments.is_production and deployments.result = 'success' then 1 end
         ) as successes
 
-    from {{ ref('bridge_deployment_changes') }} as links
+    from {{ ref('bridge_deployment_changes') }} as links_of_it
 
     left join {{ ref('fct_deployments') }} as deployments
         on links.deployment_key = deployments.deployment_key
@@ -66,25 +65,25 @@ select
     changes.change_key,
     changes.merged_at,
     changes.deployed_at,
-    merges.expected_at,
+    merged.expected_at,
     linked.finished_at as linked_at,
-    linked.links
+    linked.links_of_it
 
 from {{ ref('fct_changes') }} as changes
 
-left join merges
-    on changes.change_key = merges.change_key
+left join merged
+    on changes.change_key = merged.change_key
 
 left join linked
     on changes.change_key = linked.change_key
 
 where
-    -- A clock that ran before the merge decides nothing: changes_are_deployed_after_they_are_merged.
+    -- What ran before its merge decides nothing: changes_are_deployed_after_they_are_merged.
     (
-        changes.deployed_at is distinct from merges.expected_at
-        and (merges.expected_at is null or merges.expected_at >= changes.merged_at)
+        changes.deployed_at is distinct from merged.expected_at
+        and (merged.expected_at is null or merged.expected_at >= changes.merged_at)
     )
     or changes.deployed_at is distinct from linked.finished_at
     or (changes.deployed_at is not null and linked.repository <> changes.repository)
-    or linked.links <> 1
+    or linked.links_of_it <> 1
     or linked.successes <> 1

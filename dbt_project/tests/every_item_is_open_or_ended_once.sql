@@ -35,5 +35,6 @@ full join visits
 
 where
     coalesce(visits.open_visits, 0) <> case when last_stages.outcome = 'open' then 1 else 0 end
-    or coalesce(visits.terminal_visits, 0) <> case when last_stages.outcome = 'open' then 0 else 1 end
+    or coalesce(visits.terminal_visits, 0)
+    <> case when last_stages.outcome = 'open' then 0 else 1 end
     or visits.last_seq is distinct from visits.visits

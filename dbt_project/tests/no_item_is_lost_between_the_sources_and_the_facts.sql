@@ -1,3 +1,4 @@
+-- noqa: disable=LT02,AL04
 -- Raw rows on one side, counted per item; every table after them on the other. Which raw tables
 -- bring items is said by the sources (macros/work_item_tables.sql), and by nothing here.
 {%- set tables = work_item_tables() %}
@@ -29,8 +30,16 @@ raw_rows as (
         {{ says.work_item_id }} as source_id,
         coalesce({{ births | join(', ') }}, null) as born_at
     from {{ table.relation_name }}
-    {% if not loop.last %}union all{% endif %}
+    union all
 {% endfor %}
+    select
+        null as work_item_key,
+        null as source_system,
+        null as raw_table,
+        null as item_kind,
+        null as source_id,
+        null as born_at
+    where false
 ),
 
 tombstones as (
@@ -61,8 +70,10 @@ tombstones as (
 staged_rows as (
 {% for name in staging %}
     select work_item_key from {{ model_named(name) }}
-    {% if not loop.last %}union all{% endif %}
+    union all
 {% endfor %}
+    select null as work_item_key
+    where false
 ),
 
 -- A record that changed its class is in two tables: the older row is the one that is gone.

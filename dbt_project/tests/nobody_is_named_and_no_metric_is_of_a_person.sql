@@ -1,7 +1,10 @@
+-- noqa: disable=LT02,AL04
 -- Of every published table: the names of its columns, as its contract lists them, and the texts in
 -- them. Who somebody is stands nowhere but in the keyed hashes of `*_key` columns.
 {%- set people = ['person_key', 'actor_key', 'author_key', 'from_actor_key', 'to_actor_key'] %}
-{%- set names = ['login', 'mail', 'user_name', 'display_name', 'assignee', 'reporter', 'full_name'] %}
+{%- set names = [
+    'login', 'mail', 'user_name', 'display_name', 'assignee', 'reporter', 'full_name'
+] %}
 {%- set of_people = ['person', 'people', 'actor', 'author'] %}
 {%- set tables = [] %}
 {%- for name in published_models() %}
@@ -44,7 +47,8 @@ found as (
                 {%- endif %}
             {%- endfor %}
         {%- endfor %}
-        {%- set texts = node.columns.values() | selectattr('data_type', 'equalto', 'varchar') | list %}
+        {%- set texts = node.columns.values()
+            | selectattr('data_type', 'equalto', 'varchar') | list %}
         {%- if texts %}
             select
                 '{{ node.name }}' as table_name,

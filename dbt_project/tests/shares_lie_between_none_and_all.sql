@@ -1,3 +1,4 @@
+-- noqa: disable=LT02,AL04
 -- Every published share, with the columns that it is made of. A share that this list lacks, of
 -- whatever table, is a row too; null and null say that a table does not hold what it is made of.
 {%- set flow = {
@@ -41,7 +42,7 @@
     'metric_xmr': {'expected_false_alarm_share': (none, none)},
     'metric_throughput_xmr': {'expected_false_alarm_share': (none, none)},
 } %}
-{#- Where a denominator is there and the share may yet be missing: nothing waits in the workflow. -#}
+{#- May be missing where a denominator is there: nothing waits in the workflow. -#}
 {%- set may_be_missing = ['flow_efficiency_share'] %}
 
 with
@@ -64,7 +65,8 @@ shares as (
 
     {%- for node in graph.nodes.values() if execute and node.resource_type == 'model' %}
         {%- for column in node.columns.values() if node.schema in ('marts', 'metrics') %}
-            {%- if column.name.endswith('_share') and column.name not in made_of.get(node.name, {}) %}
+            {%- if column.name.endswith('_share')
+                and column.name not in made_of.get(node.name, {}) %}
 
                 select
                     '{{ node.name }}.{{ column.name }} is not known here' as what,

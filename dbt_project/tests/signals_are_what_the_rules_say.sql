@@ -1,4 +1,4 @@
--- Eight in a row: the last eight points of the chart, this one included, are there and lie on one side.
+-- Eight in a row: the last eight points of the chart, this one included, lie on one side.
 with
 
 charts as (

@@ -1,5 +1,5 @@
--- Every stay, from the recorded statuses, adds one to the month in which it begins and takes one from
--- the month in which it ends; what has added up by the end of a month was there then. An item
+-- Every stay, from the recorded statuses, adds one to the month in which it begins and takes one
+-- from the month in which it ends; what has added up by the end of a month was there then. An item
 -- counts in the groups that it was in at the time.
 with
 

@@ -73,7 +73,7 @@ TASK_TABLES = {
     "sc_task": _records("catalog_tasks", "sc_task"),
     "rm_story": _records("stories", "rm_story", "issue"),
 }
-"""Classes of tasks: records with a state, whose history is read. Tasks below an item are no items."""
+"""Classes of tasks: records with a state, whose history is read; some lie below an item."""
 
 TASK_SLAS = RawTable(
     "task_slas",

@@ -1,4 +1,4 @@
-"""One fault per invariant that it alone must notice: `python -m tests.flow.faults`, in `make mutate`.
+"""One fault per invariant that it alone must notice: `python -m tests.flow.faults`.
 
 A fault changes the rows that one model or seed holds, as a wrong last select would: `model` stands
 for what the model makes. What is built on it is made anew from its compiled SQL, in the working
@@ -127,7 +127,10 @@ FAULTS = [
         "work_in_progress_balances_day_by_day",
         "what entered and did not leave is there on the day",
         "fct_daily_flows",
-        changed("wip_eod", "wip_eod + 1", one("daily_flow_key", f"flow_state = 'active' and {MID_MONTH}")),
+        changed(
+            "wip_eod", "wip_eod + 1",
+            one("daily_flow_key", f"flow_state = 'active' and {MID_MONTH}"),
+        ),
     ),
     Fault(
         "what_arrived_and_did_not_leave_is_there",
@@ -148,7 +151,10 @@ FAULTS = [
         "littles_law_holds_exactly",
         "an item is there for as many seconds as it is there",
         "fct_daily_flows",
-        changed("wip_s", "wip_s + 1", one("daily_flow_key", f"flow_state = 'active' and {MID_MONTH}")),
+        changed(
+            "wip_s", "wip_s + 1",
+            one("daily_flow_key", f"flow_state = 'active' and {MID_MONTH}"),
+        ),
     ),
     Fault(
         "work_in_progress_at_as_of_is_the_open_visits",
@@ -172,7 +178,8 @@ FAULTS = [
         select model.* replace (
             arrivals + case when daily_flow_key = gains then 1 else 0 end as arrivals,
             departures + case when daily_flow_key = loses then 1 else 0 end as departures,
-            wip_eod + case daily_flow_key when gains then 1 when loses then -1 else 0 end as wip_eod,
+            wip_eod + case daily_flow_key when gains then 1 when loses then -1 else 0 end
+                as wip_eod,
             queue_len + case
                 when flow_state = 'active' then 0
                 else case daily_flow_key when gains then 1 when loses then -1 else 0 end
@@ -195,8 +202,8 @@ FAULTS = [
                 ) - interval '5' day
         ),
         pairs as (
-            select one.value_stream_key, one.workflow, one.level, one.stage_key, one.date_day as day,
-                one.work_type as gains, other.work_type as loses
+            select one.value_stream_key, one.workflow, one.level, one.stage_key,
+                one.date_day as day, one.work_type as gains, other.work_type as loses
             from month_ends as one inner join month_ends as other
                 using (value_stream_key, workflow, level, stage_key, date_day)
             where one.work_type <> other.work_type and other.wip_eod > other.blocked_wip
@@ -242,8 +249,11 @@ FAULTS = [
         "throughput_is_the_number_of_finished_items",
         "what a team finished in a week is counted",
         "metric_flow_periods",
-        "select * from model where metric_flow_period_key <> (select min(metric_flow_period_key) from"
-        " model where period = 'week' and work_type = 'all' and team_key <> 'all' and velocity > 0)",
+        "select * from model where not "
+        + one(
+            "metric_flow_period_key",
+            "period = 'week' and work_type = 'all' and team_key <> 'all' and velocity > 0",
+        ),
     ),
     Fault(
         "every_finished_attempt_is_counted",
@@ -251,7 +261,10 @@ FAULTS = [
         "metric_flow_periods",
         changed(
             "earlier_finishes", "earlier_finishes + 1",
-            one("metric_flow_period_key", "period = 'day' and work_type = 'all' and team_key = 'all'"),
+            one(
+                "metric_flow_period_key",
+                "period = 'day' and work_type = 'all' and team_key = 'all'",
+            ),
         ),
     ),
     Fault(
@@ -264,7 +277,10 @@ FAULTS = [
         "shares_lie_between_none_and_all",
         "a share is its numerator over its denominator",
         "fct_work_item_flows",
-        changed("flow_efficiency_share", "0.123", one("work_item_key", "flow_efficiency_share > 0.2")),
+        changed(
+            "flow_efficiency_share", "0.123",
+            one("work_item_key", "flow_efficiency_share > 0.2"),
+        ),
     ),
     Fault(
         "distributions_add_up",
@@ -285,8 +301,8 @@ FAULTS = [
         "failures_have_their_evidence",
         "a deployment with evidence against it has failed",
         "fct_deployments",
-        "select * exclude (hit) replace (is_failed and not hit as is_failed, case when not hit then recovered_at end"
-        " as recovered_at) from (select *, "
+        "select * exclude (hit) replace (is_failed and not hit as is_failed,"
+        " case when not hit then recovered_at end as recovered_at) from (select *, "
         + one("deployment_key", "is_production and result = 'failure'")
         + " as hit from model)",
     ),
@@ -343,7 +359,8 @@ FAULTS = [
         "links_lead_to_what_is_loaded",
         "a link that leads nowhere is told",
         "int_work_item_links_unioned",
-        "select * from model union all by name select 'x' as source_link_id, 'jira:LAB-5' as from_key,"
+        "select * from model union all by name"
+        " select 'x' as source_link_id, 'jira:LAB-5' as from_key,"
         " 'jira:NOWHERE' as to_key, 'blocks' as link_type, 'jira_link' as method, 1 as confidence",
     ),
     Fault(
@@ -368,8 +385,9 @@ FAULTS = [
         "a_complete_load_brought_what_the_source_counts",
         "a complete load brings what its source counts",
         "load_audits",
-        "select * from model union all by name select 'x' as audit_key, 'jira' as source, 'issues' as"
-        " object, 'LAB' as scope, 'complete' as status, 100 as api_count, 99 as extracted",
+        "select * from model union all by name"
+        " select 'x' as audit_key, 'jira' as source, 'issues' as object,"
+        " 'LAB' as scope, 'complete' as status, 100 as api_count, 99 as extracted",
     ),
     Fault(
         "every_changelog_entry_is_whole",
@@ -381,8 +399,9 @@ FAULTS = [
         "few_histories_are_flawed",
         "a flaw of many histories is told",
         "metric_data_quality",
-        "select * exclude (hit) replace (case when hit then total else affected end as affected, case when hit then 1"
-        " else affected_share end as affected_share) from (select *, "
+        "select * exclude (hit) replace ("
+        "case when hit then total else affected end as affected,"
+        " case when hit then 1 else affected_share end as affected_share) from (select *, "
         + one(
             "metric_data_quality_key",
             "measure like 'history_%' and measure <> 'history_complete' and affected_share <= 0.05",
@@ -393,7 +412,10 @@ FAULTS = [
         "versions_of_an_item_do_not_overlap",
         "an item is in one version at a time",
         "dim_work_items",
-        changed("valid_to", "valid_to + interval '1' second", "work_item_version_key = 'jira:LAB-15@1'"),
+        changed(
+            "valid_to", "valid_to + interval '1' second",
+            "work_item_version_key = 'jira:LAB-15@1'",
+        ),
     ),
     Fault(
         "every_fact_belongs_to_one_version",
@@ -430,15 +452,17 @@ FAULTS = [
         "every_mapped_stage_exists",
         "a status is mapped to a stage that exists",
         "status_stages",
-        "select * from model union all by name select 'jira' as source_system, 'software' as workflow,"
+        "select * from model union all by name"
+        " select 'jira' as source_system, 'software' as workflow,"
         " 'never seen' as status, 'never made' as stage",
     ),
     Fault(
         "every_started_boundary_precedes_the_finished_one",
         "work starts before it is finished",
         "dim_stages",
-        "select * from model union all by name select 'odd:end' as stage_key, 'odd' as workflow, 'end'"
-        " as stage, 2 as ordinal, 'done' as flow_state, true as is_started_boundary,"
+        "select * from model union all by name"
+        " select 'odd:end' as stage_key, 'odd' as workflow, 'end' as stage,"
+        " 2 as ordinal, 'done' as flow_state, true as is_started_boundary,"
         " true as is_finished_boundary, false as is_ready_boundary",
     ),
     Fault(

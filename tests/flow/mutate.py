@@ -5,6 +5,8 @@ are built with it; either an invariant fails, or a golden case does. A mutation 
 notices, or that does not even compile, is a failure of this script.
 """
 
+import argparse
+import json
 import shutil
 import sys
 import tempfile
@@ -601,13 +603,17 @@ def killer(mutation: Mutation, base: house.House, scratch: Path) -> str:
 
 def main() -> int:
     """Try every mutation, two at a time; return 1 if one of them went unnoticed."""
-    started, survived = time.monotonic(), 0
+    parser = argparse.ArgumentParser(description="Breaks rules of the models by hand.")
+    parser.add_argument("words", nargs="*", help="only rules in which one of them stands")
+    parser.add_argument("--output", type=Path, help="folder for mutations.json")
+    given = parser.parse_args()
+    started, survived, outcomes = time.monotonic(), 0, []
     with tempfile.TemporaryDirectory(prefix="flowhouse-mutate-") as folder:
         scratch = Path(folder)
         base = house.built(scratch / "base", house.merged(golden.ITEMS), golden.AS_OF)
         wrong = [fault for case in golden.CASES for fault in golden.faults(base, case)]
         assert not wrong, wrong
-        words = sys.argv[1:] or [""]
+        words = given.words or [""]
         chosen = [m for m in MUTATIONS if any(word in m.rule for word in words)]
         with ThreadPoolExecutor(2) as pool:
             tries = [pool.submit(killer, m, base, scratch) for m in chosen]
@@ -619,8 +625,13 @@ def main() -> int:
                 else:
                     survived += not noticed
                 print(f"{mutation.rule:60} {noticed or 'SURVIVED'}", flush=True)
+                outcomes.append({"rule": mutation.rule, "noticed_by": noticed})
     spent = time.monotonic() - started
     print(f"{len(chosen)} mutations, {survived} unnoticed or invalid, {spent:.0f} s")
+    if given.output:
+        given.output.mkdir(parents=True, exist_ok=True)
+        told = {"seconds": round(spent), "mutations": outcomes}
+        (given.output / "mutations.json").write_text(json.dumps(told, indent=1) + "\n")
     return 1 if survived else 0
 
 
