@@ -168,9 +168,9 @@ def republish(build: Path, folder: Path, report: Path) -> None:
 def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
     """Exit with 2 and one line per fault, before anything is written or read from a source.
 
-    Exit with 1 when no source answers and none was ever loaded: it would be asked in vain again.
+    Exit with 1 when no source can be read and none was ever loaded: a load would ask the same.
     """
-    from extract.api import Unavailable, offline
+    from extract.api import offline
     from extract.load import is_anything_loaded
     from extract.settings import address_setting
     from extract.sources import SOURCES
@@ -199,8 +199,7 @@ def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
     faults, failures = check_sources(asked)
     if faults:
         stop(BAD_CONFIGURATION, *faults)
-    is_silent = all(isinstance(failures.get(name), Unavailable) for name in asked)
-    if is_silent and not is_anything_loaded():
+    if len(failures) == len(asked) and not is_anything_loaded():
         stop(FAILED, nothing_loaded({name: [str(why)] for name, why in failures.items()}))
     for failure in failures.values():
         log.warning("%s; the other sources go on", failure)

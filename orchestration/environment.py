@@ -57,6 +57,8 @@ def prepare() -> None:
     """
     for name, value in {
         "FLOWHOUSE_BUILD": build_file(),
+        # Empty is not set: dbt would take the seeds of every company.
+        "FLOWHOUSE_COMPANY": os.environ.get("FLOWHOUSE_COMPANY") or "company",
         "FLOWHOUSE_RAW": raw_folder(),
         "DBT_PROJECT_DIR": DBT_PROJECT,
         "DBT_PROFILES_DIR": DBT_PROJECT,

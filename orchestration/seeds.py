@@ -173,7 +173,7 @@ def hours_lie_apart(file: File, calendar: str | None) -> Iterator[tuple[int, str
     }
     for line, row in file.lines:
         start, end = row["work_start"], row["work_end"]
-        if hour(start) or hour(end) or not row["iso_weekday"].isdigit():
+        if hour(start) or hour(end) or not re.fullmatch("[1-7]", row["iso_weekday"]):
             continue
         if start == end:
             yield line, f"work_start and work_end are both {start}; a day has hours or no line"
@@ -196,7 +196,7 @@ def boundaries_are_in_order(file: File) -> Iterator[tuple[int, str]]:
     for line, row in file.lines:
         workflow = row["workflow"]
         first.setdefault(workflow, line)
-        if not row["ordinal"].isdigit():
+        if not re.fullmatch("[0-9]{1,9}", row["ordinal"]):
             return
         place = int(row["ordinal"])
         if row["is_started_boundary"].lower() == "true" and place:
@@ -590,6 +590,8 @@ def _check_values(file: File) -> None:
                     file.fault(line, f"{name} is empty, and must not be")
             elif value != value.strip():
                 file.fault(line, f"{name} '{value}' has a blank at its beginning or end; remove it")
+            elif not value.isprintable():
+                file.fault(line, f"{name} {value!a} holds a character that nobody sees; remove it")
             elif wrong := _fault_of(column, value):
                 file.fault(line, f"{name} '{value}' {wrong}")
 
@@ -605,7 +607,7 @@ def _fault_of(column: Column, value: str) -> str | None:
     if column.type == "boolean" and value.lower() not in ("true", "false"):
         return "is neither true nor false"
     if column.type in ("integer", "bigint"):
-        if not re.fullmatch(r"-?[0-9]{1,9}", value):
+        if not re.fullmatch(r"-?(0|[1-9][0-9]{0,8})", value):
             return "is no whole number"
         if int(value) < column.least or (column.most is not None and int(value) > column.most):
             most = f" to {column.most}" if column.most is not None else " or more"

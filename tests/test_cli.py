@@ -181,24 +181,64 @@ def elsewhere() -> Iterator[str]:
         server.shutdown()
 
 
-def test_a_first_refresh_from_another_server_publishes_nothing(
+@pytest.mark.parametrize(
+    ("source", "settings", "says"),
+    [
+        ("jira", ("EMAIL", "API_TOKEN"), "/rest/api/2/myself answered 404"),
+        ("jenkins", ("USER", "API_TOKEN"), "/api/json answered 404"),
+        ("gitlab", ("TOKEN",), "/projects answered 404"),
+        (
+            "servicenow",
+            ("USER", "PASSWORD"),
+            "sys_choice answered 404, and not as ServiceNow does",
+        ),
+    ],
+)
+def test_the_address_of_another_server_is_told_before_anything_is_written(
+    tmp_path: Path,
+    elsewhere: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    source: str,
+    settings: tuple,
+    says: str,
+) -> None:
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(f"SOURCES__{source.upper()}__BASE_URL", elsewhere)
+    for name in settings:
+        monkeypatch.setenv(f"SOURCES__{source.upper()}__{name}", "hush-hush")
+    with pytest.raises(SystemExit) as stopped:
+        check_configuration((), "")
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"{NOTHING_LOADED}{source}: {says} (check SOURCES__{source.upper()}__BASE_URL)"
+    ]
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_first_refresh_that_is_shown_nothing_publishes_nothing(
     demo_home: Path, tmp_path: Path, elsewhere: str
 ) -> None:
-    """ServiceNow answers 404 for a table that is not installed; here for all of them."""
+    """GitHub may answer 404 where rates are not limited: only the load finds that nothing is there.
+
+    Nothing is built either: an empty warehouse looks like a company that does nothing.
+    """
     home = tmp_path / "home"
     shutil.copytree(demo_home / "dbt", home / "dbt")  # what is parsed
     settings = {
-        "SOURCES__SERVICENOW__BASE_URL": elsewhere,
-        "SOURCES__SERVICENOW__USER": "someone",
-        "SOURCES__SERVICENOW__PASSWORD": "hush-hush",
+        "SOURCES__GITHUB__BASE_URL": elsewhere,
+        "SOURCES__GITHUB__TOKEN": "hush-hush",
         "FLOWHOUSE_PSEUDONYM_KEY": "a test's key",
         "FLOWHOUSE_COMPANY": "demo",
     }
     done = flowhouse(home, "refresh", **settings)
-    [line] = [line for line in done.stderr.splitlines() if line.startswith("flowhouse: ")]
+    [line] = lines(done)
     assert done.returncode == 1
-    assert line.startswith(NOTHING_LOADED + "servicenow: sys_dictionary is not installed; ")
-    assert line.endswith(" (check SOURCES__SERVICENOW__BASE_URL and what its user may see)")
+    assert line.startswith(NOTHING_LOADED + "github: SOURCES__GITHUB__REPOSITORIES: */*: ")
+    assert line.endswith(
+        "; GitHub shows none to this token"
+        " (check SOURCES__GITHUB__BASE_URL and what its user may see)"
+    )
     assert "Traceback" not in done.stderr and elsewhere not in done.stderr
     assert not (home / "build.duckdb").exists()
     assert not (home / "published").exists()

@@ -388,6 +388,14 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
         [f"{C}/wip_limits.csv line 2: wip_limit '2.5' is no whole number"],
     ),
     (
+        "a number with a nought before it", "own/calendars", "office,7", "office,07",
+        [f"{C}/calendars.csv line 5: iso_weekday '07' is no whole number"],
+    ),
+    (
+        "a blank that does not break", "own/teams", "beta,Beta", "beta,Be\u00a0ta",
+        [f"{C}/teams.csv line 4: name 'Be\\xa0ta' holds a character that nobody sees; remove it"],
+    ),
+    (
         "a number below none", "own/wip_limits", "review,3", "review,-1",
         [f"{C}/wip_limits.csv line 2: wip_limit '-1' is out of range; it must be 0 or more"],
     ),

@@ -21,6 +21,7 @@ version of a record that a load sees is kept in `record_versions` in any case.
 """
 
 import base64
+import contextlib
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -37,7 +38,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltSource
 
 from extract import settings, warehouse
-from extract.api import Api, Forbidden, IncompleteRead, Outage, Unavailable
+from extract.api import Api, Forbidden, IncompleteRead, Outage, SourceError, Unavailable
 from extract.census import MISSED, PRESENT, Census, Findings, tombstones
 from extract.oauth import ClientToken
 from extract.privacy import person, person_key
@@ -306,7 +307,10 @@ def check() -> None:
 
 def _server_time(api: Api) -> datetime:
     params = {"sysparm_limit": 1, "sysparm_fields": "sys_id"}
-    return api.get(f"{_TABLE}/sys_choice", params, allow=(400, 403, 404)).server_time
+    reply = api.get(f"{_TABLE}/sys_choice", params, allow=(400, 403, 404))
+    with contextlib.suppress(NotInstalled, IncompleteRead):
+        _known("sys_choice", reply.status, reply.data)
+    return reply.server_time
 
 
 def probes() -> Iterator[Probe]:
@@ -499,6 +503,8 @@ def _known(table: str, status: int, data: Any) -> None:
     if status in (400, 404):
         error = data.get("error") if isinstance(data, dict) else None
         words = str(error.get("message") or "") if isinstance(error, dict) else ""
+        if status == 404 and not isinstance(error, dict):  # another server's: nothing is known
+            raise SourceError(f"servicenow: {table} answered 404, and not as ServiceNow does")
         if status == 400 and "invalid table" not in words.lower():
             raise IncompleteRead(f"servicenow: {table} answered 400 to its query")
         raise NotInstalled(table)
