@@ -466,10 +466,11 @@ def copy_project(to: Path) -> Path:
     """Copy the dbt project with the seeds of the golden company; return the copy."""
     shutil.copytree(PROJECT, to, ignore=shutil.ignore_patterns("target", "logs"))
     shutil.copytree(SEEDS, to / "seeds" / "golden")
-    mapping = to / "seeds" / "golden" / "status_stages.csv"
-    with (to / "seeds" / "defaults" / "status_stages.csv").open("a") as defaults:
-        defaults.write(mapping.read_text())
-    mapping.unlink()
+    for name in ("status_stages", "stages", "workflows", "work_types"):
+        more = to / "seeds" / "golden" / f"{name}.csv"
+        with (to / "seeds" / "defaults" / f"{name}.csv").open("a") as defaults:
+            defaults.write(more.read_text())
+        more.unlink()
     return to
 
 
