@@ -24,5 +24,6 @@ from transitions
 where
     (transition_seq = 1 and from_status is not null)
     or (transition_seq > 1 and from_status is distinct from previous_status)
-    or from_status = to_status
+    -- A source may have a status of that name; what it lost ends here all the same.
+    or (from_status = to_status and not (is_synthetic and to_status = 'deleted'))
     or changed_at < previous_changed_at

@@ -875,11 +875,11 @@ def copy_project(to: Path) -> Path:
     """Copy the dbt project with the seeds of the golden company; return the copy."""
     shutil.copytree(PROJECT, to, ignore=shutil.ignore_patterns("target", "logs"))
     shutil.copytree(SEEDS, to / "seeds" / "golden")
-    for name in ("status_stages.csv", "metrics.csv"):
-        lines = to / "seeds" / "golden" / name
-        with (to / "seeds" / "defaults" / name).open("a") as defaults:
-            defaults.write(lines.read_text())
-        lines.unlink()
+    for name in ("status_stages", "stages", "workflows", "work_types", "metrics"):
+        more = to / "seeds" / "golden" / f"{name}.csv"
+        with (to / "seeds" / "defaults" / f"{name}.csv").open("a") as defaults:
+            defaults.write(more.read_text())
+        more.unlink()
     return to
 
 

@@ -136,12 +136,12 @@ MUTATIONS = [
     Mutation(
         "an incident on hold has started, a blocked issue has not",
         f"{MARTS}/fct_flow_attempts.sql",
-        "(stages.ordinal = 0 and stages.is_started_boundary)", "stages.ordinal = 0",
+        "or stages.is_started_boundary as", "or stages.ordinal = 0 as",
     ),
     Mutation(
         "an attempt belongs to who had it at its end",
         f"{MARTS}/fct_flow_attempts.sql",
-        "coalesce(endings.ended_at, {{ as_of() }})", "{{ as_of() }}",
+        "'coalesce(endings.ended_at, ' ~ as_of() ~ ')'", "as_of()",
     ),
     Mutation(
         "work that is taken up again ages from then on",
@@ -150,8 +150,8 @@ MUTATIONS = [
     ),
     Mutation(
         "a deleted item is neither done nor cancelled",
-        f"{MARTS}/fct_work_item_flows.sql",
-        "when visits.is_terminal and visits.stage = 'deleted' then 'deleted'\n", "",
+        f"{MARTS}/fct_flow_attempts.sql",
+        "            when visits.stage = 'deleted' then 'deleted'\n", "",
     ),
     Mutation(
         "the time of a parent is a union",
@@ -178,8 +178,8 @@ MUTATIONS = [
     Mutation(
         "waste is what was started and cancelled",
         f"{MARTS}/fct_work_item_flows.sql",
-        "moments.outcome = 'cancelled' and moments.started_at is not null",
-        "moments.outcome = 'cancelled'",
+        "latest.outcome = 'cancelled' and starts.started_at is not null",
+        "latest.outcome = 'cancelled'",
     ),
     Mutation(
         "value is there when the last change is deployed",
@@ -272,8 +272,7 @@ MUTATIONS = [
     Mutation(
         "a self-transition is no move",
         f"{INTERMEDIATE}/int_status_transitions.sql",
-        "where change_no = 0 or is_deletion or to_status is distinct from previous_status",
-        "where true",
+        "where is_deletion or to_status is distinct from previous_status", "where true",
     ),
     Mutation(
         "a drift is dated by the last update",

@@ -48,7 +48,7 @@ final as (
     inner join work_items
         on switches.work_item_key = work_items.work_item_key
 
-    where switches.is_up and switches.next_at is distinct from switches.changed_at
+    where switches.is_up
 
 )
 

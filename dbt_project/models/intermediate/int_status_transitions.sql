@@ -50,7 +50,7 @@ bulks as (
 
     from recorded_changes
 
-    where actor_key is not null and actor_key <> 'erased'
+    where actor_key <> 'erased'
 
     group by 1, 2
 
@@ -326,7 +326,7 @@ final as (
 
     from unioned
 
-    where change_no = 0 or is_deletion or to_status is distinct from previous_status
+    where is_deletion or to_status is distinct from previous_status
 
 )
 

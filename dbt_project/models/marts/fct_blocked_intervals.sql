@@ -88,10 +88,7 @@ flagged as (
     from flags
 
     inner join stretches
-        on
-            flags.work_item_key = stretches.work_item_key
-            and flags.blocked_from < stretches.ends_at
-            and coalesce(flags.blocked_to, timestamp '9999-12-31') > stretches.begins_at
+        on flags.work_item_key = stretches.work_item_key
 
 ),
 
@@ -125,6 +122,7 @@ work_items as (
 
 ),
 
+-- What touches no stretch, or was over within the instant, blocked nothing.
 final as (
 
     select

@@ -5,7 +5,7 @@ visits as (
     select
         visits.*,
         stages.ordinal >= boundaries.started_ordinal
-        or (stages.ordinal = 0 and stages.is_started_boundary) as is_beyond_start
+        or stages.is_started_boundary as is_beyond_start
 
     from {{ ref('fct_stage_visits') }} as visits
 
@@ -87,13 +87,13 @@ sums as (
         visits.work_item_key,
         visits.attempt_no,
         sum(visits.business_s) as start_to_end_business_s,
-        sum(case when visits.flow_state in ('done', 'cancelled') then 0 else visits.elapsed_s end)
+        -- Nobody works in a stage that ends the flow: of it there are no active seconds.
+        sum(visits.active_s) as active_s,
+        sum(case when visits.flow_state not in ('done', 'cancelled') then visits.elapsed_s end)
             as in_flow_s,
-        sum(case when visits.flow_state in ('done', 'cancelled') then 0 else visits.active_s end)
-            as active_s,
-        sum(case when visits.flow_state in ('done', 'cancelled') then 0 else visits.wait_s end)
+        sum(case when visits.flow_state not in ('done', 'cancelled') then visits.wait_s end)
             as wait_s,
-        sum(case when visits.is_rework then visits.elapsed_s else 0 end) as rework_s
+        sum(case when visits.is_rework then visits.elapsed_s end) as rework_s
 
     from visits
 
@@ -115,8 +115,8 @@ latest as (
     select
         *,
         attempt_no = max(attempt_no) over (partition by work_item_key) as is_latest,
-        max(case when outcome = 'deleted' then 1 else 0 end) over (partition by work_item_key)
-            as is_item_deleted
+        count(case when outcome = 'deleted' then 1 end) over (partition by work_item_key)
+            as deletions
 
     from endings
 
@@ -151,9 +151,9 @@ final as (
         endings.last_done_at,
         -- Reopened soon, an item is finished when it is done again; deleted, it counts nowhere.
         case
-            when endings.is_item_deleted = 1 then null
-            when endings.outcome = 'cancelled' then endings.last_done_at
-            when endings.outcome = 'done' and not endings.is_latest then endings.ended_at
+            when
+                endings.deletions = 0 and (endings.outcome = 'cancelled' or not endings.is_latest)
+                then endings.last_done_at
         end as earlier_finish_at,
         endings.ended_at
 

@@ -128,11 +128,7 @@ moves as (
             when to_stages.ordinal > 0 and to_stages.flow_state <> 'cancelled'
                 then to_stages.ordinal
         end as position,
-        coalesce(
-            from_stages.flow_state in ('done', 'cancelled')
-            and to_stages.flow_state not in ('done', 'cancelled'),
-            false
-        ) as is_reopened
+        coalesce(from_stages.flow_state in ('done', 'cancelled'), false) as is_after_end
 
     from chained
 
@@ -154,7 +150,7 @@ before as (
 
     select
         *,
-        count(case when position is not null or is_reopened then 1 end) over so_far as places,
+        count(case when position is not null or is_after_end then 1 end) over so_far as places,
         lag(changed_at) over in_order as entered_before_at,
         lag(team_key) over in_order as team_before
 
@@ -173,7 +169,7 @@ before as (
 
 ),
 
--- How far an item is: the place of the last stage that says so. A reopening is a new beginning.
+-- How far an item is: the place of the last stage that says so. What follows an end begins anew.
 placed as (
 
     select
@@ -206,7 +202,7 @@ attempted as (
         1 + sum(
             case
                 when
-                    from_flow_state in ('done', 'cancelled')
+                    is_after_end
                     and flow_state <> from_flow_state
                     and stage <> 'deleted'
                     and {{ seconds_between('entered_before_at', 'changed_at') }}
@@ -255,8 +251,7 @@ final as (
             when from_stage is null then 'new'
             when flow_state = 'cancelled' then 'cancel'
             when flow_state = 'done' then 'finish'
-            when is_reopened then 'reopen'
-            when position is null or reached_before is null then 'lateral'
+            when is_after_end then 'reopen'
             when position > reached_before then 'forward'
             when position < reached_before then 'backward'
             else 'lateral'

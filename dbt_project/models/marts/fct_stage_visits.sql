@@ -89,10 +89,7 @@ ended as (
     select
         stays.*,
         stays.exited_at is null and stays.flow_state in ('done', 'cancelled') as is_terminal,
-        case
-            when stays.exited_at is not null then stays.exited_at
-            when stays.flow_state not in ('done', 'cancelled') then {{ as_of() }}
-        end as ends_at,
+        coalesce(stays.exited_at, {{ as_of() }}) as ends_at,
         calendars_of_items.time_zone,
         calendars_of_items.calendar
 
@@ -103,7 +100,7 @@ ended as (
 
 ),
 
--- The whole stay, and the parts of it in which the item was blocked.
+-- The whole stay, and the parts of it in which the item was blocked: blocks lie in the flow.
 spans as (
 
     select
@@ -137,8 +134,6 @@ spans as (
             ended.work_item_key = blocked_times.work_item_key
             and ended.entered_at < blocked_times.ends_at
             and ended.ends_at > blocked_times.starts_at
-
-    where ended.flow_state in ('wait', 'active')
 
 ),
 

@@ -28,7 +28,6 @@ visits as (
         stages.ordinal,
         boundaries.started_ordinal,
         boundaries.ready_ordinal,
-        boundaries.wait_stages,
         visits.flow_state in ('done', 'cancelled') as is_end
 
     from {{ ref('fct_stage_visits') }} as visits
@@ -106,9 +105,7 @@ starts as (
 
     select
         work_item_key,
-        min(started_at) as started_at,
-        max(attempt_no) as attempt_count,
-        max(case when is_latest then aging_since_at end) as aging_since_at
+        min(started_at) as started_at
 
     from attempts
 
@@ -116,14 +113,30 @@ starts as (
 
 ),
 
+-- An item is what its last attempt came to.
+latest as (
+
+    select * from attempts
+    where is_latest
+
+),
+
+done as (
+
+    select
+        work_item_key,
+        ended_at as last_done_at
+
+    from latest
+
+    where outcome = 'done'
+
+),
+
 moments as (
 
     select
         visits.work_item_key,
-        max(visits.wait_stages) as wait_stages,
-        max(starts.started_at) as started_at,
-        max(starts.attempt_count) as attempt_count,
-        max(starts.aging_since_at) as aging_since_at,
         min(
             case
                 when visits.flow_state in ('wait', 'active') and visits.stage <> 'unmapped'
@@ -141,21 +154,7 @@ moments as (
         ) as ready_at,
         max(case when visits.ordinal = visits.started_ordinal then visits.entered_at end)
             as last_pass_at,
-        min(case when visits.flow_state = 'done' then visits.entered_at end) as first_done_at,
-        max(case when visits.is_terminal and visits.flow_state = 'done' then visits.entered_at end)
-            as last_done_at,
-        max(
-            case
-                when visits.is_terminal and visits.flow_state = 'cancelled' then visits.entered_at
-            end
-        ) as stopped_at,
-        max(
-            case
-                when visits.is_terminal and visits.stage = 'deleted' then 'deleted'
-                when visits.is_terminal then visits.flow_state
-                when visits.is_open then 'open'
-            end
-        ) as outcome
+        min(case when visits.flow_state = 'done' then visits.entered_at end) as first_done_at
 
     from visits
 
@@ -172,54 +171,43 @@ sums as (
     select
         visits.work_item_key,
         sum(visits.business_s) as created_to_end_business_s,
-        sum(case when visits.is_end then visits.elapsed_s else 0 end) as done_gap_s,
-        sum(case when visits.entered_at >= moments.started_at then visits.business_s end)
+        sum(case when visits.is_end then visits.elapsed_s end) as done_gap_s,
+        sum(case when visits.entered_at >= starts.started_at then visits.business_s end)
             as start_to_end_business_s,
         sum(
             case
-                when visits.entered_at >= moments.started_at and not visits.is_end
+                when visits.entered_at >= starts.started_at and not visits.is_end
                     then visits.elapsed_s
             end
         ) as in_flow_s,
         sum(
             case
-                when visits.entered_at >= moments.started_at and not visits.is_end
+                when visits.entered_at >= starts.started_at and not visits.is_end
                     then visits.business_s
             end
         ) as in_flow_business_s,
         sum(
             case
-                when visits.entered_at >= moments.started_at and not visits.is_end
-                    then visits.active_s
-            end
-        ) as active_s,
-        sum(
-            case
-                when visits.entered_at >= moments.started_at and not visits.is_end
-                    then visits.active_business_s
-            end
-        ) as active_business_s,
-        sum(
-            case
-                when visits.entered_at >= moments.started_at and not visits.is_end
+                when visits.entered_at >= starts.started_at and not visits.is_end
                     then visits.wait_s
             end
         ) as wait_s,
         sum(
             case
-                when visits.entered_at >= moments.started_at and not visits.is_end
+                when visits.entered_at >= starts.started_at and not visits.is_end
                     then visits.wait_business_s
             end
         ) as wait_business_s,
+        -- Nobody works on what has ended, and nothing blocks it.
+        sum(case when visits.entered_at >= starts.started_at then visits.active_s end)
+            as active_s,
+        sum(case when visits.entered_at >= starts.started_at then visits.active_business_s end)
+            as active_business_s,
+        sum(case when visits.entered_at >= starts.started_at then visits.blocked_s end)
+            as blocked_s,
         sum(
             case
-                when visits.entered_at >= moments.started_at and not visits.is_end
-                    then visits.blocked_s
-            end
-        ) as blocked_s,
-        sum(
-            case
-                when visits.entered_at >= moments.started_at and visits.is_rework
+                when visits.entered_at >= starts.started_at and visits.is_rework
                     then visits.elapsed_s
             end
         ) as rework_s,
@@ -227,8 +215,8 @@ sums as (
 
     from visits
 
-    inner join moments
-        on visits.work_item_key = moments.work_item_key
+    inner join starts
+        on visits.work_item_key = starts.work_item_key
 
     group by 1
 
@@ -251,13 +239,13 @@ flaws as (
 
     select
         work_item_key,
-        max(case when is_before_creation then 1 else 0 end) as conflicts,
-        max(case when is_gap then 1 else 0 end) as gaps,
-        max(case when is_drift then 1 else 0 end) as drifts,
-        max(case when is_bulk then 1 else 0 end) as bulks,
-        max(case when is_end_only then 1 else 0 end) as ends_only,
-        count(case when not is_synthetic then 1 end) as recorded,
-        min(case when transition_seq = 1 then to_status end) as first_status
+        bool_or(is_before_creation) as has_conflict,
+        bool_or(is_gap) as has_gap,
+        bool_or(is_drift) as has_drift,
+        bool_or(is_bulk) as has_bulk,
+        bool_or(is_end_only) as has_end_only,
+        bool_or(not is_synthetic) as has_record,
+        bool_or(transition_seq = 1 and to_status = 'unknown') as is_born_anyhow
 
     from status_transitions
 
@@ -271,10 +259,7 @@ child_times as (
     select
         links.to_key as parent_key,
         greatest(visits.entered_at, links.valid_from) as starts_at,
-        least(
-            coalesce(visits.exited_at, {{ as_of() }}),
-            coalesce(links.valid_to, {{ as_of() }})
-        ) as ends_at
+        least(visits.exited_at, links.valid_to, {{ as_of() }}) as ends_at
 
     from links
 
@@ -289,10 +274,7 @@ child_times as (
         and not visits.is_end
         and visits.entered_at >= starts.started_at
         and greatest(visits.entered_at, links.valid_from)
-        < least(
-            coalesce(visits.exited_at, {{ as_of() }}),
-            coalesce(links.valid_to, {{ as_of() }})
-        )
+        < least(visits.exited_at, links.valid_to, {{ as_of() }})
 
 ),
 
@@ -380,22 +362,22 @@ final as (
     select
         work_items.work_item_key,
         work_items.work_item_version_key,
-        moments.outcome,
+        latest.outcome,
         case
             when
-                flaws.conflicts = 1
+                flaws.has_conflict
                 or checked_histories.history_quality = 'conflict'
                 or histories.history_quality = 'conflict'
                 then 'conflict'
             when
-                flaws.gaps = 1
+                flaws.has_gap
                 or checked_histories.history_quality = 'gap'
                 or histories.history_quality = 'gap'
                 then 'gap'
-            when flaws.drifts = 1 then 'drift'
+            when flaws.has_drift then 'drift'
             when
-                flaws.ends_only = 1
-                or (flaws.recorded = 0 and flaws.first_status = 'unknown')
+                flaws.has_end_only
+                or (flaws.is_born_anyhow and not flaws.has_record)
                 or checked_histories.history_quality = 'snapshot_only'
                 or histories.history_quality = 'snapshot_only'
                 then 'snapshot_only'
@@ -409,36 +391,30 @@ final as (
             as history_source,
         coalesce(histories.precision_s, checked_histories.precision_s, 1) as history_precision_s,
         cast(
-            {{ seconds_between('work_items.created_at', 'moments.last_done_at') }} as bigint
+            {{ seconds_between('work_items.created_at', 'done.last_done_at') }} as bigint
         ) as created_to_done_s,
         cast(
-            case when moments.last_done_at is not null then sums.created_to_end_business_s end
+            case when done.last_done_at is not null then sums.created_to_end_business_s end
             as bigint
         ) as created_to_done_business_s,
-        cast({{ seconds_between('moments.started_at', 'moments.last_done_at') }} as bigint)
+        cast({{ seconds_between('starts.started_at', 'done.last_done_at') }} as bigint)
             as start_to_done_s,
         cast(
-            case when moments.last_done_at is not null then sums.start_to_end_business_s end
+            case when done.last_done_at is not null then sums.start_to_end_business_s end
             as bigint
         ) as start_to_done_business_s,
         cast(
             {{ seconds_between(
-                'coalesce(moments.last_pass_at, moments.started_at)', 'moments.last_done_at'
+                'coalesce(moments.last_pass_at, starts.started_at)', 'done.last_done_at'
             ) }} as bigint
         ) as last_pass_s,
         cast({{ seconds_between('work_items.created_at', 'deliveries.deployed_at') }} as bigint)
             as idea_to_value_s,
         cast(
-            {{ seconds_between('deliveries.first_commit_at', 'moments.last_done_at') }} as bigint
+            {{ seconds_between('deliveries.first_commit_at', 'done.last_done_at') }} as bigint
         ) as first_commit_to_done_s,
-        cast(
-            case when moments.started_at is not null then coalesce(sums.in_flow_s, 0) end as bigint
-        )
-            as in_flow_s,
-        cast(
-            case when moments.started_at is not null then coalesce(sums.in_flow_business_s, 0) end
-            as bigint
-        ) as in_flow_business_s,
+        cast(sums.in_flow_s as bigint) as in_flow_s,
+        cast(sums.in_flow_business_s as bigint) as in_flow_business_s,
         cast(coalesce(sums.active_s, 0) as bigint) as active_s,
         cast(coalesce(sums.active_business_s, 0) as bigint) as active_business_s,
         cast(coalesce(sums.wait_s, 0) as bigint) as wait_s,
@@ -452,42 +428,54 @@ final as (
         moves.backward_count,
         moves.reopen_count,
         coalesce(handovers.handover_count, 0) as handover_count,
-        cast(moments.attempt_count as bigint) as attempt_count,
+        latest.attempt_no as attempt_count,
         cast(
             case
-                when moments.outcome = 'open'
-                    then {{ seconds_between('moments.aging_since_at', as_of()) }}
+                when latest.outcome = 'open'
+                    then {{ seconds_between('latest.aging_since_at', as_of()) }}
             end as bigint
         ) as age_s,
-        cast(case when moments.wait_stages > 0 then sums.active_s end as bigint)
+        cast(case when boundaries.wait_stages > 0 then sums.active_s end as bigint)
             as fe_numerator_s,
-        cast(case when moments.wait_stages > 0 then sums.active_s + sums.wait_s end as bigint)
+        cast(case when boundaries.wait_stages > 0 then sums.active_s + sums.wait_s end as bigint)
             as fe_denominator_s,
         case
-            when moments.wait_stages > 0
+            when boundaries.wait_stages > 0
                 then
                     cast(sums.active_s as double)
                     / nullif(sums.active_s + sums.wait_s, 0)
         end as flow_efficiency_share,
-        moments.wait_stages > 0 as has_modelled_waits,
-        coalesce(moments.started_at = work_items.created_at, false) as is_started_at_creation,
-        moments.outcome = 'cancelled' and moments.started_at is not null
+        boundaries.wait_stages > 0 as has_modelled_waits,
+        coalesce(starts.started_at = work_items.created_at, false) as is_started_at_creation,
+        latest.outcome = 'cancelled' and starts.started_at is not null
             as is_cancelled_after_start,
-        moments.first_done_at is not null and moments.outcome <> 'done' as is_finish_withdrawn,
-        flaws.bulks = 1 as is_bulk_moved,
+        moments.first_done_at is not null and latest.outcome <> 'done' as is_finish_withdrawn,
+        flaws.has_bulk as is_bulk_moved,
         work_items.created_at as idea_at,
         work_items.created_at,
         moments.committed_at,
-        moments.started_at,
+        starts.started_at,
         moments.ready_at,
         moments.first_done_at,
-        moments.last_done_at,
-        case when moments.outcome = 'cancelled' then moments.stopped_at end as cancelled_at,
-        case when moments.outcome = 'deleted' then moments.stopped_at end as deleted_at,
+        done.last_done_at,
+        case when latest.outcome = 'cancelled' then latest.ended_at end as cancelled_at,
+        case when latest.outcome = 'deleted' then latest.ended_at end as deleted_at,
         deliveries.first_commit_at,
         deliveries.deployed_at
 
     from work_items
+
+    inner join boundaries
+        on work_items.workflow = boundaries.workflow
+
+    inner join starts
+        on work_items.work_item_key = starts.work_item_key
+
+    inner join latest
+        on work_items.work_item_key = latest.work_item_key
+
+    left join done
+        on work_items.work_item_key = done.work_item_key
 
     inner join moments
         on work_items.work_item_key = moments.work_item_key
@@ -498,13 +486,13 @@ final as (
     inner join sums
         on work_items.work_item_key = sums.work_item_key
 
-    left join moves
+    inner join moves
         on work_items.work_item_key = moves.work_item_key
 
     left join histories
         on work_items.work_item_key = histories.work_item_key
 
-    left join flaws
+    inner join flaws
         on work_items.work_item_key = flaws.work_item_key
 
     left join handovers
