@@ -157,8 +157,6 @@ merged as (
     left join deployed_changes
         on changes.change_key = deployed_changes.change_key
 
-    where changes.merged_at is not null
-
     group by 1, 2
 
 ),

@@ -287,7 +287,13 @@ class Issue:
 
 @dataclass
 class Incident:
-    """A ServiceNow incident with the audit of its state; the history as for an issue."""
+    """A ServiceNow incident with the audit of its state; the history as for an issue.
+
+    Attributes:
+        caused_by: The change that it names as its cause.
+        blamed_before: Another change that it named before, and until when.
+        correlation: The id of a thing in another tool.
+    """
 
     number: str
     history: str
@@ -296,6 +302,8 @@ class Incident:
     service: str | None = None
     caused_by: str | None = None
     deleted: str | None = None
+    blamed_before: tuple[str, str] | None = None
+    correlation: str | None = None
 
     def rows(self) -> Rows:
         """Return the raw rows of the record and of its audit."""
@@ -319,6 +327,23 @@ class Incident:
                 }
             )
             status = change.to
+        if self.blamed_before:
+            before, until = self.blamed_before
+            audits.append(
+                {
+                    "sys_id": f"{self.number}-cause",
+                    "table_name": "incident",
+                    "document_id": self.number,
+                    "field_name": "caused_by",
+                    "sys_created_at": moment(until),
+                    "record_checkpoint": len(audits) + 1,
+                    "payload": {
+                        "oldvalue": before,
+                        "newvalue": self.caused_by,
+                        "user": {"person_key": "ann", "actor_type": "human"},
+                    },
+                }
+            )
         stamp = "%Y-%m-%d %H:%M:%S"
         record = {
             "sys_id": self.number,
@@ -331,6 +356,7 @@ class Incident:
                 "closed_at": self.closed and moment(self.closed).strftime(stamp),
                 "business_service": self.service,
                 "caused_by": self.caused_by,
+                "correlation_id": self.correlation,
             },
         }
         rows: Rows = {("servicenow", "incidents"): [record]}
@@ -707,6 +733,54 @@ class Delivery:
         if self.deployed:
             rows |= Deployment(pull, self.number, self.deployed, repository=self.repository).rows()
         return rows
+
+
+@dataclass
+class MergeRequest:
+    """A merge request of GitLab, and a deployment of what merging it made to production."""
+
+    number: int
+    repository: str
+    opened: str
+    merged: str
+    deployed: str
+
+    def rows(self) -> Rows:
+        """Return the raw rows of the merge request and its deployment."""
+        at = moment(self.deployed)
+        return {
+            ("gitlab", "merge_requests"): [
+                {
+                    "id": str(self.number),
+                    "iid": self.number,
+                    "project": self.repository,
+                    "status": "merged",
+                    "created_at": moment(self.opened),
+                    "updated_at": moment(self.merged),
+                    "merged_at": moment(self.merged),
+                    "payload": {
+                        "author": {"person_key": "ann", "actor_type": "human"},
+                        "merge_commit_sha": f"{self.number:040x}",
+                    },
+                }
+            ],
+            ("gitlab", "deployments"): [
+                {
+                    "id": f"a-{self.number}",
+                    "iid": self.number,
+                    "project": self.repository,
+                    "environment": "production",
+                    "sha": f"{self.number:040x}",
+                    "status": "success",
+                    "job_status": "success",
+                    "created_at": at,
+                    "started_at": at,
+                    "finished_at": at,
+                    "updated_at": at,
+                    "payload": {},
+                }
+            ],
+        }
 
 
 @dataclass

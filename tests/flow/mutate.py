@@ -375,7 +375,7 @@ MUTATIONS = [
     Mutation(
         "what an incident says counts before what is guessed",
         f"{MARTS}/bridge_incident_deployments.sql",
-        "order by ladder, finished_at desc, deployment_key",
+        "order by confidence desc, finished_at desc, deployment_key",
         "order by finished_at desc, deployment_key",
     ),
     Mutation(
@@ -386,7 +386,7 @@ MUTATIONS = [
     Mutation(
         "a rollback recovers what it takes back",
         f"{MARTS}/fct_deployments.sql",
-        "when coalesce(remedies.is_rollback, remedies_elsewhere.is_rollback)", "when false",
+        "when remedies.is_rollback then remedies.remedied_at", "when false then null",
     ),
     Mutation(
         "an open incident is not recovered from",

@@ -274,11 +274,12 @@ def deployments(tables: Tables) -> Iterator[Row]:
         if link["is_primary"] and not link["is_false_alarm"]:
             speaking[link["deployment_key"]].append(link)
     remedies, of_release = {}, defaultdict(list)
-    for row in sorted(rows.values(), key=in_order):
-        if (row["is_rollback"] or row["is_hotfix"]) and row["previous_deployment_key"]:
-            remedies[row["previous_deployment_key"]] = row
-            remedied = rows[row["previous_deployment_key"]]
-            of_release[remedied["release_deployment_key"]].append(row)
+    for row in rows.values():
+        before = rows.get(row["previous_deployment_key"])
+        if before and (row["is_rollback"] or row["is_hotfix"]):
+            if before["finished_at"] < row["finished_at"]:
+                remedies[before["deployment_key"]] = row
+            of_release[before["release_deployment_key"]].append(row)
     for key, row in rows.items():
         release, ended = row["release_deployment_key"], row["finished_at"]
         against = [link for link in speaking[key] if link["is_counted"]]
@@ -290,10 +291,7 @@ def deployments(tables: Tables) -> Iterator[Row]:
             elif taken_back:
                 method = "rolled_back"
             elif speaking[key]:
-                method = max(
-                    speaking[key],
-                    key=lambda link: (link["confidence"], -ord(link["method"][0])),
-                )["method"]
+                method = max(speaking[key], key=lambda link: link["confidence"])["method"]
         is_failed = row["is_production"] and bool(
             row["result"] == "failure" or taken_back or against
         )
@@ -304,12 +302,9 @@ def deployments(tables: Tables) -> Iterator[Row]:
             resolved = max(ends) if ends and all(ends) else None
             helped = remedies.get(key)
             if helped is None and release:
-                later = [r for r in of_release[release] if r["finished_at"] >= ended]
-                # Of two in one second, that of the deployment with the smaller key.
+                later = [r for r in of_release[release] if r["finished_at"] > ended]
                 helped = min(
-                    later,
-                    key=lambda r: (r["finished_at"], r["previous_deployment_key"]),
-                    default=None,
+                    later, key=lambda r: (r["finished_at"], not r["is_rollback"]), default=None
                 )
             if row["result"] == "failure":
                 over = least(row["next_success_at"], resolved)

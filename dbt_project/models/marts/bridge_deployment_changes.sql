@@ -3,7 +3,6 @@ with
 changes as (
 
     select * from {{ ref('fct_changes') }}
-    where deployed_at is not null
 
 ),
 

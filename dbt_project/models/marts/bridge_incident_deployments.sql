@@ -27,13 +27,9 @@ named as (
         links.from_key as work_item_key,
         deployments.deployment_key,
         deployments.finished_at,
-        1 as ladder,
         'caused_by_change' as method
 
     from {{ ref('bridge_work_item_links') }} as links
-
-    inner join incidents
-        on links.from_key = incidents.work_item_key
 
     inner join deployments
         on links.to_key = deployments.change_request_key
@@ -49,7 +45,6 @@ numbered as (
     select
         *,
         row_number() over (
-            partition by service_key
             order by finished_at, deployment_key desc
         ) as deployment_no
 
@@ -88,8 +83,7 @@ last_before as (
 
     select
         work_item_key,
-        service_key,
-        happened_at as opened_at,
+        happened_at,
         max(deployment_no) over (
             partition by service_key
             order by happened_at, is_incident
@@ -104,7 +98,7 @@ latest as (
 
     select
         last_before.work_item_key,
-        last_before.opened_at,
+        last_before.happened_at as opened_at,
         numbered.deployment_key,
         numbered.release_deployment_key,
         numbered.finished_at
@@ -112,11 +106,7 @@ latest as (
     from last_before
 
     inner join numbered
-        on
-            last_before.service_key = numbered.service_key
-            and last_before.deployment_no = numbered.deployment_no
-
-    where last_before.work_item_key is not null
+        on last_before.deployment_no = numbered.deployment_no
 
 ),
 
@@ -145,11 +135,6 @@ guessed as (
         latest.deployment_key,
         latest.finished_at,
         case
-            when remedies.is_rolled_back then 2
-            when remedies.release_deployment_key is not null then 3
-            else 4
-        end as ladder,
-        case
             when remedies.is_rolled_back then 'rolled_back'
             when remedies.release_deployment_key is not null then 'hotfixed'
             else 'same_service'
@@ -174,7 +159,7 @@ unioned as (
 
 ),
 
-ranked as (
+rated as (
 
     select
         *,
@@ -185,17 +170,26 @@ ranked as (
                 when 'hotfixed' then 0.7
                 else 0.4
             end as double
-        ) as confidence,
+        ) as confidence
+
+    from unioned
+
+),
+
+ranked as (
+
+    select
+        *,
         row_number() over (
             partition by work_item_key, deployment_key
-            order by ladder
+            order by confidence desc
         ) as way,
         row_number() over (
             partition by work_item_key
-            order by ladder, finished_at desc, deployment_key
+            order by confidence desc, finished_at desc, deployment_key
         ) as place
 
-    from unioned
+    from rated
 
 ),
 

@@ -14,9 +14,7 @@ links as (
 
 known as (
 
-    select
-        work_item_key,
-        min(valid_from) as created_at
+    select work_item_key
 
     from work_items
 
@@ -77,8 +75,6 @@ parents as (
         case when count(*) = count(valid_to) then max(valid_to) end as valid_to
 
     from parent_spans
-
-    where parent_work_item_key is not null
 
     group by work_item_key, parent_work_item_key, span_no
 

@@ -14,15 +14,18 @@ dated as (
 
     select
         *,
-        {{ valid_at('services', as_of()) }} as is_current,
-        coalesce(cast(valid_from as timestamp) > {{ as_of() }}, false) as is_future
+        case
+            when {{ valid_at('services', as_of()) }} then 'present'
+            when cast(valid_to as timestamp) <= {{ as_of() }} then 'past'
+            else 'yet to come'
+        end as standing
 
     from services
 
 ),
 
 -- What holds now, else what held last, else what will hold first: a service that is gone or yet to
--- come stays, as the facts of its time name it. Where periods overlap, the latest one counts.
+-- come stays, as the facts of its time name it.
 ranked as (
 
     select
@@ -30,12 +33,9 @@ ranked as (
         row_number() over (
             partition by service_key
             order by
-                is_current desc,
-                is_future,
-                case when is_future then valid_from end,
-                coalesce(valid_from, date '0001-01-01') desc,
-                coalesce(valid_to, date '9999-12-31') desc,
-                value_stream_key
+                case standing when 'present' then 0 when 'past' then 1 else 2 end,
+                case when standing = 'yet to come' then valid_from end,
+                valid_to desc
         ) as place
 
     from dated
@@ -49,7 +49,7 @@ final as (
         name,
         coalesce(value_stream_key, 'unassigned') as value_stream_key,
         coalesce(team_key, 'unassigned') as team_key,
-        is_current,
+        standing = 'present' as is_current,
         valid_from,
         valid_to
 

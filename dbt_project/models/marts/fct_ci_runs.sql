@@ -18,8 +18,6 @@ outcomes as (
 
     from runs
 
-    where head_sha is not null
-
     group by 1, 2, 3, 4
 
 ),

@@ -51,7 +51,7 @@ best as (
             *,
             row_number() over (
                 partition by deployment_key
-                order by confidence desc, method
+                order by confidence desc
             ) as place
         from links
     ) as placed
@@ -60,40 +60,46 @@ best as (
 
 ),
 
-remedies as (
+put_right as (
 
     select
-        previous_deployment_key as deployment_key,
-        finished_at as remedied_at,
-        is_rollback
+        deployments.previous_deployment_key as deployment_key,
+        remedied.release_deployment_key,
+        deployments.finished_at as remedied_at,
+        deployments.is_rollback
 
     from deployments
 
-    where is_rollback or is_hotfix
+    inner join deployments as remedied
+        on deployments.previous_deployment_key = remedied.deployment_key
+
+    where deployments.is_rollback or deployments.is_hotfix
 
 ),
 
--- A release that was put right in another of its places, or told of by another tool.
-remedies_elsewhere as (
+-- What followed a deployment in its place; else in another place of its release, or by the word of
+-- another tool.
+remedies as (
 
     select
         deployments.deployment_key,
-        remedies.remedied_at,
-        remedies.is_rollback,
+        put_right.remedied_at,
+        put_right.is_rollback,
+        put_right.deployment_key = deployments.deployment_key as is_same_place,
         row_number() over (
             partition by deployments.deployment_key
-            order by remedies.remedied_at, remedies.deployment_key
+            order by
+                case when put_right.deployment_key = deployments.deployment_key then 0 else 1 end,
+                put_right.remedied_at,
+                put_right.is_rollback desc
         ) as place
 
-    from remedies
+    from deployments
 
-    inner join deployments as remedied
-        on remedies.deployment_key = remedied.deployment_key
-
-    inner join deployments
+    inner join put_right
         on
-            remedied.release_deployment_key = deployments.release_deployment_key
-            and remedies.remedied_at >= deployments.finished_at
+            deployments.release_deployment_key = put_right.release_deployment_key
+            and deployments.finished_at < put_right.remedied_at
 
 ),
 
@@ -106,23 +112,19 @@ judged as (
         case
             when not deployments.is_production then null
             when deployments.result = 'failure' then 'deployment_failed'
-            when remedies.is_rollback then 'rolled_back'
+            when remedies.is_rollback and remedies.is_same_place then 'rolled_back'
             else best.method
         end as failure_method,
         deployments.is_production and (
             deployments.result = 'failure'
-            or coalesce(remedies.is_rollback, false)
+            or coalesce(remedies.is_rollback and remedies.is_same_place, false)
             or coalesce(best.is_counted, false)
         ) as is_failed,
         -- A rollback takes away what had failed. A hotfix ends what it came after: not an incident
         -- that was opened later.
         case
-            when coalesce(remedies.is_rollback, remedies_elsewhere.is_rollback)
-                then coalesce(remedies.remedied_at, remedies_elsewhere.remedied_at)
-            when
-                incidents.last_opened_at
-                <= coalesce(remedies.remedied_at, remedies_elsewhere.remedied_at)
-                then coalesce(remedies.remedied_at, remedies_elsewhere.remedied_at)
+            when remedies.is_rollback then remedies.remedied_at
+            when incidents.last_opened_at <= remedies.remedied_at then remedies.remedied_at
         end as remedied_at
 
     from deployments
@@ -134,12 +136,7 @@ judged as (
         on deployments.deployment_key = best.deployment_key
 
     left join remedies
-        on deployments.deployment_key = remedies.deployment_key
-
-    left join remedies_elsewhere
-        on
-            deployments.deployment_key = remedies_elsewhere.deployment_key
-            and remedies_elsewhere.place = 1
+        on deployments.deployment_key = remedies.deployment_key and remedies.place = 1
 
 ),
 
