@@ -795,6 +795,12 @@ CASES: list[Case] = [
                 {"assignment_group": "Loners"},
             ),
             Assigned(
+                Incident(
+                    "INC-903", "2024-04-12 09:00 created in New", service="Core Service"
+                ),
+                {"assignment_group": "Loners"},
+            ),
+            Assigned(
                 ChangeRequest("CHG-901", "2024-04-12 09:00", "none"),
                 {"business_service": "Core Service"},
             ),
@@ -815,14 +821,19 @@ CASES: list[Case] = [
             ],
             """select item_key, valid_from, service_key, value_stream_key, team_key
                from marts.dim_work_items where item_key like '%-90_' order by 1, 2""": [
-                ("CHG-901", at("04-12 09:00"), "corsvc", "west", "beta"),
-                ("CHG-901", at("05-10 00:00"), "unassigned", "unassigned", "unassigned"),
-                ("CHG-901", at("05-20 00:00"), "corsvc", "core", "unassigned"),
+                # All change requests are the desk's: a scope says more than a service.
+                ("CHG-901", at("04-12 09:00"), "corsvc", "desk", "beta"),
+                ("CHG-901", at("05-10 00:00"), "unassigned", "desk", "unassigned"),
+                ("CHG-901", at("05-20 00:00"), "corsvc", "desk", "unassigned"),
                 ("INC-901", at("04-05 09:00"), "app", "core", "servicenow:group:Crew"),
                 ("INC-901", at("04-10 00:00"), "corsvc", "core", "servicenow:group:Crew"),
                 ("INC-901", at("05-10 00:00"), "app", "core", "servicenow:group:Crew"),
                 ("INC-901", at("05-20 00:00"), "corsvc", "core", "servicenow:group:Crew"),
                 ("INC-902", at("05-25 09:00"), "corsvc", "core", "loners"),
+                # Of the loners' scope nobody says whose it is: its service does, else its team.
+                ("INC-903", at("04-12 09:00"), "corsvc", "west", "loners"),
+                ("INC-903", at("05-10 00:00"), "unassigned", "west", "loners"),
+                ("INC-903", at("05-20 00:00"), "corsvc", "core", "loners"),
             ],
         },
     ),

@@ -48,7 +48,7 @@ def incident(
     """Return an incident of the pier."""
     history = f"2024-{opened} created in New" + (f"\n2024-{end} {state}" if end else "")
     return Incident(
-        f"INC-{name}", history, service=service, caused_by=caused_by,
+        f"DLV-{name}", history, service=service, caused_by=caused_by,
         deleted=deleted and f"2024-{deleted}", correlation=correlation,
         blamed_before=before and (before[0], f"2024-{before[1]}"),
     )  # fmt: skip
@@ -713,7 +713,8 @@ CASES = [
             """select service_key, name, value_stream_key, team_key, is_current, valid_from,
                    valid_to
                from marts.dim_services
-               where service_key <> 'app' and service_key <> 'shop' order by 1""": [
+               where service_key not in ('app', 'shop', 'corsvc', 'unassigned:github:lab/desk')
+               order by 1""": [
                 ("dock", "Dock", "dock", "alpha", True, None, None),
                 ("next-dock", "Next dock", "dock", "unassigned", False, day("07-02"), day("08-01")),
                 ("old-dock", "Old dock", "dock", "beta", False, day("02-01"), day("03-01")),
