@@ -45,6 +45,17 @@ def reviewed() -> list[Issue]:
     ]  # fmt: skip
 
 
+def counted() -> list[Issue]:
+    """Return twenty items of 1 to 20 hours of work; ten wait for a test, nine for a release."""
+    items = []
+    for no in range(1, 21):
+        stays = [("In Progress", no)]
+        stays += [("Ready for test", no)] if no <= 10 else []
+        stays += [("Ready for release", no)] if no <= 9 else []
+        items.append(timed(f"DOK-{no}", "05-07 00:00", *stays, ("Done", 0)))
+    return items
+
+
 def known() -> list[Issue]:
     """Return items of Auckland, 12 hours ahead: one is done at 9 on every third of 60 days."""
     items = []
@@ -270,6 +281,84 @@ CASES = [
         },
     ),
     Case(
+        "ten are enough for a percentile and nine are not, in the map, the weeks and the paces",
+        [
+            *counted(),
+            *(timed(f"DOK-{no}", "06-30 12:00", ("Ready for test", 0)) for no in (21, 22)),
+            timed("DOK-23", "06-30 12:00", ("Ready for release", 0)),
+            timed("DOK-24", "06-30 12:00", ("In Progress", 0)),
+            # Another level in the same stages has no target and other paces.
+            timed(
+                "DOK-25", "05-06 00:00", ("In Progress", 3), ("Ready for test", 3), ("Done", 0),
+                kind="Sub-task",
+            ),
+        ],
+        rows={
+            # Work of 1 .. 20 h: the 10th and 17th of 20; tests wait 1 .. 10 h: the 5th and 9th.
+            """select level, stage, visits, wait_p50_s, wait_p85_s, active_p50_s, active_p85_s,
+                   wait_target_s, active_target_s, visits_within_wait_target,
+                   visits_within_active_target
+               from metrics.metric_value_stream_map
+               where value_stream_key = 'dock' order by level, ordinal""": [
+                ("story", "in_progress", 20, 0, 0, 10 * H, 17 * H, None, 10 * H, None, 10),
+                ("story", "waiting_test", 10, 5 * H, 9 * H, 0, 0, 3 * H, None, 3, None),
+                ("story", "waiting_release", 9, None, None, None, None, None, None, None, None),
+                ("task", "in_progress", 1, None, None, None, None, None, None, None, None),
+                ("task", "waiting_test", 1, None, None, None, None, None, None, None, None),
+            ],
+            """select level, stage, visits, wait_p50_s, active_p85_s, wip, open_wait_s,
+                   wait_target_s, active_target_s
+               from metrics.metric_value_stream_map_totals
+               where value_stream_key = 'dock' order by level, ordinal""": [
+                ("story", "in_progress", 20, 0, 17 * H, 1, 0, None, 10 * H),
+                ("story", "waiting_test", 10, 5 * H, 0, 2, 24 * H, 3 * H, None),
+                ("story", "waiting_release", 9, None, None, 1, 12 * H, None, None),
+                ("task", "in_progress", 1, None, None, 0, 0, None, None),
+                ("task", "waiting_test", 1, None, None, 0, 0, None, None),
+            ],
+            """select stage, visits, elapsed_p50_s, elapsed_p85_s
+               from metrics.metric_time_in_stage
+               where value_stream_key = 'dock' and level = 'story' order by stage_key""": [
+                ("in_progress", 20, 10 * H, 17 * H), ("waiting_release", 9, None, None),
+                ("waiting_test", 10, 5 * H, 9 * H),
+            ],
+            """select item_key, stage, pace_n, pace_p50_s, pace_p85_s, pace_p95_s
+               from metrics.metric_aging_wip where value_stream_key = 'dock' order by 1""": [
+                ("DOK-21", "waiting_test", 10, 10 * H, 18 * H, 20 * H),
+                ("DOK-22", "waiting_test", 10, 10 * H, 18 * H, 20 * H),
+                ("DOK-23", "waiting_release", 9, None, None, None),
+                ("DOK-24", "in_progress", 20, 10 * H, 17 * H, 19 * H),
+            ],
+        },
+    ),
+    Case(
+        "a period ends with the stream's own day, and a median of none is no measure of certainty",
+        [
+            timed(
+                "COV-1", "06-26 12:00", ("In Progress", 24), ("In Review", 24), ("Done", 0)
+            ),
+            *(
+                timed(f"COV-{no}", "05-09 12:00", ("In Progress", 24), ("Done", 0))
+                for no in range(2, 13)
+            ),
+        ],
+        rows={
+            """select month_start, is_complete_period from metrics.metric_value_stream_map
+               where value_stream_key = 'cove' and stage = 'in_progress' order by 1""": [
+                (day("05-01"), True), (day("06-01"), False),
+            ],
+            """select week_start, is_complete_period from metrics.metric_time_in_stage
+               where value_stream_key = 'cove' and stage = 'in_progress' order by 1""": [
+                (day("05-06"), True), (day("06-24"), False),
+            ],
+            # On one of 52 days eleven were done, on another one: 14 days see them in 24 of 100.
+            """select percentile, value, predictability_share from metrics.metric_forecast
+               where value_stream_key = 'cove' and horizon_days = 14 order by 1""": [
+                (50, 0, None), (85, 0, None), (95, 0, None),
+            ],
+        },
+    ),
+    Case(
         "what was finished or cancelled is no stay twice, however short; what goes on is no bounce",
         [
             timed(
@@ -307,20 +396,71 @@ CASES = [
                 2024-06-30 23:59:30 In Review
                 """,
             ),
+            # Stays of waiting that a glance at the work interrupts, flagged before and after it;
+            # the first is over, the second goes on.
+            Issue(
+                "PIR-6",
+                """
+                2024-04-15 09:00 created in In Progress
+                2024-04-15 10:00 Ready for review
+                2024-04-15 10:30 Flagged: Impediment
+                2024-04-15 10:40 Flagged:
+                2024-04-15 11:00 In Review
+                2024-04-15 11:00:59 Ready for review
+                2024-04-15 11:30 Flagged: Impediment
+                2024-04-15 11:50 Flagged:
+                2024-04-15 13:00 In Review
+                2024-04-15 14:00 In Progress
+                2024-04-15 14:00:30 In Review
+                2024-04-15 15:00 Done
+                """,
+            ),
+            Issue(
+                "PIR-7",
+                """
+                2024-04-16 09:00 created in In Progress
+                2024-04-16 10:00 Ready for review
+                2024-04-16 11:00 In Review
+                2024-04-16 11:00:30 Ready for review
+                """,
+            ),
+            # Nothing but bounces: the first one stands for all.
+            Issue(
+                "PIR-8",
+                """
+                2024-04-17 09:00 created in In Review
+                2024-04-17 09:00:20 In Progress
+                2024-04-17 09:00:50 Done
+                """,
+            ),
+            Issue("PIR-9", "2024-04-17 09:00 created in Done"),
         ],
         rows={
             """select item_key, is_first_pass from metrics.metric_cycle_times
                where value_stream_key = 'pier' order by 1""": [
                 ("PIR-1", True), ("PIR-2", True), ("PIR-3", False), ("PIR-4", False),
+                ("PIR-6", True), ("PIR-8", True), ("PIR-9", True),
             ],
             """select work_item_key, stage, elapsed_s, bounce_count, is_open, exited_at
                from metrics.metric_stage_stays
-               where work_item_key in ('jira:PIR-3', 'jira:PIR-5') order by 1, stay_no""": [
+               where work_item_key in ('jira:PIR-3', 'jira:PIR-5', 'jira:PIR-7', 'jira:PIR-8')
+               order by 1, stay_no""": [
                 ("jira:PIR-3", "in_progress", 24 * H, 0, False, at("04-09 09:00")),
                 ("jira:PIR-3", "done", 30, 0, False, at("04-09 09:00:30")),
                 ("jira:PIR-3", "in_progress", 24 * H - 30, 0, False, at("04-10 09:00")),
                 ("jira:PIR-5", "in_progress", 255 * H - 30, 0, False, at("06-30 23:59:30")),
                 ("jira:PIR-5", "review", 30, 0, True, None),
+                ("jira:PIR-7", "in_progress", H, 0, False, at("04-16 10:00")),
+                ("jira:PIR-7", "waiting_review", 76 * 24 * H - 10 * H, 1, True, None),
+                ("jira:PIR-8", "review", 50, 2, False, at("04-17 09:00:50")),
+            ],
+            """select stage, elapsed_s, active_s, wait_s, blocked_s, bounce_count, is_rework
+               from metrics.metric_stage_stays
+               where work_item_key = 'jira:PIR-6' order by stay_no""": [
+                # Back from the review it waits again, which is rework; the bounce at last is none.
+                ("in_progress", H, H, 0, 0, 0, False),
+                ("waiting_review", 3 * H, 59, 3 * H - 59, H // 2, 1, True),
+                ("review", 2 * H, 2 * H, 0, 0, 1, False),
             ],
         },
     ),
@@ -368,6 +508,8 @@ CASES = [
                 """,
                 deleted="2024-06-12 00:00",
             ),
+            # Done in July, as they say in Auckland.
+            timed("KNW-28", "06-25 00:00", ("In Progress", 140), ("Done", 0)),
             # Reopened on the morning of 1 July, hours before the refresh.
             Issue(
                 "KNW-27",
@@ -383,6 +525,14 @@ CASES = [
                where value_stream_key = 'known' group by all""": [(day("06-02"), 12, 12, 3)],
             """select origin_date, window_days, n, max(items) from metrics.metric_forecast
                where value_stream_key = 'known' group by all""": [(day("06-30"), 60, 22, 3)],
+            """select month_start, visits, is_complete_period from metrics.metric_value_stream_map
+               where value_stream_key = 'known' and month_start > '2024-05-31' order by 1""": [
+                (day("06-01"), 11, True), (day("07-01"), 1, False),
+            ],
+            """select week_start, is_complete_period from metrics.metric_time_in_stage
+               where value_stream_key = 'known' and week_start > '2024-06-17' order by 1""": [
+                (day("06-24"), True), (day("07-01"), False),
+            ],
         },
     ),
 ]  # fmt: skip

@@ -118,9 +118,7 @@ def stage_stays(tables: Tables) -> Iterator[Row]:
         for visit, bounce in zip(visits, bounces, strict=True):
             if not bounce:
                 home = visit
-            same = stays and all(
-                stays[-1][0][name] == home[name] for name in ("stage_key", "attempt_no")
-            )
+            same = stays and stays[-1][0]["stage_key"] == home["stage_key"]
             if not same:
                 stays.append((home, []))
             stays[-1][1].append((visit, bounce))

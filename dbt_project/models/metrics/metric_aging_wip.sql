@@ -53,7 +53,6 @@ leavings as (
         attempts.outcome = 'done'
         and flows.outcome <> 'deleted'
         and visits.exited_at > attempts.started_at
-        and visits.flow_state not in ('done', 'cancelled')
 
     group by 1, 2, 3, 4, 5, 6
 
@@ -118,7 +117,7 @@ final as (
             and work_items.level = paces.level
             and visits.stage_key = paces.stage_key
 
-    where flows.outcome = 'open' and flows.age_s is not null
+    where flows.age_s is not null
 
 )
 

@@ -68,7 +68,7 @@ stays as (
 waits as (
 
     select distinct workflow from {{ ref('dim_stages') }}
-    where flow_state = 'wait' and ordinal > 0
+    where flow_state = 'wait' and ordinal <> 0
 
 ),
 

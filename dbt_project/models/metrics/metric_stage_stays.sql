@@ -71,10 +71,7 @@ changes as (
     select
         *,
         case
-            when
-                home_stage_key = lag(home_stage_key) over in_order
-                and home_attempt_no = lag(home_attempt_no) over in_order
-                then 0
+            when home_stage_key = lag(home_stage_key) over in_order then 0
             else 1
         end as is_new_stay
 
@@ -109,27 +106,25 @@ final as (
         max(case when numbered.is_new_stay = 1 then numbered.home_version_key end)
             as work_item_version_key,
         cast(numbered.stay_no as bigint) as stay_no,
-        cast(min(numbered.home_attempt_no) as bigint) as attempt_no,
-        min(numbered.home_stage_key) as stage_key,
-        min(numbered.home_stage) as stage,
-        min(numbered.home_flow_state) as flow_state,
+        cast(numbered.home_attempt_no as bigint) as attempt_no,
+        numbered.home_stage_key as stage_key,
+        numbered.home_stage as stage,
+        numbered.home_flow_state as flow_state,
         count(case when numbered.is_bounce then 1 end) as bounce_count,
         cast(sum(numbered.elapsed_s) as bigint) as elapsed_s,
         cast(sum(numbered.active_s) as bigint) as active_s,
         cast(sum(numbered.wait_s) as bigint) as wait_s,
         cast(sum(numbered.blocked_s) as bigint) as blocked_s,
-        max(case when numbered.is_open then 1 else 0 end) = 1 as is_open,
-        max(case when numbered.is_rework and not numbered.is_bounce then 1 else 0 end) = 1
-            as is_rework,
+        bool_or(numbered.is_open) as is_open,
+        bool_or(numbered.is_rework and not numbered.is_bounce) as is_rework,
         min(numbered.entered_at) as entered_at,
-        case
-            when max(case when numbered.is_open then 1 else 0 end) = 0
-                then max(numbered.exited_at)
-        end as exited_at
+        case when not bool_or(numbered.is_open) then max(numbered.exited_at) end as exited_at
 
     from numbered
 
-    group by numbered.work_item_key, numbered.stay_no
+    group by
+        numbered.work_item_key, numbered.stay_no, numbered.home_attempt_no,
+        numbered.home_stage_key, numbered.home_stage, numbered.home_flow_state
 
 )
 
