@@ -155,6 +155,8 @@ def agreements() -> list[Ticket]:
             Agreement("2024-05-01 00:00", None, "2024-05-10 00:00"),
         ),
         simple("S5", "", "1", "g-w", whole),
+        # a running one is of the priority of today
+        simple("S6", "2024-05-10 00:00 priority: 8", "7", "g-a", whole),
         Ticket("change_task", "CTASK-S1", "2024-03-01 00:00 created in New", agreements=(aside,)),
         Ticket("change_request", "CHG-S1", "2024-03-01 00:00 created in New", agreements=(aside,)),
     ]
@@ -678,9 +680,12 @@ CASES: list[Case] = [
             # west of Greenwich it is still June
             """select value_stream_key, priority, month_start, ended, running, is_complete_period
                from metrics.metric_incident_sla
-               where priority in ('unknown', '5', '6') and value_stream_key = 'desk'
+               where priority in ('unknown', '5', '6', '7', '8') and value_stream_key = 'desk'
                  or value_stream_key = 'frontier' order by 1, 2, 3""": [
                 ("desk", "6", day("05-01"), 1, 0, True),
+                ("desk", "8", day("05-01"), 0, 1, True),
+                ("desk", "8", day("06-01"), 0, 1, True),
+                ("desk", "8", day("07-01"), 0, 1, False),
                 ("desk", "unknown", day("05-01"), 0, 1, True),
                 ("desk", "unknown", day("06-01"), 0, 1, True),
                 ("desk", "unknown", day("07-01"), 0, 1, False),
