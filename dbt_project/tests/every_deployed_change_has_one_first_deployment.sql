@@ -46,14 +46,14 @@ linked as (
 
     select
         links.change_key,
-        count(*) as links,
+        count(*) as links_of_it,
         min(deployments.finished_at) as finished_at,
         min(deployments.repository) as repository,
         count(
             case when deployments.is_production and deployments.result = 'success' then 1 end
         ) as successes
 
-    from {{ ref('bridge_deployment_changes') }} as links_of_it
+    from {{ ref('bridge_deployment_changes') }} as links
 
     left join {{ ref('fct_deployments') }} as deployments
         on links.deployment_key = deployments.deployment_key
