@@ -1,6 +1,6 @@
 """Single steps of the benchmark, each run in a process of its own so that what it takes is its own.
 
-python -m tests.benchmarks.steps generate|change|publish|report|ask|bare|again HOME RESULT.json [WORD]
+python -m tests.benchmarks.steps STEP HOME RESULT.json [WORD]
 """
 
 import json
