@@ -299,7 +299,7 @@ CASES = [
                    wait_target_s, active_target_s, visits_within_wait_target,
                    visits_within_active_target
                from metrics.metric_value_stream_map
-               where value_stream_key = 'dock' order by level, ordinal""": [
+               where value_stream_key = 'wharf' order by level, ordinal""": [
                 ("story", "in_progress", 20, 0, 0, 10 * H, 17 * H, None, 10 * H, None, 10),
                 ("story", "waiting_test", 10, 5 * H, 9 * H, 0, 0, 3 * H, None, 3, None),
                 ("story", "waiting_release", 9, None, None, None, None, None, None, None, None),
@@ -309,7 +309,7 @@ CASES = [
             """select level, stage, visits, wait_p50_s, active_p85_s, wip, open_wait_s,
                    wait_target_s, active_target_s
                from metrics.metric_value_stream_map_totals
-               where value_stream_key = 'dock' order by level, ordinal""": [
+               where value_stream_key = 'wharf' order by level, ordinal""": [
                 ("story", "in_progress", 20, 0, 17 * H, 1, 0, None, 10 * H),
                 ("story", "waiting_test", 10, 5 * H, 0, 2, 24 * H, 3 * H, None),
                 ("story", "waiting_release", 9, None, None, 1, 12 * H, None, None),
@@ -318,12 +318,12 @@ CASES = [
             ],
             """select stage, visits, elapsed_p50_s, elapsed_p85_s
                from metrics.metric_time_in_stage
-               where value_stream_key = 'dock' and level = 'story' order by stage_key""": [
+               where value_stream_key = 'wharf' and level = 'story' order by stage_key""": [
                 ("in_progress", 20, 10 * H, 17 * H), ("waiting_release", 9, None, None),
                 ("waiting_test", 10, 5 * H, 9 * H),
             ],
             """select item_key, stage, pace_n, pace_p50_s, pace_p85_s, pace_p95_s
-               from metrics.metric_aging_wip where value_stream_key = 'dock' order by 1""": [
+               from metrics.metric_aging_wip where value_stream_key = 'wharf' order by 1""": [
                 ("DOK-21", "waiting_test", 10, 10 * H, 18 * H, 20 * H),
                 ("DOK-22", "waiting_test", 10, 10 * H, 18 * H, 20 * H),
                 ("DOK-23", "waiting_release", 9, None, None, None),
