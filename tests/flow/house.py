@@ -501,12 +501,11 @@ class MergeRequest:
     repository: str
     opened: str
     merged: str
-    deployed: str
+    deployed: str | None = None
 
     def rows(self) -> Rows:
         """Return the raw rows of the merge request and its deployment."""
-        at = moment(self.deployed)
-        return {
+        rows: Rows = {
             ("gitlab", "merge_requests"): [
                 {
                     "id": str(self.number),
@@ -521,8 +520,11 @@ class MergeRequest:
                         "merge_commit_sha": f"{self.number:040x}",
                     },
                 }
-            ],
-            ("gitlab", "deployments"): [
+            ]
+        }
+        if self.deployed:
+            at = moment(self.deployed)
+            rows["gitlab", "deployments"] = [
                 {
                     "id": f"a-{self.number}",
                     "iid": self.number,
@@ -537,8 +539,8 @@ class MergeRequest:
                     "updated_at": at,
                     "payload": {},
                 }
-            ],
-        }
+            ]
+        return rows
 
 
 @dataclass
