@@ -425,6 +425,20 @@ SEEDS: dict[str, Seed] = {
         apart=(("value_stream_key", "workflow", "level", "stage"),),
         references=(VALUE_STREAM, WORKFLOW, STAGE),
     ),
+    "stage_targets": Seed(
+        {
+            "value_stream_key": NAME,
+            "workflow": NAME,
+            "level": LEVEL,
+            "stage": NAME,
+            "wait_hours": Column("double"),
+            "active_hours": Column("double"),
+            **VALIDITY,
+        },
+        period=VALID,
+        apart=(("value_stream_key", "workflow", "level", "stage"),),
+        references=(VALUE_STREAM, WORKFLOW, STAGE),
+    ),
     "xmr_baselines": Seed(
         {
             "metric": Column(is_needed=True, one_of=("velocity", "flow_time_log_h")),

@@ -8,7 +8,7 @@ zones as (
 
     select
         services.service_key,
-        coalesce(value_streams.time_zone, 'UTC') as time_zone
+        value_streams.time_zone
 
     from {{ ref('dim_services') }} as services
 
@@ -48,11 +48,11 @@ releases as (
                     'min(case when is_failed then finished_at end)', 'max(recovered_at)'
                 ) }}
         end as recovery_s,
-        cast({{ local_time('min(finished_at)', 'min(time_zone)') }} as date) as finished_date
+        cast({{ local_time('min(finished_at)', 'time_zone') }} as date) as finished_date
 
     from deployments
 
-    group by 1, 2
+    group by release_deployment_key, service_key, time_zone
 
 ),
 
@@ -61,12 +61,12 @@ spans as (
 
     select
         service_key,
-        min(cast({{ local_time('finished_at', 'time_zone') }} as date)) as first_day,
-        max(cast({{ local_time(as_of(), 'time_zone') }} as date)) as last_day
+        cast({{ local_time('min(finished_at)', 'time_zone') }} as date) as first_day,
+        cast({{ local_time(as_of(), 'time_zone') }} as date) as last_day
 
     from deployments
 
-    group by 1
+    group by service_key, time_zone
 
 ),
 

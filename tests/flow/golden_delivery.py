@@ -100,8 +100,20 @@ def dock() -> list[Any]:
                     (f"back-{no}", 200, 2 * no),
                 )
             ]
+    # The other region fails ten minutes later and has it a quarter of an hour later, but the last.
     for no in range(1, 12):
-        items += failure(300 + no, "lab/dock", datetime(2024, 6, 4) + timedelta(days=2 * no), no)
+        morning, number = datetime(2024, 6, 4) + timedelta(days=2 * no), 300 + no
+        items += failure(number, "lab/dock", morning, no)
+        tries = [
+            (f"{number}-us-failed", "failure", 640),
+            (f"{number}-us", "success", 645 + 60 * no),
+        ]
+        items += [
+            Deployment(
+                f"dock-{name}", number, minutes(morning, after), state, "lab/dock", environment=US
+            )
+            for name, state, after in (tries if no < 11 else tries[:1])
+        ]
     return items
 
 
@@ -133,6 +145,29 @@ def quay() -> list[Any]:
         items += failure(240 + no, "lab/quay", datetime(2024, 5, 2) + timedelta(days=2 * no), no)
     for no in range(1, 10):
         items += failure(260 + no, "lab/quay", datetime(2024, 6, 2) + timedelta(days=2 * no), no)
+    return items
+
+
+def buoy() -> list[Any]:
+    """Return ten releases of a week and nine of the next that two of three regions roll back."""
+    ap, start = "production-ap", datetime(2024, 3, 4, 12)
+
+    def there(name: str, number: int, moment: str, where: str) -> Deployment:
+        return Deployment(f"buoy-{name}", number, moment, repository="lab/buoy", environment=where)
+
+    items: list[Any] = [change(500, "lab/buoy", "03-03 08:00", "03-03 09:00")]
+    items += [there(f"500-{where}", 500, minutes(start, 0), where) for where in (EU, US, ap)]
+    for no in (*range(1, 11), *range(13, 22)):
+        start, number = datetime(2024, 3, 11, 12) + timedelta(hours=14 * (no - 1)), 500 + no
+        when = minutes(start, 0)
+        items += [
+            Delivery(number, (), when, when, minutes(start, 30), None, "lab/buoy"),
+            there(f"{number}-eu", number, minutes(start, 60), EU),
+            there(f"{number}-us", number, minutes(start, 70), US),
+            there(f"{number}-ap", number, minutes(start, 80), ap),
+            there(f"{number}-back-us", 500, minutes(start, 70 + 30 * no), US),
+            there(f"{number}-back-ap", 500, minutes(start, 95 + 30 * no), ap),
+        ]
     return items
 
 
@@ -184,6 +219,14 @@ def releases() -> list[Any]:
         Told(
             "n5", "service.deployed", "2024-03-09 13:00",
             {**argo, "outcome": "failed", "sha": f"{499:040x}"},
+        ),
+        # The same commit by the name of a service alone, which no repository has.
+        Told(
+            "f3", "service.deployed", "2024-03-05 09:30",
+            {
+                "service": "ferry", "environment": "live", "outcome": "success",
+                "sha": f"{400:040x}",
+            },
         ),
         # Of a service that has no repository, and of one that nobody knows.
         Told("f1", "service.deployed", "2024-03-10 09:00", {"service": "ferry"}),
@@ -383,6 +426,7 @@ def written() -> list[Any]:
         Deployment("a-right", 445, "2024-05-08 20:00", repository="lab/right"),
         MergeRequest(448, "lab/left", "2024-05-08 08:00", "2024-05-08 09:00", "2024-05-08 20:00"),
         MergeRequest(449, "lab/left", "2024-05-01 08:00", "2024-05-04 18:00", "2024-05-04 19:00"),
+        MergeRequest(447, "lab/left", "2024-05-06 08:00", "2024-05-06 09:00"),
         # Written in the second in which it was deployed.
         Delivery(
             446, (), "2024-05-12 10:00", "2024-05-12 08:00", "2024-05-12 09:00", None, "lab/left"
@@ -623,25 +667,34 @@ CASES = [
     ),
     Case(
         "percentiles are of ten and more, by the month of the value stream",
-        [Service("Dock"), *dock(), *quay()],
+        [Service("Dock"), *dock(), *quay(), *buoy()],
         rows={
             # Lead times of May: 1 to 20 h; the tenth is the median, the 17th the 85th percentile.
             # With eleven rollbacks, of which the last ones count: 1 to 11 h, the median is 6 h.
             # June: leads of 5.5 to 15.5 h and one of 2 h, twelve in all: the sixth and the
-            # eleventh. Recoveries of 1 to 11 h: the sixth.
+            # eleventh. Ten recoveries of 1 to 10 h and a quarter: the fifth. One is not over.
             """select period_start, deployments, deployed_changes, changes, lead_time_p50_s / 3600,
                    lead_time_p85_s / 3600, failed_deployments, change_fail_share,
                    recovered_deployments, recovery_time_p50_s / 3600, is_complete_period
                from metrics.metric_dora where service_key = 'dock' order by 1""": [
                 (day("04-01"), 2, 2, 1, None, None, 0, 0.0, 0, None, True),
                 (day("05-01"), 31, 20, 20, 10, 17, 11, 11 / 31, 11, 6, True),
-                (day("06-01"), 23, 12, 12, 9.5, 14.5, 11, 11 / 23, 11, 6, False),
+                (day("06-01"), 23, 12, 12, 9.5, 14.5, 11, 11 / 23, 10, 5.25, False),
             ],
             """select period_start, merged_changes, traced_changes, changes, lead_time_p50_s,
                    recovered_deployments, recovery_time_p50_s
                from metrics.metric_dora where service_key = 'quay' order by 1""": [
                 (day("05-01"), 10, 10, 10, int(9.5 * H), 10, 5 * H),
                 (day("06-01"), 9, 9, 9, None, 9, None),
+            ],
+            # Each is back in both regions 55 minutes and more later: the fifth after 175 minutes.
+            """select period_start, deployments, failed_deployments, recovered_deployments,
+                   recovery_time_p50_s / 60, changes, lead_time_p50_s / 60
+               from metrics.metric_dora_weeks
+               where service_key = 'buoy' and deployments > 0 order by 1""": [
+                (day("03-04"), 1, 0, 0, None, 0, None),
+                (day("03-11"), 20, 10, 10, 175, 10, 60),
+                (day("03-18"), 18, 9, 9, None, 9, None),
             ],
             """select period, period_start, deployments, is_complete_period
                from metrics.metric_dora_weeks
@@ -684,6 +737,8 @@ CASES = [
                  None, None, at("05-07 08:00"), False),
                 ("github:pr:P446", "unassigned:github:lab/left", -2, None, None, 1,
                  None, None, at("05-12 08:00"), False),
+                ("gitlab:mr:447", "unassigned:gitlab:lab/left", None, None, None, 59,
+                 None, None, at("05-06 08:00"), False),
                 ("gitlab:mr:448", "unassigned:gitlab:lab/left", None, None, None, 11,
                  None, None, at("05-08 08:00"), False),
                 ("gitlab:mr:449", "unassigned:gitlab:lab/left", None, None, None, 1,
@@ -715,6 +770,7 @@ CASES = [
                from marts.dim_services
                where service_key not in ('app', 'shop', 'corsvc', 'unassigned:github:lab/desk')
                order by 1""": [
+                ("buoy", "Buoy", "dock", "unassigned", True, day("04-01"), None),
                 ("dock", "Dock", "dock", "alpha", True, None, None),
                 ("next-dock", "Next dock", "dock", "unassigned", False, day("07-02"), day("08-01")),
                 ("old-dock", "Old dock", "dock", "beta", False, day("02-01"), day("03-01")),
@@ -722,6 +778,7 @@ CASES = [
                 ("quay", "Quay", "dock", "alpha", True, day("04-01"), day("08-01")),
                 ("ship", "Ship", "dock", "unassigned", True, day("07-01"), None),
                 ("sunk", "Sunk", "dock", "unassigned", False, day("06-01"), day("07-01")),
+                ("tide", "Tide before", "lab", "unassigned", False, None, day("05-01")),
                 ("unassigned", "Unassigned", "unassigned", "unassigned", True, None, None),
                 ("unassigned:github:lab/bare", "lab/bare", "dock", "beta", True, None, None),
                 ("unassigned:github:lab/clock", "lab/clock", "unassigned", "unassigned", True,

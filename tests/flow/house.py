@@ -743,12 +743,11 @@ class MergeRequest:
     repository: str
     opened: str
     merged: str
-    deployed: str
+    deployed: str | None = None
 
     def rows(self) -> Rows:
         """Return the raw rows of the merge request and its deployment."""
-        at = moment(self.deployed)
-        return {
+        rows: Rows = {
             ("gitlab", "merge_requests"): [
                 {
                     "id": str(self.number),
@@ -763,8 +762,11 @@ class MergeRequest:
                         "merge_commit_sha": f"{self.number:040x}",
                     },
                 }
-            ],
-            ("gitlab", "deployments"): [
+            ]
+        }
+        if self.deployed:
+            at = moment(self.deployed)
+            rows["gitlab", "deployments"] = [
                 {
                     "id": f"a-{self.number}",
                     "iid": self.number,
@@ -779,8 +781,8 @@ class MergeRequest:
                     "updated_at": at,
                     "payload": {},
                 }
-            ],
-        }
+            ]
+        return rows
 
 
 @dataclass
