@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.flow.golden import Case, H, at, day
-from tests.flow.house import ChangeRequest, Incident, Issue, Rows, Service
+from tests.flow.house import ChangeRequest, GitHubIssue, Incident, Issue, Rows, Service
 
 
 @dataclass
@@ -23,6 +23,47 @@ class Nobody:
         rows = self.issue.rows()
         for entry in rows["jira", "histories"]:
             del entry["payload"]["author"]["actor_type"]
+        return rows
+
+
+@dataclass
+class Renamed:
+    """An issue, and the ids of statuses that its history has under the names they had then.
+
+    Attributes:
+        issue: The issue.
+        ids: The ids of the names in its history.
+        names: What the statuses are called now.
+    """
+
+    issue: Issue
+    ids: dict[str, str]
+    names: dict[str, str]
+
+    def rows(self) -> Rows:
+        """Return the rows of the issue with the ids, and the statuses."""
+        rows = self.issue.rows()
+        for entry in rows["jira", "histories"]:
+            for item in entry["payload"]["items"]:
+                item["from"] = self.ids.get(item["fromString"], item["from"])
+                item["to"] = self.ids.get(item["toString"], item["to"])
+        rows["jira", "statuses"] = [
+            {"id": no, "name": name, "payload": {}} for no, name in self.names.items()
+        ]
+        return rows
+
+
+@dataclass
+class Told:
+    """An issue, and fields of which Jira tells something else."""
+
+    issue: Issue
+    fields: dict[str, Any]
+
+    def rows(self) -> Rows:
+        """Return the rows of the issue with the fields."""
+        rows = self.issue.rows()
+        rows["jira", "issues"][0]["payload"]["fields"] |= self.fields
         return rows
 
 
@@ -678,6 +719,17 @@ CASES: list[Case] = [
             Issue("COR-54", "2024-06-30 09:00 created in Done", resolved="2024-07-01 00:00"),
             Issue("COR-55", "2024-06-03 09:00 created in Done", resolved="2024-06-03 09:00"),
             Issue(
+                "COR-104",
+                """
+                2024-06-30 00:00 created in In Progress
+                2024-07-01 00:00 priority: High
+                2024-07-01 00:00 Done
+                2024-07-02 00:00 priority: Low
+                2024-07-02 00:00 In Progress
+                """,
+            ),
+            Issue("COR-99", "2024-07-05 00:00 created in In Progress"),
+            Issue(
                 "COR-58",  # a status may be called what a lost item is called here
                 """
                 2024-06-20 09:00 created in Backlog
@@ -695,6 +747,7 @@ CASES: list[Case] = [
             "COR-52": {"outcome": "done", "last_done_at": at("07-01 00:00")},
             "COR-53": {"outcome": "open", "history_quality": "snapshot_only"},
             "COR-54": {"outcome": "done", "last_done_at": at("07-01 00:00")},
+            "COR-104": {"outcome": "done", "last_done_at": at("07-01 00:00")},
             "COR-55": {
                 "outcome": "done", "last_done_at": at("06-03 09:00"), "created_to_done_s": 0,
                 "history_quality": "complete",
@@ -706,8 +759,83 @@ CASES: list[Case] = [
             "COR-58": ["backlog 1h", "unmapped 1h", "deleted -"],
         },
         rows={
+            """select work_item_key, valid_from, priority from marts.dim_work_items
+               where work_item_key in ('jira:COR-99', 'jira:COR-104') order by 1, 2""": [
+                ("jira:COR-104", at("06-30 00:00"), None),
+                ("jira:COR-104", at("07-01 00:00"), "High"),
+            ],
             """select is_deleted from marts.dim_work_items
                where work_item_key = 'jira:COR-39'""": [(True,)],
+        },
+    ),
+    Case(
+        "what Jira leaves out or tells in another way: ids of statuses, epics by key, no type",
+        [
+            Renamed(
+                Issue(
+                    "COR-110",
+                    """
+                    2024-05-20 09:00 created in Doing
+                    2024-05-20 10:00 Checking
+                    2024-05-20 12:00 Finished
+                    """,
+                    shown="Done",
+                ),
+                ids={"Doing": "c1", "Checking": "c2", "Finished": "c3"},
+                names={"c1": "In Progress", "c2": "In Review", "c3": "Done"},
+            ),
+            Told(
+                Issue("COR-100", "2024-05-20 09:00 created in Done"),
+                {"epic_key": "COR-20", "issuetype": {"name": None}},
+            ),
+            Told(
+                Issue("COR-101", "2024-05-20 09:00 created in Done", parent="COR-20"),
+                {"epic_key": "COR-96"},
+            ),
+            Issue("COR-102", "2024-05-20 09:00 created in Done", is_created_known=False),
+        ],
+        visits={"COR-110": ["in_progress 1h", "review 2h", "done -"]},
+        rows={
+            """select work_item_key, raw_type, parent_work_item_key, created_at
+               from marts.dim_work_items
+               where work_item_key in ('jira:COR-100', 'jira:COR-101', 'jira:COR-102')
+               order by 1""": [
+                ("jira:COR-100", "unknown", "jira:COR-20", at("05-20 09:00")),
+                ("jira:COR-101", "Story", "jira:COR-20", at("05-20 09:00")),
+                ("jira:COR-102", "Story", None, at("05-20 09:00")),
+            ],
+        },
+    ),
+    Case(
+        "the first that GitHub tells of a parent may be that it is one no more",
+        [
+            GitHubIssue(
+                901, "2024-05-06 09:00",
+                (
+                    ("2024-05-10 09:00", "parent_issue_removed", {"parent_id": "I902"}),
+                    ("2024-05-11 09:00", "parent_issue_added", {"parent_id": "I903"}),
+                    ("2024-05-12 09:00", "parent_issue_removed", {"parent_id": "I903"}),
+                    ("2024-05-12 09:00", "parent_issue_added", {"parent_id": "I902"}),
+                ),
+            ),
+            GitHubIssue(902, "2024-05-06 09:00"),
+            GitHubIssue(903, "2024-05-06 09:00"),
+            GitHubIssue(
+                904, "2024-05-06 09:00",
+                (("2024-05-10 12:00", "parent_issue_added", {"parent_id": "I903"}),),
+            ),
+        ],
+        rows={
+            """select work_item_key, valid_from, parent_work_item_key from marts.dim_work_items
+               where work_item_key in ('github:issue:I901', 'github:issue:I904')
+               order by 1, 2""": [
+                ("github:issue:I901", at("05-06 09:00"), "github:issue:I902"),
+                ("github:issue:I901", at("05-10 09:00"), None),
+                ("github:issue:I901", at("05-11 09:00"), "github:issue:I903"),
+                ("github:issue:I901", at("05-12 09:00"), "github:issue:I902"),
+                ("github:issue:I904", at("05-06 09:00"), None),
+                ("github:issue:I904", at("05-10 12:00"), "github:issue:I903"),
+            ],
         },
     ),
     Case(
@@ -812,6 +940,8 @@ CASES: list[Case] = [
                 ("jira:CHX-1", at("04-15 00:00"), "west", "unassigned"),
                 ("jira:CHX-1", at("05-01 00:00"), "unassigned", "unassigned"),
                 ("jira:CHX-1", at("05-10 00:00"), "west", "delta"),
+                ("jira:CHX-1", at("05-15 00:00"), "unassigned", "unassigned"),
+                ("jira:CHX-1", at("05-17 00:00"), "core", "delta"),
                 ("jira:CHX-2", at("04-20 00:00"), "west", "unassigned"),
                 ("jira:CHX-2", at("04-25 00:00"), "core", "unassigned"),
                 ("jira:CHX-3", at("04-14 00:00"), "core", "beta"),
@@ -872,6 +1002,14 @@ CASES: list[Case] = [
                 """,
             ),
             Issue(
+                "COR-98",  # between the two boundaries it is beyond the first
+                """
+                2024-05-06 09:00 created in Mix
+                2024-05-06 12:00 Shipped
+                """,
+                kind="Ladder",
+            ),
+            Issue(
                 "COR-93",  # review blocks those on a ladder, and nobody else
                 """
                 2024-05-06 09:00 created in In Review
@@ -892,6 +1030,7 @@ CASES: list[Case] = [
                 "last_pass_s": 6 * H, "blocked_s": H, "has_modelled_waits": True,
                 "active_s": 3 * H, "wait_s": 3 * H, "flow_efficiency_share": 0.5,
             },
+            "COR-98": {"started_at": at("05-06 09:00"), "start_to_done_s": 3 * H},
             "COR-91": {"attempt_count": 1, "outcome": "cancelled"},
             "PLN-1": {"start_to_done_business_s": 2 * H},
         },

@@ -131,12 +131,12 @@ MUTATIONS = [
     Mutation(
         "whoever is created beyond the boundary has started",
         f"{MARTS}/fct_flow_attempts.sql",
-        "stages.ordinal >= boundaries", "stages.ordinal = boundaries",
+        "or stages.ordinal > boundaries.started_ordinal", "",
     ),
     Mutation(
         "an incident on hold has started, a blocked issue has not",
         f"{MARTS}/fct_flow_attempts.sql",
-        "or stages.is_started_boundary as", "or stages.ordinal = 0 as",
+        "stages.is_started_boundary or", "stages.is_started_boundary or stages.ordinal = 0 or",
     ),
     Mutation(
         "an attempt belongs to who had it at its end",

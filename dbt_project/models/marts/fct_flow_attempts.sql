@@ -4,8 +4,7 @@ visits as (
 
     select
         visits.*,
-        stages.ordinal >= boundaries.started_ordinal
-        or stages.is_started_boundary as is_beyond_start
+        stages.is_started_boundary or stages.ordinal > boundaries.started_ordinal as is_beyond_start
 
     from {{ ref('fct_stage_visits') }} as visits
 
