@@ -133,10 +133,18 @@ def pieces(tables: Tables) -> list[Piece]:
 
 @recounts("fct_group_stays")
 def group_stays(tables: Tables) -> Iterator[Row]:
-    """The pieces themselves."""
+    """The pieces themselves, each with the version of its item that began last before it."""
+    versions: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for row in tables.rows("dim_work_items"):
+        versions[row["work_item_key"]].append((row["valid_from"], row["work_item_version_key"]))
+    for own in versions.values():
+        own.sort()
     for piece in pieces(tables):
+        own = versions[piece.item]
+        version = own[bisect_right([since for since, _ in own], piece.start) - 1][1]
         yield {
             "group_stay_key": piece.key, "work_item_key": piece.item,
+            "work_item_version_key": version,
             "value_stream_key": piece.stream, "workflow": piece.workflow, "level": piece.level,
             "work_type": piece.work_type, "time_zone": piece.zone,
             "stage_key": piece.stage["stage_key"], "stage": piece.stage["stage"],
