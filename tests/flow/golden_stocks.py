@@ -402,6 +402,51 @@ CASES: list[Case] = [
         },
     ),
     Case(
+        "a block counts in the stage where the item then is, and two at once are one",
+        [
+            Issue(
+                "STO-20",  # blocked from the 15th to the 19th and from the 21st to the 23rd
+                """
+                2024-06-10 09:00 created in In Progress
+                2024-06-12 09:00 In Review
+                2024-06-15 09:00 Flagged: Impediment
+                2024-06-16 09:00 Blocked
+                2024-06-18 09:00 Flagged:
+                2024-06-19 09:00 In Review
+                2024-06-21 09:00 Flagged: Vendor
+                2024-06-23 09:00 Flagged:
+                2024-06-25 09:00 In Testing
+                """,
+            ),
+            Issue(
+                "STO-21",  # from the 14th to the 24th, and parked twice in that time
+                """
+                2024-06-10 09:00 created in In Progress
+                2024-06-14 09:00 Flagged: Impediment
+                2024-06-16 09:00 Blocked
+                2024-06-17 09:00 In Progress
+                2024-06-20 09:00 Blocked
+                2024-06-21 09:00 In Progress
+                2024-06-24 09:00 Flagged:
+                """,
+            ),
+        ],
+        rows={
+            """select date_day, stage, blocked_wip from marts.fct_daily_flows
+               where value_stream_key = 'store' and workflow = 'software' and blocked_wip <> 0
+               order by 1, 2""": [
+                (day("06-14"), "in_progress", 1), (day("06-15"), "in_progress", 1),
+                (day("06-15"), "review", 1), (day("06-16"), "blocked", 2),
+                (day("06-17"), "blocked", 1), (day("06-17"), "in_progress", 1),
+                (day("06-18"), "blocked", 1), (day("06-18"), "in_progress", 1),
+                (day("06-19"), "in_progress", 1), (day("06-20"), "blocked", 1),
+                (day("06-21"), "in_progress", 1), (day("06-21"), "review", 1),
+                (day("06-22"), "in_progress", 1), (day("06-22"), "review", 1),
+                (day("06-23"), "in_progress", 1),
+            ],
+        },
+    ),
+    Case(
         "a chart without a chosen baseline has its latest stable stretch, and judges nothing twice",
         weekly(),
         rows={
