@@ -358,8 +358,26 @@ CASES: list[Case] = [
                 """,
                 kind="Story",
             ),
+            Issue(
+                "STO-19",  # moves to New York, and on there
+                """
+                2024-06-10 13:00 created in In Progress
+                2024-06-11 13:00 Key: STK-19
+                2024-06-12 13:00 In Review
+                2024-06-13 13:00 In Testing
+                """,
+            ),
         ],
         rows={
+            # With those of 6 June: it has come as far as the test, and nobody else there is open.
+            """select stage, cfd_highwater, reached_items, left_before_items, open_items
+               from metrics.metric_cumulative_flow
+               where value_stream_key = 'stock' and level = 'story' and date_day = '2024-06-13'
+                 and stage in ('backlog', 'review', 'waiting_test', 'test', 'done')
+               order by ordinal""": [
+                ("backlog", 17, 16, 1, 1), ("review", 11, 5, 6, 1), ("waiting_test", 10, 3, 7, 0),
+                ("test", 10, 3, 7, 1), ("done", 9, 2, 7, 0),
+            ],
             """select work_item_key, workflow, level, work_type, stage_key, entered_at, exited_at
                from marts.fct_group_stays
                where work_item_key in ('jira:STO-17', 'jira:STO-18')
@@ -380,6 +398,51 @@ CASES: list[Case] = [
                     "jira:STO-18", "software", "story", "defect", "software:review",
                     at("06-12 13:00"), None,
                 ),
+            ],
+        },
+    ),
+    Case(
+        "a block counts in the stage where the item then is, and two at once are one",
+        [
+            Issue(
+                "STO-20",  # blocked from the 15th to the 19th and from the 21st to the 23rd
+                """
+                2024-06-10 09:00 created in In Progress
+                2024-06-12 09:00 In Review
+                2024-06-15 09:00 Flagged: Impediment
+                2024-06-16 09:00 Blocked
+                2024-06-18 09:00 Flagged:
+                2024-06-19 09:00 In Review
+                2024-06-21 09:00 Flagged: Vendor
+                2024-06-23 09:00 Flagged:
+                2024-06-25 09:00 In Testing
+                """,
+            ),
+            Issue(
+                "STO-21",  # from the 14th to the 24th, and parked twice in that time
+                """
+                2024-06-10 09:00 created in In Progress
+                2024-06-14 09:00 Flagged: Impediment
+                2024-06-16 09:00 Blocked
+                2024-06-17 09:00 In Progress
+                2024-06-20 09:00 Blocked
+                2024-06-21 09:00 In Progress
+                2024-06-24 09:00 Flagged:
+                """,
+            ),
+        ],
+        rows={
+            """select date_day, stage, blocked_wip from marts.fct_daily_flows
+               where value_stream_key = 'store' and workflow = 'software' and blocked_wip <> 0
+               order by 1, 2""": [
+                (day("06-14"), "in_progress", 1), (day("06-15"), "in_progress", 1),
+                (day("06-15"), "review", 1), (day("06-16"), "blocked", 2),
+                (day("06-17"), "blocked", 1), (day("06-17"), "in_progress", 1),
+                (day("06-18"), "blocked", 1), (day("06-18"), "in_progress", 1),
+                (day("06-19"), "in_progress", 1), (day("06-20"), "blocked", 1),
+                (day("06-21"), "in_progress", 1), (day("06-21"), "review", 1),
+                (day("06-22"), "in_progress", 1), (day("06-22"), "review", 1),
+                (day("06-23"), "in_progress", 1),
             ],
         },
     ),
@@ -454,6 +517,7 @@ CASES: list[Case] = [
             *one_a_week("PCE", "2023-11-07 06:00", [2, 8] * 11, no=101, kind="Sub-task"),
             # One point of 60 hours (EAR-1) and 19 of one: 20 points, and no stable stretch.
             *one_a_week("EAR", "2023-01-10 15:00", [1] * 19, no=2),
+            *one_a_week("EAR", "2024-06-03 15:00", [1], no=101, kind="Sub-task"),
         ],
         rows={
             # ln 1 = 0 and ln 100 = 4.605170186 in turn: the mean is ln 10, every range ln 100.
@@ -500,9 +564,12 @@ CASES: list[Case] = [
                 ("flow_time_log_h", "none", "seed_has_fewer_than_20_points", None),
                 ("velocity", "none", "seed_has_fewer_than_20_points", 8),
             ],
-            """select distinct no_limits_reason, max(point_no) over () from metrics.metric_xmr
-               where value_stream_key = 'early' and metric = 'flow_time_log_h'""": [
-                ("no_stable_stretch", 20)
+            """select metric, level, no_limits_reason, max(point_no) from metrics.metric_xmr
+               where value_stream_key = 'early' group by all order by 1, 2""": [
+                ("flow_time_log_h", "story", "no_stable_stretch", 20),
+                ("flow_time_log_h", "task", "fewer_than_20_points", 1),
+                ("velocity", "story", "no_stable_stretch", 77),
+                ("velocity", "task", "fewer_than_20_points", 3),
             ],
         },
     ),

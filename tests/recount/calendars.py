@@ -11,9 +11,7 @@ DAY = timedelta(days=1)
 
 
 def utc(day: date, clock: str, zone: str) -> datetime:
-    """Return the instant at which clocks of a zone show a time of a day, 24:00 included."""
-    if clock == "24:00":
-        day, clock = day + DAY, "00:00"
+    """Return the instant at which clocks of a zone show a time of a day."""
     hour, minute = (int(part) for part in clock.split(":"))
     there = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(zone))
     return there.astimezone(UTC).replace(tzinfo=None)

@@ -18,6 +18,7 @@ from tests.recount.registry import Row, Tables, recounts
 
 ENDED = ("done", "cancelled")
 SECOND = timedelta(seconds=1)
+BEGINNING = datetime(2000, 1, 1)
 
 
 @cache
@@ -32,9 +33,15 @@ def midnight(day: date, zone: str) -> datetime:
     return utc(day, "00:00", zone)
 
 
-def seconds(start: datetime, end: datetime) -> int:
-    """Return the whole seconds on the clock between two instants."""
-    return (end.replace(microsecond=0) - start.replace(microsecond=0)) // SECOND
+def second(moment: datetime) -> int:
+    """Return the second that a clock shows, counted from a beginning: differences are durations."""
+    return (moment - BEGINNING) // SECOND
+
+
+@cache
+def begins(day: date, zone: str) -> int:
+    """Return the second in which a day begins."""
+    return second(midnight(day, zone))
 
 
 @dataclass
@@ -77,10 +84,6 @@ class Piece:
         while day <= end:
             yield day
             day += DAY
-
-    def is_there_after(self, day: date) -> bool:
-        """Return whether it stands there when a day is over."""
-        return self.end is None or local_day(self.end, self.zone) > day
 
 
 def pieces(tables: Tables) -> list[Piece]:
@@ -133,10 +136,18 @@ def pieces(tables: Tables) -> list[Piece]:
 
 @recounts("fct_group_stays")
 def group_stays(tables: Tables) -> Iterator[Row]:
-    """The pieces themselves."""
+    """The pieces themselves, each with the version of its item that began last before it."""
+    versions: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for row in tables.rows("dim_work_items"):
+        versions[row["work_item_key"]].append((row["valid_from"], row["work_item_version_key"]))
+    for own in versions.values():
+        own.sort()
     for piece in pieces(tables):
+        own = versions[piece.item]
+        version = own[bisect_right([since for since, _ in own], piece.start) - 1][1]
         yield {
             "group_stay_key": piece.key, "work_item_key": piece.item,
+            "work_item_version_key": version,
             "value_stream_key": piece.stream, "workflow": piece.workflow, "level": piece.level,
             "work_type": piece.work_type, "time_zone": piece.zone,
             "stage_key": piece.stage["stage_key"], "stage": piece.stage["stage"],
@@ -169,19 +180,20 @@ def daily_flows(tables: Tables) -> Iterator[Row]:
             counts[*group, piece.stage["stage"], left]["departures"] += 1
         if not piece.is_open:
             continue
-        until = tables.as_of if piece.end is None else piece.end
+        start, now = second(piece.start), second(tables.as_of)
+        until = now if piece.end is None else second(piece.end)
+        left = date.max if piece.end is None else local_day(piece.end, zone)
+        ages_since = piece.ages_since and second(piece.ages_since)
         for day in piece.days(last):
             count = counts[*group, piece.stage["stage"], day]
-            evening = min(midnight(day + DAY, zone), tables.as_of)
-            count["wip_s"] += seconds(
-                max(piece.start, midnight(day, zone)), max(piece.start, min(until, evening))
-            )
-            if not piece.is_there_after(day):
+            evening = min(begins(day + DAY, zone), now)
+            count["wip_s"] += max(0, min(until, evening) - max(start, begins(day, zone)))
+            if left <= day:
                 continue
             count["wip_eod"] += 1
-            if piece.ages_since is not None:
+            if ages_since is not None:
                 count["started_wip"] += 1
-                count["age_sum_s"] += seconds(piece.ages_since, evening)
+                count["age_sum_s"] += evening - ages_since
             is_blocked = piece.stage["flow_state"] != "new" and any(
                 local_day(begin, zone) <= day and (end is None or local_day(end, zone) > day)
                 for begin, end in blocks.get(piece.item, ())

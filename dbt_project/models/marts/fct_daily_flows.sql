@@ -36,9 +36,9 @@ blocked_stays as (
     inner join blocked_times
         on visits.work_item_key = blocked_times.work_item_key
 
+    -- A block lies within the flow: it meets no stay in a backlog or after the end.
     where
-        visits.flow_state in ('wait', 'active')
-        and blocked_times.starts_at < coalesce(visits.exited_at, timestamp '9999-12-31')
+        blocked_times.starts_at < coalesce(visits.exited_at, timestamp '9999-12-31')
         and blocked_times.ends_at > visits.entered_at
 
 ),
@@ -60,11 +60,8 @@ events as (
         0 as departures,
         case when is_wip then 1 else 0 end as wip_change,
         case when is_wip and aging_since_at is not null then 1 else 0 end as started_change,
-        case
-            when is_wip and aging_since_at is not null
-                then {{ seconds_between("timestamp '1970-01-01'", 'aging_since_at') }}
-            else 0
-        end as started_second_change,
+        case when is_wip then {{ seconds_between("timestamp '1970-01-01'", 'aging_since_at') }} end
+            as started_second_change,
         0 as blocked_change
 
     from visits
@@ -85,11 +82,8 @@ events as (
         1 as departures,
         case when is_wip then -1 else 0 end as wip_change,
         case when is_wip and aging_since_at is not null then -1 else 0 end as started_change,
-        case
-            when is_wip and aging_since_at is not null
-                then -{{ seconds_between("timestamp '1970-01-01'", 'aging_since_at') }}
-            else 0
-        end as started_second_change,
+        case when is_wip then -{{ seconds_between("timestamp '1970-01-01'", 'aging_since_at') }} end
+            as started_second_change,
         0 as blocked_change
 
     from visits
@@ -242,7 +236,6 @@ daily_events as (
     left join dated_events
         on
             days.value_stream_key = dated_events.value_stream_key
-            and days.workflow = dated_events.workflow
             and days.level = dated_events.level
             and days.work_type = dated_events.work_type
             and days.stage_key = dated_events.stage_key
@@ -264,7 +257,7 @@ running as (
     from daily_events
 
     window so_far as (
-        partition by value_stream_key, workflow, level, work_type, stage_key
+        partition by value_stream_key, level, work_type, stage_key
         order by date_day
         rows between unbounded preceding and current row
     )

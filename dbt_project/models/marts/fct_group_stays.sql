@@ -118,7 +118,7 @@ stays as (
 ),
 
 -- Whoever moves to another group while it waits somewhere, leaves here and arrives there.
-final as (
+joined as (
 
     select
         stays.work_item_key || ':' || stays.transition_seq || ':' || cast(groups.group_no as bigint)
@@ -163,6 +163,42 @@ final as (
         on
             stays.work_item_key = attempts.work_item_key
             and stays.attempt_no = attempts.attempt_no
+
+),
+
+work_items as (
+
+    select * from {{ ref('dim_work_items') }}
+
+),
+
+final as (
+
+    select
+        joined.group_stay_key,
+        joined.work_item_key,
+        work_items.work_item_version_key,
+        joined.value_stream_key,
+        joined.workflow,
+        joined.level,
+        joined.work_type,
+        joined.time_zone,
+        joined.stage_key,
+        joined.stage,
+        joined.flow_state,
+        joined.transition_seq,
+        joined.attempt_no,
+        joined.is_wip,
+        joined.entered_at,
+        joined.exited_at,
+        joined.aging_since_at
+
+    from joined
+
+    left join work_items
+        on
+            joined.work_item_key = work_items.work_item_key
+            and {{ valid_at('work_items', 'joined.entered_at') }}
 
 )
 

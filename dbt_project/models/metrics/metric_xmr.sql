@@ -231,7 +231,7 @@ runs as (
     select
         *,
         point_no - row_number() over (
-            partition by metric, value_stream_key, workflow, level, phase_no, side
+            partition by metric, value_stream_key, workflow, level, side
             order by point_no
         ) as run_no
 
