@@ -189,6 +189,7 @@ CASES = [
                 """
                 2024-03-04 09:00 created in In Progress
                 2024-03-05 09:00 Done
+                2024-05-01 09:00 Team: Beta
                 2024-06-20 09:00 In Progress
                 """,
             ),
@@ -341,6 +342,15 @@ CASES = [
                 timed(f"COV-{no}", "05-09 12:00", ("In Progress", 24), ("Done", 0))
                 for no in range(2, 13)
             ),
+            # Finished in the evening of 4 March, as they say in Halifax, and taken up again.
+            Issue(
+                "COV-13",
+                """
+                2024-03-01 12:00 created in In Progress
+                2024-03-05 02:00 Done
+                2024-05-20 12:00 In Progress
+                """,
+            ),
         ],
         rows={
             """select month_start, is_complete_period from metrics.metric_value_stream_map
@@ -349,9 +359,11 @@ CASES = [
             ],
             """select week_start, is_complete_period from metrics.metric_time_in_stage
                where value_stream_key = 'cove' and stage = 'in_progress' order by 1""": [
-                (day("05-06"), True), (day("06-24"), False),
+                (day("03-04"), True), (day("05-06"), True), (day("06-24"), False),
             ],
-            # On one of 52 days eleven were done, on another one: 14 days see them in 24 of 100.
+            """select date_day, earlier_finishes from metrics.metric_flow_days
+               where value_stream_key = 'cove' and earlier_finishes > 0""": [(day("03-04"), 1)],
+            # On one of 90 days eleven were done, on another one: 14 days see them in 14 of 100.
             """select percentile, value, predictability_share from metrics.metric_forecast
                where value_stream_key = 'cove' and horizon_days = 14 order by 1""": [
                 (50, 0, None), (85, 0, None), (95, 0, None),
@@ -406,6 +418,7 @@ CASES = [
                 2024-04-15 10:30 Flagged: Impediment
                 2024-04-15 10:40 Flagged:
                 2024-04-15 11:00 In Review
+                2024-04-15 11:00:30 Team: Beta
                 2024-04-15 11:00:59 Ready for review
                 2024-04-15 11:30 Flagged: Impediment
                 2024-04-15 11:50 Flagged:
