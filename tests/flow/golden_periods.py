@@ -475,8 +475,8 @@ CASES = [
         rows={
             """select item_key, is_first_pass from metrics.metric_cycle_times
                where value_stream_key = 'pier' order by 1""": [
-                ("PIR-1", True), ("PIR-10", True), ("PIR-2", True), ("PIR-3", False), ("PIR-4", False),
-                ("PIR-6", True), ("PIR-8", True), ("PIR-9", True),
+                ("PIR-1", True), ("PIR-10", True), ("PIR-2", True), ("PIR-3", False),
+                ("PIR-4", False), ("PIR-6", True), ("PIR-8", True), ("PIR-9", True),
             ],
             """select work_item_key, stage, elapsed_s, bounce_count, is_open, exited_at
                from metrics.metric_stage_stays
