@@ -189,6 +189,7 @@ CASES = [
                 """
                 2024-03-04 09:00 created in In Progress
                 2024-03-05 09:00 Done
+                2024-05-01 09:00 Team: Beta
                 2024-06-20 09:00 In Progress
                 """,
             ),
@@ -341,19 +342,44 @@ CASES = [
                 timed(f"COV-{no}", "05-09 12:00", ("In Progress", 24), ("Done", 0))
                 for no in range(2, 13)
             ),
+            # Another level of the same work: one on each of 30 days.
+            *(
+                timed(
+                    f"COV-{no}", f"{5 + no // 40:02}-{no % 40 + 1:02} 12:00",
+                    ("In Progress", 24), ("Done", 0), kind="Sub-task",
+                )
+                for no in (*range(20, 30), *range(40, 60))
+            ),
+            # Finished in the evening of 4 March, as they say in Halifax, and taken up again.
+            Issue(
+                "COV-13",
+                """
+                2024-03-01 12:00 created in In Progress
+                2024-03-05 02:00 Done
+                2024-05-20 12:00 In Progress
+                """,
+            ),
         ],
         rows={
             """select month_start, is_complete_period from metrics.metric_value_stream_map
-               where value_stream_key = 'cove' and stage = 'in_progress' order by 1""": [
+               where value_stream_key = 'cove' and stage = 'in_progress' and level = 'story'
+               order by 1""": [
                 (day("05-01"), True), (day("06-01"), False),
             ],
             """select week_start, is_complete_period from metrics.metric_time_in_stage
-               where value_stream_key = 'cove' and stage = 'in_progress' order by 1""": [
-                (day("05-06"), True), (day("06-24"), False),
+               where value_stream_key = 'cove' and stage = 'in_progress' and level = 'story'
+               order by 1""": [
+                (day("03-04"), True), (day("05-06"), True), (day("06-24"), False),
             ],
-            # On one of 52 days eleven were done, on another one: 14 days see them in 24 of 100.
+            """select date_day, earlier_finishes from metrics.metric_flow_days
+               where value_stream_key = 'cove' and earlier_finishes > 0""": [(day("03-04"), 1)],
+            """select value > 0 from metrics.metric_forecast
+               where value_stream_key = 'cove' and horizon_days = 14 and percentile = 50
+                 and level = 'task'""": [(True,)],
+            # On one of 90 days eleven were done, on another one: 14 days see them in 14 of 100.
             """select percentile, value, predictability_share from metrics.metric_forecast
-               where value_stream_key = 'cove' and horizon_days = 14 order by 1""": [
+               where value_stream_key = 'cove' and horizon_days = 14 and level = 'story'
+               order by 1""": [
                 (50, 0, None), (85, 0, None), (95, 0, None),
             ],
         },
@@ -406,6 +432,7 @@ CASES = [
                 2024-04-15 10:30 Flagged: Impediment
                 2024-04-15 10:40 Flagged:
                 2024-04-15 11:00 In Review
+                2024-04-15 11:00:30 Team: Beta
                 2024-04-15 11:00:59 Ready for review
                 2024-04-15 11:30 Flagged: Impediment
                 2024-04-15 11:50 Flagged:
@@ -434,17 +461,30 @@ CASES = [
                 """,
             ),
             Issue("PIR-9", "2024-04-17 09:00 created in Done"),
+            # A bounce between two stages belongs to the one before it.
+            Issue(
+                "PIR-10",
+                """
+                2024-04-18 09:00 created in In Progress
+                2024-04-18 10:00 Ready for review
+                2024-04-18 10:00:30 In Review
+                2024-04-18 11:00 Done
+                """,
+            ),
         ],
         rows={
             """select item_key, is_first_pass from metrics.metric_cycle_times
                where value_stream_key = 'pier' order by 1""": [
-                ("PIR-1", True), ("PIR-2", True), ("PIR-3", False), ("PIR-4", False),
-                ("PIR-6", True), ("PIR-8", True), ("PIR-9", True),
+                ("PIR-1", True), ("PIR-10", True), ("PIR-2", True), ("PIR-3", False),
+                ("PIR-4", False), ("PIR-6", True), ("PIR-8", True), ("PIR-9", True),
             ],
             """select work_item_key, stage, elapsed_s, bounce_count, is_open, exited_at
                from metrics.metric_stage_stays
-               where work_item_key in ('jira:PIR-3', 'jira:PIR-5', 'jira:PIR-7', 'jira:PIR-8')
+               where work_item_key in ('jira:PIR-10', 'jira:PIR-3', 'jira:PIR-5', 'jira:PIR-7',
+                   'jira:PIR-8')
                order by 1, stay_no""": [
+                ("jira:PIR-10", "in_progress", H + 30, 1, False, at("04-18 10:00:30")),
+                ("jira:PIR-10", "review", H - 30, 0, False, at("04-18 11:00")),
                 ("jira:PIR-3", "in_progress", 24 * H, 0, False, at("04-09 09:00")),
                 ("jira:PIR-3", "done", 30, 0, False, at("04-09 09:00:30")),
                 ("jira:PIR-3", "in_progress", 24 * H - 30, 0, False, at("04-10 09:00")),

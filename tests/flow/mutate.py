@@ -418,8 +418,8 @@ MUTATIONS = [
     Mutation(
         "days on which nothing was finished are drawn too",
         SIMULATIONS,
-        "list(velocity order by period_start) filter (is_complete_period)",
-        "list(velocity order by period_start) filter (is_complete_period and velocity > 0)",
+        "return np.bincount(done[(done <= day) & (undone > day)], minlength=day + 1)",
+        "return np.unique(done[(done <= day) & (undone > day)], return_counts=True)[1]",
     ),
     Mutation(
         "a day that goes on is not drawn",

@@ -4,11 +4,12 @@ forecasts as (
 
     select
         *,
+        -- Without a horizon is only the other kind of forecast.
         max(case when percentile = 50 then value end) over (
-            partition by value_stream_key, workflow, level, kind, horizon_days
+            partition by value_stream_key, workflow, level, horizon_days
         ) as median,
         max(case when percentile = 95 then value end) over (
-            partition by value_stream_key, workflow, level, kind, horizon_days
+            partition by value_stream_key, workflow, level, horizon_days
         ) as surest
 
     from {{ ref('sim_forecasts') }}
