@@ -28,7 +28,7 @@ from dagster_dbt import (
 from extract.tables import instant
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
 from orchestration.ingestion import RefreshOptions
-from publish.quality import Unproven, demand_results, record_results
+from publish.quality import record_results, unproven
 
 log = logging.getLogger("flowhouse")
 
@@ -93,15 +93,12 @@ def dbt_models(
         expectation_results=expectation_results_file(context.run_id),
         is_whole=not context.is_subset,
     )
+    gap = unproven(results, manifest, is_whole=not context.is_subset)
+    shutil.rmtree(call.target_path, ignore_errors=True)
     if not call.is_successful():
-        shutil.rmtree(call.target_path, ignore_errors=True)
         raise dg.Failure(f"dbt build failed; {DBT_LOG} says where")
-    try:
-        demand_results(results, manifest, is_whole=not context.is_subset)
-    except Unproven as fault:
-        raise dg.Failure(str(fault)) from None
-    finally:
-        shutil.rmtree(call.target_path, ignore_errors=True)
+    if gap:
+        raise dg.Failure(gap)
 
 
 @contextlib.contextmanager

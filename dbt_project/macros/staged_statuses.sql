@@ -26,12 +26,19 @@
             current_items.source_system = mapping.source_system
             and current_items.workflow = mapping.workflow
             and lower(transitions.to_status) = mapping.status
-            and coalesce(mapping.valid_from, date '0001-01-01') <= cast(
-                {{ local_time('transitions.changed_at', 'value_streams.time_zone') }} as date
-            )
-            and coalesce(mapping.valid_to, date '9999-12-31') > cast(
-                {{ local_time('transitions.changed_at', 'value_streams.time_zone') }} as date
-            )
+            -- Few lines are dated, and local time is dear.
+            and case
+                when mapping.valid_from is null and mapping.valid_to is null then true
+                else
+                    coalesce(mapping.valid_from, date '0001-01-01') <= cast(
+                        {{ local_time('transitions.changed_at', 'value_streams.time_zone') }}
+                        as date
+                    )
+                    and coalesce(mapping.valid_to, date '9999-12-31') > cast(
+                        {{ local_time('transitions.changed_at', 'value_streams.time_zone') }}
+                        as date
+                    )
+            end
 
     left join {{ ref('dim_stages') }} as mapped
         on
