@@ -19,6 +19,7 @@ PREFIXES = {
     "marts": ("dim_", "fct_", "bridge_"),
     "simulations": ("sim_",),
     "metrics": ("metric_",),
+    "checks": ("check_",),
     "meta": ("load_audits", "refreshes"),
 }
 MAY_READ = {
@@ -27,6 +28,7 @@ MAY_READ = {
     "marts": {"intermediate", "marts", "seed"},
     "simulations": {"metrics"},
     "metrics": {"marts", "simulations", "metrics", "meta"},
+    "checks": {"marts", "seed"},
     "meta": {"intermediate"},
 }
 
