@@ -1,5 +1,5 @@
-{#- For tests: where every item ended up: its last status, and the groups that it counts in at as_of or, if it
-    has ended, at its end. -#}
+{#- For tests: where every item ended up, by its last status, and the groups that it counts in at
+    as_of or, if it has ended, at its end. -#}
 {% macro last_stages() -%}
     select
         last_of.work_item_key,

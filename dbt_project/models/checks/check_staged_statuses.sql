@@ -2,16 +2,49 @@
 -- with them but the seeds.
 with
 
-final as (
+mapping as (
+
+    select * from {{ ref('status_stages') }}
+
+),
+
+stages as (
+
+    select * from {{ ref('dim_stages') }}
+
+),
+
+dated_statuses as (
+
+    select distinct
+        source_system,
+        workflow,
+        status
+
+    from mapping
+
+    where valid_from is not null or valid_to is not null
+
+),
+
+-- Local time is dear: it is asked for where the mapping of a status is dated.
+statuses as (
 
     select
         transitions.work_item_key,
         transitions.transition_seq,
         transitions.changed_at,
+        transitions.source_event_id = transitions.work_item_key || ':deleted' as is_deletion,
+        current_items.source_system,
         current_items.workflow,
-        stages.stage_key,
-        stages.stage,
-        stages.flow_state
+        lower(transitions.to_status) as status,
+        case
+            when dated_statuses.status is not null
+                then cast({{
+                    local_time('transitions.changed_at', 'value_streams.time_zone')
+                }} as date)
+            else cast(transitions.changed_at as date)
+        end as changed_date
 
     from {{ ref('fct_status_transitions') }} as transitions
 
@@ -24,38 +57,57 @@ final as (
     inner join {{ ref('dim_value_streams') }} as value_streams
         on versions.value_stream_key = value_streams.value_stream_key
 
-    left join {{ ref('status_stages') }} as mapping
+    left join dated_statuses
         on
-            current_items.source_system = mapping.source_system
-            and current_items.workflow = mapping.workflow
-            and lower(transitions.to_status) = mapping.status
-            -- Few lines are dated, and local time is dear.
-            and case
-                when mapping.valid_from is null and mapping.valid_to is null then true
-                else
-                    coalesce(mapping.valid_from, date '0001-01-01') <= cast(
-                        {{ local_time('transitions.changed_at', 'value_streams.time_zone') }}
-                        as date
-                    )
-                    and coalesce(mapping.valid_to, date '9999-12-31') > cast(
-                        {{ local_time('transitions.changed_at', 'value_streams.time_zone') }}
-                        as date
-                    )
-            end
+            current_items.source_system = dated_statuses.source_system
+            and current_items.workflow = dated_statuses.workflow
+            and lower(transitions.to_status) = dated_statuses.status
 
-    left join {{ ref('dim_stages') }} as mapped
-        on
-            mapping.workflow = mapped.workflow
-            and mapping.stage = mapped.stage
+),
 
-    inner join {{ ref('dim_stages') }} as stages
+named as (
+
+    select
+        statuses.*,
+        case
+            when statuses.is_deletion then 'deleted'
+            else coalesce(known.stage, 'unmapped')
+        end as stage_name
+
+    from statuses
+
+    left join mapping
         on
-            current_items.workflow = stages.workflow
-            and stages.stage = case
-                when transitions.source_event_id = transitions.work_item_key || ':deleted'
-                    then 'deleted'
-                else coalesce(mapped.stage, 'unmapped')
-            end
+            statuses.source_system = mapping.source_system
+            and statuses.workflow = mapping.workflow
+            and statuses.status = mapping.status
+            and statuses.changed_date >= coalesce(mapping.valid_from, date '0001-01-01')
+            and statuses.changed_date < coalesce(mapping.valid_to, date '9999-12-31')
+
+    left join stages as known
+        on
+            mapping.workflow = known.workflow
+            and mapping.stage = known.stage
+
+),
+
+final as (
+
+    select
+        named.work_item_key,
+        named.transition_seq,
+        named.changed_at,
+        named.workflow,
+        stages.stage_key,
+        stages.stage,
+        stages.flow_state
+
+    from named
+
+    inner join stages
+        on
+            named.workflow = stages.workflow
+            and named.stage_name = stages.stage
 
 )
 
