@@ -30,7 +30,7 @@ from orchestration import seeds
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
 from orchestration.failures import what_failed
 from orchestration.ingestion import RefreshOptions
-from publish.quality import Unproven, demand_results, record_results
+from publish.quality import record_results, unproven
 
 log = logging.getLogger("flowhouse")
 
@@ -98,6 +98,7 @@ def dbt_models(
         expectation_results=expectation_results_file(context.run_id),
         is_whole=not context.is_subset,
     )
+<<<<<<< HEAD
     why = what_failed(results, manifest)
     try:
         if not call.is_successful():
@@ -107,6 +108,14 @@ def dbt_models(
         raise dg.Failure(str(fault)) from None
     finally:
         shutil.rmtree(call.target_path, ignore_errors=True)
+=======
+    gap = unproven(results, manifest, is_whole=not context.is_subset)
+    shutil.rmtree(call.target_path, ignore_errors=True)
+    if not call.is_successful():
+        raise dg.Failure(f"dbt build failed; {DBT_LOG} says where")
+    if gap:
+        raise dg.Failure(gap)
+>>>>>>> proof
 
 
 @contextlib.contextmanager

@@ -31,10 +31,6 @@ comment on column meta.quality_results.failures is 'Number of failing rows or ex
 """
 
 
-class Unproven(Exception):
-    """A test of the project has no result: what a refresh says is not proven by it."""
-
-
 def record_results(
     build: Path,
     refresh_id: str,
@@ -84,18 +80,17 @@ def record_results(
     return len(rows)
 
 
-def demand_results(dbt_results: Path, manifest: Path, *, is_whole: bool = True) -> None:
-    """Fail when a test of the project has no result, whoever left it out and however.
+def unproven(dbt_results: Path, manifest: Path, *, is_whole: bool = True) -> str:
+    """Return one line that names the tests of the project that a run has no result of, or nothing.
 
-    Raises:
-        Unproven: One line that names the tests.
+    Whoever left a test out, and however: what a refresh says is not proven without it.
     """
     missing = without_result(dbt_results, manifest, is_whole=is_whole)
-    if missing:
-        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-        what = "test has" if len(missing) == 1 else "tests have"
-        names = ", ".join(missing[:SHOWN])
-        raise Unproven(f"{len(missing)} {what} no result: {names}{more}")
+    if not missing:
+        return ""
+    more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+    what = "test has" if len(missing) == 1 else "tests have"
+    return f"{len(missing)} {what} no result: {', '.join(missing[:SHOWN])}{more}"
 
 
 def without_result(dbt_results: Path, manifest: Path, *, is_whole: bool = True) -> list[str]:

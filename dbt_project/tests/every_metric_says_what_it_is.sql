@@ -1,8 +1,8 @@
 -- Every number of every metrics table, as its contract lists it. What is left out counts or numbers
 -- the rows, or says how a forecast was made.
 {%- set are_no_measures = [
-    'attempt_no', 'horizon_days', 'ordinal', 'percentile', 'phase_no', 'point_no', 'seed', 'stay_no',
-    'trials', 'window_days'
+    'attempt_no', 'horizon_days', 'ordinal', 'percentile', 'phase_no', 'point_no', 'seed',
+    'stay_no', 'trials', 'window_days'
 ] %}
 {%- set published = [] %}
 {%- for node in graph.nodes.values() | sort(attribute='unique_id') if execute %}

@@ -20,7 +20,7 @@ recounted as (
                 order by transition_seq
             ) as stage_key_before
 
-        from ({{ staged_statuses() }}) as statuses
+        from {{ ref('check_staged_statuses') }}
     ) as chained
 
     where stage_key_before is null or stage_key_before <> stage_key

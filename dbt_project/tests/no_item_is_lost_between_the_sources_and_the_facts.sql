@@ -10,7 +10,9 @@ with
 raw_rows as (
 {% for table in tables %}
     {%- set says = table.config.meta %}
-    {%- if says.work_item_staging not in staging %}{% do staging.append(says.work_item_staging) %}{% endif %}
+    {%- if says.work_item_staging not in staging %}
+        {%- do staging.append(says.work_item_staging) %}
+    {%- endif %}
     {%- set births = [] %}
     {%- for column in says.work_item_born_at %}
         {%- if column.startswith('payload.') %}

@@ -54,7 +54,9 @@ found as (
                 '{{ node.name }}' as table_name,
                 case
                     {%- for column in texts %}
-                        when {{ column.name }} like '%_@_%._%' then '{{ column.name }}'
+                        when
+                            {{ column.name }} like '%@%' and {{ column.name }} like '%_@_%._%'
+                            then '{{ column.name }}'
                         {%- if column.name in people %}
                             when
                                 {{ column.name }} like '% %'

@@ -19,7 +19,7 @@ stays as (
         ) as exited_at,
         flow_state
 
-    from ({{ staged_statuses() }}) as statuses
+    from {{ ref('check_staged_statuses') }}
 
 ),
 

@@ -306,6 +306,16 @@ def test_c11_a_listing_that_ends_early_does_not_move_the_watermark(
     assert raw(home) == oracle(site)
 
 
+def test_c12_an_estimate_above_what_was_listed_to_the_end_is_told_beside_it(
+    home: Any, site: ScriptedJira
+) -> None:
+    more = {"change": lambda answer: {"count": answer["count"] + 3}}
+    site.fault_on("search/approximate-count", times=99, **more)
+    work = home.load("jira")
+    assert "issues complete got all 60 that Jira lists; its estimate is 63" in messages(work)
+    assert raw(home) == oracle(site)
+
+
 # History
 
 

@@ -28,8 +28,14 @@ import duckdb
 import pyarrow as pa
 
 from extract.load import AUDIT_COLUMNS
+<<<<<<< HEAD
 from extract.sources import SOURCES, jira_rows
 from extract.tables import ARROW_TYPES, decode
+=======
+from extract.sources import SOURCES
+from extract.tables import ARROW_TYPES
+from publish.quality import unproven
+>>>>>>> proof
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 SEEDS = Path(__file__).with_name("seeds")
@@ -1016,6 +1022,9 @@ def built(home: Path, rows: Rows, as_of: str) -> House:
     house = House(home, as_of)
     done = house.dbt("build")
     assert done.returncode == 0, done.stdout[-6000:]
+    target = house.project / "target"
+    gap = unproven(target / "run_results.json", target / "manifest.json")
+    assert not gap, gap
     return house
 
 
