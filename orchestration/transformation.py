@@ -98,24 +98,13 @@ def dbt_models(
         expectation_results=expectation_results_file(context.run_id),
         is_whole=not context.is_subset,
     )
-<<<<<<< HEAD
-    why = what_failed(results, manifest)
-    try:
-        if not call.is_successful():
-            raise dg.Failure(f"dbt build failed: {why or 'nothing was built'}; more in {DBT_LOG}")
-        demand_results(results, manifest, is_whole=not context.is_subset)
-    except Unproven as fault:
-        raise dg.Failure(str(fault)) from None
-    finally:
-        shutil.rmtree(call.target_path, ignore_errors=True)
-=======
     gap = unproven(results, manifest, is_whole=not context.is_subset)
+    why = what_failed(results, manifest)
     shutil.rmtree(call.target_path, ignore_errors=True)
     if not call.is_successful():
-        raise dg.Failure(f"dbt build failed; {DBT_LOG} says where")
+        raise dg.Failure(f"dbt build failed: {why or 'nothing was built'}; more in {DBT_LOG}")
     if gap:
         raise dg.Failure(gap)
->>>>>>> proof
 
 
 @contextlib.contextmanager

@@ -27,15 +27,10 @@ MAY_READ = {
     "staging": {"source"},
     "intermediate": {"staging", "intermediate", "seed"},
     "marts": {"intermediate", "marts", "seed"},
-<<<<<<< HEAD
     "measures": {"marts", "measures", "metrics", "seed"},
     "simulations": {"measures", "metrics"},
     "metrics": {"marts", "measures", "simulations", "metrics", "meta", "seed"},
-=======
-    "simulations": {"metrics"},
-    "metrics": {"marts", "simulations", "metrics", "meta"},
     "checks": {"marts", "seed"},
->>>>>>> proof
     "meta": {"intermediate"},
 }
 

@@ -28,14 +28,9 @@ import duckdb
 import pyarrow as pa
 
 from extract.load import AUDIT_COLUMNS
-<<<<<<< HEAD
 from extract.sources import SOURCES, jira_rows
 from extract.tables import ARROW_TYPES, decode
-=======
-from extract.sources import SOURCES
-from extract.tables import ARROW_TYPES
 from publish.quality import unproven
->>>>>>> proof
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 SEEDS = Path(__file__).with_name("seeds")
