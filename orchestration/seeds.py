@@ -592,6 +592,10 @@ def _check_values(file: File) -> None:
                 file.fault(line, f"{name} '{value}' has a blank at its beginning or end; remove it")
             elif not value.isprintable():
                 file.fault(line, f"{name} {value!a} holds a character that nobody sees; remove it")
+            elif value.startswith("'"):
+                file.fault(
+                    line, f"{name} {value} begins with ', which may be taken for quotes; remove it"
+                )
             elif wrong := _fault_of(column, value):
                 file.fault(line, f"{name} '{value}' {wrong}")
 

@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -96,9 +97,9 @@ def test_a_good_company_has_no_fault(folder: Path) -> None:
 
 @pytest.mark.parametrize("company", ["company", "demo"])
 def test_the_seeds_of_the_repository_have_no_fault_and_are_checked_at_once(company: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert seeds.checked(company=company).faults == []
-    assert time.perf_counter() - began < 0.3
+    assert time.process_time() - began < 0.3
 
 
 D, C = "dbt_project/seeds/defaults", "dbt_project/seeds/own"
@@ -394,6 +395,11 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     (
         "a blank that does not break", "own/teams", "beta,Beta", "beta,Be\u00a0ta",
         [f"{C}/teams.csv line 4: name 'Be\\xa0ta' holds a character that nobody sees; remove it"],
+    ),
+    (
+        "a single quotation mark", "own/teams", "beta,Beta", "beta,'Beta'",
+        [f"{C}/teams.csv line 4: name 'Beta' begins with ', which may be taken for quotes;"
+         " remove it"],
     ),
     (
         "a number below none", "own/wip_limits", "review,3", "review,-1",
@@ -743,24 +749,29 @@ def flowhouse(installation: Path, *words: str, **settings: str) -> subprocess.Co
 
 
 def test_a_refresh_stops_before_anything_is_read_or_written(installation: Path) -> None:
-    began = time.monotonic()
-    done = flowhouse(
-        installation,
-        "refresh",
-        SOURCES__JENKINS__BASE_URL="http://127.0.0.1:9",
-        SOURCES__JENKINS__USER="someone",
-        SOURCES__JENKINS__API_TOKEN="hush-hush",
-    )
-    assert (done.returncode, done.stderr.splitlines()) == (2, [f"flowhouse: {s}" for s in SAYS])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        done = flowhouse(
+            installation,
+            "refresh",
+            SOURCES__JENKINS__BASE_URL=address,
+            SOURCES__JENKINS__USER="someone",
+            SOURCES__JENKINS__API_TOKEN="hush-hush",
+        )
+        assert (done.returncode, done.stderr.splitlines()) == (
+            2,
+            [f"flowhouse: {line}" for line in SAYS],
+        )
+        done = flowhouse(installation, "refresh", SOURCES__JENKINS__BASE_URL=address)
+        assert done.stderr.splitlines() == [
+            "flowhouse: SOURCES__JENKINS__USER is not set",
+            "flowhouse: SOURCES__JENKINS__API_TOKEN is not set",
+            *(f"flowhouse: {line}" for line in SAYS),
+        ]
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has called
+            server.accept()
     assert not (installation / "home").exists()
-    # Nobody waited for a server that does not answer.
-    assert time.monotonic() - began < 60
-    done = flowhouse(installation, "refresh", SOURCES__JENKINS__BASE_URL="http://127.0.0.1:9")
-    assert done.stderr.splitlines() == [
-        "flowhouse: SOURCES__JENKINS__USER is not set",
-        "flowhouse: SOURCES__JENKINS__API_TOKEN is not set",
-        *(f"flowhouse: {line}" for line in SAYS),
-    ]
 
 
 def test_the_doctor_tells_the_faults_of_the_seeds(installation: Path, tmp_path: Path) -> None:
