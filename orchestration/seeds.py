@@ -147,6 +147,11 @@ def hour(value: str) -> str | None:
     return "is no time of day; write hours and minutes, 00:00 to 23:59, for example 09:00"
 
 
+def last_hour(value: str) -> str | None:
+    """Check where the hours of a day end: at its very end, too."""
+    return None if value == "24:00" else hour(value)
+
+
 def time_zone(value: str) -> str | None:
     """Check a name of the time zone database."""
     try:
@@ -173,7 +178,7 @@ def hours_lie_apart(file: File, calendar: str | None) -> Iterator[tuple[int, str
     }
     for line, row in file.lines:
         start, end = row["work_start"], row["work_end"]
-        if hour(start) or hour(end) or not re.fullmatch("[1-7]", row["iso_weekday"]):
+        if hour(start) or last_hour(end) or not re.fullmatch("[1-7]", row["iso_weekday"]):
             continue
         if start == end:
             yield line, f"work_start and work_end are both {start}; a day has hours or no line"
@@ -250,7 +255,8 @@ KIND = Column(
     one_of=("issue", "pull_request", "incident", "change_request", "problem", "request"),
 )
 LEVEL = Column(is_needed=True, one_of=("portfolio", "epic", "feature", "story", "task"))
-HOUR = Column(is_needed=True, form=hour)
+START = Column(is_needed=True, form=hour)
+END = Column(is_needed=True, form=last_hour)
 WEEKDAY = Column("integer", is_needed=True, least=1, most=7)
 OWN_KEY = Column(is_needed=True, reserved=("unassigned",))
 
@@ -318,7 +324,7 @@ SEEDS: dict[str, Seed] = {
         rules=(types_from_labels_are_lower_case,),
     ),
     "standard_calendar": Seed(
-        {"iso_weekday": WEEKDAY, "work_start": HOUR, "work_end": HOUR},
+        {"iso_weekday": WEEKDAY, "work_start": START, "work_end": END},
         is_default=True,
         unique=(("iso_weekday",),),
         rules=(partial(hours_lie_apart, calendar=None),),
@@ -383,7 +389,7 @@ SEEDS: dict[str, Seed] = {
         references=(VALUE_STREAM, TEAM, SERVICE),
     ),
     "calendars": Seed(
-        {"calendar": NAME, "iso_weekday": WEEKDAY, "work_start": HOUR, "work_end": HOUR},
+        {"calendar": NAME, "iso_weekday": WEEKDAY, "work_start": START, "work_end": END},
         unique=(("calendar", "iso_weekday"),),
         rules=(partial(hours_lie_apart, calendar="calendar"),),
     ),
@@ -404,7 +410,7 @@ SEEDS: dict[str, Seed] = {
             "is_production": BOOLEAN,
         },
         unique=(("source_system", "pattern"),),
-        agree=(("environment_key", ("name", "tier", "is_production")),),
+        agree=(("environment_key", ("is_production",)),),
     ),
     "increments": Seed(
         {"increment_key": NAME, "name": NAME, "starts_on": NEEDED_DAY, "ends_on": NEEDED_DAY},
@@ -606,8 +612,22 @@ def _check_values(file: File) -> None:
                 file.fault(line, f"{name} '{value}' has a blank at its beginning or end; remove it")
             elif not value.isprintable():
                 file.fault(line, f"{name} {value!a} holds a character that nobody sees; remove it")
+            elif value.startswith("'"):
+                file.fault(
+                    line, f"{name} {value} begins with ', which may be taken for quotes; remove it"
+                )
             elif wrong := _fault_of(column, value):
                 file.fault(line, f"{name} '{value}' {wrong}")
+
+
+_WHOLE = r"-?(0|[1-9][0-9]{0,8})"
+
+NUMBERS = {
+    "integer": (_WHOLE, "whole number"),
+    "bigint": (_WHOLE, "whole number"),
+    "double": (_WHOLE + r"(\.[0-9]+)?", "number; write for example 1.5"),
+}
+"""How a number is written, by type."""
 
 
 def _fault_of(column: Column, value: str) -> str | None:
@@ -620,10 +640,12 @@ def _fault_of(column: Column, value: str) -> str | None:
         return "is no date; write it as YYYY-MM-DD, for example 2024-01-31"
     if column.type == "boolean" and value.lower() not in ("true", "false"):
         return "is neither true nor false"
-    if column.type in ("integer", "bigint"):
-        if not re.fullmatch(r"-?(0|[1-9][0-9]{0,8})", value):
-            return "is no whole number"
-        if int(value) < column.least or (column.most is not None and int(value) > column.most):
+    if column.type in NUMBERS:
+        form, what = NUMBERS[column.type]
+        if not re.fullmatch(form, value):
+            return f"is no {what}"
+        number = float(value)
+        if number < column.least or (column.most is not None and number > column.most):
             most = f" to {column.most}" if column.most is not None else " or more"
             return f"is out of range; it must be {column.least}{most}"
     return column.form(value) if column.form else None

@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -39,12 +40,13 @@ jira,SHOP,shop,,,,
 github,shop/web,shop,alpha,checkout,,2024-05-01
 github,shop/web,bank,beta,checkout,2024-05-01,
 """,
-    # The night of Tuesday ends when Wednesday begins; that of Sunday ends at midnight.
+    # The night of Tuesday ends when Wednesday begins; Saturday has all hours.
     "calendars": """\
 calendar,iso_weekday,work_start,work_end
 office,1,09:00,17:00
 office,2,22:00,06:00
 office,3,06:00,14:00
+office,6,00:00,24:00
 office,7,20:00,00:00
 """,
     "holidays": """\
@@ -54,7 +56,7 @@ office,2024-05-01,"Labour Day, at home"
     "environments": """\
 source_system,pattern,environment_key,name,tier,is_production
 github,prod%,production,Production,production,true
-gitlab,prod%,production,Production,production,TRUE
+gitlab,prod%,production,Live,production,TRUE
 """,
     "increments": """\
 increment_key,name,starts_on,ends_on
@@ -78,10 +80,17 @@ velocity,shop,software,story,2024-06-03,2024-10-20
 def folder(tmp_path: Path) -> Path:
     """The folder of seeds, with the company `own`."""
     shutil.copytree(ROOT / "dbt_project" / "seeds" / "defaults", tmp_path / "defaults")
-    (tmp_path / "own").mkdir()
-    for name, text in OWN.items():
-        (tmp_path / "own" / f"{name}.csv").write_text(text)
+    write_company(tmp_path / "own", OWN)
     return tmp_path
+
+
+def write_company(folder: Path, texts: dict[str, str]) -> None:
+    """Write a company; a seed that it has nothing to say in has its first line alone."""
+    folder.mkdir()
+    for name, seed in seeds.SEEDS.items():
+        if not seed.is_default:
+            text = texts.get(name, ",".join(seed.columns) + "\n")
+            (folder / f"{name}.csv").write_text(text)
 
 
 def faults(folder: Path) -> list[str]:
@@ -90,15 +99,15 @@ def faults(folder: Path) -> list[str]:
 
 def test_a_good_company_has_no_fault(folder: Path) -> None:
     found = seeds.checked(folder, "own")
-    assert (found.files, found.faults) == (16, [])
+    assert (found.files, found.faults) == (len(seeds.SEEDS), [])
     assert found.lines > 400
 
 
 @pytest.mark.parametrize("company", ["company", "demo"])
 def test_the_seeds_of_the_repository_have_no_fault_and_are_checked_at_once(company: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert seeds.checked(company=company).faults == []
-    assert time.perf_counter() - began < 0.3
+    assert time.process_time() - began < 0.3
 
 
 D, C = "dbt_project/seeds/defaults", "dbt_project/seeds/own"
@@ -278,7 +287,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a line twice", "own/calendars", "", "office,1,09:00,17:00\n",
-        [f"{C}/calendars.csv line 6: calendar 'office', iso_weekday '1' is in line 2 already;"
+        [f"{C}/calendars.csv line 7: calendar 'office', iso_weekday '1' is in line 2 already;"
          " remove one"],
     ),
     (
@@ -339,8 +348,13 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
          " minutes, 00:00 to 23:59, for example 09:00"],
     ),
     (
-        "an hour that does not exist", "own/calendars", "09:00,17:00", "09:00,24:00",
-        [f"{C}/calendars.csv line 2: work_end '24:00' is no time of day; write hours and"
+        "an hour that does not exist", "own/calendars", "09:00,17:00", "09:00,24:01",
+        [f"{C}/calendars.csv line 2: work_end '24:01' is no time of day; write hours and"
+         " minutes, 00:00 to 23:59, for example 09:00"],
+    ),
+    (
+        "a day that begins at its end", "own/calendars", "09:00,17:00", "24:00,17:00",
+        [f"{C}/calendars.csv line 2: work_start '24:00' is no time of day; write hours and"
          " minutes, 00:00 to 23:59, for example 09:00"],
     ),
     (
@@ -362,7 +376,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a day of the week", "own/calendars", "office,7", "office,8",
-        [f"{C}/calendars.csv line 5: iso_weekday '8' is out of range; it must be 1 to 7"],
+        [f"{C}/calendars.csv line 6: iso_weekday '8' is out of range; it must be 1 to 7"],
     ),
     (
         "a time zone", "own/value_streams", "Europe/Berlin", "Europe/Belin",
@@ -389,11 +403,16 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a number with a nought before it", "own/calendars", "office,7", "office,07",
-        [f"{C}/calendars.csv line 5: iso_weekday '07' is no whole number"],
+        [f"{C}/calendars.csv line 6: iso_weekday '07' is no whole number"],
     ),
     (
         "a blank that does not break", "own/teams", "beta,Beta", "beta,Be\u00a0ta",
         [f"{C}/teams.csv line 4: name 'Be\\xa0ta' holds a character that nobody sees; remove it"],
+    ),
+    (
+        "a single quotation mark", "own/teams", "beta,Beta", "beta,'Beta'",
+        [f"{C}/teams.csv line 4: name 'Beta' begins with ', which may be taken for quotes;"
+         " remove it"],
     ),
     (
         "a number below none", "own/wip_limits", "review,3", "review,-1",
@@ -632,6 +651,20 @@ def test_only_the_first_twenty_faults_are_shown_and_the_others_are_counted(folde
     assert found.shown() == [*found.faults[:20], "and 29 more in the seeds"]
 
 
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("24", None),
+        ("0.5", None),
+        ("1.", "is no number; write for example 1.5"),
+        ("1e3", "is no number; write for example 1.5"),
+        ("-0.5", "is out of range; it must be 0 or more"),
+    ],
+)
+def test_a_number_with_a_fraction_has_a_point(value: str, says: str | None) -> None:
+    assert seeds._fault_of(seeds.Column("double"), value) == says
+
+
 def as_excel(text: str) -> bytes:
     return b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()
 
@@ -709,12 +742,11 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("installation")
     for part in ("extract", "orchestration", "publish", "dbt_project"):
         shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-    folder = copy / "dbt_project" / "seeds" / "mine"
-    folder.mkdir()
-    for name, text in OWN.items():
-        (folder / f"{name}.csv").write_text(
-            text.replace("alpha,checkout,", "alpha,checkuot,").replace("22:00", "22.00")
-        )
+    spoilt = {
+        name: text.replace("alpha,checkout,", "alpha,checkuot,").replace("22:00", "22.00")
+        for name, text in OWN.items()
+    }
+    write_company(copy / "dbt_project" / "seeds" / "mine", spoilt)
     return copy
 
 
@@ -743,24 +775,29 @@ def flowhouse(installation: Path, *words: str, **settings: str) -> subprocess.Co
 
 
 def test_a_refresh_stops_before_anything_is_read_or_written(installation: Path) -> None:
-    began = time.monotonic()
-    done = flowhouse(
-        installation,
-        "refresh",
-        SOURCES__JENKINS__BASE_URL="http://127.0.0.1:9",
-        SOURCES__JENKINS__USER="someone",
-        SOURCES__JENKINS__API_TOKEN="hush-hush",
-    )
-    assert (done.returncode, done.stderr.splitlines()) == (2, [f"flowhouse: {s}" for s in SAYS])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        done = flowhouse(
+            installation,
+            "refresh",
+            SOURCES__JENKINS__BASE_URL=address,
+            SOURCES__JENKINS__USER="someone",
+            SOURCES__JENKINS__API_TOKEN="hush-hush",
+        )
+        assert (done.returncode, done.stderr.splitlines()) == (
+            2,
+            [f"flowhouse: {line}" for line in SAYS],
+        )
+        done = flowhouse(installation, "refresh", SOURCES__JENKINS__BASE_URL=address)
+        assert done.stderr.splitlines() == [
+            "flowhouse: SOURCES__JENKINS__USER is not set",
+            "flowhouse: SOURCES__JENKINS__API_TOKEN is not set",
+            *(f"flowhouse: {line}" for line in SAYS),
+        ]
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has called
+            server.accept()
     assert not (installation / "home").exists()
-    # Nobody waited for a server that does not answer.
-    assert time.monotonic() - began < 60
-    done = flowhouse(installation, "refresh", SOURCES__JENKINS__BASE_URL="http://127.0.0.1:9")
-    assert done.stderr.splitlines() == [
-        "flowhouse: SOURCES__JENKINS__USER is not set",
-        "flowhouse: SOURCES__JENKINS__API_TOKEN is not set",
-        *(f"flowhouse: {line}" for line in SAYS),
-    ]
 
 
 def test_the_doctor_tells_the_faults_of_the_seeds(installation: Path, tmp_path: Path) -> None:
@@ -772,4 +809,6 @@ def test_the_doctor_tells_the_faults_of_the_seeds(installation: Path, tmp_path: 
         installation, "doctor", SOURCES__INBOX__PATH=str(tmp_path), FLOWHOUSE_COMPANY="demo"
     )
     [told] = [line for line in done.stdout.splitlines() if " seeds " in line]
-    assert told.startswith("ok    seeds       16 files with ") and told.endswith(" lines are good")
+    assert told.startswith(f"ok    seeds       {len(seeds.SEEDS)} files with ") and told.endswith(
+        " lines are good"
+    )
