@@ -27,6 +27,19 @@ class Nobody:
 
 
 @dataclass
+class Blank:
+    """An issue whose history does not say which status it left first."""
+
+    issue: Issue
+
+    def rows(self) -> Rows:
+        """Return the rows of the issue without that status."""
+        rows = self.issue.rows()
+        rows["jira", "histories"][0]["payload"]["items"][0]["fromString"] = None
+        return rows
+
+
+@dataclass
 class Renamed:
     """An issue, and the ids of statuses that its history has under the names they had then.
 
@@ -793,8 +806,22 @@ CASES: list[Case] = [
                 {"epic_key": "COR-96"},
             ),
             Issue("COR-102", "2024-05-20 09:00 created in Done", is_created_known=False),
+            Blank(
+                Issue(
+                    "COR-111",
+                    """
+                    2024-05-20 09:00 created in Backlog
+                    2024-05-20 09:30 In Progress
+                    2024-05-20 10:00 Done
+                    """,
+                )
+            ),
         ],
-        visits={"COR-110": ["in_progress 1h", "review 2h", "done -"]},
+        flows={"COR-111": {"history_quality": "complete", "start_to_done_s": 1800}},
+        visits={
+            "COR-110": ["in_progress 1h", "review 2h", "done -"],
+            "COR-111": ["unmapped 30m", "in_progress 30m", "done -"],
+        },
         rows={
             """select work_item_key, raw_type, parent_work_item_key, created_at
                from marts.dim_work_items
@@ -1015,7 +1042,8 @@ CASES: list[Case] = [
         ],
         flows={
             "COR-90": {
-                "started_at": at("05-06 10:00"), "ready_at": at("05-06 14:00"),
+                "committed_at": at("05-06 09:00"), "started_at": at("05-06 10:00"),
+                "ready_at": at("05-06 14:00"), "active_business_s": 3 * H,
                 "last_pass_s": 6 * H, "blocked_s": H, "has_modelled_waits": True,
                 "active_s": 3 * H, "wait_s": 3 * H, "flow_efficiency_share": 0.5,
             },
