@@ -653,6 +653,32 @@ CASES: list[Case] = [
                 """,
             ),
             Issue(
+                "COR-112",  # what it had first is what its first change left, in time
+                """
+                2024-05-20 09:00 created in Backlog
+                2024-05-20 12:00 priority: P2
+                2024-05-20 11:00 priority: P1
+                2024-05-20 13:00 Done
+                """,
+            ),
+            Issue(
+                "COR-113",  # the tenth entry comes after the ninth
+                """
+                2024-05-20 09:00 created in Backlog
+                2024-05-20 10:00 In Progress
+                2024-05-20 10:01 In Review
+                2024-05-20 10:02 In Progress
+                2024-05-20 10:03 In Review
+                2024-05-20 10:04 In Progress
+                2024-05-20 10:05 In Review
+                2024-05-20 10:06 In Progress
+                2024-05-20 10:07 In Review
+                2024-05-20 11:00 priority: P9
+                2024-05-20 11:00 priority: P10
+                2024-05-20 12:00 Done
+                """,
+            ),
+            Issue(
                 "COR-60",
                 """
                 2024-05-20 09:00 created in Backlog
@@ -682,6 +708,14 @@ CASES: list[Case] = [
                where work_item_key = 'jira:COR-42' order by 1""": [
                 (at("05-20 09:00"), None), (at("05-20 10:00"), "P1"), (at("05-20 11:00"), "P4"),
                 (at("05-20 12:00"), "P5"),
+            ],
+            """select work_item_key, valid_from, priority from marts.dim_work_items
+               where work_item_key in ('jira:COR-112', 'jira:COR-113') order by 1, 2""": [
+                ("jira:COR-112", at("05-20 09:00"), "P2"),
+                ("jira:COR-112", at("05-20 11:00"), "P1"),
+                ("jira:COR-112", at("05-20 12:00"), "P2"),
+                ("jira:COR-113", at("05-20 09:00"), None),
+                ("jira:COR-113", at("05-20 11:00"), "P10"),
             ],
             """select valid_from, item_key, scope, value_stream_key, priority
                from marts.dim_work_items where work_item_key = 'jira:COR-60' order by 1""": [
