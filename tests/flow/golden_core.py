@@ -27,6 +27,19 @@ class Nobody:
 
 
 @dataclass
+class Blank:
+    """An issue whose history does not say which status it left first."""
+
+    issue: Issue
+
+    def rows(self) -> Rows:
+        """Return the rows of the issue without that status."""
+        rows = self.issue.rows()
+        rows["jira", "histories"][0]["payload"]["items"][0]["fromString"] = None
+        return rows
+
+
+@dataclass
 class Renamed:
     """An issue, and the ids of statuses that its history has under the names they had then.
 
@@ -640,6 +653,32 @@ CASES: list[Case] = [
                 """,
             ),
             Issue(
+                "COR-112",  # what it had first is what its first change left, in time
+                """
+                2024-05-20 09:00 created in Backlog
+                2024-05-20 12:00 priority: P2
+                2024-05-20 11:00 priority: P1
+                2024-05-20 13:00 Done
+                """,
+            ),
+            Issue(
+                "COR-113",  # the tenth entry comes after the ninth
+                """
+                2024-05-20 09:00 created in Backlog
+                2024-05-20 10:00 In Progress
+                2024-05-20 10:01 In Review
+                2024-05-20 10:02 In Progress
+                2024-05-20 10:03 In Review
+                2024-05-20 10:04 In Progress
+                2024-05-20 10:05 In Review
+                2024-05-20 10:06 In Progress
+                2024-05-20 10:07 In Review
+                2024-05-20 11:00 priority: P9
+                2024-05-20 11:00 priority: P10
+                2024-05-20 12:00 Done
+                """,
+            ),
+            Issue(
                 "COR-60",
                 """
                 2024-05-20 09:00 created in Backlog
@@ -669,6 +708,14 @@ CASES: list[Case] = [
                where work_item_key = 'jira:COR-42' order by 1""": [
                 (at("05-20 09:00"), None), (at("05-20 10:00"), "P1"), (at("05-20 11:00"), "P4"),
                 (at("05-20 12:00"), "P5"),
+            ],
+            """select work_item_key, valid_from, priority from marts.dim_work_items
+               where work_item_key in ('jira:COR-112', 'jira:COR-113') order by 1, 2""": [
+                ("jira:COR-112", at("05-20 09:00"), "P2"),
+                ("jira:COR-112", at("05-20 11:00"), "P1"),
+                ("jira:COR-112", at("05-20 12:00"), "P2"),
+                ("jira:COR-113", at("05-20 09:00"), None),
+                ("jira:COR-113", at("05-20 11:00"), "P10"),
             ],
             """select valid_from, item_key, scope, value_stream_key, priority
                from marts.dim_work_items where work_item_key = 'jira:COR-60' order by 1""": [
@@ -793,8 +840,22 @@ CASES: list[Case] = [
                 {"epic_key": "COR-96"},
             ),
             Issue("COR-102", "2024-05-20 09:00 created in Done", is_created_known=False),
+            Blank(
+                Issue(
+                    "COR-111",
+                    """
+                    2024-05-20 09:00 created in Backlog
+                    2024-05-20 09:30 In Progress
+                    2024-05-20 10:00 Done
+                    """,
+                )
+            ),
         ],
-        visits={"COR-110": ["in_progress 1h", "review 2h", "done -"]},
+        flows={"COR-111": {"history_quality": "complete", "start_to_done_s": 1800}},
+        visits={
+            "COR-110": ["in_progress 1h", "review 2h", "done -"],
+            "COR-111": ["unmapped 30m", "in_progress 30m", "done -"],
+        },
         rows={
             """select work_item_key, raw_type, parent_work_item_key, created_at
                from marts.dim_work_items
@@ -1026,7 +1087,8 @@ CASES: list[Case] = [
         ],
         flows={
             "COR-90": {
-                "started_at": at("05-06 10:00"), "ready_at": at("05-06 14:00"),
+                "committed_at": at("05-06 09:00"), "started_at": at("05-06 10:00"),
+                "ready_at": at("05-06 14:00"), "active_business_s": 3 * H,
                 "last_pass_s": 6 * H, "blocked_s": H, "has_modelled_waits": True,
                 "active_s": 3 * H, "wait_s": 3 * H, "flow_efficiency_share": 0.5,
             },
