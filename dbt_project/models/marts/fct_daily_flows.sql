@@ -132,8 +132,6 @@ events as (
 
     from blocked_stays
 
-    where ends_at <= {{ as_of() }}
-
 ),
 
 dated_events as (
