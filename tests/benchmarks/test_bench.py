@@ -196,10 +196,28 @@ def test_an_exponent_is_the_slope_of_the_logarithms() -> None:
     assert list(too_steep(sizes)) == ["squared"]
 
 
-def test_what_takes_less_than_a_second_is_not_judged() -> None:
-    sizes = [sized(1_000, steep=0.009), sized(10_000, steep=0.9)]
-    assert round(exponents(sizes)["steep"], 6) == 2
+def test_what_takes_next_to_nothing_is_not_judged() -> None:
+    sizes = [sized(1_000, steep=0.0045), sized(10_000, steep=0.45)]
+    assert exponents(sizes)["steep"] > 1.9
     assert too_steep(sizes) == {}
+
+
+def test_the_cost_of_any_statement_is_taken_off() -> None:
+    idle = {f"model.idle_{no}": 0.1 for no in range(30)}
+    sizes = [
+        sized(10_000, **idle, **{"model.squared": 0.1 + 0.01}),
+        sized(100_000, **idle, **{"model.squared": 0.1 + 1}),
+    ]
+    assert round(exponents(sizes)["model.squared"], 6) == 2
+    assert list(too_steep(sizes)) == ["model.squared"]
+
+
+def test_statements_that_were_measured_alone_count() -> None:
+    sizes = [sized(10_000, noisy=0.1), sized(100_000, noisy=2.0)]
+    assert list(too_steep(sizes)) == ["noisy"]
+    for size, alone in zip(sizes, (0.12, 1.2)):
+        size.nodes["noisy"]["statement_s"] = alone
+    assert round(exponents(sizes)["noisy"], 6) == 1
 
 
 def opened(home: Path, **settings: str) -> Environment:
