@@ -19,7 +19,7 @@ KNOWN = {
     " out of all records",
     "metric_cumulative_flow": "groups with days by a range; as many rows as the result has",
     "metric_dora": "services with days by a range; as many rows as the result has",
-    "metric_flow_periods": "groups with periods by a range; as many rows as the result has",
+    "measure_flow_periods": "groups with periods by a range; as many rows as the result has",
     "metric_xmr": "weeks with the first week of their group, which is one row",
     "signals_are_what_the_rules_say": "points with the seven before them, of all of their chart",
     "work_in_progress_of_every_month_is_recounted": "visits with the ends of all months; a test",

@@ -53,6 +53,11 @@ def changed(column: str, value: str, where: str) -> str:
     return f"select * replace ({value} as {column}) from model"
 
 
+def first(where: str) -> str:
+    """Return a condition that the first row alone fulfils, of a table without a key of its own."""
+    return f"rowid = (select min(rowid) from model where {where})"
+
+
 def one(key: str, where: str = "true") -> str:
     """Return a condition that the first row alone fulfils, of those that fulfil another one."""
     return f"{key} = (select min({key}) from model where {where})"
@@ -248,24 +253,15 @@ FAULTS = [
     Fault(
         "throughput_is_the_number_of_finished_items",
         "what a team finished in a week is counted",
-        "metric_flow_periods",
+        "measure_flow_periods",
         "select * from model where not "
-        + one(
-            "metric_flow_period_key",
-            "period = 'week' and work_type = 'all' and team_key <> 'all' and velocity > 0",
-        ),
+        + first("period = 'week' and work_type = 'all' and team_key <> 'all' and velocity > 0"),
     ),
     Fault(
         "every_finished_attempt_is_counted",
         "an earlier finish is counted once",
-        "metric_flow_periods",
-        changed(
-            "earlier_finishes", "earlier_finishes + 1",
-            one(
-                "metric_flow_period_key",
-                "period = 'day' and work_type = 'all' and team_key = 'all'",
-            ),
-        ),
+        "metric_flow_days",
+        changed("earlier_finishes", "earlier_finishes + 1", one("metric_flow_day_key")),
     ),
     Fault(
         "moments_of_an_item_are_in_order",
@@ -285,11 +281,8 @@ FAULTS = [
     Fault(
         "distributions_add_up",
         "the types of work make up all work",
-        "metric_flow_periods",
-        changed(
-            "distribution_share", "distribution_share / 2",
-            one("metric_flow_period_key", "work_type <> 'all' and distribution_share > 0"),
-        ),
+        "measure_flow_periods",
+        changed("distribution_share", "distribution_share / 2", first("work_type <> 'all' and distribution_share > 0")),
     ),
     Fault(
         "failed_deployments_recover_and_are_counted_among_all",

@@ -117,7 +117,7 @@ from (
 ) as moves
 group by 1, 2, 3;
 
--- metric_flow_periods
+-- measure_flow_periods
 create or replace temp table flow_periods as
 select
     stream,
