@@ -5,7 +5,7 @@ import dagster as dg
 from orchestration.environment import build_file, published_folder, report_file
 from orchestration.transformation import MANIFEST, published_models
 from publish.report import write_report
-from publish.snapshot import publish
+from publish.snapshot import drop_strangers, publish
 
 
 @dg.asset(
@@ -16,6 +16,13 @@ from publish.snapshot import publish
 )
 def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """The schemas marts, metrics and meta as a new read-only file, and the link that names it."""
+    models = {
+        (node["schema"], node["name"])
+        for node in MANIFEST["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+    for table in drop_strangers(build_file(), models):
+        context.log.info("dropped %s: no model makes it any more", table)
     version = publish(build_file(), published_folder())
     return dg.MaterializeResult(
         metadata={"path": dg.MetadataValue.path(version), "bytes": version.stat().st_size}

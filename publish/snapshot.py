@@ -6,6 +6,7 @@ into another file.
 """
 
 import os
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,6 +50,27 @@ def publish(build: Path, folder: Path) -> Path:
         old.unlink()
         Path(f"{old}.wal").unlink(missing_ok=True)
     return version
+
+
+def drop_strangers(build: Path, models: Collection[tuple[str, str]]) -> list[str]:
+    """Drop what stands in the public schemas and no model makes: tables of a former version.
+
+    Args:
+        build: The working warehouse; nobody else may have it open.
+        models: Schema and name of every model; quality results are nobody's model and stay.
+
+    Returns:
+        The addresses of what was dropped.
+    """
+    with duckdb.connect(str(build)) as warehouse:
+        there = warehouse.execute(
+            "select schema_name, table_name from duckdb_tables() where list_contains(?, schema_name)",
+            [list(SCHEMAS)],
+        ).fetchall()
+        strangers = sorted({*there} - {*models, ("meta", "quality_results")})
+        for schema, table in strangers:
+            warehouse.execute(f'drop table {schema}."{table}"')
+    return [f"{schema}.{table}" for schema, table in strangers]
 
 
 def _copy(build: Path, draft: Path) -> None:

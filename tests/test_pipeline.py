@@ -546,6 +546,8 @@ class Hour:
                 "'{}' as payload, _dlt_load_id from jira.issues where key = $1",
                 [gone_key],
             )
+        with duckdb.connect(str(company.home / "build.duckdb")) as build:
+            build.execute("create table metrics.metric_of_a_former_version as select 1 as number")
         self.before = company.rows(self.UNMOVED, [self.moved, self.gone])
         self.version = company.link.resolve()
         asked = len(servers.journal)
@@ -591,6 +593,11 @@ def test_a_second_refresh_reads_only_what_changed_and_a_change_arrives(
     requests = [entry for entry in hour.journal if entry[0] == "jira"]
     assert sum("bulkfetch" in entry[2] for entry in requests) <= 4
     assert len(hour.journal) < 400
+
+
+def test_a_table_of_a_former_version_is_not_published(company: Company, hour: Hour) -> None:
+    names = "select table_name from duckdb_tables() where schema_name = 'metrics'"
+    assert ("metric_of_a_former_version",) not in company.rows(names)
 
 
 def test_h4_a_flaw_of_a_history_reaches_the_facts(company: Company, hour: Hour) -> None:

@@ -282,7 +282,11 @@ FAULTS = [
         "distributions_add_up",
         "the types of work make up all work",
         "measure_flow_periods",
-        changed("distribution_share", "distribution_share / 2", first("work_type <> 'all' and distribution_share > 0")),
+        changed(
+            "distribution_share",
+            "distribution_share / 2",
+            first("work_type <> 'all' and distribution_share > 0"),
+        ),
     ),
     Fault(
         "failed_deployments_recover_and_are_counted_among_all",

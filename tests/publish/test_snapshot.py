@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from publish.snapshot import publish
+from publish.snapshot import drop_strangers, publish
 
 
 @pytest.fixture
@@ -76,3 +76,15 @@ def test_a_failed_publication_leaves_the_last_version(build: Path, tmp_path: Pat
         publish(tmp_path / "missing.duckdb", folder)
     assert (folder / "warehouse.duckdb").resolve() == first
     assert [path.name for path in folder.iterdir()].count(first.name) == 1
+
+
+def test_a_table_that_no_model_makes_any_more_is_dropped(build: Path, tmp_path: Path) -> None:
+    with duckdb.connect(str(build)) as warehouse:
+        warehouse.execute("create table metrics.metric_gone as select 1 as number")
+        warehouse.execute("create table meta.quality_results as select 1 as failures")
+    assert drop_strangers(build, {("marts", "dim_dates")}) == ["metrics.metric_gone"]
+    publish(build, tmp_path / "published")
+    link = tmp_path / "published" / "warehouse.duckdb"
+    with duckdb.connect(str(link), read_only=True) as published:
+        tables = published.execute("select table_name from duckdb_tables() order by 1").fetchall()
+    assert tables == [("dim_dates",), ("quality_results",)]
