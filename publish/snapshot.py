@@ -64,7 +64,8 @@ def drop_strangers(build: Path, models: Collection[tuple[str, str]]) -> list[str
     """
     with duckdb.connect(str(build)) as warehouse:
         there = warehouse.execute(
-            "select schema_name, table_name from duckdb_tables() where list_contains(?, schema_name)",
+            "select schema_name, table_name from duckdb_tables()"
+            " where list_contains(?, schema_name)",
             [list(SCHEMAS)],
         ).fetchall()
         strangers = sorted({*there} - {*models, ("meta", "quality_results")})
