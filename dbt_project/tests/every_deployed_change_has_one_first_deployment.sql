@@ -4,7 +4,7 @@ with
 
 deployed_shas as (
 
-    -- Whoever told the deployment: a commit is one, whether its own server or a drop folder names it.
+    -- A commit is one, whether its own server or a drop folder told the deployment.
     select
         repository,
         sha,
