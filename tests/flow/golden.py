@@ -1593,12 +1593,20 @@ def _visits(house: House, key: str) -> list[str]:
 from tests.flow import (
     golden_core,
     golden_delivery,
+    golden_edges,
     golden_periods,
     golden_servicedesk,
     golden_stocks,
 )
 
-for topic in (golden_core, golden_delivery, golden_periods, golden_servicedesk, golden_stocks):
+for topic in (
+    golden_core,
+    golden_delivery,
+    golden_edges,
+    golden_periods,
+    golden_servicedesk,
+    golden_stocks,
+):
     CASES += topic.CASES
 
 ITEMS = [item for case in CASES for item in case.items]

@@ -298,6 +298,7 @@ CASES: list[Case] = [
             """select team_key, name, value_stream_key, is_current, valid_from, valid_to
                from marts.dim_teams
                where team_key not in ('beta', 'gamma', 'delta', 'loners', 'servicenow:group:Crew')
+                 and team_key not like 'servicenow:group:edge-%'
                order by 1""": [
                 ("alpha", "Alpha", "lab", True, None, None),
                 ("epsilon", "Epsilon", "desk", False, None, day("03-01")),

@@ -1,0 +1,143 @@
+"""Golden cases that mutants asked for: without them a broken rule changed no number of any company.
+
+Stream `edge` works office hours of Los Angeles: its afternoon is the next day of UTC.
+"""
+
+from tests.flow.golden import Case, at
+from tests.flow.house import Agreement, Issue, Named, Ticket, moment
+
+
+def checked(key: str, quality: str) -> list[object]:
+    """Return an issue that is in progress, and what the extraction found of its history."""
+    row = {"issue_id": key, "history_count": 1, "history_quality": quality}
+    return [
+        Issue(key, "2024-06-03 16:00 created in Backlog\n2024-06-03 17:00 In Progress"),
+        Named("history_checks", row, source="jira"),
+    ]
+
+
+def seen(number: str, *versions: tuple[int, str, str]) -> list[object]:
+    """Return an incident without an audit, and the versions of it that loads saw."""
+    (_, born, opened), *later = versions
+    history = "\n".join([f"{opened} created in {born}", *(f"{at_} {to}" for _, to, at_ in later)])
+    record = Ticket(
+        "incident", number, history, start={"assignment_group": "edge-a"}, is_audited=False,
+        updates=versions[-1][0],
+    )  # fmt: skip
+    return [
+        record,
+        *(
+            Named(
+                "record_versions",
+                {
+                    "table_name": "incident", "sys_id": number, "version": f"{count}",
+                    "sys_mod_count": count, "sys_updated_at": moment(at_),
+                    "payload": {"state": state},
+                },
+            )
+            for count, state, at_ in versions
+        ),
+    ]  # fmt: skip
+
+
+CASES: list[Case] = [
+    Case(
+        "each end that stood for more than thirty days closes an attempt, not only the first",
+        [
+            Issue(
+                "EDG-1",
+                """
+                2024-01-02 17:00 created in In Progress
+                2024-01-03 17:00 Done
+                2024-02-10 17:00 In Progress
+                2024-02-11 17:00 Done
+                2024-03-20 17:00 In Progress
+                2024-03-21 17:00 Done
+                """,
+            ),
+        ],
+        flows={"EDG-1": {"attempt_count": 3, "outcome": "done", "last_done_at": at("03-21 17:00")}},
+        rows={
+            """select attempt_no, outcome, earlier_finish_at from marts.fct_flow_attempts
+               where work_item_key = 'jira:EDG-1' order by 1""": [
+                (1, "done", at("01-03 17:00")),
+                (2, "done", at("02-11 17:00")),
+                (3, "done", None),
+            ],
+        },
+    ),
+    Case(
+        "working hours of the afternoon count, although it is the next day of UTC",
+        [
+            # Monday, 9:00 to 16:30 and 16:45 in Los Angeles, where work ends at 17:00.
+            Issue(
+                "EDG-2",
+                """
+                2024-02-05 17:00 created in Backlog
+                2024-02-06 00:30 In Progress
+                2024-02-06 00:45 Done
+                """,
+            ),
+        ],
+        flows={"EDG-2": {"created_to_done_business_s": 27_900, "start_to_done_business_s": 900}},
+    ),
+    Case(
+        "what the extraction found of a history lowers its quality, the worst counts",
+        [
+            *checked("EDG-3", "complete"),
+            *checked("EDG-4", "conflict"),
+            *checked("EDG-5", "gap"),
+            *checked("EDG-6", "truncated"),
+            *seen(
+                "INC-E2",
+                (0, "New", "2024-05-06 08:00"),
+                (1, "In Progress", "2024-05-07 08:00"),
+                (3, "Resolved", "2024-05-08 08:00"),
+            ),
+            *seen(
+                "INC-E3",
+                (0, "New", "2024-05-06 08:00"),
+                (1, "In Progress", "2024-05-07 08:00"),
+                (2, "Resolved", "2024-05-08 08:00"),
+            ),
+        ],
+        flows={
+            "EDG-3": {"history_quality": "complete"},
+            "EDG-4": {"history_quality": "conflict"},
+            "EDG-5": {"history_quality": "gap"},
+            "EDG-6": {"history_quality": "truncated"},
+            "INC-E2": {"history_quality": "gap", "history_source": "snapshot"},
+            "INC-E3": {"history_quality": "snapshot_only", "history_source": "snapshot"},
+        },
+    ),
+    Case(
+        "an agreement is of the version that its item had when its clock started",
+        [
+            Named("groups", {"sys_id": "edge-a", "name": "Edge A"}),
+            Named("groups", {"sys_id": "edge-b", "name": "Edge B"}),
+            Ticket(
+                "incident",
+                "INC-E1",
+                """
+                2024-05-06 08:00 created in New
+                2024-05-07 08:00 assignment_group: edge-b
+                2024-05-09 08:00 Resolved
+                """,
+                start={"assignment_group": "edge-a", "priority": "1"},
+                agreements=(
+                    Agreement("2024-05-06 07:00", None, "2024-05-09 08:00"),
+                    Agreement("2024-05-07 07:59:59", None, "2024-05-09 08:00"),
+                    Agreement("2024-05-07 08:00", None, "2024-05-09 08:00"),
+                    Agreement("2024-05-08 08:00", None, "2024-05-09 08:00"),
+                ),
+            ),
+        ],
+        rows={
+            """select task_sla_key, work_item_version_key from marts.fct_task_slas
+               where work_item_key = 'servicenow:incident:INC-E1' order by 1""": [
+                (f"servicenow:task_sla:INC-E1/{no}", f"servicenow:incident:INC-E1@{version}")
+                for no, version in ((1, 1), (2, 1), (3, 2), (4, 2))
+            ],
+        },
+    ),
+]
