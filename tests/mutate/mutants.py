@@ -64,8 +64,9 @@ def mutants(table: str, sql: str) -> Iterator[Mutant]:
     """
     tree = sqlglot.parse_one(sql, dialect=DIALECT)
     seen: Counter = Counter()
+    kin = _kin(tree)
     for place, node in enumerate(list(tree.walk())):
-        for operator, replacement in _changes(node):
+        for operator, replacement in (*_changes(node), *_sibling(node, kin)):
             copy = tree.copy()
             target = next(n for i, n in enumerate(copy.walk()) if i == place)
             shown, after = _shown(node), "" if replacement is None else _shown(replacement)
@@ -111,6 +112,32 @@ def _take_away(node: exp.Expression) -> None:
 def _changes(node: exp.Expression) -> Iterator[Change]:
     for make in (_compared, _constant, _conditions, _joined, _windowed, _counted, _chosen):
         yield from make(node)
+
+
+KINDS = ("_at", "_s", "_day", "_date")
+"""Endings of columns that can be taken for one another: moments, durations, days."""
+
+
+def _kin(tree: exp.Expression) -> dict[str, list[str]]:
+    """Return the columns that a statement names, by their ending."""
+    names = sorted({column.name for column in tree.find_all(exp.Column)})
+    return {kind: [name for name in names if name.endswith(kind)] for kind in KINDS}
+
+
+def _sibling(node: exp.Expression, kin: dict[str, list[str]]) -> Iterator[Change]:
+    """Take the next column of the same ending instead: the end for the start, wait for work."""
+    if not isinstance(node, exp.Column) or node.find_ancestor(exp.Group):
+        return
+    if isinstance(node.parent, exp.EQ) and _is_join_key(node.parent):
+        return
+    for kind in KINDS:
+        if node.name.endswith(kind) and len(kin[kind]) > 1:
+            names = kin[kind]
+            other = node.copy()
+            following = names[(names.index(node.name) + 1) % len(names)]
+            other.set("this", exp.to_identifier(following))
+            yield "column", other
+            return
 
 
 def _compared(node: exp.Expression) -> Iterator[Change]:
