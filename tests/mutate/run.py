@@ -13,6 +13,7 @@ A mutant that nothing notices is a survivor. One that gives the same rows on any
 import argparse
 import csv
 import fnmatch
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -27,6 +28,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -223,14 +225,7 @@ class Siblings:
 
     def notice(self, bench: Bench, key: str, sql: str) -> str:
         """Return which test notices a broken model, or nothing; the warehouse stays as it was."""
-        # Python models are not built again, nor is what is made of them.
-        left_out: set[str] = set()
-        for child in self.after(key):
-            node = self.nodes[child]
-            is_python = node["resource_type"] == "model" and node["language"] != "sql"
-            if is_python or left_out & set(node["depends_on"]["nodes"]):
-                left_out.add(child)
-        nodes = [key, *(child for child in self.after(key) if child not in left_out)]
+        nodes = [key, *self.after(key)]
         is_golden = bench.world is self.world
         tests = [k for k in nodes if is_golden and self.nodes[k]["resource_type"] == "test"]
         models = [k for k in nodes if self.nodes[k]["resource_type"] == "model"]
@@ -241,6 +236,9 @@ class Siblings:
         try:
             for model in models:
                 node = self.nodes[model]
+                if node["language"] == "python":
+                    self._run_python(bench, node)
+                    continue
                 code = sql if model == key else bench.world.sql[model]
                 kind = "view" if node["config"]["materialized"] == "view" else "table"
                 address = f"{node['schema']}.{node['name']}"
@@ -266,6 +264,24 @@ class Siblings:
             return f"a test breaks: {type(error).__name__}"
         finally:
             bench.link.execute("rollback")
+
+    def _run_python(self, bench: Bench, node: dict[str, Any]) -> None:
+        """Build a Python model as dbt does, on what the broken model made."""
+        path = house.PROJECT / node["original_file_path"]
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        tables = registry.Tables(bench.link)
+        dbt = SimpleNamespace(
+            ref=lambda name: bench.link.table(tables.address(name)),
+            config=SimpleNamespace(get=lambda name: node["config"].get(name)),
+        )
+        made = module.model(dbt, bench.link)
+        bench.link.register("made", made)
+        bench.link.execute(
+            f"create or replace table {node['schema']}.{node['name']} as select * from made"
+        )
+        bench.link.unregister("made")
 
     def _failures(self, bench: Bench, test: str) -> int:
         sql = self.world.sql.get(test)
