@@ -426,6 +426,16 @@ def carries(row: Row) -> bool:
     return row["is_production"] and row["result"] == "success" and row["is_commit_known"]
 
 
+def is_backward(start: datetime | None, end: datetime | None) -> bool | None:
+    """Say whether a clock stops before it starts, where both moments are known."""
+    return None if start is None or end is None else end < start
+
+
+def forward(start: datetime | None, end: datetime | None) -> int | None:
+    """Return the seconds between two moments; a clock that runs backwards tells none."""
+    return None if is_backward(start, end) else seconds(start, end)
+
+
 @recounts("fct_changes")
 def changes_measured(tables: Tables) -> Iterator[Row]:
     """Changes with the seconds between the moments of their lives."""
@@ -442,9 +452,12 @@ def changes_measured(tables: Tables) -> Iterator[Row]:
                     "approved_at", "merged_at", "closed_at",
                 )
             },
-            "coding_s": seconds(change["first_commit_at"], change["opened_at"]),
-            "pickup_s": seconds(change["ready_at"], change["first_review_at"]),
-            "review_s": seconds(change["first_review_at"], change["merged_at"]),
+            "coding_s": forward(change["first_commit_at"], change["opened_at"]),
+            "pickup_s": forward(change["ready_at"], change["first_review_at"]),
+            "review_s": forward(change["first_review_at"], change["merged_at"]),
+            "is_coded_after_opening": is_backward(change["first_commit_at"], change["opened_at"]),
+            "is_reviewed_before_ready": is_backward(change["ready_at"], change["first_review_at"]),
+            "is_reviewed_after_merge": is_backward(change["first_review_at"], change["merged_at"]),
             "merge_to_deploy_s": seconds(change["merged_at"], deployed_at),
             "deployed_at": deployed_at,
         }  # fmt: skip
