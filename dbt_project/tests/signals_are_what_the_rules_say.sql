@@ -1,4 +1,5 @@
--- Without limits nobody knows of signals. Eight in a row: the last eight points of the chart, this one included, lie on one side.
+-- Eight in a row: the last eight points of the chart, this one included, lie on one side. Without
+-- limits nobody knows.
 with
 
 charts as (

@@ -1239,6 +1239,8 @@ CASES = [
                 ("github:pr:P1", "jira:LAB-17", "issue_key"),
                 ("github:pr:P2", "jira:LAB-1", "issue_key"),
                 ("github:pr:P2", "jira:LAB-15", "issue_key"),
+                ("github:pr:P485", "jira:DSK-60", "issue_key"),
+                ("github:pr:P485", "jira:DSK-61", "issue_key"),
             ],
         },
     ),
@@ -1394,7 +1396,7 @@ CASES = [
                 (True, 0, "fewer_than_20_points")
             ],
             """select velocity, signal from metrics.metric_throughput_xmr
-               where value_stream_key = 'chart' and week_start = '2024-02-12'""": [(5, "none")],
+               where value_stream_key = 'chart' and week_start = '2024-02-12'""": [(5, None)],
         },
     ),
     Case(

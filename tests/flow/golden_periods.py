@@ -259,8 +259,9 @@ CASES = [
                 (day("06-01"), 3, 0), (day("07-01"), 0, 0),
             ],
             # Finished attempts left the work at 1, 1, 2, 2, 3, 4, 5, 5, 6 .. 10, 22, 24, 24 h: the
-            # 8th, 14th and 16th of 16. As old as P85 is not late, and where there is no P85, nobody knows. The wait was left at 2, 4 .. 20,
-            # 3, 26 and 52 h, of which 26 h is the 12th of 13; the review by one item.
+            # 8th, 14th and 16th of 16. As old as P85 is not late. The wait was left at 2, 4 .. 20,
+            # 3, 26 and 52 h, of which 26 h is the 12th of 13; the review by one item: who is late
+            # there, nobody knows.
             """select item_key, stage, age_s, pace_n, pace_p50_s, pace_p85_s, pace_p95_s, is_late
                from metrics.metric_aging_wip where value_stream_key = 'quay' order by 1""": [
                 ("QAY-15", "waiting_review", 72 * H, 13, 12 * H, 26 * H, 52 * H, True),

@@ -537,7 +537,7 @@ CASES: list[Case] = [
                  and point_no >= 26 order by 1""": [
                 (26, 6, "none"), (27, 7, "none"), (28, 0, "none"), (29, 1, "none"),
                 (30, 2, "none"), (31, 3, "none"), (32, 4, "none"), (33, 5, "none"),
-                (34, 6, "none"), (35, 7, "none"), (36, 8, "lower"), (37, 0, "none"),
+                (34, 6, "none"), (35, 7, "none"), (36, 8, "lower"), (37, None, None),
             ],
             """select distinct level, baseline_method, no_limits_reason, baseline_n, centre
                from metrics.metric_xmr

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.recount.plain import forward, is_backward
 from tests.recount.registry import Row, Tables, recounts
 
 NEVER, EVER = datetime(1, 1, 1), datetime(9999, 12, 31)
@@ -424,16 +425,6 @@ def first_deployments(tables: Tables) -> dict[str, datetime]:
 def carries(row: Row) -> bool:
     """Say whether a deployment brings known changes to production."""
     return row["is_production"] and row["result"] == "success" and row["is_commit_known"]
-
-
-def is_backward(start: datetime | None, end: datetime | None) -> bool | None:
-    """Say whether a clock stops before it starts, where both moments are known."""
-    return None if start is None or end is None else end < start
-
-
-def forward(start: datetime | None, end: datetime | None) -> int | None:
-    """Return the seconds between two moments; a clock that runs backwards tells none."""
-    return None if is_backward(start, end) else seconds(start, end)
 
 
 @recounts("fct_changes")

@@ -586,7 +586,8 @@ def aging_wip(tables: Tables) -> Iterator[Row]:
             **{
                 name: version[name]
                 for name in (
-                    "work_item_version_key", "item_key", "value_stream_key", "workflow", "level", "work_type", "team_key",
+                    "work_item_version_key", "item_key", "value_stream_key", "workflow", "level",
+                    "work_type", "team_key",
                 )
             },
             "stage_key": visit["stage_key"],
