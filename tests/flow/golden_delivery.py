@@ -858,6 +858,8 @@ CASES = [
                  None, None),
                 ("unassigned:github:lab/right", "lab/right", "unassigned", "unassigned", True,
                  None, None),
+                ("unassigned:github:watch/works", "watch/works", "unassigned", "unassigned", True,
+                 None, None),
                 ("unassigned:gitlab:lab/left", "lab/left", "unassigned", "unassigned", True,
                  None, None),
                 ("unassigned:inbox:raft", "raft", "unassigned", "unassigned", True, None, None),
