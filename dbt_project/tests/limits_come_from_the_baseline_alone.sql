@@ -111,4 +111,4 @@ where
     )
     or (charts.centre is null) <> (charts.no_limits_reason is not null)
     or (charts.baseline_method = 'none') <> (charts.no_limits_reason is not null)
-    or (charts.centre is null and charts.is_signal)
+    or (charts.centre is null) <> (charts.is_signal is null)

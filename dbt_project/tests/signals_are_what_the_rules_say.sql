@@ -1,4 +1,5 @@
--- Eight in a row: the last eight points of the chart, this one included, lie on one side.
+-- Eight in a row: the last eight points of the chart, this one included, lie on one side. Without
+-- limits nobody knows.
 with
 
 charts as (
@@ -35,10 +36,13 @@ expected as (
         metric_xmr_key,
         is_run,
         is_outside,
+        is_range_outside,
         is_signal,
         signal,
-        side <> 0 and points = 8 and least = most as has_run,
-        centre is not null and (value > upper_limit or value < lower_limit) as lies_outside
+        side,
+        case when centre is not null then side <> 0 and points = 8 and least = most end as has_run,
+        value > upper_limit or value < lower_limit as lies_outside,
+        moving_range > range_limit as jumps
 
     from looked_back
 
@@ -47,7 +51,11 @@ expected as (
 select *
 from expected
 where
-    is_run <> has_run
-    or is_outside <> lies_outside
-    or is_signal <> (has_run or lies_outside)
-    or is_signal = (signal = 'none')
+    is_run is distinct from has_run
+    or is_outside is distinct from lies_outside
+    or is_range_outside is distinct from jumps
+    or is_signal is distinct from (has_run or lies_outside)
+    or signal is distinct from case
+        when has_run or lies_outside then case when side = 1 then 'higher' else 'lower' end
+        when not (has_run or lies_outside) then 'none'
+    end

@@ -1239,6 +1239,8 @@ CASES = [
                 ("github:pr:P1", "jira:LAB-17", "issue_key"),
                 ("github:pr:P2", "jira:LAB-1", "issue_key"),
                 ("github:pr:P2", "jira:LAB-15", "issue_key"),
+                ("github:pr:P485", "jira:DSK-60", "issue_key"),
+                ("github:pr:P485", "jira:DSK-61", "issue_key"),
             ],
         },
     ),
@@ -1363,20 +1365,22 @@ CASES = [
             # Six weeks from 1 January on; times have two more from 15 April on.
             """select metric, phase_no, baseline_method, no_limits_reason, baseline_n,
                    baseline_start, baseline_end, count(centre), count(upper_limit),
-                   count(case when is_signal or is_baseline then 1 end)
+                   count(is_signal), count(signal), count(is_outside), count(is_run),
+                   count(is_range_outside), count(run_length),
+                   count(case when is_baseline then 1 end)
                from metrics.metric_xmr where value_stream_key = 'chart'
                group by all order by 1, 2""": [
                 (
                     "flow_time_log_h", 1, "none", "seed_has_fewer_than_20_points", 6,
-                    day("01-01"), day("02-11"), 0, 0, 0,
+                    day("01-01"), day("02-11"), 0, 0, 0, 0, 0, 0, 0, 0, 0,
                 ),
                 (
                     "flow_time_log_h", 2, "none", "seed_has_fewer_than_20_points", 2,
-                    day("04-15"), day("04-28"), 0, 0, 0,
+                    day("04-15"), day("04-28"), 0, 0, 0, 0, 0, 0, 0, 0, 0,
                 ),
                 (
                     "velocity", 1, "none", "seed_has_fewer_than_20_points", 6,
-                    day("01-01"), day("02-11"), 0, 0, 0,
+                    day("01-01"), day("02-11"), 0, 0, 0, 0, 0, 0, 0, 0, 0,
                 ),
             ],
             # ln 1 = 0 and ln 10 = 2.302585093.
@@ -1392,7 +1396,7 @@ CASES = [
                 (True, 0, "fewer_than_20_points")
             ],
             """select velocity, signal from metrics.metric_throughput_xmr
-               where value_stream_key = 'chart' and week_start = '2024-02-12'""": [(5, "none")],
+               where value_stream_key = 'chart' and week_start = '2024-02-12'""": [(5, None)],
         },
     ),
     Case(

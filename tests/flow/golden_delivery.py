@@ -358,6 +358,43 @@ def troubles() -> list[Any]:
     ]
 
 
+def backwards() -> list[Any]:
+    """Return changes whose clocks run backwards, or stop when they start."""
+    clock = "watch/works"
+    return [
+        # Reviewed as a draft.
+        Delivery(
+            480, (), "2024-05-06 08:00", "2024-05-06 10:00", "2024-05-06 16:00", None, clock,
+            ready="2024-05-06 12:00", reviews=(("2024-05-06 11:00", "bob", "approved"),),
+        ),
+        # Reviewed an hour after the merge.
+        Delivery(
+            481, (), "2024-05-07 08:00", "2024-05-07 10:00", "2024-05-07 12:00", None, clock,
+            reviews=(("2024-05-07 13:00", "bob", "approved"),),
+        ),
+        # Written, opened, reviewed and merged in one second; and written a second later.
+        Delivery(
+            482, (), "2024-05-08 08:00", "2024-05-08 08:00", "2024-05-08 08:00", None, clock,
+            reviews=(("2024-05-08 08:00", "bob", "approved"),),
+        ),
+        Delivery(
+            483, (), "2024-05-08 08:00:01", "2024-05-08 08:00", "2024-05-08 09:00", None, clock
+        ),
+        # Nobody knows when it was written, and nobody has merged it.
+        Delivery(
+            484, (), None, "2024-05-09 08:00", None, None, clock,
+            reviews=(("2024-05-09 09:00", "bob", "commented"),),
+        ),
+        # One was written down an hour after it ran, the other in that very second.
+        Delivery(
+            485, ("DSK-60", "DSK-61"), "2024-05-10 07:00", "2024-05-10 08:00", "2024-05-10 09:00",
+            "2024-05-10 10:00", clock,
+        ),
+        Issue("DSK-60", "2024-05-10 11:00 created in In Progress\n2024-05-10 12:00 Done"),
+        Issue("DSK-61", "2024-05-10 10:00 created in In Progress\n2024-05-10 12:00 Done"),
+    ]  # fmt: skip
+
+
 def written() -> list[Any]:
     """Return changes that were written, reviewed and merged in every way there is."""
     return [
@@ -707,6 +744,38 @@ CASES = [
         },
     ),
     Case(
+        "a clock that runs backwards measures nothing, and is counted",
+        backwards(),
+        flows={
+            # The last commit of LAB-15 is of a week after its end.
+            "LAB-15": {"first_commit_at": at("04-20 10:00"), "first_commit_to_done_s": None},
+            "DSK-60": {"idea_to_value_s": None, "first_commit_to_done_s": 5 * H},
+            "DSK-61": {"idea_to_value_s": 0, "first_commit_to_done_s": 5 * H},
+        },
+        rows={
+            """select change_key[11:], coding_s / 3600, is_coded_after_opening, pickup_s / 3600,
+                   is_reviewed_before_ready, review_s / 3600, is_reviewed_after_merge
+               from marts.fct_changes where repository = 'watch/works' order by 1""": [
+                ("P480", 2, False, None, True, 5, False),
+                ("P481", 2, False, 3, False, None, True),
+                ("P482", 0, False, 0, False, 0, False),
+                ("P483", None, True, None, None, None, None),
+                ("P484", None, None, 1, False, None, None),
+                ("P485", 1, False, None, None, None, None),
+            ],
+            """select work_item_key, first_commit_to_done_s from marts.fct_work_item_flows
+               where work_item_key in ('github:pr:P482', 'github:pr:P446') order by 1""": [
+                ("github:pr:P446", None), ("github:pr:P482", 0),
+            ],
+            # 431, 439, 440, 446 and 483 were coded after they were opened.
+            """select measure, affected from metrics.metric_data_quality
+               where source_system = 'github' and measure like 'clock_%' order by 1""": [
+                ("clock_coded_after_opening", 5), ("clock_reviewed_after_merge", 1),
+                ("clock_reviewed_before_ready", 1),
+            ],
+        },
+    ),
+    Case(
         "a repository that nobody gave a service is one of its own, with its owner",
         written(),
         rows={
@@ -717,7 +786,7 @@ CASES = [
                  None, 8, None, None, None, False),
                 ("github:pr:P430", "unassigned:github:lab/left", 2, 3, 27, 28,
                  at("05-02 13:00"), at("05-03 09:00"), at("05-02 10:00"), True),
-                ("github:pr:P431", "unassigned:github:lab/left", -2, None, None, 4,
+                ("github:pr:P431", "unassigned:github:lab/left", None, None, None, 4,
                  None, None, at("05-04 10:00"), False),
                 ("github:pr:P432", "unassigned:github:lab/left", 2, None, None, None,
                  None, None, at("05-05 10:00"), False),
@@ -731,11 +800,11 @@ CASES = [
                  None, None, at("05-07 08:00"), False),
                 ("github:pr:P438", "unassigned:github:lab/left", 0, None, None, 46,
                  None, None, at("05-09 08:00"), False),
-                ("github:pr:P439", "unassigned:github:lab/left", -48, None, None, 22,
+                ("github:pr:P439", "unassigned:github:lab/left", None, None, None, 22,
                  None, None, at("05-10 08:00"), False),
                 ("github:pr:P444", "unassigned:github:lab/left", 0, None, None, 34.5,
                  None, None, at("05-07 08:00"), False),
-                ("github:pr:P446", "unassigned:github:lab/left", -2, None, None, 1,
+                ("github:pr:P446", "unassigned:github:lab/left", None, None, None, 1,
                  None, None, at("05-12 08:00"), False),
                 ("gitlab:mr:447", "unassigned:gitlab:lab/left", None, None, None, 59,
                  None, None, at("05-06 08:00"), False),
@@ -788,6 +857,8 @@ CASES = [
                 ("unassigned:github:lab/quay", "lab/quay", "unassigned", "unassigned", True,
                  None, None),
                 ("unassigned:github:lab/right", "lab/right", "unassigned", "unassigned", True,
+                 None, None),
+                ("unassigned:github:watch/works", "watch/works", "unassigned", "unassigned", True,
                  None, None),
                 ("unassigned:gitlab:lab/left", "lab/left", "unassigned", "unassigned", True,
                  None, None),

@@ -656,6 +656,55 @@ CASES: list[Case] = [
         },
     ),
     Case(
+        "nobody waits for the approval of a change that has ended",
+        [
+            change("E1", """
+                2024-05-06 09:00 approval: requested
+                2024-05-06 12:00 Canceled
+                """),
+            change("E2", """
+                2024-05-06 09:00 approval: requested
+                2024-05-06 14:00 Closed
+                & 2024-05-06 14:00 close_code: successful
+                """),
+            change("E3", "2024-05-06 09:00 approval: requested"),  # it was deleted a day later
+            Named("tombstones", {
+                "object": "change_requests", "id": "CHG-E3", "state": "deleted",
+                "missed_at": moment("2024-05-07 09:00"), "gone_at": moment("2024-05-07 09:00"),
+            }),
+            # refused when nobody waited any more
+            change("E4", """
+                2024-05-06 09:00 approval: requested
+                2024-05-06 12:00 Canceled
+                2024-05-06 15:00 approval: rejected
+                """),
+            # taken up again an hour before the moment, and nobody has decided
+            change("E5", """
+                2024-05-06 09:00 approval: requested
+                2024-05-06 11:00 Canceled
+                2024-06-30 23:00 New
+                """),
+            change("E6", """
+                2024-05-06 09:00 Canceled
+                2024-05-06 10:00 approval: requested
+                """),
+            change("E7", """
+                2024-05-06 09:00 approval: requested
+                2024-05-06 10:00 approval: not requested
+                & 2024-05-06 10:00 Canceled
+                """),
+        ],
+        rows={
+            """select split_part(work_item_key, ':', 3), approval_wait_s, approval_requested_at
+               from marts.fct_change_requests where work_item_key like '%:CHG-E_' order by 1""": [
+                ("CHG-E1", 3 * H, at("05-06 09:00")), ("CHG-E2", 5 * H, at("05-06 09:00")),
+                ("CHG-E3", 24 * H, at("05-06 09:00")), ("CHG-E4", 3 * H, at("05-06 09:00")),
+                ("CHG-E5", 3 * H, at("05-06 09:00")), ("CHG-E6", 0, at("05-06 10:00")),
+                ("CHG-E7", H, at("05-06 09:00")),
+            ],
+        },
+    ),
+    Case(
         "agreements that run are seen, and those that are broken already; pauses do not count",
         [
             Named("sla_definitions", {

@@ -248,7 +248,7 @@ CASES: list[Case] = [
                  and date_day between '2024-06-03' and '2024-06-08' order by 1""": [
                 (day("06-03"), 8, 3, True), (day("06-04"), 4, 3, True),
                 (day("06-05"), 4, 4, False), (day("06-06"), 5, 4, True),
-                (day("06-07"), 5, 4, True), (day("06-08"), 5, None, False),
+                (day("06-07"), 5, 4, True), (day("06-08"), 5, None, None),
             ],
         },
     ),
@@ -475,7 +475,7 @@ CASES: list[Case] = [
                where value_stream_key = 'weekly' and metric = 'velocity'
                  and (point_no in (1, 18, 20, 21, 22, 23, 27, 28, 29, 40) or phase_no = 2)
                order by 1""": [
-                (1, 1.0, None, True, False, False, 1, "none"),
+                (1, 1.0, None, True, False, None, 1, "none"),
                 (18, 0.0, 3.0, True, False, False, 1, "none"),
                 (20, 0.0, 3.0, True, False, False, 1, "none"),
                 (21, 5.0, 5.0, False, False, True, 1, "none"),
@@ -485,7 +485,7 @@ CASES: list[Case] = [
                 (28, 7.0, 2.0, False, True, False, 8, "higher"),
                 (29, 5.0, 2.0, False, False, False, 9, "higher"),
                 (40, 7.0, 2.0, False, True, False, 20, "higher"),
-                (41, 7.0, None, False, False, False, 1, "none"),
+                (41, 7.0, None, False, False, None, 1, "none"),
                 (42, 6.0, 1.0, False, False, False, 0, "none"),
                 (43, 12.0, 6.0, False, True, False, 1, "higher"),
                 (44, 0.0, 12.0, False, True, True, 1, "lower"),
@@ -497,7 +497,7 @@ CASES: list[Case] = [
                from metrics.metric_xmr
                where value_stream_key = 'weekly' and metric = 'flow_time_log_h'""": [
                 (
-                    "none", "no_stable_stretch", None, None, "none", None, 0.0,
+                    "none", "no_stable_stretch", None, None, None, None, 0.0,
                     "America/New_York",
                 )
             ],
@@ -537,7 +537,7 @@ CASES: list[Case] = [
                  and point_no >= 26 order by 1""": [
                 (26, 6, "none"), (27, 7, "none"), (28, 0, "none"), (29, 1, "none"),
                 (30, 2, "none"), (31, 3, "none"), (32, 4, "none"), (33, 5, "none"),
-                (34, 6, "none"), (35, 7, "none"), (36, 8, "lower"), (37, 0, "none"),
+                (34, 6, "none"), (35, 7, "none"), (36, 8, "lower"), (37, None, None),
             ],
             """select distinct level, baseline_method, no_limits_reason, baseline_n, centre
                from metrics.metric_xmr

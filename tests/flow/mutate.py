@@ -557,8 +557,13 @@ MUTATIONS = [
     ),
     Mutation(
         "a wait for approval ends with the decision",
-        f"{INTERMEDIATE}/int_servicenow_approvals.sql",
-        "coalesce(lead(changed_at) over in_order, {{ as_of() }})", "{{ as_of() }}",
+        f"{MARTS}/fct_change_requests.sql",
+        "least(approval_requests.decided_at, visits.exited_at,", "least(visits.exited_at,",
+    ),
+    Mutation(
+        "nobody waits for the approval of what has ended",
+        f"{MARTS}/fct_change_requests.sql",
+        "when visits.flow_state not in ('done', 'cancelled')", "when true",
     ),
 ]  # fmt: skip
 

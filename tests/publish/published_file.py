@@ -137,7 +137,7 @@ insert into metrics.metric_aging_wip values
 ('PAY-3', 'payments', 'software', 'story', 'feature', 'software:waiting_review', 'waiting_review',
  5 * 86400, 4 * 86400, 20, 4 * 86400, 8 * 86400, 8 * 86400, false),
 ('{HOSTILE.replace("'", "''")}', 'storefront', 'software', 'story', 'debt',
- 'software:in_progress', 'in_progress', 1 * 86400, 1 * 86400, 3, null, null, null, false);
+ 'software:in_progress', 'in_progress', 1 * 86400, 1 * 86400, 3, null, null, null, null);
 
 insert into metrics.metric_flow_totals
 select stream, workflow, level, velocity, week <> '2026-01-05', week

@@ -172,10 +172,10 @@ def charts_of(tables: Tables) -> Iterator[Row]:
             ):
                 step = None if before is None else abs(value - before)
                 before = value
-                is_outside = drawn is not None and drawn.is_outside(value)
+                is_outside = drawn.is_outside(value) if drawn else None
                 lower = drawn and (max(drawn.lower, 0) if metric == "velocity" else drawn.lower)
-                signal = "none"
-                if is_outside or run >= 8:
+                signal = "none" if drawn else None
+                if drawn and (is_outside or run >= 8):
                     signal = "higher" if side > 0 else "lower"
                 yield {
                     "metric_xmr_key": "|".join([*chart, week.isoformat()]),
@@ -189,12 +189,13 @@ def charts_of(tables: Tables) -> Iterator[Row]:
                     "upper_limit": float(drawn.upper) if drawn else None,
                     "lower_limit": None if lower is None else float(lower),
                     "range_limit": float(drawn.range) if drawn else None,
-                    "run_length": run, "expected_false_alarm_share": alarms,
+                    "run_length": run if drawn else None, "expected_false_alarm_share": alarms,
                     "is_baseline": drawn is not None
                     and start <= week and week + timedelta(days=6) <= end,
                     "is_outside": is_outside,
-                    "is_range_outside": bool(drawn and step is not None and step > drawn.range),
-                    "is_run": run >= 8, "is_signal": signal != "none", "signal": signal,
+                    "is_range_outside": None if not drawn or step is None else step > drawn.range,
+                    "is_run": run >= 8 if drawn else None,
+                    "is_signal": signal != "none" if drawn else None, "signal": signal,
                     "is_complete_period": True, "week_start": week,
                     "baseline_start": start, "baseline_end": end,
                 }  # fmt: skip

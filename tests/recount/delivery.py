@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.recount.plain import forward, is_backward
 from tests.recount.registry import Row, Tables, recounts
 
 NEVER, EVER = datetime(1, 1, 1), datetime(9999, 12, 31)
@@ -442,9 +443,12 @@ def changes_measured(tables: Tables) -> Iterator[Row]:
                     "approved_at", "merged_at", "closed_at",
                 )
             },
-            "coding_s": seconds(change["first_commit_at"], change["opened_at"]),
-            "pickup_s": seconds(change["ready_at"], change["first_review_at"]),
-            "review_s": seconds(change["first_review_at"], change["merged_at"]),
+            "coding_s": forward(change["first_commit_at"], change["opened_at"]),
+            "pickup_s": forward(change["ready_at"], change["first_review_at"]),
+            "review_s": forward(change["first_review_at"], change["merged_at"]),
+            "is_coded_after_opening": is_backward(change["first_commit_at"], change["opened_at"]),
+            "is_reviewed_before_ready": is_backward(change["ready_at"], change["first_review_at"]),
+            "is_reviewed_after_merge": is_backward(change["first_review_at"], change["merged_at"]),
             "merge_to_deploy_s": seconds(change["merged_at"], deployed_at),
             "deployed_at": deployed_at,
         }  # fmt: skip

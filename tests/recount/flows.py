@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from tests.recount.histories import histories
-from tests.recount.plain import ENDS, grouped, seconds, stretches, version_at, versions
+from tests.recount.plain import ENDS, forward, grouped, seconds, stretches, version_at, versions
 from tests.recount.registry import Row, Tables, recounts
 
 FLOWING = ("wait", "active")
@@ -231,8 +231,8 @@ def work_item_flows(tables: Tables) -> Iterator[Row]:
             "start_to_done_s": seconds(start, done_at),
             "start_to_done_business_s": total(since, "business_s") if done_at else None,
             "last_pass_s": seconds(passes[-1] if passes else start, done_at),
-            "idea_to_value_s": seconds(created, deployed_at),
-            "first_commit_to_done_s": seconds(first_commit_at, done_at),
+            "idea_to_value_s": forward(created, deployed_at),
+            "first_commit_to_done_s": forward(first_commit_at, done_at),
             "in_flow_s": None if start is None else total(at_work, "elapsed_s") or 0,
             "in_flow_business_s": None if start is None else total(at_work, "business_s") or 0,
             "active_s": active or 0,

@@ -586,7 +586,8 @@ def aging_wip(tables: Tables) -> Iterator[Row]:
             **{
                 name: version[name]
                 for name in (
-                    "item_key", "value_stream_key", "workflow", "level", "work_type", "team_key",
+                    "work_item_version_key", "item_key", "value_stream_key", "workflow", "level",
+                    "work_type", "team_key",
                 )
             },
             "stage_key": visit["stage_key"],
@@ -598,6 +599,6 @@ def aging_wip(tables: Tables) -> Iterator[Row]:
             "pace_p50_s": nearest_rank(pace, 50),
             "pace_p85_s": late_after,
             "pace_p95_s": nearest_rank(pace, 95),
-            "is_late": late_after is not None and age > late_after,
+            "is_late": None if late_after is None else age > late_after,
             "started_at": since,
         }  # fmt: skip

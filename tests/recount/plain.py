@@ -31,6 +31,16 @@ def seconds(earlier: datetime | None, later: datetime | None) -> int | None:
     return between.days * 86400 + between.seconds
 
 
+def is_backward(start: datetime | None, end: datetime | None) -> bool | None:
+    """Say whether a clock stops before it starts, where both moments are known."""
+    return None if start is None or end is None else end < start
+
+
+def forward(start: datetime | None, end: datetime | None) -> int | None:
+    """Return the seconds between two moments; a clock that runs backwards tells none."""
+    return None if is_backward(start, end) else seconds(start, end)
+
+
 def midnight(day: date | datetime | None) -> datetime | None:
     """Return the first moment of a date; a moment stays what it is."""
     if day is None or isinstance(day, datetime):

@@ -203,16 +203,33 @@ def incidents(tables: Tables) -> Iterator[Row]:
         }
 
 
-def approval(tables: Tables, audits: list[Row]) -> dict[str, Any]:
-    """Return what the audit tells of the approval of a change."""
+def shared(first: tuple[datetime, datetime], second: tuple[datetime, datetime]) -> int:
+    """Return the seconds that two spans of time have in common."""
+    return max(seconds(max(first[0], second[0]), min(first[1], second[1])), 0)
+
+
+def approval(tables: Tables, audits: list[Row], stays: list[Row]) -> dict[str, Any]:
+    """Return what the audit tells of the approval of a change.
+
+    Whoever asks waits until approval says something else, from the beginning of the change on, and
+    not in the time in which it had ended.
+    """
     told = history(
         a for a in audits if a["field"] == "approval" and a["changed_at"] <= tables.as_of
     )
+    ends = [
+        (stay["entered_at"], stay["exited_at"] or tables.as_of)
+        for stay in stays
+        if stay["flow_state"] in ("done", "cancelled")
+    ]
+    born = stays[0]["entered_at"]
     wait, asked, given, by_bot = None, None, None, None
     for no, audit in enumerate(told):
         until = told[no + 1]["changed_at"] if no + 1 < len(told) else tables.as_of
         if audit["to_value"] == "requested":
-            wait = (wait or 0) + seconds(audit["changed_at"], until)
+            span = audit["changed_at"], until
+            ended = sum(shared(span, end) for end in ends)
+            wait = (wait or 0) + shared(span, (born, tables.as_of)) - ended
             asked = asked or audit["changed_at"]
         if audit["to_value"] == "approved" and given is None:
             given, by_bot = audit["changed_at"], audit["actor_type"] == "bot"
@@ -228,8 +245,8 @@ def change_requests(tables: Tables) -> Iterator[Row]:
         key = record["work_item_key"]
         if record["table_name"] != "change_request" or key not in flows:
             continue
-        told = approval(tables, audits.get(key, []))
         stays = sorted(visits.get(key, ()), key=lambda v: v["visit_seq"])
+        told = approval(tables, audits.get(key, []), stays)
         in_authorisation = [v for v in stays if v["stage"] == "authorize"]
         begun = [v["entered_at"] for v in stays if v["stage"] in ("scheduled", "implement")]
         works = [v for v in stays if v["stage"] == "implement"]
@@ -599,6 +616,16 @@ def data_quality(tables: Tables) -> Iterator[Row]:
         if flow["outcome"] == "done":
             source = source_of[flow["work_item_version_key"]]
             measure(source, "changes_closed_without_verdict", change["is_successful"] is None)
+    for change in tables.rows("fct_changes"):
+        for name, first, second in (
+            ("coded_after_opening", "first_commit_at", "opened_at"),
+            ("reviewed_before_ready", "ready_at", "first_review_at"),
+            ("reviewed_after_merge", "first_review_at", "merged_at"),
+        ):
+            start, end = change[first], change[second]
+            are_both = start is not None and end is not None
+            flaw = are_both and end < start
+            measure(change["source_system"], f"clock_{name}", flaw, int(are_both))
     for source, name in total:
         all_of_them = total[source, name]
         yield {

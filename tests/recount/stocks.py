@@ -266,7 +266,7 @@ def wip(tables: Tables) -> Iterator[Row]:
             "backlog_items": count["wip_eod"] if state == "new" else 0,
             "in_flow_items": count["wip_eod"] if state in ("wait", "active") else 0,
             "wip_limit": limit[0] if limit else None,
-            "is_breach": bool(limit) and count["wip_eod"] > limit[0],
+            "is_breach": count["wip_eod"] > limit[0] if limit else None,
             "is_complete_period": midnight(day + DAY, zones[stream]) <= tables.as_of,
             "date_day": day,
         }  # fmt: skip

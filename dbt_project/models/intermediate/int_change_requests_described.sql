@@ -33,7 +33,6 @@ final as (
         change_requests.correlation_id,
         approvals.requested_at as approval_requested_at,
         approvals.approved_at,
-        approvals.approval_wait_s,
         -- A standard change is approved once and for all, by its template.
         coalesce(
             approvals.is_automated,

@@ -14,18 +14,12 @@ spans as (
         to_value,
         actor_type,
         changed_at,
-        coalesce(lead(changed_at) over in_order, {{ as_of() }}) as ended_at,
         row_number() over (
             partition by work_item_key, to_value
             order by changed_at, update_no, audit_id
         ) as time_no
 
     from audits
-
-    window in_order as (
-        partition by work_item_key
-        order by changed_at, update_no, audit_id
-    )
 
 ),
 
@@ -36,14 +30,6 @@ final as (
         min(case when to_value = 'requested' then changed_at end) as requested_at,
         min(case when to_value = 'approved' then changed_at end) as approved_at,
         max(case when to_value = 'rejected' then changed_at end) as rejected_at,
-        cast(
-            sum(
-                case
-                    when to_value = 'requested'
-                        then {{ seconds_between('changed_at', 'ended_at') }}
-                end
-            ) as bigint
-        ) as approval_wait_s,
         max(case when to_value = 'approved' and time_no = 1 then actor_type end) = 'bot'
             as is_automated
 

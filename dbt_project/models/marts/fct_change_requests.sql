@@ -59,6 +59,40 @@ stages as (
 
 ),
 
+approval_requests as (
+
+    select * from {{ ref('int_servicenow_approval_requests') }}
+
+),
+
+-- Who asked waits until it is decided, and no longer than the change is open.
+approval_waits as (
+
+    select
+        approval_requests.work_item_key,
+        sum(
+            case
+                when visits.flow_state not in ('done', 'cancelled')
+                    then greatest(
+                        {{ seconds_between(
+                            'greatest(approval_requests.requested_at, visits.entered_at)',
+                            'least(approval_requests.decided_at, visits.exited_at, ' ~ as_of() ~ ')'
+                        ) }},
+                        0
+                    )
+                else 0
+            end
+        ) as approval_wait_s
+
+    from approval_requests
+
+    inner join visits
+        on approval_requests.work_item_key = visits.work_item_key
+
+    group by 1
+
+),
+
 present as (
 
     select
@@ -81,7 +115,7 @@ final as (
         lower(change_requests.close_code) as close_code,
         cast(
             coalesce(
-                change_requests.approval_wait_s,
+                approval_waits.approval_wait_s,
                 -- Where approvals are not audited, the state tells how long it waited for one.
                 case when change_requests.approved_at is null then stages.authorize_s end
             ) as bigint
@@ -116,6 +150,9 @@ final as (
 
     inner join stages
         on change_requests.work_item_key = stages.work_item_key
+
+    left join approval_waits
+        on change_requests.work_item_key = approval_waits.work_item_key
 
     inner join present
         on change_requests.work_item_key = present.work_item_key

@@ -58,6 +58,20 @@ carried as (
 
 ),
 
+-- Dates of commits are set by their authors, a draft may be reviewed, and so may what is merged.
+clocks as (
+
+    select
+        *,
+        first_commit_at > opened_at as is_coded_after_opening,
+        first_review_at < ready_at as is_reviewed_before_ready,
+        first_review_at > merged_at as is_reviewed_after_merge
+
+    from changes
+
+),
+
+-- A clock that runs backwards measures nothing.
 final as (
 
     select
@@ -71,21 +85,30 @@ final as (
         changes.additions,
         changes.deletions,
         cast(
-            {{ seconds_between('changes.first_commit_at', 'changes.opened_at') }}
-            as bigint
+            case
+                when not changes.is_coded_after_opening
+                    then {{ seconds_between('changes.first_commit_at', 'changes.opened_at') }}
+            end as bigint
         ) as coding_s,
         cast(
-            {{ seconds_between('changes.ready_at', 'changes.first_review_at') }}
-            as bigint
+            case
+                when not changes.is_reviewed_before_ready
+                    then {{ seconds_between('changes.ready_at', 'changes.first_review_at') }}
+            end as bigint
         ) as pickup_s,
         cast(
-            {{ seconds_between('changes.first_review_at', 'changes.merged_at') }}
-            as bigint
+            case
+                when not changes.is_reviewed_after_merge
+                    then {{ seconds_between('changes.first_review_at', 'changes.merged_at') }}
+            end as bigint
         ) as review_s,
         cast({{ seconds_between('changes.merged_at', 'carried.deployed_at') }} as bigint)
             as merge_to_deploy_s,
         changes.is_revert,
         changes.is_hotfix,
+        changes.is_coded_after_opening,
+        changes.is_reviewed_before_ready,
+        changes.is_reviewed_after_merge,
         changes.first_commit_at,
         changes.opened_at,
         changes.ready_at,
@@ -95,7 +118,7 @@ final as (
         changes.closed_at,
         carried.deployed_at
 
-    from changes
+    from clocks as changes
 
     left join carried
         on changes.change_key = carried.change_key

@@ -408,10 +408,18 @@ final as (
                 'coalesce(moments.last_pass_at, starts.started_at)', 'done.last_done_at'
             ) }} as bigint
         ) as last_pass_s,
-        cast({{ seconds_between('work_items.created_at', 'deliveries.deployed_at') }} as bigint)
-            as idea_to_value_s,
+        -- What is written down afterwards, or coded after the end, tells of no time.
         cast(
-            {{ seconds_between('deliveries.first_commit_at', 'done.last_done_at') }} as bigint
+            case
+                when work_items.created_at <= deliveries.deployed_at
+                    then {{ seconds_between('work_items.created_at', 'deliveries.deployed_at') }}
+            end as bigint
+        ) as idea_to_value_s,
+        cast(
+            case
+                when deliveries.first_commit_at <= done.last_done_at
+                    then {{ seconds_between('deliveries.first_commit_at', 'done.last_done_at') }}
+            end as bigint
         ) as first_commit_to_done_s,
         cast(sums.in_flow_s as bigint) as in_flow_s,
         cast(sums.in_flow_business_s as bigint) as in_flow_business_s,

@@ -82,6 +82,7 @@ final as (
 
     select
         flows.work_item_key,
+        flows.work_item_version_key,
         work_items.item_key,
         work_items.value_stream_key,
         work_items.workflow,
@@ -97,7 +98,7 @@ final as (
         cast(paces.p50_s as bigint) as pace_p50_s,
         cast(paces.p85_s as bigint) as pace_p85_s,
         cast(paces.p95_s as bigint) as pace_p95_s,
-        coalesce(flows.age_s > paces.p85_s, false) as is_late,
+        flows.age_s > paces.p85_s as is_late,
         attempts.aging_since_at as started_at
 
     from flows

@@ -142,6 +142,23 @@ change_requests as (
 
 ),
 
+clocks as (
+
+    select
+        source_system,
+        count(is_coded_after_opening) as coded,
+        count(case when is_coded_after_opening then 1 end) as coded_after_opening,
+        count(is_reviewed_before_ready) as reviewed,
+        count(case when is_reviewed_before_ready then 1 end) as reviewed_before_ready,
+        count(is_reviewed_after_merge) as merged,
+        count(case when is_reviewed_after_merge then 1 end) as reviewed_after_merge
+
+    from {{ ref('fct_changes') }}
+
+    group by 1
+
+),
+
 unioned as (
 
     select
@@ -164,6 +181,27 @@ unioned as (
         without_verdict as affected,
         closed as total
     from change_requests
+    union all
+    select
+        source_system,
+        'clock_coded_after_opening' as measure,
+        coded_after_opening as affected,
+        coded as total
+    from clocks
+    union all
+    select
+        source_system,
+        'clock_reviewed_before_ready' as measure,
+        reviewed_before_ready as affected,
+        reviewed as total
+    from clocks
+    union all
+    select
+        source_system,
+        'clock_reviewed_after_merge' as measure,
+        reviewed_after_merge as affected,
+        merged as total
+    from clocks
     union all
     select
         source_system,

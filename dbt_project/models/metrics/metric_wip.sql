@@ -71,7 +71,7 @@ final as (
         cast(daily_flows.blocked_wip as bigint) as blocked_wip,
         cast(daily_flows.age_sum_s as bigint) as age_sum_s,
         limits.wip_limit,
-        coalesce(daily_flows.wip_eod > limits.wip_limit, false) as is_breach,
+        daily_flows.wip_eod > limits.wip_limit as is_breach,
         daily_flows.date_day < value_streams.last_day as is_complete_period,
         daily_flows.date_day
 

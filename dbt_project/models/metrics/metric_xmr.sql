@@ -244,6 +244,7 @@ counted as (
     select
         *,
         case
+            when centre is null then null
             when side = 0 then 0
             else row_number() over (
                 partition by metric, value_stream_key, workflow, level, phase_no, side, run_no
@@ -255,12 +256,13 @@ counted as (
 
 ),
 
+-- Without limits nobody knows whether a point is a signal.
 judged as (
 
     select
         *,
-        coalesce(reading > upper_limit or reading < lower_limit, false) as is_outside,
-        coalesce(moving_range > range_limit, false) as is_range_outside,
+        reading > upper_limit or reading < lower_limit as is_outside,
+        moving_range > range_limit as is_range_outside,
         run_length >= 8 as is_run
 
     from counted
@@ -304,6 +306,7 @@ final as (
         is_run,
         is_outside or is_run as is_signal,
         case
+            when centre is null then null
             when not (is_outside or is_run) then 'none'
             when side = 1 then 'higher'
             else 'lower'
