@@ -42,7 +42,8 @@ PICTURES = (
         "Value stream map: where finished work waited and where it was touched",
         "Boxes: stages in order, with wait and touch time of items finished in the window (P50 per "
         "visit, where there are 10 of them, and total), items there now (WIP) and the share of "
-        "visits that were rework. "
+        "visits that were rework. A visit counts for the value stream that the item was in; of "
+        "several attempts the one that finished it counts. "
         "Ladder: mean wait and touch per finished item, from commitment (first waiting or working "
         "stage) to done. Touch is time in working stages, not blocked; everything else is wait. "
         "Source: marts.fct_stage_visits.",
@@ -71,8 +72,9 @@ PICTURES = (
         ("aging", "pace"),
         "Aging work in progress: age of open items against the pace of finished ones",
         "Age since start, not time in the stage. Bands: age at which finished items left that "
-        "stage for the last time, where at least 10 did. A triangle is older than 85 % of its own "
-        "value stream's finished items were. Source: metrics.metric_aging_wip.",
+        "stage of the value stream for the last time, where at least 10 did. A triangle is older "
+        "than 85 % of its own value stream's finished items were. "
+        "Source: metrics.metric_aging_wip.",
         "Nothing is in progress.",
     ),
     Picture(

@@ -45,8 +45,8 @@ final as (
         wait_s,
         rework_s,
         first_pass_items,
-        {%- if period != 'day' %}
         has_modelled_waits,
+        {%- if period != 'day' %}
         flow_efficiency_share,
         started_share,
         rework_share,

@@ -56,15 +56,45 @@ releases as (
 
 ),
 
--- From the first deployment of a service on, a period without any is a row too.
+merged_changes as (
+
+    select
+        changes.change_key,
+        changes.service_key,
+        changes.merged_at,
+        coalesce(zones.time_zone, 'UTC') as time_zone
+
+    from {{ ref('fct_changes') }} as changes
+
+    left join zones
+        on changes.service_key = zones.service_key
+
+    where changes.merged_at is not null
+
+),
+
+-- From the first merged change or deployment of a service on, a period without any is a row too: a
+-- service that was never deployed has changes that nobody traces.
 spans as (
 
     select
         service_key,
-        cast({{ local_time('min(finished_at)', 'time_zone') }} as date) as first_day,
+        cast({{ local_time('min(happened_at)', 'time_zone') }} as date) as first_day,
         cast({{ local_time(as_of(), 'time_zone') }} as date) as last_day
 
-    from deployments
+    from (
+        select
+            service_key,
+            time_zone,
+            finished_at as happened_at
+        from deployments
+        union all
+        select
+            service_key,
+            time_zone,
+            merged_at as happened_at
+        from merged_changes
+    ) as events
 
     group by service_key, time_zone
 
@@ -136,12 +166,12 @@ lead_times as (
 merged as (
 
     select
-        changes.service_key,
+        merged_changes.service_key,
         cast(
             date_trunc(
                 '{{ period }}',
                 cast(
-                    {{ local_time('changes.merged_at', "coalesce(zones.time_zone, 'UTC')") }}
+                    {{ local_time('merged_changes.merged_at', 'merged_changes.time_zone') }}
                     as date
                 )
             ) as date
@@ -149,13 +179,10 @@ merged as (
         count(*) as merged_changes,
         count(deployed_changes.lead_time_s) as traced_changes
 
-    from {{ ref('fct_changes') }} as changes
-
-    left join zones
-        on changes.service_key = zones.service_key
+    from merged_changes
 
     left join deployed_changes
-        on changes.change_key = deployed_changes.change_key
+        on merged_changes.change_key = deployed_changes.change_key
 
     group by 1, 2
 

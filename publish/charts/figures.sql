@@ -3,19 +3,24 @@ with slices as (
         workflow || '/' || level as work,
         unnest([value_stream_key, 'all']) as stream
     from marts.dim_work_items
-    where is_current
+),
+
+-- The last four complete weeks are each value stream's own, in its time zone.
+complete_weeks as (
+    select
+        *,
+        max(week_start) over (partition by value_stream_key) as last_week_start
+    from metrics.metric_flow_totals
+    where is_complete_period
 ),
 
 velocities as (
     select
-        flows.workflow || '/' || flows.level as work,
-        unnest([flows.value_stream_key, 'all']) as stream,
-        flows.velocity
-    from metrics.metric_flow_totals as flows
-    cross join moments
-    where
-        flows.is_complete_period
-        and flows.week_start >= moments.week_start - to_weeks(4)
+        workflow || '/' || level as work,
+        unnest([value_stream_key, 'all']) as stream,
+        velocity
+    from complete_weeks
+    where week_start > last_week_start - to_weeks(4)
 ),
 
 throughputs as (

@@ -1,18 +1,18 @@
--- As in metric_aging_wip, and for all value streams together too.
+-- As in metric_aging_wip, for stages that nothing is in and for all value streams together too:
+-- every attempt that was finished, but of deleted items, when it left the stage for the last time.
 with leavings as (
     select
-        visits.work,
-        visits.stream,
-        visits.position,
-        visits.label,
-        date_diff('second', any_value(flows.started_at), max(visits.exited_at)) as age_s
-    from sliced_visits as visits
-    inner join marts.fct_work_item_flows as flows on visits.work_item_key = flows.work_item_key
+        work,
+        stream,
+        position,
+        label,
+        date_diff('second', any_value(started_at), max(exited_at)) as age_s
+    from sliced_visits
     where
-        flows.outcome = 'done'
-        and visits.exited_at > flows.started_at
-        and visits.flow_state in ('wait', 'active')
-    group by visits.work, visits.stream, visits.position, visits.label, visits.work_item_key
+        is_of_done_attempt
+        and exited_at > started_at
+        and flow_state not in ('done', 'cancelled')
+    group by work, stream, position, label, work_item_key, attempt_no
 ),
 
 paces as (

@@ -5,7 +5,6 @@ union all
     from marts.dim_work_items as items
     left join marts.dim_value_streams as streams
         on items.value_stream_key = streams.value_stream_key
-    where items.is_current
     group by items.value_stream_key
     order by name
 )

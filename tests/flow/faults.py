@@ -295,6 +295,13 @@ FAULTS = [
         changed("recovered_deployments", "recovered_deployments + 1", one("metric_dora_key")),
     ),
     Fault(
+        "every_merged_change_is_in_a_period",
+        "a service that was never deployed has its merged changes counted",
+        "metric_dora_weeks",
+        "select * from model where service_key not in"
+        " (select service_key from model group by 1 having sum(deployments) = 0)",
+    ),
+    Fault(
         "failures_have_their_evidence",
         "a deployment with evidence against it has failed",
         "fct_deployments",

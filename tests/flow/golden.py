@@ -1483,13 +1483,14 @@ CASES = [
                 ("D4", "P13", "sha"), ("D6", "P14", "sha"), ("D7", "P15", "sha"),
             ],
             # Fewer than ten changes have no percentile; those of D1 none at all, as nobody knows
-            # what was there before it.
+            # what was there before it. The first change was merged a week before it.
             """select period_start, deployments, deployed_changes, changes, lead_time_p50_s,
                    failed_deployments, assumed_failed_deployments, change_fail_share,
                    change_fail_with_guesses_share, recovered_deployments, recovery_time_p50_s,
                    rework_deployments, deployment_rework_share, is_complete_period
                from metrics.metric_dora_weeks
                where service_key = 'shop' and period_start < '2024-05-01' order by 1""": [
+                (day("04-01"), 0, 0, 0, None, 0, 0, None, None, 0, None, 0, None, True),
                 (day("04-08"), 5, 4, 2, None, 2, 0, 0.4, 0.4, 2, None, 1, 0.2, True),
                 (day("04-15"), 2, 2, 2, None, 1, 1, 0.5, 1.0, 1, None, 1, 0.5, True),
                 (day("04-22"), 0, 0, 0, None, 0, 0, None, None, 0, None, 0, None, True),

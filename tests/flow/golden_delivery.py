@@ -829,7 +829,9 @@ CASES = [
                from metrics.metric_dora
                where service_key like 'unassigned:github:lab/%' and period_start = '2024-05-01'
                order by 1""": [
+                ("unassigned:github:lab/bare", 0, 0, 0, 1, 0, 0),
                 ("unassigned:github:lab/clock", 0, 0, 0, 0, 0, 0),
+                ("unassigned:github:lab/desk", 0, 0, 0, 0, 0, 0),
                 ("unassigned:github:lab/left", 9, 10, 6, 10, 6, 9),
                 ("unassigned:github:lab/quay", 0, 0, 0, 1, 0, 0),
                 ("unassigned:github:lab/right", 2, 2, 2, 2, 2, 1),
@@ -863,6 +865,18 @@ CASES = [
                 ("unassigned:gitlab:lab/left", "lab/left", "unassigned", "unassigned", True,
                  None, None),
                 ("unassigned:inbox:raft", "raft", "unassigned", "unassigned", True, None, None),
+            ],
+            # Nothing of it was ever deployed: 441 was merged on 4 May, and nobody traced it.
+            """select period, period_start, deployments, merged_changes, traced_changes,
+                   lead_time_coverage_share, is_complete_period
+               from (select * exclude (metric_dora_key) from metrics.metric_dora union all
+                     select * exclude (metric_dora_weeks_key) from metrics.metric_dora_weeks)
+               where service_key = 'unassigned:github:lab/bare'
+                 and (period = 'month' or period_start < '2024-05-13') order by 1, 2""": [
+                ("month", day("05-01"), 0, 1, 0, 0.0, True),
+                ("month", day("06-01"), 0, 0, 0, None, False),
+                ("week", day("04-29"), 0, 1, 0, 0.0, True),
+                ("week", day("05-06"), 0, 0, 0, None, True),
             ],
             # The past of a service that is no more.
             """select service_key, period_start, deployments from metrics.metric_dora

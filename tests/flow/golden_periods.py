@@ -247,6 +247,12 @@ CASES = [
                 ("epic", 1, 14 * H, 10 * H, False, None),
                 ("story", 11, 57 * H, 105 * H, True, round(57 / 162, 6)),
             ],
+            """select level, has_modelled_waits, sum(active_s), sum(wait_s)
+               from metrics.metric_flow_days
+               where value_stream_key = 'quay' and date_day between '2024-05-01' and '2024-05-31'
+               group by all order by 1""": [
+                ("epic", False, 14 * H, 10 * H), ("story", True, 57 * H, 105 * H),
+            ],
             """select work_item_key, has_modelled_waits from metrics.metric_cycle_times
                where work_item_key in ('jira:QAY-11', 'jira:QAY-20') order by 1""": [
                 ("jira:QAY-11", True), ("jira:QAY-20", False),

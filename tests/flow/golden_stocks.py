@@ -574,6 +574,20 @@ CASES: list[Case] = [
         },
     ),
     Case(
+        "how often a chart errs is known of baselines of 20 points alone",
+        one_a_week("NGT", "2023-11-07 10:00", [*[1, 100] * 10, 1], no=101, kind="Epic"),
+        rows={
+            # Ten of the 21 are ln 100: 46.05170186 / 21, every range ln 100.
+            """select baseline_method, baseline_n, centre, upper_limit, lower_limit,
+                   expected_false_alarm_share, count(*)
+               from metrics.metric_xmr
+               where value_stream_key = 'night' and metric = 'flow_time_log_h' and level = 'epic'
+               group by all""": [
+                ("seed", 21, 2.192938184, 14.442690879, -10.056814511, None, 21),
+            ],
+        },
+    ),
+    Case(
         "of a metric the latest definition that holds is the one",
         [],
         rows={

@@ -406,6 +406,16 @@ MUTATIONS = [
         "range between current row and current row",
     ),
     Mutation(
+        "a service begins with its first merged change",
+        "macros/metric_dora.sql",
+        "merged_at as happened_at", "cast(null as timestamp) as happened_at",
+    ),
+    Mutation(
+        "how often a longer baseline errs is not known",
+        f"{METRICS}/metric_xmr.sql",
+        "when baseline_n <> 20 then null", "when baseline_n < 20 then null",
+    ),
+    Mutation(
         "hotfixes are rework",
         "macros/metric_dora.sql",
         "is_rollback or is_hotfix", "is_rollback",

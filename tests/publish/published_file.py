@@ -21,15 +21,20 @@ create table marts.dim_stages (
     stage_key varchar, workflow varchar, stage varchar, ordinal bigint, flow_state varchar
 );
 create table marts.dim_work_items (
-    work_item_key varchar, item_key varchar, workflow varchar, level varchar, work_type varchar,
-    value_stream_key varchar, is_current boolean
+    work_item_key varchar, work_item_version_key varchar, item_key varchar, workflow varchar,
+    level varchar, work_type varchar, value_stream_key varchar, is_current boolean
+);
+create table marts.fct_flow_attempts (
+    work_item_key varchar, attempt_no bigint, is_latest boolean, outcome varchar,
+    started_at timestamp
 );
 create table marts.fct_work_item_flows (
     work_item_key varchar, started_at timestamp, last_done_at timestamp, outcome varchar
 );
 create table marts.fct_stage_visits (
-    work_item_key varchar, visit_seq bigint, stage_key varchar, stage varchar, flow_state varchar,
-    entered_at timestamp, exited_at timestamp, is_open boolean, is_rework boolean,
+    work_item_key varchar, work_item_version_key varchar, attempt_no bigint, visit_seq bigint,
+    stage_key varchar, stage varchar, flow_state varchar, entered_at timestamp,
+    exited_at timestamp, is_open boolean, is_rework boolean,
     elapsed_s bigint, active_s bigint, wait_s bigint
 );
 create table metrics.metric_cycle_times (
@@ -70,15 +75,16 @@ insert into marts.dim_stages values
 ('epic:done', 'epic', 'done', 3, 'done');
 
 insert into marts.dim_work_items values
-('jira:1', 'PAY-1', 'software', 'story', 'feature', 'payments', true),
-('jira:1', 'OLD-1', 'software', 'story', 'feature', 'storefront', false),
-('jira:2', 'PAY-2', 'software', 'story', 'defect', 'payments', true),
-('jira:3', 'PAY-3', 'software', 'story', 'feature', 'payments', true),
-('jira:9', 'PAY-9', 'epic', 'epic', 'feature', 'payments', true),
-('jira:11', 'SHOP-1', 'software', 'story', 'feature', 'storefront', true),
-('jira:12', '{HOSTILE.replace("'", "''")}', 'software', 'story', 'debt', 'storefront', true),
-('jira:13', 'SHOP-3', 'software', 'story', 'feature', 'storefront', true),
-('jira:14', 'SHOP-4', 'software', 'story', 'feature', 'storefront', true);
+('jira:1', 'jira:1@now', 'PAY-1', 'software', 'story', 'feature', 'payments', true),
+('jira:1', 'jira:1@then', 'OLD-1', 'software', 'story', 'feature', 'storefront', false),
+('jira:2', 'jira:2@now', 'PAY-2', 'software', 'story', 'defect', 'payments', true),
+('jira:3', 'jira:3@now', 'PAY-3', 'software', 'story', 'feature', 'payments', true),
+('jira:9', 'jira:9@now', 'PAY-9', 'epic', 'epic', 'feature', 'payments', true),
+('jira:11', 'jira:11@now', 'SHOP-1', 'software', 'story', 'feature', 'storefront', true),
+('jira:12', 'jira:12@now', '{HOSTILE.replace("'", "''")}', 'software', 'story', 'debt',
+ 'storefront', true),
+('jira:13', 'jira:13@now', 'SHOP-3', 'software', 'story', 'feature', 'storefront', true),
+('jira:14', 'jira:14@now', 'SHOP-4', 'software', 'story', 'feature', 'storefront', true);
 
 insert into marts.fct_work_item_flows values
 ('jira:1', '2025-12-01', '2025-12-06', 'done'),
@@ -90,9 +96,12 @@ insert into marts.fct_work_item_flows values
 ('jira:13', null, null, 'open'),
 ('jira:14', '2025-05-27', '2025-06-01', 'done');
 
+insert into marts.fct_flow_attempts
+select work_item_key, 1, true, outcome, started_at from marts.fct_work_item_flows;
+
 insert into marts.fct_stage_visits
 select
-    item, seq, stage_key, stage, flow_state, entered, exited,
+    item, item || '@now', 1, seq, stage_key, stage, flow_state, entered, exited,
     exited is null and flow_state <> 'done', is_rework, days * 86400,
     if(flow_state = 'active', days, 0) * 86400, if(flow_state = 'wait', days, 0) * 86400
 from (
@@ -149,6 +158,8 @@ from (
     ('payments', 'software', 'story', 1, '2025-12-15'),
     ('storefront', 'software', 'story', 1, '2025-12-15'),
     ('payments', 'epic', 'epic', 1, '2025-12-22'),
+    ('payments', 'software', 'story', 0, '2025-12-29'),
+    ('storefront', 'software', 'story', 0, '2025-12-29'),
     ('payments', 'software', 'story', 0, '2026-01-05'),
     ('storefront', 'software', 'story', 1, '2025-05-26')
 ) as weeks (stream, workflow, level, velocity, week);
@@ -184,8 +195,12 @@ insert into meta.load_audits values
 """
 
 
-COPIED = ("marts.dim_work_items", "marts.fct_work_item_flows", "marts.fct_stage_visits",
-          "metrics.metric_cycle_times")  # fmt: skip
+VERSION = ", work_item_version_key || '/' || copy as work_item_version_key"
+COPIED = {
+    "marts.dim_work_items": VERSION, "marts.fct_work_item_flows": "",
+    "marts.fct_flow_attempts": "", "marts.fct_stage_visits": VERSION,
+    "metrics.metric_cycle_times": "",
+}  # fmt: skip
 
 
 def write_published_file(path: Path, *, is_empty: bool = False, times: int = 1) -> Path:
@@ -194,9 +209,10 @@ def write_published_file(path: Path, *, is_empty: bool = False, times: int = 1) 
         connection.execute(TABLES)
         if not is_empty:
             connection.execute(ROWS)
-            for table in COPIED:
+            for table, more in COPIED.items():
                 connection.execute(
                     f"insert into {table} select items.* replace (work_item_key || '/' || copy"
-                    f" as work_item_key) from {table} as items, range(1, {times}) as copies (copy)"
+                    f" as work_item_key{more}) from {table} as items,"
+                    f" range(1, {times}) as copies (copy)"
                 )
     return path

@@ -34,7 +34,12 @@ def html(report: Path) -> str:
 
 @pytest.fixture(scope="module")
 def data(html: str) -> dict:
+    return embedded_data(html)
+
+
+def embedded_data(html: str) -> dict:
     embedded = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)
+    assert embedded
     return json.loads(embedded.group(1))
 
 
@@ -45,8 +50,7 @@ def tenfold(tmp_path_factory: pytest.TempPathFactory) -> dict:
     page = write_report(
         write_published_file(folder / "warehouse.duckdb", times=10), folder / "index.html"
     ).read_text(encoding="utf-8")
-    embedded = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
-    return json.loads(embedded.group(1))
+    return embedded_data(page)
 
 
 def rows(data: dict, table: str, stream: str, work: str = STORIES) -> list[dict]:
@@ -211,8 +215,51 @@ def test_weeks_are_sums_over_value_streams_and_say_when_they_are_not_over(data: 
         ("2025-12-01", 1, True),
         ("2025-12-08", 0, True),
         ("2025-12-15", 2, True),
+        ("2025-12-29", 0, True),
         ("2026-01-05", 0, False),
     ]
+
+
+VELOCITIES = {
+    "2025-06-30": 128, "2025-12-01": 2, "2025-12-08": 4, "2025-12-15": 8, "2025-12-22": 16,
+    "2025-12-29": 32, "2026-01-05": 64,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("running", "finished", "first"),
+    [
+        # Sunday evening in UTC: in Auckland it is Monday, and a week more is over.
+        (
+            {"payments": "2026-01-05", "storefront": "2025-12-29"},
+            {"payments": 4 + 8 + 16 + 32, "storefront": 2 + 4 + 8 + 16, "all": 60 + 30},
+            "2025-06-30",
+        ),
+        ({"payments": "2026-01-05"}, {"payments": 60, "all": 60}, "2025-12-01"),
+    ],
+)
+def test_the_last_four_complete_weeks_are_each_value_streams_own(
+    tmp_path: Path, running: dict[str, str], finished: dict[str, int], first: str
+) -> None:
+    warehouse = write_published_file(tmp_path / "warehouse.duckdb")
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("update meta.refreshes set as_of = '2026-01-04 20:00'")
+        connection.execute("delete from metrics.metric_flow_totals")
+        for stream, last in running.items():
+            for week, velocity in VELOCITIES.items():
+                if week <= last:
+                    connection.execute(
+                        "insert into metrics.metric_flow_totals values (?, 'software', 'story',"
+                        " ?, ?, ?)",
+                        [stream, velocity, week < last, week],
+                    )
+    page = write_report(warehouse, tmp_path / "index.html").read_text(encoding="utf-8")
+    found = embedded_data(page)
+    for stream, items in finished.items():
+        [figures] = rows(found, "figures", stream)
+        assert figures["finished_4_weeks"] == items
+    # The window is 26 weeks and the one that is not over.
+    assert min(r["week_start"] for r in rows(found, "throughput", "all")) == first
 
 
 def test_totals_equal_sql_on_the_published_file(data: dict, warehouse: Path) -> None:

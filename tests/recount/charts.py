@@ -162,7 +162,7 @@ def charts_of(tables: Tables) -> Iterator[Row]:
             drawn = limits if reason is None else None
             sides = [drawn.side(value) if drawn else 0 for _, (_, _, value) in own]
             alarms = None
-            if drawn:
+            if drawn and limits.n == 20:
                 alarms = 0.29
                 if metric == "velocity":
                     alarms = 0.33 if drawn.centre >= 6 else 0.4 if drawn.centre >= 1.5 else None

@@ -555,6 +555,8 @@ def dora(tables: Tables, name: str, period: str) -> Iterator[Row]:
             service = change["service_key"]
             merged_in = service, start_of(local_day(change["merged_at"], zones[service]))
             counts[merged_in]["merged"] += 1
+            day = local_day(change["merged_at"], zones[service])
+            first_days[service] = min(day, first_days.get(service, day))
             counts[merged_in]["traced"] += time is not None
     for service, first in first_days.items():
         today = local_day(tables.as_of, zones[service])

@@ -350,11 +350,12 @@ def flow_rows(
 
 SHARED = (
     "value_stream_key", "workflow", "level", "velocity", "earlier_finishes", "n", "in_flow_s",
-    "active_s", "wait_s", "rework_s", "first_pass_items", "is_complete_period",
+    "active_s", "wait_s", "rework_s", "first_pass_items", "has_modelled_waits",
+    "is_complete_period",
 )  # fmt: skip
 MEASURED = (
-    "flow_time_p50_s", "flow_time_p85_s", "flow_time_p95_s", "has_modelled_waits",
-    "flow_efficiency_share", "started_share", "rework_share", "first_pass_yield_share",
+    "flow_time_p50_s", "flow_time_p85_s", "flow_time_p95_s", "flow_efficiency_share",
+    "started_share", "rework_share", "first_pass_yield_share",
 )  # fmt: skip
 
 
