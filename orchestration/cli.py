@@ -7,6 +7,7 @@ configuration, 3 partial (some scopes failed, the rest was published).
 import json
 import logging
 import os
+import shutil
 import sys
 import time
 from functools import partial
@@ -146,18 +147,33 @@ def forget(person_keys: tuple[str, ...]) -> None:
             if build_file().exists():
                 rows += erase(build_file(), list(person_keys))
             if (published_folder() / "warehouse.duckdb").exists():
-                republish(build_file(), published_folder(), report_file())
+                republish(build_file(), published_folder(), report_file(), list(person_keys))
     except Timeout:
         stop(FAILED, "a refresh is running; wait until it has ended")
     click.echo(f"erased from {rows:,} rows; later loads keep it so")
 
 
-def republish(build: Path, folder: Path, report: Path) -> None:
-    """Publish the working warehouse again, and take older versions away."""
+def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -> None:
+    """Publish without people, and take older versions away.
+
+    A working warehouse that no refresh has proven is not for readers: they get what was published
+    last, without the people.
+    """
+    from extract.forgotten import erase
+    from publish.quality import lack_of_proof
     from publish.report import write_report
     from publish.snapshot import publish
 
-    version = publish(build, folder)
+    if lack_of_proof(build):
+        place = folder / ".erasing"
+        shutil.rmtree(place, ignore_errors=True)  # of a command that was killed
+        place.mkdir()
+        base = Path(shutil.copyfile(folder / "warehouse.duckdb", place / "base.duckdb"))
+        erase(base, person_keys)
+        version = publish(base, folder)
+        shutil.rmtree(place)
+    else:
+        version = publish(build, folder)
     for old in folder.glob("warehouse-*.duckdb*"):
         if old != version:
             old.unlink()
