@@ -17,10 +17,20 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+import yaml
+
 from extract.sources import SOURCES
 from extract.warehouse import ROOT
 
 FOLDER = ROOT / "dbt_project" / "seeds"
+
+METRICS = ROOT / "dbt_project" / "models" / "metrics"
+
+NO_MEASURES = {
+    *("attempt_no", "horizon_days", "ordinal", "percentile", "phase_no", "point_no", "seed"),
+    *("stay_no", "trials", "window_days"),
+}
+"""Numbers of the metrics tables without a line there; the test on metrics has the same ones."""
 
 DEFAULTS = "defaults"
 """The folder of what each tool's stock workflow means; the other one is the company's."""
@@ -242,6 +252,51 @@ def types_from_labels_are_lower_case(file: File) -> Iterator[tuple[int, str]]:
             yield line, f"raw_type '{row['raw_type']}' {wrong}"
 
 
+def published_numbers() -> dict[str, str]:
+    """Return the numbers that the contracts of the metrics tables list, each with its table."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    found: dict[str, str] = {}
+    for path in sorted(METRICS.rglob("*.yml")):
+        for model in yaml.load(path.read_text(), loader).get("models", []):
+            for column in model.get("columns", []):
+                is_number = column.get("data_type") in ("bigint", "integer", "double")
+                if is_number and column["name"] not in NO_MEASURES:
+                    found.setdefault(column["name"], model["name"])
+    return found
+
+
+def metrics_are_those_that_are_published(file: File) -> Iterator[tuple[int, str]]:
+    """Check that each published number has its line, that holds whenever somebody looks."""
+    published = published_numbers()
+    known = {*published, *SEEDS["xmr_baselines"].columns["metric"].one_of}
+    described = {row["metric"] for _, row in file.lines}
+    missing = known - described
+    told: set[str] = set()
+    for line, row in file.lines:
+        metric, unit = row["metric"], row["unit"]
+        if metric and metric == metric.strip() and metric not in known | told:
+            told.add(metric)
+            near = get_close_matches(metric, missing or known, n=1, cutoff=0.75)
+            missing = missing.difference(near)
+            advice = f"did you mean '{near[0]}'?" if near else "remove the line"
+            yield line, f"metric '{metric}' is in no table of metrics; {advice}"
+        for ending, needed in (("_s", "s"), ("_share", "share")):
+            if unit and metric.endswith(ending) and unit != needed:
+                yield line, f"metric '{metric}' has the unit '{unit}'; it must be '{needed}'"
+            elif unit == needed and not metric.endswith(ending):
+                yield line, f"unit '{unit}' is for metrics whose name ends in {ending} alone"
+    for metric in sorted(missing):
+        yield 0, f"metric '{metric}' of {published.get(metric, 'metric_xmr')} has no line; add it"
+    for metric in described & known:
+        lines = [(line, row) for line, row in file.lines if row["metric"] == metric]
+        if all(row["valid_from"] for _, row in lines):
+            yield (
+                lines[0][0],
+                f"metric '{metric}' is not described before {lines[0][1]['valid_from']};"
+                " leave the valid_from of its first version empty",
+            )
+
+
 # What each seed holds
 
 TEXT = Column()
@@ -342,6 +397,7 @@ SEEDS: dict[str, Seed] = {
         },
         is_default=True,
         unique=(("metric", "version"),),
+        rules=(metrics_are_those_that_are_published,),
     ),
     "value_streams": Seed(
         {

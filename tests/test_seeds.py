@@ -110,6 +110,11 @@ def test_the_seeds_of_the_repository_have_no_fault_and_are_checked_at_once(compa
     assert time.process_time() - began < 0.3
 
 
+METRICS = (ROOT / "dbt_project/seeds/defaults/metrics.csv").read_text().splitlines(keepends=True)
+LOAD, LOG = (
+    next(line for line in METRICS if line.startswith(name)) for name in ("load,", "flow_time_log_h")
+)
+
 D, C = "dbt_project/seeds/defaults", "dbt_project/seeds/own"
 
 # Name, file, the text that is there, the text that comes in its place ("" is appended), the lines.
@@ -312,7 +317,49 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a version twice", "defaults/metrics", "", "load,1,Items,items,lower,no target,flow,\n",
-        [f"{D}/metrics.csv line 19: metric 'load', version '1' is in line 8 already; remove one"],
+        [f"{D}/metrics.csv line 114: metric 'load', version '1' is in line 8 already; remove one"],
+    ),
+    (
+        "a metric that is misspelt", "defaults/metrics", "\nload,", "\nlaod,",
+        [f"{D}/metrics.csv line 8: metric 'laod' is in no table of metrics; did you mean 'load'?"],
+    ),
+    (
+        "a metric of nothing", "defaults/metrics", "",
+        "happiness,1,Smiles,smiles,higher,no target,flow,\n",
+        [f"{D}/metrics.csv line 114: metric 'happiness' is in no table of metrics;"
+         " remove the line"],
+    ),
+    (
+        "a metric that is left out", "defaults/metrics", LOAD, "",
+        [f"{D}/metrics.csv: metric 'load' of metric_flow has no line; add it"],
+    ),
+    (
+        "a number of a chart that is left out", "defaults/metrics", LOG, "",
+        [f"{D}/metrics.csv: metric 'flow_time_log_h' of metric_xmr has no line; add it"],
+    ),
+    (
+        "seconds that are called hours", "defaults/metrics", "finished in the period,s,lower",
+        "finished in the period,h,lower",
+        [f"{D}/metrics.csv line 4: metric 'flow_time_p50_s' has the unit 'h'; it must be 's'"],
+    ),
+    (
+        "a share that is called per cent", "defaults/metrics", "known,share,", "known,%,",
+        [f"{D}/metrics.csv line 10: metric 'started_share' has the unit '%';"
+         " it must be 'share'"],
+    ),
+    (
+        "items that are called seconds", "defaults/metrics", "done),items,", "done),s,",
+        [f"{D}/metrics.csv line 2: unit 's' is for metrics whose name ends in _s alone"],
+    ),
+    (
+        "a metric that is not described yet", "defaults/metrics", "period,items,lower,no target,"
+        "flow,\n", "period,items,lower,no target,flow,2024-01-01\n",
+        [f"{D}/metrics.csv line 8: metric 'load' is not described before 2024-01-01;"
+         " leave the valid_from of its first version empty"],
+    ),
+    (
+        "a version of nought", "defaults/metrics", "velocity,1,", "velocity,0,",
+        [f"{D}/metrics.csv line 2: version '0' is out of range; it must be 1 or more"],
     ),
     (
         "an environment that is production and is not", "own/environments", "TRUE", "false",
@@ -719,6 +766,12 @@ def test_the_columns_of_a_seed_are_those_that_dbt_knows(name: str) -> None:
         if path.exists():
             with path.open(newline="") as file:
                 assert next(csv.reader(file)) == list(declared)
+
+
+def test_the_numbers_that_are_no_measures_are_those_of_the_invariant() -> None:
+    text = (ROOT / "dbt_project" / "tests" / "every_metric_says_what_it_is.sql").read_text()
+    listed = text.partition("are_no_measures = [")[2].partition("]")[0]
+    assert set(yaml.safe_load(f"[{listed}]")) == seeds.NO_MEASURES
 
 
 @pytest.mark.parametrize("name", seeds.SEEDS)
