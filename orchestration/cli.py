@@ -1,7 +1,8 @@
 """The command `flowhouse`: checks the configuration, starts Dagster jobs, says what came out.
 
 Exit codes: 0 published, 1 failed (the last published warehouse is untouched), 2 bad
-configuration, 3 partial (some scopes failed, the rest was published).
+configuration, 3 partial (some scopes failed or a value stream has too many statuses without a
+stage; all else was published).
 """
 
 import json
@@ -252,7 +253,7 @@ def run_refresh(
 
     import dagster as dg
     from orchestration.definitions import defs  # noqa: F401
-    from orchestration.status import warnings
+    from orchestration.status import marked_streams, warnings
 
     with dg.DagsterInstance.get() as instance:
         result = dg.execute_job(
@@ -274,7 +275,7 @@ def run_refresh(
         )
     if not result.success:
         stop(FAILED, *failures_of(result))
-    gaps = gaps_of(result.run_id)
+    gaps = [*gaps_of(result.run_id), *marked_streams(result.run_id)]
     for warning in warnings(result.run_id):
         log.warning("warning: %s", warning)
     click.echo(f"published  {environment.published_folder() / 'warehouse.duckdb'}")
