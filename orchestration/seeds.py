@@ -177,6 +177,12 @@ def time_zone(value: str) -> str | None:
     )
 
 
+def no_joint_of_keys(value: str) -> str | None:
+    """Check a key that the keys of tables are joined of."""
+    joint = next((sign for sign in "|:" if sign in value), None)
+    return joint and f"has the sign {joint}, which flowhouse joins keys with; choose another"
+
+
 # Rules of single seeds
 
 
@@ -224,6 +230,24 @@ def boundaries_are_in_order(file: File) -> Iterator[tuple[int, str]]:
             yield line, f"workflow '{workflow}' has no stage whose {what} is true"
         elif started[workflow] >= finished[workflow]:
             yield line, f"workflow '{workflow}' is finished before it is started; see its ordinals"
+
+
+def stages_are_of_a_kind(file: File) -> Iterator[tuple[int, str]]:
+    """Check that each workflow ends with work that is done, and that whoever is blocked waits."""
+    first: dict[str, int] = {}
+    done: set[str] = set()
+    for line, row in file.lines:
+        first.setdefault(row["workflow"], line)
+        if row["flow_state"] == "done":
+            done.add(row["workflow"])
+        if row["is_blocked"].lower() == "true" and row["flow_state"] in ("new", "active", "done"):
+            yield (
+                line,
+                f"is_blocked is true, but flow_state is {row['flow_state']}; it must be wait",
+            )
+    for workflow, line in first.items():
+        if workflow not in done:
+            yield line, f"workflow '{workflow}' has no stage whose flow_state is done"
 
 
 def baselines_are_long(file: File) -> Iterator[tuple[int, str]]:
@@ -313,7 +337,7 @@ LEVEL = Column(is_needed=True, one_of=("portfolio", "epic", "feature", "story", 
 START = Column(is_needed=True, form=hour)
 END = Column(is_needed=True, form=last_hour)
 WEEKDAY = Column("integer", is_needed=True, least=1, most=7)
-OWN_KEY = Column(is_needed=True, reserved=("unassigned",))
+OWN_KEY = Column(is_needed=True, reserved=("all", "unassigned", "unmapped"), form=no_joint_of_keys)
 
 VALIDITY = {"valid_from": DAY, "valid_to": DAY}
 VALID = Period("valid_from", "valid_to", is_last_in_it=False)
@@ -327,8 +351,10 @@ STAGE = Reference(("workflow", "stage"), ("stages",))
 SEEDS: dict[str, Seed] = {
     "stages": Seed(
         {
-            "workflow": NAME,
-            "stage": Column(is_needed=True, reserved=("unmapped", "deleted")),
+            "workflow": OWN_KEY,
+            "stage": Column(
+                is_needed=True, reserved=("unmapped", "deleted"), form=no_joint_of_keys
+            ),
             "ordinal": Column("integer", is_needed=True),
             "flow_state": Column(
                 is_needed=True, one_of=("new", "wait", "active", "done", "cancelled")
@@ -341,7 +367,7 @@ SEEDS: dict[str, Seed] = {
         },
         is_default=True,
         unique=(("workflow", "stage"),),
-        rules=(boundaries_are_in_order,),
+        rules=(boundaries_are_in_order, stages_are_of_a_kind),
     ),
     "status_stages": Seed(
         {
@@ -460,7 +486,7 @@ SEEDS: dict[str, Seed] = {
         {
             "source_system": SOURCE,
             "pattern": Column(is_needed=True, form=lower_case),
-            "environment_key": Column(is_needed=True, reserved=("unmapped",)),
+            "environment_key": OWN_KEY,
             "name": NAME,
             "tier": TEXT,
             "is_production": BOOLEAN,
@@ -469,7 +495,7 @@ SEEDS: dict[str, Seed] = {
         agree=(("environment_key", ("is_production",)),),
     ),
     "increments": Seed(
-        {"increment_key": NAME, "name": NAME, "starts_on": NEEDED_DAY, "ends_on": NEEDED_DAY},
+        {"increment_key": OWN_KEY, "name": NAME, "starts_on": NEEDED_DAY, "ends_on": NEEDED_DAY},
         unique=(("increment_key",),),
         period=Period("starts_on", "ends_on", is_last_in_it=True),
         apart=((),),

@@ -320,6 +320,153 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
         [f"{D}/metrics.csv line 114: metric 'load', version '1' is in line 8 already; remove one"],
     ),
     (
+        "a value stream that is called all", "own/value_streams", "",
+        "all,Everything,core,,,,\n",
+        [f"{C}/value_streams.csv line 4: value_stream_key 'all' is a name that flowhouse"
+         " gives itself; choose another, or leave the line out"],
+    ),
+    (
+        "a team that is called all", "own/teams", "", "all,Everybody,shop,,\n",
+        [f"{C}/teams.csv line 5: team_key 'all' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out"],
+    ),
+    (
+        "a service that is called all", "own/services", "", "all,Everything,shop,,,\n",
+        [f"{C}/services.csv line 3: service_key 'all' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out"],
+    ),
+    (
+        "an environment that is called all", "own/environments", "",
+        "jira,prod%,all,Everything,,true\n",
+        [f"{C}/environments.csv line 4: environment_key 'all' is a name that flowhouse gives"
+         " itself; choose another, or leave the line out"],
+    ),
+    (
+        "an increment that is called all", "own/increments", "",
+        "all,Everything,2025-01-01,2025-02-01\n",
+        [f"{C}/increments.csv line 4: increment_key 'all' is a name that flowhouse gives"
+         " itself; choose another, or leave the line out"],
+    ),
+    (
+        "a workflow that is called all", "defaults/stages", "",
+        "all,do,1,active,necessary,true,false,false,\n"
+        "all,done,2,done,necessary,false,false,true,\n",
+        [f"{D}/stages.csv line {line}: workflow 'all' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out" for line in (56, 57)],
+    ),
+    (
+        "a value stream that is called unassigned", "own/value_streams", "",
+        "unassigned,Everything,core,,,,\n",
+        [f"{C}/value_streams.csv line 4: value_stream_key 'unassigned' is a name that flowhouse"
+         " gives itself; choose another, or leave the line out"],
+    ),
+    (
+        "a team that is called unassigned", "own/teams", "", "unassigned,Everybody,shop,,\n",
+        [f"{C}/teams.csv line 5: team_key 'unassigned' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out"],
+    ),
+    (
+        "a service that is called unassigned", "own/services", "",
+        "unassigned,Everything,shop,,,\n",
+        [f"{C}/services.csv line 3: service_key 'unassigned' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out"],
+    ),
+    (
+        "an environment that is called unassigned", "own/environments", "",
+        "jira,prod%,unassigned,Everything,,true\n",
+        [f"{C}/environments.csv line 4: environment_key 'unassigned' is a name that flowhouse gives"
+         " itself; choose another, or leave the line out"],
+    ),
+    (
+        "an increment that is called unassigned", "own/increments", "",
+        "unassigned,Everything,2025-01-01,2025-02-01\n",
+        [f"{C}/increments.csv line 4: increment_key 'unassigned' is a name that flowhouse gives"
+         " itself; choose another, or leave the line out"],
+    ),
+    (
+        "a workflow that is called unassigned", "defaults/stages", "",
+        "unassigned,do,1,active,necessary,true,false,false,\n"
+        "unassigned,done,2,done,necessary,false,false,true,\n",
+        [f"{D}/stages.csv line {line}: workflow 'unassigned' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out" for line in (56, 57)],
+    ),
+    (
+        "a value stream that is called unmapped", "own/value_streams", "",
+        "unmapped,Everything,core,,,,\n",
+        [f"{C}/value_streams.csv line 4: value_stream_key 'unmapped' is a name that flowhouse"
+         " gives itself; choose another, or leave the line out"],
+    ),
+    (
+        "a team that is called unmapped", "own/teams", "", "unmapped,Everybody,shop,,\n",
+        [f"{C}/teams.csv line 5: team_key 'unmapped' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out"],
+    ),
+    (
+        "a service that is called unmapped", "own/services", "", "unmapped,Everything,shop,,,\n",
+        [f"{C}/services.csv line 3: service_key 'unmapped' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out"],
+    ),
+    (
+        "an environment that is called unmapped", "own/environments", "",
+        "jira,prod%,unmapped,Everything,,true\n",
+        [f"{C}/environments.csv line 4: environment_key 'unmapped' is a name that flowhouse gives"
+         " itself; choose another, or leave the line out"],
+    ),
+    (
+        "an increment that is called unmapped", "own/increments", "",
+        "unmapped,Everything,2025-01-01,2025-02-01\n",
+        [f"{C}/increments.csv line 4: increment_key 'unmapped' is a name that flowhouse gives"
+         " itself; choose another, or leave the line out"],
+    ),
+    (
+        "a workflow that is called unmapped", "defaults/stages", "",
+        "unmapped,do,1,active,necessary,true,false,false,\n"
+        "unmapped,done,2,done,necessary,false,false,true,\n",
+        [f"{D}/stages.csv line {line}: workflow 'unmapped' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out" for line in (56, 57)],
+    ),
+    (
+        "a key with a sign that joins keys", "own/teams", "", "gam|ma,Gamma,shop,,\n",
+        [f"{C}/teams.csv line 5: team_key 'gam|ma' has the sign |, which flowhouse joins keys"
+         " with; choose another"],
+    ),
+    (
+        "a stage with a sign that joins keys", "defaults/stages", "",
+        "request,on:hold,0,wait,waste,false,false,false,true\n",
+        [f"{D}/stages.csv line 56: stage 'on:hold' has the sign :, which flowhouse joins keys"
+         " with; choose another"],
+    ),
+    (
+        "a workflow in which nothing is done", "defaults/stages", "request,closed,3,done",
+        "request,closed,3,active",
+        [f"{D}/stages.csv line 51: workflow 'request' has no stage whose flow_state is done"],
+    ),
+    (
+        "blocked work that is worked on", "defaults/stages",
+        "software,review,5,active,necessary,false,false,false,false",
+        "software,review,5,active,necessary,false,false,false,true",
+        [f"{D}/stages.csv line 6: is_blocked is true, but flow_state is active; it must be wait"],
+    ),
+    (
+        "blocked work that is done", "defaults/stages",
+        "software,done,9,done,necessary,false,false,true,false",
+        "software,done,9,done,necessary,false,false,true,true",
+        [f"{D}/stages.csv line 11: is_blocked is true, but flow_state is done; it must be wait"],
+    ),
+    (
+        "a stage without an ordinal", "defaults/stages", "software,review,5,", "software,review,,",
+        [f"{D}/stages.csv line 6: ordinal is empty, and must not be"],
+    ),
+    (
+        "an ordinal that is too large", "defaults/stages", "software,review,5,",
+        "software,review,5000000000,",
+        [f"{D}/stages.csv line 6: ordinal '5000000000' is no whole number"],
+    ),
+    (
+        "a pattern that is empty", "own/environments", "github,prod%", "github,",
+        [f"{C}/environments.csv line 2: pattern is empty, and must not be"],
+    ),
+    (
         "a metric that is misspelt", "defaults/metrics", "\nload,", "\nlaod,",
         [f"{D}/metrics.csv line 8: metric 'laod' is in no table of metrics; did you mean 'load'?"],
     ),
