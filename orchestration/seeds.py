@@ -233,9 +233,10 @@ def boundaries_are_in_order(file: File) -> Iterator[tuple[int, str]]:
 
 
 def stages_are_of_a_kind(file: File) -> Iterator[tuple[int, str]]:
-    """Check that each workflow ends with work that is done, and that whoever is blocked waits."""
+    """Check that work is finished where it is done, and that whoever is blocked waits."""
     first: dict[str, int] = {}
     done: set[str] = set()
+    not_done = ("new", "wait", "active", "cancelled")
     for line, row in file.lines:
         first.setdefault(row["workflow"], line)
         if row["flow_state"] == "done":
@@ -244,6 +245,12 @@ def stages_are_of_a_kind(file: File) -> Iterator[tuple[int, str]]:
             yield (
                 line,
                 f"is_blocked is true, but flow_state is {row['flow_state']}; it must be wait",
+            )
+        if row["is_finished_boundary"].lower() == "true" and row["flow_state"] in not_done:
+            yield (
+                line,
+                f"is_finished_boundary is true, but flow_state is {row['flow_state']};"
+                " it must be done",
             )
     for workflow, line in first.items():
         if workflow not in done:

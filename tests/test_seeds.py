@@ -439,7 +439,16 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     (
         "a workflow in which nothing is done", "defaults/stages", "request,closed,3,done",
         "request,closed,3,active",
-        [f"{D}/stages.csv line 51: workflow 'request' has no stage whose flow_state is done"],
+        [f"{D}/stages.csv line 51: workflow 'request' has no stage whose flow_state is done",
+         f"{D}/stages.csv line 54: is_finished_boundary is true, but flow_state is active;"
+         " it must be done"],
+    ),
+    (
+        "work that is finished while it waits", "defaults/stages",
+        "software,waiting_release,8,wait,waste,false,true,false",
+        "software,waiting_release,8,wait,waste,false,true,true",
+        [f"{D}/stages.csv line 9: is_finished_boundary is true, but flow_state is wait;"
+         " it must be done"],
     ),
     (
         "blocked work that is worked on", "defaults/stages",
