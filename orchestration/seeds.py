@@ -235,12 +235,18 @@ def boundaries_are_in_order(file: File) -> Iterator[tuple[int, str]]:
 def stages_are_of_a_kind(file: File) -> Iterator[tuple[int, str]]:
     """Check that work is finished where it is done, and that whoever is blocked waits."""
     first: dict[str, int] = {}
-    done: set[str] = set()
+    done: dict[str, tuple[int, str]] = {}
     not_done = ("new", "wait", "active", "cancelled")
+
+    def place(row: dict[str, str]) -> int:
+        return int(row["ordinal"]) if re.fullmatch("[0-9]{1,9}", row["ordinal"]) else 0
+
+    for _, row in file.lines:
+        if row["flow_state"] == "done":
+            here = place(row), row["stage"]
+            done[row["workflow"]] = min(here, done.get(row["workflow"], here))
     for line, row in file.lines:
         first.setdefault(row["workflow"], line)
-        if row["flow_state"] == "done":
-            done.add(row["workflow"])
         if row["is_blocked"].lower() == "true" and row["flow_state"] in ("new", "active", "done"):
             yield (
                 line,
@@ -251,6 +257,13 @@ def stages_are_of_a_kind(file: File) -> Iterator[tuple[int, str]]:
                 line,
                 f"is_finished_boundary is true, but flow_state is {row['flow_state']};"
                 " it must be done",
+            )
+        end = done.get(row["workflow"])
+        if row["flow_state"] in ("new", "wait", "active") and end and place(row) >= end[0]:
+            yield (
+                line,
+                f"stage '{row['stage']}' is open and must come before '{end[1]}', which is done;"
+                " see their ordinals",
             )
     for workflow, line in first.items():
         if workflow not in done:

@@ -451,6 +451,12 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
          " it must be done"],
     ),
     (
+        "open work after work that is done", "defaults/stages",
+        "problem,root_cause_analysis,3,active", "problem,root_cause_analysis,3,done",
+        [f"{D}/stages.csv line 47: stage 'fix_in_progress' is open and must come before"
+         " 'root_cause_analysis', which is done; see their ordinals"],
+    ),
+    (
         "blocked work that is worked on", "defaults/stages",
         "software,review,5,active,necessary,false,false,false,false",
         "software,review,5,active,necessary,false,false,false,true",
@@ -692,7 +698,9 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
         "a workflow that ends before it begins", "defaults/stages", "request,in_progress,2",
         "request,in_progress,3",
         [f"{D}/stages.csv line 51: workflow 'request' is finished before it is started;"
-         " see its ordinals"],
+         " see its ordinals",
+         f"{D}/stages.csv line 52: stage 'in_progress' is open and must come before 'closed',"
+         " which is done; see their ordinals"],
     ),
     (
         "a baseline of 19 weeks", "own/xmr_baselines", "2024-05-19", "2024-05-18",
