@@ -1,12 +1,14 @@
 """The command `flowhouse`: checks the configuration, starts Dagster jobs, says what came out.
 
 Exit codes: 0 published, 1 failed (the last published warehouse is untouched), 2 bad
-configuration, 3 partial (some scopes failed, the rest was published).
+configuration, 3 partial (some scopes failed or a value stream has too many statuses without a
+stage; all else was published).
 """
 
 import json
 import logging
 import os
+import shutil
 import sys
 import time
 from functools import partial
@@ -146,18 +148,33 @@ def forget(person_keys: tuple[str, ...]) -> None:
             if build_file().exists():
                 rows += erase(build_file(), list(person_keys))
             if (published_folder() / "warehouse.duckdb").exists():
-                republish(build_file(), published_folder(), report_file())
+                republish(build_file(), published_folder(), report_file(), list(person_keys))
     except Timeout:
         stop(FAILED, "a refresh is running; wait until it has ended")
     click.echo(f"erased from {rows:,} rows; later loads keep it so")
 
 
-def republish(build: Path, folder: Path, report: Path) -> None:
-    """Publish the working warehouse again, and take older versions away."""
+def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -> None:
+    """Publish without people, and take older versions away.
+
+    A working warehouse that no refresh has proven is not for readers: they get what was published
+    last, without the people.
+    """
+    from extract.forgotten import erase
+    from publish.quality import lack_of_proof
     from publish.report import write_report
     from publish.snapshot import publish
 
-    version = publish(build, folder)
+    if lack_of_proof(build):
+        place = folder / ".erasing"
+        shutil.rmtree(place, ignore_errors=True)  # of a command that was killed
+        place.mkdir()
+        base = Path(shutil.copyfile(folder / "warehouse.duckdb", place / "base.duckdb"))
+        erase(base, person_keys)
+        version = publish(base, folder)
+        shutil.rmtree(place)
+    else:
+        version = publish(build, folder)
     for old in folder.glob("warehouse-*.duckdb*"):
         if old != version:
             old.unlink()
@@ -236,7 +253,7 @@ def run_refresh(
 
     import dagster as dg
     from orchestration.definitions import defs  # noqa: F401
-    from orchestration.status import warnings
+    from orchestration.status import marked_streams, warnings
 
     with dg.DagsterInstance.get() as instance:
         result = dg.execute_job(
@@ -258,7 +275,7 @@ def run_refresh(
         )
     if not result.success:
         stop(FAILED, *failures_of(result))
-    gaps = gaps_of(result.run_id)
+    gaps = [*gaps_of(result.run_id), *marked_streams(result.run_id)]
     for warning in warnings(result.run_id):
         log.warning("warning: %s", warning)
     click.echo(f"published  {environment.published_folder() / 'warehouse.duckdb'}")

@@ -4,6 +4,7 @@ import dagster as dg
 
 from orchestration.environment import build_file, published_folder, report_file
 from orchestration.transformation import MANIFEST, published_models
+from publish.quality import lack_of_proof
 from publish.report import write_report
 from publish.snapshot import drop_strangers, publish
 
@@ -16,6 +17,9 @@ from publish.snapshot import drop_strangers, publish
 )
 def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """The schemas marts, metrics and meta as a new read-only file, and the link that names it."""
+    lack = lack_of_proof(build_file())
+    if lack:
+        raise dg.Failure(f"{lack}; run a whole refresh", allow_retries=False)
     models = {
         (node["schema"], node["name"])
         for node in MANIFEST["nodes"].values()

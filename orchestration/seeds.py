@@ -17,10 +17,20 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+import yaml
+
 from extract.sources import SOURCES
 from extract.warehouse import ROOT
 
 FOLDER = ROOT / "dbt_project" / "seeds"
+
+METRICS = ROOT / "dbt_project" / "models" / "metrics"
+
+NO_MEASURES = {
+    *("attempt_no", "horizon_days", "ordinal", "percentile", "phase_no", "point_no", "seed"),
+    *("stay_no", "trials", "window_days"),
+}
+"""Numbers of the metrics tables without a line there; the test on metrics has the same ones."""
 
 DEFAULTS = "defaults"
 """The folder of what each tool's stock workflow means; the other one is the company's."""
@@ -167,6 +177,12 @@ def time_zone(value: str) -> str | None:
     )
 
 
+def no_joint_of_keys(value: str) -> str | None:
+    """Check a key that the keys of tables are joined of."""
+    joint = next((sign for sign in "|:" if sign in value), None)
+    return joint and f"has the sign {joint}, which flowhouse joins keys with; choose another"
+
+
 # Rules of single seeds
 
 
@@ -216,6 +232,44 @@ def boundaries_are_in_order(file: File) -> Iterator[tuple[int, str]]:
             yield line, f"workflow '{workflow}' is finished before it is started; see its ordinals"
 
 
+def stages_are_of_a_kind(file: File) -> Iterator[tuple[int, str]]:
+    """Check that work is finished where it is done, and that whoever is blocked waits."""
+    first: dict[str, int] = {}
+    done: dict[str, tuple[int, str]] = {}
+    not_done = ("new", "wait", "active", "cancelled")
+
+    def place(row: dict[str, str]) -> int:
+        return int(row["ordinal"]) if re.fullmatch("[0-9]{1,9}", row["ordinal"]) else 0
+
+    for _, row in file.lines:
+        if row["flow_state"] == "done":
+            here = place(row), row["stage"]
+            done[row["workflow"]] = min(here, done.get(row["workflow"], here))
+    for line, row in file.lines:
+        first.setdefault(row["workflow"], line)
+        if row["is_blocked"].lower() == "true" and row["flow_state"] in ("new", "active", "done"):
+            yield (
+                line,
+                f"is_blocked is true, but flow_state is {row['flow_state']}; it must be wait",
+            )
+        if row["is_finished_boundary"].lower() == "true" and row["flow_state"] in not_done:
+            yield (
+                line,
+                f"is_finished_boundary is true, but flow_state is {row['flow_state']};"
+                " it must be done",
+            )
+        end = done.get(row["workflow"])
+        if row["flow_state"] in ("new", "wait", "active") and end and place(row) >= end[0]:
+            yield (
+                line,
+                f"stage '{row['stage']}' is open and must come before '{end[1]}', which is done;"
+                " see their ordinals",
+            )
+    for workflow, line in first.items():
+        if workflow not in done:
+            yield line, f"workflow '{workflow}' has no stage whose flow_state is done"
+
+
 def baselines_are_long(file: File) -> Iterator[tuple[int, str]]:
     """Check that a baseline has enough points to draw limits from."""
     for line, row in file.lines:
@@ -242,6 +296,51 @@ def types_from_labels_are_lower_case(file: File) -> Iterator[tuple[int, str]]:
             yield line, f"raw_type '{row['raw_type']}' {wrong}"
 
 
+def published_numbers() -> dict[str, str]:
+    """Return the numbers that the contracts of the metrics tables list, each with its table."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    found: dict[str, str] = {}
+    for path in sorted(METRICS.rglob("*.yml")):
+        for model in yaml.load(path.read_text(), loader).get("models", []):
+            for column in model.get("columns", []):
+                is_number = column.get("data_type") in ("bigint", "integer", "double")
+                if is_number and column["name"] not in NO_MEASURES:
+                    found.setdefault(column["name"], model["name"])
+    return found
+
+
+def metrics_are_those_that_are_published(file: File) -> Iterator[tuple[int, str]]:
+    """Check that each published number has its line, that holds whenever somebody looks."""
+    published = published_numbers()
+    known = {*published, *SEEDS["xmr_baselines"].columns["metric"].one_of}
+    described = {row["metric"] for _, row in file.lines}
+    missing = known - described
+    told: set[str] = set()
+    for line, row in file.lines:
+        metric, unit = row["metric"], row["unit"]
+        if metric and metric == metric.strip() and metric not in known | told:
+            told.add(metric)
+            near = get_close_matches(metric, missing or known, n=1, cutoff=0.75)
+            missing = missing.difference(near)
+            advice = f"did you mean '{near[0]}'?" if near else "remove the line"
+            yield line, f"metric '{metric}' is in no table of metrics; {advice}"
+        for ending, needed in (("_s", "s"), ("_share", "share")):
+            if unit and metric.endswith(ending) and unit != needed:
+                yield line, f"metric '{metric}' has the unit '{unit}'; it must be '{needed}'"
+            elif unit == needed and not metric.endswith(ending):
+                yield line, f"unit '{unit}' is for metrics whose name ends in {ending} alone"
+    for metric in sorted(missing):
+        yield 0, f"metric '{metric}' of {published.get(metric, 'metric_xmr')} has no line; add it"
+    for metric in described & known:
+        lines = [(line, row) for line, row in file.lines if row["metric"] == metric]
+        if all(row["valid_from"] for _, row in lines):
+            yield (
+                lines[0][0],
+                f"metric '{metric}' is not described before {lines[0][1]['valid_from']};"
+                " leave the valid_from of its first version empty",
+            )
+
+
 # What each seed holds
 
 TEXT = Column()
@@ -258,7 +357,7 @@ LEVEL = Column(is_needed=True, one_of=("portfolio", "epic", "feature", "story", 
 START = Column(is_needed=True, form=hour)
 END = Column(is_needed=True, form=last_hour)
 WEEKDAY = Column("integer", is_needed=True, least=1, most=7)
-OWN_KEY = Column(is_needed=True, reserved=("unassigned",))
+OWN_KEY = Column(is_needed=True, reserved=("all", "unassigned", "unmapped"), form=no_joint_of_keys)
 
 VALIDITY = {"valid_from": DAY, "valid_to": DAY}
 VALID = Period("valid_from", "valid_to", is_last_in_it=False)
@@ -272,8 +371,10 @@ STAGE = Reference(("workflow", "stage"), ("stages",))
 SEEDS: dict[str, Seed] = {
     "stages": Seed(
         {
-            "workflow": NAME,
-            "stage": Column(is_needed=True, reserved=("unmapped", "deleted")),
+            "workflow": OWN_KEY,
+            "stage": Column(
+                is_needed=True, reserved=("unmapped", "deleted"), form=no_joint_of_keys
+            ),
             "ordinal": Column("integer", is_needed=True),
             "flow_state": Column(
                 is_needed=True, one_of=("new", "wait", "active", "done", "cancelled")
@@ -286,7 +387,7 @@ SEEDS: dict[str, Seed] = {
         },
         is_default=True,
         unique=(("workflow", "stage"),),
-        rules=(boundaries_are_in_order,),
+        rules=(boundaries_are_in_order, stages_are_of_a_kind),
     ),
     "status_stages": Seed(
         {
@@ -342,6 +443,7 @@ SEEDS: dict[str, Seed] = {
         },
         is_default=True,
         unique=(("metric", "version"),),
+        rules=(metrics_are_those_that_are_published,),
     ),
     "value_streams": Seed(
         {
@@ -404,7 +506,7 @@ SEEDS: dict[str, Seed] = {
         {
             "source_system": SOURCE,
             "pattern": Column(is_needed=True, form=lower_case),
-            "environment_key": Column(is_needed=True, reserved=("unmapped",)),
+            "environment_key": OWN_KEY,
             "name": NAME,
             "tier": TEXT,
             "is_production": BOOLEAN,
@@ -413,7 +515,7 @@ SEEDS: dict[str, Seed] = {
         agree=(("environment_key", ("is_production",)),),
     ),
     "increments": Seed(
-        {"increment_key": NAME, "name": NAME, "starts_on": NEEDED_DAY, "ends_on": NEEDED_DAY},
+        {"increment_key": OWN_KEY, "name": NAME, "starts_on": NEEDED_DAY, "ends_on": NEEDED_DAY},
         unique=(("increment_key",),),
         period=Period("starts_on", "ends_on", is_last_in_it=True),
         apart=((),),

@@ -109,6 +109,33 @@ def _warnings(build: duckdb.DuckDBPyConnection, refresh_id: str | None) -> list[
     return lines
 
 
+MARKED = "unmapped_time_is_below_one_per_cent"
+
+
+def marked_streams(refresh_id: str) -> list[str]:
+    """Return one line per value stream of which a refresh could say too little, and why."""
+    with duckdb.connect(str(build_file()), read_only=True) as build:
+        rows = build.execute(
+            f"""
+            select value_stream_key, source_system || ' ' || status
+            from failures.{MARKED}
+            where exists (
+                from meta.quality_results where refresh_id = ? and test = ? and status = 'warn'
+            )
+            order by all
+            """,
+            [refresh_id, MARKED],
+        ).fetchall()
+    statuses: dict[str, list[str]] = {}
+    for stream, status in rows:
+        statuses.setdefault(stream, []).extend([status] if status else [])
+    return [
+        f"value stream {stream}: partial: more than 1 % of its time is in statuses without a stage"
+        f" ({', '.join(names) or 'none of them is known'}); write them into status_stages.csv"
+        for stream, names in statuses.items()
+    ]
+
+
 def status() -> dict[str, Any]:
     """Return per source its last load and gaps, what is published, and what the tests warn of."""
     rows = loads()

@@ -30,7 +30,7 @@ from orchestration import seeds
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
 from orchestration.failures import what_failed
 from orchestration.ingestion import RefreshOptions
-from publish.quality import record_results, unproven
+from publish.quality import begin, record_results, unproven
 
 log = logging.getLogger("flowhouse")
 
@@ -79,6 +79,7 @@ def dbt_models(
     faults = seeds.checked().shown()
     if faults:  # the command has asked before it read anything; a schedule has not
         raise dg.Failure(f"the seeds have faults: {'; '.join(faults)}")
+    begin(build_file(), context.run_id)
     as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
     with told_to_dbt(
         FLOWHOUSE_AS_OF=as_of.replace(tzinfo=None, microsecond=0).isoformat(sep=" "),

@@ -6,6 +6,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+NOT_ENDED = "every model is built and tested"
+"""Stands in for the results of a build that has begun, and stays where it was not whole."""
+
 SHOWN = 5
 """How many tests without a result a message names."""
 
@@ -31,6 +34,53 @@ comment on column meta.quality_results.failures is 'Number of failing rows or ex
 """
 
 
+def begin(build: Path, refresh_id: str) -> None:
+    """Note in the working warehouse that its tables are about to change: nothing is proven of them.
+
+    Whoever kills the build leaves this note; `record_results` replaces it.
+    """
+    build.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(build)) as warehouse:
+        warehouse.execute(TABLE)
+        warehouse.execute(
+            "insert into meta.quality_results values (?, ?, 'error', 'missing', 0)",
+            [refresh_id, NOT_ENDED],
+        )
+
+
+def lack_of_proof(build: Path) -> str:
+    """Return one line that says why a working warehouse must not be published, or nothing.
+
+    What counts is the last build that was begun, whatever `meta.refreshes` holds of an older one.
+    """
+    if not build.exists():
+        return "there is no working warehouse"
+    with duckdb.connect(str(build), read_only=True) as warehouse:
+        try:
+            results = warehouse.execute(
+                """
+                select test, status, refresh_id in (select refresh_id from meta.refreshes)
+                from meta.quality_results
+                where refresh_id = (
+                    -- Rows are only ever appended.
+                    select refresh_id from meta.quality_results order by rowid desc limit 1
+                )
+                order by test
+                """
+            ).fetchall()
+        except duckdb.CatalogException:
+            results = []
+    if not results:
+        return "the working warehouse was never tested"
+    bad = [f"{test} ({status})" for test, status, _ in results if status not in ("pass", "warn")]
+    if not bad and not results[0][2]:
+        bad = ["meta.refreshes (of an older one)"]
+    if not bad:
+        return ""
+    more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+    return f"the last build of the working warehouse is not proven: {', '.join(bad[:SHOWN])}{more}"
+
+
 def record_results(
     build: Path,
     refresh_id: str,
@@ -42,7 +92,8 @@ def record_results(
 ) -> int:
     """Append the results of one refresh to the working warehouse and return how many they are.
 
-    A test without a result is a row too, with the status `missing`.
+    A test without a result is a row too, with the status `missing`; so is a build of some models
+    only, which proves nothing about how all tables fit together.
 
     Args:
         build: The working warehouse.
@@ -60,6 +111,8 @@ def record_results(
         ),
         *_expectation_rows(expectation_results),
     ]
+    if not is_whole:
+        rows.append({"test": NOT_ENDED, "severity": "error", "status": "skipped", "failures": 0})
     results = pa.Table.from_pylist(
         [{"refresh_id": refresh_id, **row} for row in rows],
         schema=pa.schema(

@@ -724,8 +724,11 @@ def test_p3_a_forgotten_person_is_gone_from_every_file_and_the_rest_stays(
         "group by 1 order by 2 desc limit 1"
     )
     transitions = company.rows("select count(*) from marts.fct_status_transitions")
+    proven = company.rows("select refresh_id from meta.refreshes")
     done = company.refresh("forget", key)
     assert done.returncode == 0, done.stderr[-4000:]
+    # The working warehouse is that of the violated invariant above.
+    assert company.rows("select refresh_id from meta.refreshes") == proven
     assert company.rows("select count(*) from marts.fct_status_transitions") == transitions
     erased = "select count(*) from marts.fct_status_transitions where actor_key = 'erased'"
     assert company.rows(erased) == [(changes,)]

@@ -110,6 +110,11 @@ def test_the_seeds_of_the_repository_have_no_fault_and_are_checked_at_once(compa
     assert time.process_time() - began < 0.3
 
 
+METRICS = (ROOT / "dbt_project/seeds/defaults/metrics.csv").read_text().splitlines(keepends=True)
+LOAD, LOG = (
+    next(line for line in METRICS if line.startswith(name)) for name in ("load,", "flow_time_log_h")
+)
+
 D, C = "dbt_project/seeds/defaults", "dbt_project/seeds/own"
 
 # Name, file, the text that is there, the text that comes in its place ("" is appended), the lines.
@@ -312,7 +317,211 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a version twice", "defaults/metrics", "", "load,1,Items,items,lower,no target,flow,\n",
-        [f"{D}/metrics.csv line 19: metric 'load', version '1' is in line 8 already; remove one"],
+        [f"{D}/metrics.csv line 114: metric 'load', version '1' is in line 8 already; remove one"],
+    ),
+    (
+        "a value stream that is called all", "own/value_streams", "",
+        "all,Everything,core,,,,\n",
+        [f"{C}/value_streams.csv line 4: value_stream_key 'all' is a name that flowhouse"
+         " gives itself; choose another, or leave the line out"],
+    ),
+    (
+        "a team that is called all", "own/teams", "", "all,Everybody,shop,,\n",
+        [f"{C}/teams.csv line 5: team_key 'all' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out"],
+    ),
+    (
+        "a service that is called all", "own/services", "", "all,Everything,shop,,,\n",
+        [f"{C}/services.csv line 3: service_key 'all' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out"],
+    ),
+    (
+        "an environment that is called all", "own/environments", "",
+        "jira,prod%,all,Everything,,true\n",
+        [f"{C}/environments.csv line 4: environment_key 'all' is a name that flowhouse gives"
+         " itself; choose another, or leave the line out"],
+    ),
+    (
+        "an increment that is called all", "own/increments", "",
+        "all,Everything,2025-01-01,2025-02-01\n",
+        [f"{C}/increments.csv line 4: increment_key 'all' is a name that flowhouse gives"
+         " itself; choose another, or leave the line out"],
+    ),
+    (
+        "a workflow that is called all", "defaults/stages", "",
+        "all,do,1,active,necessary,true,false,false,\n"
+        "all,done,2,done,necessary,false,false,true,\n",
+        [f"{D}/stages.csv line {line}: workflow 'all' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out" for line in (56, 57)],
+    ),
+    (
+        "a value stream that is called unassigned", "own/value_streams", "",
+        "unassigned,Everything,core,,,,\n",
+        [f"{C}/value_streams.csv line 4: value_stream_key 'unassigned' is a name that flowhouse"
+         " gives itself; choose another, or leave the line out"],
+    ),
+    (
+        "a team that is called unassigned", "own/teams", "", "unassigned,Everybody,shop,,\n",
+        [f"{C}/teams.csv line 5: team_key 'unassigned' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out"],
+    ),
+    (
+        "a service that is called unassigned", "own/services", "",
+        "unassigned,Everything,shop,,,\n",
+        [f"{C}/services.csv line 3: service_key 'unassigned' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out"],
+    ),
+    (
+        "an environment that is called unassigned", "own/environments", "",
+        "jira,prod%,unassigned,Everything,,true\n",
+        [f"{C}/environments.csv line 4: environment_key 'unassigned' is a name that flowhouse gives"
+         " itself; choose another, or leave the line out"],
+    ),
+    (
+        "an increment that is called unassigned", "own/increments", "",
+        "unassigned,Everything,2025-01-01,2025-02-01\n",
+        [f"{C}/increments.csv line 4: increment_key 'unassigned' is a name that flowhouse gives"
+         " itself; choose another, or leave the line out"],
+    ),
+    (
+        "a workflow that is called unassigned", "defaults/stages", "",
+        "unassigned,do,1,active,necessary,true,false,false,\n"
+        "unassigned,done,2,done,necessary,false,false,true,\n",
+        [f"{D}/stages.csv line {line}: workflow 'unassigned' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out" for line in (56, 57)],
+    ),
+    (
+        "a value stream that is called unmapped", "own/value_streams", "",
+        "unmapped,Everything,core,,,,\n",
+        [f"{C}/value_streams.csv line 4: value_stream_key 'unmapped' is a name that flowhouse"
+         " gives itself; choose another, or leave the line out"],
+    ),
+    (
+        "a team that is called unmapped", "own/teams", "", "unmapped,Everybody,shop,,\n",
+        [f"{C}/teams.csv line 5: team_key 'unmapped' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out"],
+    ),
+    (
+        "a service that is called unmapped", "own/services", "", "unmapped,Everything,shop,,,\n",
+        [f"{C}/services.csv line 3: service_key 'unmapped' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out"],
+    ),
+    (
+        "an environment that is called unmapped", "own/environments", "",
+        "jira,prod%,unmapped,Everything,,true\n",
+        [f"{C}/environments.csv line 4: environment_key 'unmapped' is a name that flowhouse gives"
+         " itself; choose another, or leave the line out"],
+    ),
+    (
+        "an increment that is called unmapped", "own/increments", "",
+        "unmapped,Everything,2025-01-01,2025-02-01\n",
+        [f"{C}/increments.csv line 4: increment_key 'unmapped' is a name that flowhouse gives"
+         " itself; choose another, or leave the line out"],
+    ),
+    (
+        "a workflow that is called unmapped", "defaults/stages", "",
+        "unmapped,do,1,active,necessary,true,false,false,\n"
+        "unmapped,done,2,done,necessary,false,false,true,\n",
+        [f"{D}/stages.csv line {line}: workflow 'unmapped' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out" for line in (56, 57)],
+    ),
+    (
+        "a key with a sign that joins keys", "own/teams", "", "gam|ma,Gamma,shop,,\n",
+        [f"{C}/teams.csv line 5: team_key 'gam|ma' has the sign |, which flowhouse joins keys"
+         " with; choose another"],
+    ),
+    (
+        "a stage with a sign that joins keys", "defaults/stages", "",
+        "request,on:hold,0,wait,waste,false,false,false,true\n",
+        [f"{D}/stages.csv line 56: stage 'on:hold' has the sign :, which flowhouse joins keys"
+         " with; choose another"],
+    ),
+    (
+        "a workflow in which nothing is done", "defaults/stages", "request,closed,3,done",
+        "request,closed,3,active",
+        [f"{D}/stages.csv line 51: workflow 'request' has no stage whose flow_state is done",
+         f"{D}/stages.csv line 54: is_finished_boundary is true, but flow_state is active;"
+         " it must be done"],
+    ),
+    (
+        "work that is finished while it waits", "defaults/stages",
+        "software,waiting_release,8,wait,waste,false,true,false",
+        "software,waiting_release,8,wait,waste,false,true,true",
+        [f"{D}/stages.csv line 9: is_finished_boundary is true, but flow_state is wait;"
+         " it must be done"],
+    ),
+    (
+        "open work after work that is done", "defaults/stages",
+        "problem,root_cause_analysis,3,active", "problem,root_cause_analysis,3,done",
+        [f"{D}/stages.csv line 47: stage 'fix_in_progress' is open and must come before"
+         " 'root_cause_analysis', which is done; see their ordinals"],
+    ),
+    (
+        "blocked work that is worked on", "defaults/stages",
+        "software,review,5,active,necessary,false,false,false,false",
+        "software,review,5,active,necessary,false,false,false,true",
+        [f"{D}/stages.csv line 6: is_blocked is true, but flow_state is active; it must be wait"],
+    ),
+    (
+        "blocked work that is done", "defaults/stages",
+        "software,done,9,done,necessary,false,false,true,false",
+        "software,done,9,done,necessary,false,false,true,true",
+        [f"{D}/stages.csv line 11: is_blocked is true, but flow_state is done; it must be wait"],
+    ),
+    (
+        "a stage without an ordinal", "defaults/stages", "software,review,5,", "software,review,,",
+        [f"{D}/stages.csv line 6: ordinal is empty, and must not be"],
+    ),
+    (
+        "an ordinal that is too large", "defaults/stages", "software,review,5,",
+        "software,review,5000000000,",
+        [f"{D}/stages.csv line 6: ordinal '5000000000' is no whole number"],
+    ),
+    (
+        "a pattern that is empty", "own/environments", "github,prod%", "github,",
+        [f"{C}/environments.csv line 2: pattern is empty, and must not be"],
+    ),
+    (
+        "a metric that is misspelt", "defaults/metrics", "\nload,", "\nlaod,",
+        [f"{D}/metrics.csv line 8: metric 'laod' is in no table of metrics; did you mean 'load'?"],
+    ),
+    (
+        "a metric of nothing", "defaults/metrics", "",
+        "happiness,1,Smiles,smiles,higher,no target,flow,\n",
+        [f"{D}/metrics.csv line 114: metric 'happiness' is in no table of metrics;"
+         " remove the line"],
+    ),
+    (
+        "a metric that is left out", "defaults/metrics", LOAD, "",
+        [f"{D}/metrics.csv: metric 'load' of metric_flow has no line; add it"],
+    ),
+    (
+        "a number of a chart that is left out", "defaults/metrics", LOG, "",
+        [f"{D}/metrics.csv: metric 'flow_time_log_h' of metric_xmr has no line; add it"],
+    ),
+    (
+        "seconds that are called hours", "defaults/metrics", "finished in the period,s,lower",
+        "finished in the period,h,lower",
+        [f"{D}/metrics.csv line 4: metric 'flow_time_p50_s' has the unit 'h'; it must be 's'"],
+    ),
+    (
+        "a share that is called per cent", "defaults/metrics", "known,share,", "known,%,",
+        [f"{D}/metrics.csv line 10: metric 'started_share' has the unit '%';"
+         " it must be 'share'"],
+    ),
+    (
+        "items that are called seconds", "defaults/metrics", "done),items,", "done),s,",
+        [f"{D}/metrics.csv line 2: unit 's' is for metrics whose name ends in _s alone"],
+    ),
+    (
+        "a metric that is not described yet", "defaults/metrics", "period,items,lower,no target,"
+        "flow,\n", "period,items,lower,no target,flow,2024-01-01\n",
+        [f"{D}/metrics.csv line 8: metric 'load' is not described before 2024-01-01;"
+         " leave the valid_from of its first version empty"],
+    ),
+    (
+        "a version of nought", "defaults/metrics", "velocity,1,", "velocity,0,",
+        [f"{D}/metrics.csv line 2: version '0' is out of range; it must be 1 or more"],
     ),
     (
         "an environment that is production and is not", "own/environments", "TRUE", "false",
@@ -489,7 +698,9 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
         "a workflow that ends before it begins", "defaults/stages", "request,in_progress,2",
         "request,in_progress,3",
         [f"{D}/stages.csv line 51: workflow 'request' is finished before it is started;"
-         " see its ordinals"],
+         " see its ordinals",
+         f"{D}/stages.csv line 52: stage 'in_progress' is open and must come before 'closed',"
+         " which is done; see their ordinals"],
     ),
     (
         "a baseline of 19 weeks", "own/xmr_baselines", "2024-05-19", "2024-05-18",
@@ -719,6 +930,12 @@ def test_the_columns_of_a_seed_are_those_that_dbt_knows(name: str) -> None:
         if path.exists():
             with path.open(newline="") as file:
                 assert next(csv.reader(file)) == list(declared)
+
+
+def test_the_numbers_that_are_no_measures_are_those_of_the_invariant() -> None:
+    text = (ROOT / "dbt_project" / "tests" / "every_metric_says_what_it_is.sql").read_text()
+    listed = text.partition("are_no_measures = [")[2].partition("]")[0]
+    assert set(yaml.safe_load(f"[{listed}]")) == seeds.NO_MEASURES
 
 
 @pytest.mark.parametrize("name", seeds.SEEDS)

@@ -1,0 +1,171 @@
+"""What readers get is proven: a working warehouse of a failed build is published by nobody."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from publish.quality import NOT_ENDED, begin, lack_of_proof, record_results
+from publish.snapshot import publish
+
+FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
+ADA, BOB = "a" * 20, "b" * 20
+
+
+def results(tmp_path: Path, refresh_id: str, *statuses: str, is_whole: bool = True) -> None:
+    """Write what a dbt build of as many tests left, and record it."""
+    nodes, outcomes = {}, []
+    for number, status in enumerate(statuses, start=1):
+        key = f"test.flowhouse.rule_{number}"
+        severity = "warn" if status == "warn" else "error"
+        nodes[key] = {
+            "name": f"rule_{number}",
+            "config": {"severity": severity},
+            "depends_on": {"nodes": []},
+        }
+        if status != "missing":
+            outcomes.append({"unique_id": key, "status": status, "failures": 0})
+    (tmp_path / "manifest.json").write_text(json.dumps({"nodes": nodes}))
+    (tmp_path / "run_results.json").write_text(json.dumps({"results": outcomes}))
+    record_results(
+        tmp_path / "build.duckdb",
+        refresh_id,
+        dbt_results=tmp_path / "run_results.json",
+        manifest=tmp_path / "manifest.json",
+        expectation_results=tmp_path / "none.json",
+        is_whole=is_whole,
+    )
+
+
+def built(tmp_path: Path, refresh_id: str, hours: int) -> Path:
+    """Build a warehouse of one fact anew, as the models of a refresh do."""
+    path = tmp_path / "build.duckdb"
+    begin(path, refresh_id)
+    with duckdb.connect(str(path)) as warehouse:
+        for schema in ("marts", "metrics"):
+            warehouse.execute(f"create schema if not exists {schema}")
+        warehouse.execute(
+            "create or replace table marts.fct_hours as"
+            f" from (values ('{ADA}', {hours}), ('{BOB}', {hours})) as rows (person_key, hours)"
+        )
+        warehouse.execute("comment on table marts.fct_hours is 'One row per person.'")
+        warehouse.execute("comment on column marts.fct_hours.hours is 'Hours.'")
+        warehouse.execute(
+            f"create or replace table meta.refreshes as select '{refresh_id}' as refresh_id"
+        )
+    return path
+
+
+@pytest.mark.parametrize("status", ["fail", "error", "missing", "skipped"])
+def test_one_bad_result_of_the_last_build_is_a_lack_of_proof(tmp_path: Path, status: str) -> None:
+    build = built(tmp_path, "first", 1)
+    results(tmp_path, "first", "pass", "warn")
+    assert lack_of_proof(build) == ""
+    built(tmp_path, "second", 2)
+    results(tmp_path, "second", "pass", status)
+    assert lack_of_proof(build) == (
+        f"the last build of the working warehouse is not proven: rule_2 ({status})"
+    )
+    built(tmp_path, "third", 1)
+    results(tmp_path, "third", "pass", "pass")
+    assert lack_of_proof(build) == ""
+
+
+def test_a_build_that_was_killed_or_was_of_a_part_proves_nothing(tmp_path: Path) -> None:
+    build = built(tmp_path, "first", 1)
+    results(tmp_path, "first", "pass")
+    begin(build, "second")  # killed before it came to the model `refreshes`
+    says = f"the last build of the working warehouse is not proven: {NOT_ENDED}"
+    assert lack_of_proof(build) == f"{says} (missing)"
+    results(tmp_path, "second", "pass")
+    assert "meta.refreshes" in lack_of_proof(build)
+    built(tmp_path, "third", 1)
+    results(tmp_path, "third", "pass", is_whole=False)
+    assert lack_of_proof(build) == f"{says} (skipped)"
+
+
+def test_a_warehouse_without_any_result_is_not_proven(tmp_path: Path) -> None:
+    assert lack_of_proof(tmp_path / "build.duckdb") == "there is no working warehouse"
+    with duckdb.connect(str(tmp_path / "build.duckdb")) as warehouse:
+        warehouse.execute("create schema meta")
+        warehouse.execute("create table meta.refreshes as select 'first' as refresh_id")
+    assert lack_of_proof(tmp_path / "build.duckdb") == "the working warehouse was never tested"
+
+
+def test_many_bad_results_are_counted(tmp_path: Path) -> None:
+    build = built(tmp_path, "first", 1)
+    results(tmp_path, "first", *["fail"] * 7)
+    assert lack_of_proof(build).endswith("rule_5 (fail) and 2 more")
+
+
+def forget(home: Path, *keys: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [FLOWHOUSE, "forget", *keys],
+        env={**os.environ, "FLOWHOUSE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("is_proven", [True, False])
+def test_p3_a_person_leaves_what_readers_see_and_a_failed_refresh_does_not_reach_it(
+    tmp_path: Path, is_proven: bool
+) -> None:
+    build, folder = built(tmp_path, "first", 1), tmp_path / "published"
+    results(tmp_path, "first", "pass")
+    versions = [publish(build, folder) for _ in range(2)]
+    built(tmp_path, "second", 2)
+    results(tmp_path, "second", "pass" if is_proven else "fail")
+    done = forget(tmp_path, ADA)
+    assert done.returncode == 0, done.stderr
+    link = folder / "warehouse.duckdb"
+    assert [path for path in versions if path.exists()] == []
+    assert set(folder.iterdir()) == {link, link.resolve()}
+    with duckdb.connect(str(link), read_only=True) as published:
+        hours = 2 if is_proven else 1
+        rows = published.execute("from marts.fct_hours order by all").fetchall()
+        assert rows == [(BOB, hours), ("erased", hours)]
+        comments = published.execute(
+            "select comment from duckdb_tables() where schema_name = 'marts' union all"
+            " select comment from duckdb_columns() where comment is not null"
+            " and schema_name = 'marts' order by 1"
+        ).fetchall()
+        assert comments == [("Hours.",), ("One row per person.",)]
+    with duckdb.connect(str(build), read_only=True) as working:
+        rows = working.execute("from marts.fct_hours order by all").fetchall()
+        assert rows == [(BOB, 2), ("erased", 2)]
+    found = [
+        path.name
+        for path in tmp_path.rglob("*")
+        if path.is_file() and ADA.encode() in path.read_bytes()
+    ]
+    assert found == ["forgotten.txt"]
+
+
+def test_dagsters_asset_alone_publishes_nothing_unproven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dagster as dg
+
+    from orchestration import publication
+
+    build, folder = built(tmp_path, "first", 1), tmp_path / "published"
+    results(tmp_path, "first", "pass")
+    first = publish(build, folder)
+    built(tmp_path, "second", 2)
+    results(tmp_path, "second", "fail")
+    monkeypatch.setattr(publication, "build_file", lambda: build)
+    monkeypatch.setattr(publication, "published_folder", lambda: folder)
+    says = r"not proven: rule_1 \(fail\); run a whole refresh"
+    with pytest.raises(dg.Failure, match=says):
+        dg.materialize([publication.published_warehouse])
+    assert (folder / "warehouse.duckdb").resolve() == first
+    results(tmp_path, "second", "pass")
+    monkeypatch.setattr(publication, "drop_strangers", lambda *_: [])
+    assert dg.materialize([publication.published_warehouse]).success
+    assert (folder / "warehouse.duckdb").resolve() != first
