@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.flow import house
+
 ROOT = Path(__file__).parents[1]
 PROJECT = ROOT / "dbt_project"
 
@@ -348,3 +350,70 @@ def test_the_list_of_published_models_is_whole(models: list[dict]) -> None:
     listed = re.findall(r"'(\w+)'", (PROJECT / "macros" / "published_models.sql").read_text())
     public = sorted(m["name"] for m in models if layer(m) in ("marts", "metrics", "meta"))
     assert sorted(listed) == public
+
+
+PERIODS = {"week_start", "month_start", "period_start", "increment_start", "date_day"}
+
+
+def test_every_metric_of_a_period_says_whether_it_is_complete(models: list[dict]) -> None:
+    of_periods = [m for m in models if layer(m) == "metrics" and PERIODS & set(m["columns"])]
+    assert [m["name"] for m in of_periods if "is_complete_period" not in m["columns"]] == []
+
+
+FLOWS = (
+    "metric_flow", "metric_flow_totals", "metric_flow_teams", "metric_flow_team_totals",
+    "metric_flow_months", "metric_flow_month_totals", "metric_flow_team_months",
+    "metric_flow_team_month_totals", "metric_flow_increments", "metric_flow_increment_totals",
+    "metric_flow_team_increments", "metric_flow_team_increment_totals",
+)  # fmt: skip
+PERCENTILES_OF = {
+    **{(table, "flow_time"): "n" for table in FLOWS},
+    ("metric_aging_wip", "pace"): "pace_n",
+    ("metric_dora", "lead_time"): "changes",
+    ("metric_dora", "recovery_time"): "recovered_deployments",
+    ("metric_dora_weeks", "lead_time"): "changes",
+    ("metric_dora_weeks", "recovery_time"): "recovered_deployments",
+    ("metric_incident_sla", "time"): "time_n",
+    ("metric_time_in_stage", "elapsed"): "visits",
+    ("metric_value_stream_map", "wait"): "visits",
+    ("metric_value_stream_map", "active"): "visits",
+    ("metric_value_stream_map_totals", "wait"): "visits",
+    ("metric_value_stream_map_totals", "active"): "visits",
+}
+"""How many values a percentile is of: a column that stands beside it."""
+
+
+def percentiles(models: list[dict]) -> list[tuple[str, str, str]]:
+    """Return table, name without the percentage, and column of every published percentile."""
+    return [
+        (model["name"], found[1], column)
+        for model in models
+        if layer(model) == "metrics"
+        for column in model["columns"]
+        if (found := re.fullmatch(r"(\w+)_p\d+_s", column))
+    ]
+
+
+def test_every_percentile_has_its_number_beside_it(models: list[dict]) -> None:
+    columns = {model["name"]: set(model["columns"]) for model in models}
+    assert {(table, stem) for table, stem, _ in percentiles(models)} == set(PERCENTILES_OF)
+    assert [key for key, n in PERCENTILES_OF.items() if n not in columns[key[0]]] == []
+
+
+def test_a_percentile_is_shown_of_ten_and_more(
+    models: list[dict], golden_house: house.House
+) -> None:
+    of_few, never = [], []
+    for table, stem, column in percentiles(models):
+        n = PERCENTILES_OF[table, stem]
+        [(wrong, shown)] = golden_house.rows(
+            f"""
+            select
+                count(*) filter (({column} is not null) <> (coalesce({n}, 0) >= 10)),
+                count({column})
+            from metrics.{table}
+            """
+        )
+        of_few += [(table, column)] * (wrong > 0)
+        never += [(table, column)] * (shown == 0)
+    assert (of_few, never) == ([], [])

@@ -9,7 +9,7 @@ incidents as (
 flags as (
 
     select * from {{ ref('fct_history_flags') }}
-    where own_count is not null
+    where own_count is not null and reason not like 'updates_%'
 
 ),
 
@@ -31,6 +31,19 @@ counters as (
         source_reopen_count as source_count
     from incidents
 
+    union all
+
+    -- Records of other kinds have no counters in their facts, only what is odd about them.
+    select
+        flags.work_item_key,
+        'reassignments' as counter,
+        flags.own_count,
+        flags.source_count
+    from flags
+    left join incidents
+        on flags.work_item_key = incidents.work_item_key
+    where incidents.work_item_key is null and flags.reason = 'reassignments_differ_unexplained'
+
 )
 
 select
@@ -47,6 +60,7 @@ left join flags
         and counters.own_count = flags.own_count
         and counters.source_count = flags.source_count
         and (counters.counter = 'reopenings') = (flags.reason like '%reopening%')
-        and flags.reason not like 'updates_%'
+        -- That nothing explains it is no reason.
+        and flags.reason <> 'reassignments_differ_unexplained'
 
 where counters.own_count <> counters.source_count and flags.work_item_key is null

@@ -1,5 +1,6 @@
 -- What says that a deployment failed, gathered anew: its own result, a rollback of it, an incident
--- that is blamed on it. Without any of them it has not failed; with one of the first two it has.
+-- that counts against it. A guess does not, nor an incident that was cancelled. Without any of them
+-- it has not failed; with one of them it has.
 with
 
 rollbacks as (
@@ -18,7 +19,7 @@ blamed as (
 
     from {{ ref('bridge_incident_deployments') }}
 
-    where is_primary
+    where is_counted
 
 )
 
@@ -52,7 +53,11 @@ where
     or (
         not deployments.is_failed
         and deployments.is_production
-        and (deployments.result = 'failure' or rollbacks.deployment_key is not null)
+        and (
+            deployments.result = 'failure'
+            or rollbacks.deployment_key is not null
+            or blamed.deployment_key is not null
+        )
     )
     or (deployments.recovered_at is not null and not deployments.is_failed)
     or deployments.recovered_at < deployments.finished_at

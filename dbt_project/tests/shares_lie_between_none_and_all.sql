@@ -1,6 +1,7 @@
 -- noqa: disable=LT02
--- Every published share of whatever table, and the columns that it is made of, where its table has
--- them; none says that no table does. A share that this list lacks is a row too.
+-- Every published share of whatever table, and the columns that it is made of: by the name of the
+-- share, or of table and share where one table makes it of others; none says that no column does.
+-- A share that this list lacks is a row too, and so is one whose table lacks what it is made of.
 {%- set made_of = {
     'affected_share': ('affected', 'total'),
     'change_fail_share': ('failed_deployments', 'deployments'),
@@ -15,6 +16,8 @@
     'first_pass_yield_share': ('first_pass_items', 'velocity'),
     'flow_efficiency_share': ('active_s', 'active_s + wait_s'),
     'lead_time_coverage_share': ('traced_changes', 'merged_changes'),
+    'metric_value_stream_map.rework_share': ('rework_visits', 'visits'),
+    'metric_value_stream_map_totals.rework_share': ('rework_visits', 'visits'),
     'met_share': ('met', 'met + breached'),
     'predictability_share': none,
     'rework_share': ('rework_s', 'in_flow_s'),
@@ -33,17 +36,20 @@ shares as (
     {%- for node in graph.nodes.values() | sort(attribute='unique_id') if execute %}
         {%- for column in node.columns.values()
             if node.name in published_models() and column.name.endswith('_share') %}
-            {%- set parts = made_of.get(column.name, none) or ('null', 'null') %}
+            {%- set what = node.name ~ '.' ~ column.name %}
+            {%- set named = what if what in made_of else column.name %}
+            {%- set parts = made_of.get(named, none) or ('null', 'null') %}
             {%- set lacks = [] %}
-            {%- for part in (parts[0] ~ ' + ' ~ parts[1]).split(' + ') %}
+            {%- for part in (parts[0] ~ ' + ' ~ parts[1]).split(' + ') if part != 'null' %}
                 {%- if part not in node.columns %}{% do lacks.append(part) %}{% endif %}
             {%- endfor %}
+            {%- set is_known = named in made_of and not lacks %}
 
             select
-                '{{ node.name }}.{{ column.name }}' as what,
-                {{ column.name if column.name in made_of else '2' }} as share_of,
-                cast({{ 'null' if lacks else parts[0] }} as double) as numerator,
-                cast({{ 'null' if lacks else parts[1] }} as double) as denominator,
+                '{{ what }}' as what,
+                {{ column.name if is_known else '2' }} as share_of,
+                cast({{ parts[0] if is_known else 'null' }} as double) as numerator,
+                cast({{ parts[1] if is_known else 'null' }} as double) as denominator,
                 {{ 'true' if column.name in may_be_missing else 'false' }} as may_be_missing
             from {{ node.relation_name }}
             union all

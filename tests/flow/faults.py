@@ -153,6 +153,22 @@ FAULTS = [
         changed("is_breach", "not is_breach", one("metric_wip_key", "wip_limit is not null")),
     ),
     Fault(
+        "backlog_and_flow_make_up_what_is_open",
+        "who is in flow waits or is worked on",
+        "metric_wip_totals",
+        changed("worked_on_items", "worked_on_items + 1", one("metric_wip_total_key")),
+    ),
+    Fault(
+        "backlog_and_flow_make_up_what_is_open",
+        "the backlog of a day is that of its stages",
+        "metric_wip_totals",
+        "select * exclude (hit) replace ("
+        "open_items + hit as open_items, backlog_items + hit as backlog_items)"
+        " from (select *, case when "
+        + one("metric_wip_total_key")
+        + " then 1 else 0 end as hit from model)",
+    ),
+    Fault(
         "littles_law_holds_exactly",
         "an item is there for as many seconds as it is there",
         "fct_daily_flows",
@@ -251,6 +267,33 @@ FAULTS = [
         ),
     ),
     Fault(
+        "what_lies_between_the_lines_is_open",
+        "between two lines are the items that are there",
+        "metric_cumulative_flow",
+        changed(
+            "open_items", "open_items + 1",
+            "flow_state = 'active' and date_day = (select max(date_day) from model)"
+            " and value_stream_key = (select min(value_stream_key) from model"
+            " where flow_state = 'active' and date_day = (select max(date_day) from model))",
+        ),
+    ),
+    Fault(
+        "what_lies_between_the_lines_is_open",
+        "whoever has come to a place is above its first line",
+        "metric_cumulative_flow",
+        """
+        with stands as (
+            select value_stream_key, workflow, level, min(ordinal) as ordinal, date_day
+            from model where date_day = (select max(date_day) from model)
+            group by all order by all limit 1
+        )
+        select model.* replace (
+            model.cfd_highwater + case when stands.ordinal is null then 0 else 1 end
+                as cfd_highwater
+        )
+        from model left join stands using (value_stream_key, workflow, level, ordinal, date_day)
+        """,    ),
+    Fault(
         "throughput_is_the_number_of_finished_items",
         "what a team finished in a week is counted",
         "measure_flow_periods",
@@ -277,6 +320,14 @@ FAULTS = [
             "flow_efficiency_share", "0.123",
             one("work_item_key", "flow_efficiency_share > 0.2"),
         ),
+    ),
+    Fault(
+        "shares_lie_between_none_and_all",
+        "the rework of the map is counted in stays",
+        "metric_value_stream_map",
+        changed("rework_share", "rework_share / 2", one(
+            "metric_value_stream_map_key", "rework_visits > 0",
+        )),
     ),
     Fault(
         "distributions_add_up",
@@ -311,6 +362,12 @@ FAULTS = [
         + " as hit from model)",
     ),
     Fault(
+        "failures_have_their_evidence",
+        "a guess is no evidence",
+        "fct_deployments",
+        changed("is_failed", "true", one("deployment_key", "is_assumed_failed and not is_repeat")),
+    ),
+    Fault(
         "deployments_follow_their_predecessors",
         "a deployment follows an earlier one",
         "fct_deployments",
@@ -319,6 +376,43 @@ FAULTS = [
             "(select max_by(deployment_key, finished_at) from model)",
             one("deployment_key", "not is_rollback and not is_hotfix"),
         ),
+    ),
+    Fault(
+        "deployments_follow_their_predecessors",
+        "a deployment follows one of its own place",
+        "fct_deployments",
+        """
+        with pairs as (
+            select own.deployment_key, max_by(other.deployment_key, other.finished_at) as other_key
+            from model as own inner join model as other
+                on own.repository = other.repository and other.finished_at < own.finished_at
+                and own.raw_environment <> other.raw_environment
+            where own.result = 'success' and other.result = 'success'
+                and not own.is_rollback and not own.is_hotfix
+            group by 1 order by 1 limit 1
+        )
+        select model.* replace (coalesce(other_key, previous_deployment_key)
+            as previous_deployment_key)
+        from model left join pairs using (deployment_key)
+        """,
+    ),
+    Fault(
+        "deployments_follow_their_predecessors",
+        "a deployment follows the latest one",
+        "fct_deployments",
+        """
+        with pairs as (
+            select own.deployment_key, before.previous_deployment_key as other_key
+            from model as own inner join model as before
+                on own.previous_deployment_key = before.deployment_key
+            where not own.is_rollback and not own.is_hotfix
+                and before.previous_deployment_key is not null
+            order by 1 limit 1
+        )
+        select model.* replace (coalesce(other_key, previous_deployment_key)
+            as previous_deployment_key)
+        from model left join pairs using (deployment_key)
+        """,
     ),
     Fault(
         "deployments_end_after_they_start",
@@ -339,10 +433,8 @@ FAULTS = [
         "changes_are_deployed_after_they_are_merged",
         "what is not merged is not deployed",
         "fct_changes",
-        changed(
-            "merged_at", "deployed_at + interval '1' second",
-            one("change_key", "deployed_at is not null"),
-        ),
+        # Its commit ran once before it was merged: with that one it would have come too early.
+        changed("deployed_at", "timestamp '2024-05-09 10:00:00'", "change_key = 'github:pr:P438'"),
     ),
     Fault(
         "changes_are_merged_after_they_are_written",
@@ -418,7 +510,7 @@ FAULTS = [
         "dim_work_items",
         changed(
             "valid_to", "valid_to + interval '1' second",
-            "work_item_version_key = 'jira:LAB-15@1'",
+            "work_item_version_key = 'jira:LAB-57@1'",
         ),
     ),
     Fault(
@@ -503,6 +595,31 @@ FAULTS = [
         "select * replace ('ann@example.com' as name) from model",
     ),
     Fault(
+        "counters_agree_with_the_source",
+        "a difference of a counter is told",
+        "fct_history_flags",
+        "select * from model where not "
+        + one("history_flag_key", "reason = 'reopening_not_counted'"),
+    ),
+    Fault(
+        "counters_agree_with_the_source",
+        "a count that nothing explains is not explained",
+        "int_servicenow_fields_then",
+        changed(
+            "value", "'7'",
+            "work_item_key like '%:INC-R1' and field = 'reassignment_count'",
+        ),
+    ),
+    Fault(
+        "counters_agree_with_the_source",
+        "what came from none explains as many as came from none",
+        "int_servicenow_fields_then",
+        changed(
+            "value", "'0'",
+            "work_item_key like '%:INC-R4' and field = 'reassignment_count'",
+        ),
+    ),
+    Fault(
         "every_metric_says_what_it_is",
         "a metric has an owner",
         "metrics",
@@ -519,7 +636,7 @@ FAULTS = [
         "every repository without a service is told",
         "fct_changes",
         "select * from model union all by name select 'github:x' as change_key, 'lost/app' as"
-        " repository, 'unassigned' as service_key",
+        " repository, 'unassigned:github:lost/app' as service_key",
     ),
     Fault(
         "every_type_of_work_is_known",
