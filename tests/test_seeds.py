@@ -677,7 +677,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a stage that the models add", "defaults/stages", "",
-        "software,unmapped,11,wait,waste,false,false,false,false\n",
+        "software,unmapped,0,wait,waste,false,false,false,false\n",
         [f"{D}/stages.csv line 56: stage 'unmapped' is a name that flowhouse gives itself;"
          " choose another, or leave the line out"],
     ),

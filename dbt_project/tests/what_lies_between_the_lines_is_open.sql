@@ -1,5 +1,6 @@
--- What the cumulative flow has between its first and its last line on the last day, and the open
--- items again from facts of other kinds: those that never ended, and came to their group but once.
+-- What the cumulative flow has between its first line and that of the first stage that is done (a
+-- workflow may have several), on the last day, and the open items again from facts of other kinds:
+-- those that never ended, and came to their group but once.
 with
 
 lines as (
@@ -8,7 +9,11 @@ lines as (
         flows.value_stream_key,
         flows.workflow,
         flows.level,
-        max(flows.cfd_highwater) - min(flows.cfd_highwater) as between_lines,
+        max(flows.cfd_highwater)
+        - coalesce(
+            max(case when flows.flow_state = 'done' then flows.cfd_highwater end),
+            min(flows.cfd_highwater)
+        ) as between_lines,
         sum(flows.open_items) as open_items
 
     from {{ ref('metric_cumulative_flow') }} as flows
