@@ -121,7 +121,7 @@ class Bench:
         self.file = folder / "build.duckdb"
         shutil.copyfile(world.file, self.file)
         self.link = duckdb.connect(str(self.file))
-        self.link.execute("set threads = 1; set TimeZone = 'UTC'")
+        self.link.execute("set threads = 1; set TimeZone = 'UTC'; set enable_progress_bar = false")
         for path in sorted(world.raw.glob("raw_*.duckdb")):
             self.link.execute(f"attach '{path}' as {path.stem} (read_only)")
         self.tables = registry.Tables(self.link)
@@ -237,7 +237,10 @@ class Siblings:
             for model in models:
                 node = self.nodes[model]
                 if node["language"] == "python":
-                    self._run_python(bench, node)
+                    try:
+                        self._run_python(bench, node)
+                    except Exception as error:  # whatever it is, the build would fail with it
+                        return f"model {node['name']} fails: {type(error).__name__}"
                     continue
                 code = sql if model == key else bench.world.sql[model]
                 kind = "view" if node["config"]["materialized"] == "view" else "table"
