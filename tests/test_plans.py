@@ -11,18 +11,16 @@ from tests.flow.house import House
 KNOWN = {
     "backtests_are_held_against_what_was_finished": "backtests with what was finished in their"
     " groups; a test",
-    "bridge_incident_deployments": "incidents with every deployment of their service before them",
-    "fct_changes": "changes with every later deployed merge of their repository",
-    "dim_work_items": "versions with the dates on which their owner changes: three ways to be one's"
-    " owner, joined by `or`; all pairs whose dates fit",
+    "dim_work_items": "versions with the dates and lines of their team or service: lines of seeds"
+    " and of groups, few for each name",
     "int_servicenow_state_labels": "classes with labels, joined by `or`; classes are few, and come"
     " out of all records",
+    "limits_come_from_the_baseline_alone": "points with the baseline of their chart; a test",
     "metric_cumulative_flow": "groups with days by a range; as many rows as the result has",
-    "metric_dora": "services with days by a range; as many rows as the result has",
+    "metric_incident_sla": "groups with days by a range; as many rows as the result has",
     "measure_flow_periods": "groups with periods by a range; as many rows as the result has",
-    "metric_xmr": "weeks with the first week of their group, which is one row",
-    "signals_are_what_the_rules_say": "points with the seven before them, of all of their chart",
-    "work_in_progress_of_every_month_is_recounted": "visits with the ends of all months; a test",
+    "measure_xmr_points": "charts with weeks by a range; as many rows as the result has",
+    "metric_xmr": "points with the phases of their chart, which are few",
 }
 """Nodes whose plans hold a refused join today. The list gets shorter, never longer."""
 

@@ -33,21 +33,16 @@ published as (
 
 expected as (
 
-    select
-        services.service_key,
-        tables.table_name,
-        coalesce(merged.merged_changes, 0) as merged_changes
-
-    from {{ ref('dim_services') }} as services
-
-    cross join (
-        select 'metric_dora' as table_name
-        union all
-        select 'metric_dora_weeks' as table_name
-    ) as tables
-
-    left join merged
-        on services.service_key = merged.service_key
+    {% for table in ['metric_dora', 'metric_dora_weeks'] %}
+        select
+            services.service_key,
+            '{{ table }}' as table_name,
+            coalesce(merged.merged_changes, 0) as merged_changes
+        from {{ ref('dim_services') }} as services
+        left join merged
+            on services.service_key = merged.service_key
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 
 )
 
