@@ -87,6 +87,12 @@ ISSUE_TYPES = RawTable(
     ("id",),
     {"id": TEXT, "name": TEXT, "hierarchy_level": BIGINT},
 )
+READING = 2
+"""Counts up when more of an answer is kept than before: all issues are then read again, once.
+
+2: the former key and project of a moved issue, in whatever form a history tells them.
+"""
+
 FIELDS = RawTable("fields", "/rest/api/3/field", ("id",), {"id": TEXT, "name": TEXT})
 BOARDS = RawTable(
     "boards",
@@ -983,10 +989,11 @@ class Reader:
         self._note()
 
     def _known(self, state: Any) -> Census:
-        """Return what is loaded; issues that were read with other fields count as not loaded."""
-        asked = sorted(self.site.rows.asked)
-        if state.get("asked", {}).get("fields") != asked:
-            state["asked"] = {"fields": asked, "since": datetime.now(UTC).isoformat()}
+        """Return what is loaded; what was read with other fields, or less well, is not."""
+        asked = {"fields": sorted(self.site.rows.asked), "reading": READING}
+        before = state.get("asked", {})
+        if {name: before.get(name) for name in asked} != asked:
+            state["asked"] = {**asked, "since": datetime.now(UTC).isoformat()}
             state.pop("census_at", None)
         conditions = ["true"]
         if self.start:

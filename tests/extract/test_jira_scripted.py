@@ -553,6 +553,20 @@ def test_v1_a_field_that_becomes_allowed_is_filled_in_for_all_issues(
     assert not [path for _, path, _ in site.journal[before:] if "bulkfetch" in path]
 
 
+def test_v1_what_a_former_version_left_out_is_read_again_once(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(jira, "READING", jira.READING - 1)
+        home.load("jira")
+    for expected in (sorted(map(str, site.issues)), []):
+        site.journal.clear()
+        home.load("jira")
+        read = [key for _, path, body in site.journal if path.endswith("issue/bulkfetch")
+                for key in body["issueIdsOrKeys"]]  # fmt: skip
+        assert sorted(read) == expected
+
+
 @pytest.mark.parametrize("value", ["five", {"points": 5}, [5]], ids=["text", "object", "list"])
 def test_v2_a_value_of_another_type_is_set_aside_and_blocks_nothing(
     home: Any, site: ScriptedJira, value: Any
