@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from tests.flow import golden, house
+from tests.flow import golden, house, mutate
 
 DATED_BY_SEEDS = ("LAB-11", "LAB-23", "BER-3", "OWN-1")
 """Items whose values depend on a date of a seed: a holiday, a mapping, an owner."""
@@ -83,6 +83,12 @@ def test_golden(golden_house: house.House, case: golden.Case) -> None:
 def test_there_are_at_least_25_golden_items() -> None:
     assert len(golden.CASES) >= 25
     assert len({item.key for item in golden.ITEMS if isinstance(item, house.Issue)}) >= 25
+
+
+def test_every_mutation_finds_its_text() -> None:
+    paths = {mutation.path for mutation in mutate.MUTATIONS}
+    texts = {path: (house.PROJECT / path).read_text() for path in paths}
+    assert [m.rule for m in mutate.MUTATIONS if m.old not in texts[m.path]] == []
 
 
 def test_no_metric_mixes_levels(golden_house: house.House) -> None:
