@@ -1,5 +1,5 @@
 {#- The DORA metrics by periods of one length, `week` or `month`: one table each, for sums of both
-    would count everything twice. A percentile of fewer than ten is none. -#}
+    would count everything twice. -#}
 {% macro metric_dora(period) -%}
 {%- set length = {'week': "interval '7' day", 'month': "interval '1' month"}[period] -%}
 with
@@ -149,10 +149,8 @@ lead_times as (
         cast(date_trunc('{{ period }}', releases.finished_date) as date) as period_start,
         count(*) as deployed_changes,
         count(deployed_changes.lead_time_s) as changes,
-        percentile_disc(0.5) within group (order by deployed_changes.lead_time_s)
-            as lead_time_p50_s,
-        percentile_disc(0.85) within group (order by deployed_changes.lead_time_s)
-            as lead_time_p85_s
+        {{ percentile(0.5, 'deployed_changes.lead_time_s') }} as lead_time_p50_s,
+        {{ percentile(0.85, 'deployed_changes.lead_time_s') }} as lead_time_p85_s
 
     from deployed_changes
 
@@ -200,7 +198,7 @@ counted as (
             as assumed_failed_deployments,
         sum(is_rework) as rework_deployments,
         count(recovery_s) as recovered_deployments,
-        percentile_disc(0.5) within group (order by recovery_s) as recovery_time_p50_s
+        {{ percentile(0.5, 'recovery_s') }} as recovery_time_p50_s
 
     from releases
 
@@ -224,10 +222,8 @@ final as (
         cast(merged.traced_changes as double) / merged.merged_changes as lead_time_coverage_share,
         coalesce(lead_times.deployed_changes, 0) as deployed_changes,
         coalesce(lead_times.changes, 0) as changes,
-        case when lead_times.changes >= 10 then cast(lead_times.lead_time_p50_s as bigint) end
-            as lead_time_p50_s,
-        case when lead_times.changes >= 10 then cast(lead_times.lead_time_p85_s as bigint) end
-            as lead_time_p85_s,
+        lead_times.lead_time_p50_s,
+        lead_times.lead_time_p85_s,
         cast(coalesce(counted.failed_deployments, 0) as bigint) as failed_deployments,
         cast(coalesce(counted.assumed_failed_deployments, 0) as bigint)
             as assumed_failed_deployments,
@@ -235,10 +231,7 @@ final as (
         cast(counted.failed_deployments + counted.assumed_failed_deployments as double)
         / counted.deployments as change_fail_with_guesses_share,
         coalesce(counted.recovered_deployments, 0) as recovered_deployments,
-        case
-            when counted.recovered_deployments >= 10
-                then cast(counted.recovery_time_p50_s as bigint)
-        end as recovery_time_p50_s,
+        counted.recovery_time_p50_s,
         cast(coalesce(counted.rework_deployments, 0) as bigint) as rework_deployments,
         cast(counted.rework_deployments as double) / counted.deployments
             as deployment_rework_share,

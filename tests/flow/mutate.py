@@ -335,7 +335,8 @@ MUTATIONS = [
     Mutation(
         "percentiles are values of items",
         f"{MEASURES}/measure_flow_periods.sql",
-        "percentile_disc(0.5)", "percentile_cont(0.5)",
+        "{{ percentile(0.5, 'finishes.start_to_done_s') }}",
+        "percentile_cont(0.5) within group (order by finishes.start_to_done_s)",
     ),
     Mutation(
         "the period of as_of is not complete",

@@ -65,13 +65,9 @@ paces as (
         level,
         stage_key,
         count(*) as n,
-        -- A percentile of a handful of items says nothing.
-        case when count(*) >= 10 then percentile_disc(0.5) within group (order by age_s) end
-            as p50_s,
-        case when count(*) >= 10 then percentile_disc(0.85) within group (order by age_s) end
-            as p85_s,
-        case when count(*) >= 10 then percentile_disc(0.95) within group (order by age_s) end
-            as p95_s
+        {{ percentile(0.5, 'age_s') }} as p50_s,
+        {{ percentile(0.85, 'age_s') }} as p85_s,
+        {{ percentile(0.95, 'age_s') }} as p95_s
 
     from leavings
 
@@ -95,9 +91,9 @@ final as (
         visits.elapsed_s as stage_age_s,
         visits.blocked_s as stage_blocked_s,
         cast(coalesce(paces.n, 0) as bigint) as pace_n,
-        cast(paces.p50_s as bigint) as pace_p50_s,
-        cast(paces.p85_s as bigint) as pace_p85_s,
-        cast(paces.p95_s as bigint) as pace_p95_s,
+        paces.p50_s as pace_p50_s,
+        paces.p85_s as pace_p85_s,
+        paces.p95_s as pace_p95_s,
         flows.age_s > paces.p85_s as is_late,
         attempts.aging_since_at as started_at
 

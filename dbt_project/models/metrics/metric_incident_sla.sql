@@ -1,6 +1,3 @@
-{#- Below so many values a percentile says nothing. -#}
-{%- set enough = 10 -%}
-
 with
 
 task_slas as (
@@ -228,12 +225,10 @@ counted as (
             end
         ) as breached_running_change,
         count(case when event in ('met', 'breached') then time_s end) as time_n,
-        percentile_disc(0.5) within group (
-            order by case when event in ('met', 'breached') then time_s end
-        ) as time_p50_s,
-        percentile_disc(0.85) within group (
-            order by case when event in ('met', 'breached') then time_s end
-        ) as time_p85_s
+        {{ percentile(0.5, "case when event in ('met', 'breached') then time_s end") }}
+            as time_p50_s,
+        {{ percentile(0.85, "case when event in ('met', 'breached') then time_s end") }}
+            as time_p85_s
 
     from events
 
@@ -299,8 +294,8 @@ final as (
         cast(running_breached as bigint) as running_breached,
         cast(met as double) / nullif(met + breached, 0) as met_share,
         cast(time_n as bigint) as time_n,
-        cast(case when time_n >= {{ enough }} then time_p50_s end as bigint) as time_p50_s,
-        cast(case when time_n >= {{ enough }} then time_p85_s end as bigint) as time_p85_s,
+        time_p50_s,
+        time_p85_s,
         is_complete_period
 
     from summed

@@ -50,14 +50,8 @@ final as (
         stage,
         flow_state,
         count(*) as visits,
-        case
-            when count(*) >= 10
-                then cast(percentile_disc(0.5) within group (order by elapsed_s) as bigint)
-        end as elapsed_p50_s,
-        case
-            when count(*) >= 10
-                then cast(percentile_disc(0.85) within group (order by elapsed_s) as bigint)
-        end as elapsed_p85_s,
+        {{ percentile(0.5, 'elapsed_s') }} as elapsed_p50_s,
+        {{ percentile(0.85, 'elapsed_s') }} as elapsed_p85_s,
         cast(sum(elapsed_s) as bigint) as elapsed_s,
         cast(sum(active_s) as bigint) as active_s,
         cast(sum(wait_s) as bigint) as wait_s,

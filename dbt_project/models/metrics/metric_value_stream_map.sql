@@ -35,22 +35,10 @@ final as (
         count(distinct work_item_key) as items,
         count(*) as visits,
         count(case when is_rework then 1 end) as rework_visits,
-        case
-            when count(*) >= 10
-                then cast(percentile_disc(0.5) within group (order by wait_s) as bigint)
-        end as wait_p50_s,
-        case
-            when count(*) >= 10
-                then cast(percentile_disc(0.85) within group (order by wait_s) as bigint)
-        end as wait_p85_s,
-        case
-            when count(*) >= 10
-                then cast(percentile_disc(0.5) within group (order by active_s) as bigint)
-        end as active_p50_s,
-        case
-            when count(*) >= 10
-                then cast(percentile_disc(0.85) within group (order by active_s) as bigint)
-        end as active_p85_s,
+        {{ percentile(0.5, 'wait_s') }} as wait_p50_s,
+        {{ percentile(0.85, 'wait_s') }} as wait_p85_s,
+        {{ percentile(0.5, 'active_s') }} as active_p50_s,
+        {{ percentile(0.85, 'active_s') }} as active_p85_s,
         cast(sum(wait_s) as bigint) as wait_s,
         cast(sum(active_s) as bigint) as active_s,
         cast(count(case when is_rework then 1 end) as double) / count(*) as rework_share,

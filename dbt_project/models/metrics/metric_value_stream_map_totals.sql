@@ -33,14 +33,10 @@ counted as (
         count(distinct case when not is_open then work_item_key end) as items,
         count(case when not is_open then 1 end) as visits,
         count(case when not is_open and is_rework then 1 end) as rework_visits,
-        percentile_disc(0.5) within group (order by case when not is_open then wait_s end)
-            as wait_p50_s,
-        percentile_disc(0.85) within group (order by case when not is_open then wait_s end)
-            as wait_p85_s,
-        percentile_disc(0.5) within group (order by case when not is_open then active_s end)
-            as active_p50_s,
-        percentile_disc(0.85) within group (order by case when not is_open then active_s end)
-            as active_p85_s,
+        {{ percentile(0.5, 'case when not is_open then wait_s end') }} as wait_p50_s,
+        {{ percentile(0.85, 'case when not is_open then wait_s end') }} as wait_p85_s,
+        {{ percentile(0.5, 'case when not is_open then active_s end') }} as active_p50_s,
+        {{ percentile(0.85, 'case when not is_open then active_s end') }} as active_p85_s,
         sum(case when is_open then 0 else wait_s end) as wait_s,
         sum(case when is_open then 0 else active_s end) as active_s,
         count(case when is_open then 1 end) as wip,
@@ -67,10 +63,10 @@ final as (
         items,
         visits,
         rework_visits,
-        cast(case when visits >= 10 then wait_p50_s end as bigint) as wait_p50_s,
-        cast(case when visits >= 10 then wait_p85_s end as bigint) as wait_p85_s,
-        cast(case when visits >= 10 then active_p50_s end as bigint) as active_p50_s,
-        cast(case when visits >= 10 then active_p85_s end as bigint) as active_p85_s,
+        wait_p50_s,
+        wait_p85_s,
+        active_p50_s,
+        active_p85_s,
         cast(wait_s as bigint) as wait_s,
         cast(active_s as bigint) as active_s,
         cast(rework_visits as double) / nullif(visits, 0) as rework_share,
