@@ -935,6 +935,7 @@ class Reader:
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     issue_ids: set[str] = field(default_factory=set)
     boards: list[dict[str, Any]] = field(default_factory=list)
+    lost_feeds: list[str] = field(default_factory=list)
     is_daily: bool = True
 
     def taker(self, table: str) -> Callable[[pa.Table], list[pa.Table]]:
@@ -1377,7 +1378,19 @@ class Reader:
         ]
         self.ready["tombstones"].append(TOMBSTONES.batch(gone))
         marks.update({"updated": until, "deleted": gone_until})
-        self.work.audit("worklogs", extracted=len(changed), loaded=count, deleted=len(gone))
+        self.work.audit(
+            "worklogs",
+            extracted=len(changed),
+            loaded=count,
+            deleted=len(gone),
+            status="incomplete" if self.lost_feeds else "complete",
+            message=(
+                f"this site has no {' and no '.join(self.lost_feeds)} (404):"
+                " worklogs that changed since the last load are not known"
+                if self.lost_feeds
+                else ""
+            ),
+        )
 
     def _feed(self, name: str, since: int) -> tuple[dict[str, int], int]:
         """Follow a feed of worklogs: id → when, and until when it reaches.
@@ -1390,6 +1403,7 @@ class Reader:
             path = f"{self.site.root}/worklog/{name}"
             reply = self.site.api.get(path, {"since": since}, allow=(404,))
             if reply.status == 404:
+                self.lost_feeds.append(f"worklog/{name}")
                 return found, since
             page = reply.data
             found |= {str(row["worklogId"]): row["updatedTime"] for row in page.get("values") or []}
