@@ -639,6 +639,12 @@ FAULTS = [
         " repository, 'unassigned:github:lost/app' as service_key",
     ),
     Fault(
+        "every_incident_has_a_service",
+        "every incident without a service is told",
+        "dim_work_items",
+        changed("scope", "scope || ' of ' || work_item_key", "item_kind = 'incident'"),
+    ),
+    Fault(
         "every_type_of_work_is_known",
         "every unknown type of work is told",
         "dim_work_items",
