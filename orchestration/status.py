@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from extract.settings import is_on
 from extract.sources import SOURCES
 from extract.warehouse import home, raw_file
 from orchestration import unmapped
@@ -23,7 +24,7 @@ select
     message,
     extracted,
     acl_gap,
-    finished_at,
+    epoch(finished_at) as finished_s,
     row_number() over (
         partition by source, object, scope
         order by finished_at desc
@@ -46,7 +47,7 @@ def loads() -> list[dict[str, Any]]:
             continue
         try:
             with duckdb.connect(str(file), read_only=True) as raw:
-                rows += raw.execute(LOADS.format(address=source)).df().to_dict("records")
+                rows += _records(raw, source)
         except duckdb.IOException:
             rows += [row for row in _published_loads() if row["source"] == source]
     return rows
@@ -57,7 +58,13 @@ def _published_loads() -> list[dict[str, Any]]:
     if not file.exists():
         return []
     with duckdb.connect(str(file), read_only=True) as published:
-        return published.execute(LOADS.format(address="meta")).df().to_dict("records")
+        return _records(published, "meta")
+
+
+def _records(database: duckdb.DuckDBPyConnection, schema: str) -> list[dict[str, Any]]:
+    answer = database.execute(LOADS.format(address=schema))
+    names = [name for name, *_ in answer.description]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
 SHOWN = 5
@@ -85,13 +92,14 @@ def _warnings(build: duckdb.DuckDBPyConnection, refresh_id: str | None) -> list[
     lines = []
     if refresh_id is None:
         [(refresh_id,)] = build.execute("select refresh_id from meta.refreshes").fetchall()
-    warned = build.execute(
-        """
-        select test, failures from meta.quality_results
-        where refresh_id = ? and status = 'warn' order by test
-        """,
-        [refresh_id],
-    ).fetchall()
+    warned = [  # DuckDB imports pandas to look at a parameter
+        (test, failures)
+        for refresh, test, failures in build.execute(
+            "select refresh_id, test, failures from meta.quality_results"
+            " where status = 'warn' order by test"
+        ).fetchall()
+        if refresh == refresh_id
+    ]
     kept = {
         name
         for (name,) in build.execute(
@@ -164,15 +172,15 @@ def status() -> dict[str, Any]:
     sources = []
     for source in SOURCES:
         own = [row for row in rows if row["source"] == source]
-        last = max((row["finished_at"] for row in own), default=None)
+        last = datetime.fromtimestamp(own[-1]["finished_s"], UTC) if own else None
         last_refresh = own[-1]["refresh_id"] if own else None
         latest = [row for row in own if row["refresh_id"] == last_refresh]
         sources.append(
             {
                 "source": source,
-                "is_on": SOURCES[source].is_on(),
-                "last_load_at": last.isoformat(timespec="seconds") if own else None,
-                "age": str(now - last.tz_convert(UTC)).split(".")[0] if own else "",
+                "is_on": is_on(source),
+                "last_load_at": last.isoformat(timespec="seconds") if last else None,
+                "age": str(now - last).split(".")[0] if last else "",
                 "extracted": sum(row["extracted"] for row in latest),
                 "hidden": sum(row["acl_gap"] for row in latest),
                 "gaps": [

@@ -32,7 +32,7 @@ MAY_READ = {
     "measures": {"marts", "measures", "metrics", "seed"},
     "simulations": {"measures", "metrics"},
     "metrics": {"marts", "measures", "simulations", "metrics", "meta", "seed"},
-    "checks": {"marts", "seed"},
+    "checks": {"intermediate", "marts", "seed"},
     "meta": {"intermediate"},
 }
 

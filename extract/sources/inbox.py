@@ -30,7 +30,7 @@ from dlt.common.configuration import configspec
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.sources import DltSource
 
-from extract import warehouse
+from extract import settings, warehouse
 from extract.privacy import person_key, pick
 from extract.probes import Probe
 from extract.settings import SettingFault, setting_name, settings_for
@@ -129,7 +129,7 @@ class InboxSettings(BaseConfiguration):
 
 def is_on() -> bool:
     """Whether a drop folder is configured."""
-    return bool(dlt.config.get(f"sources.{NAME}.path"))
+    return settings.is_on(NAME)
 
 
 def check() -> None:

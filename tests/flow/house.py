@@ -953,7 +953,9 @@ def copy_project(to: Path) -> Path:
     """Copy the dbt project with the seeds of the golden company; return the copy."""
     shutil.copytree(PROJECT, to, ignore=shutil.ignore_patterns("target", "logs"))
     shutil.copytree(SEEDS, to / "seeds" / "golden")
-    for name in ("status_stages", "stages", "workflows", "work_types", "metrics"):
+    for name in (
+        "status_stages", "project_status_stages", "stages", "workflows", "work_types", "metrics"
+    ):  # fmt: skip
         more = to / "seeds" / "golden" / f"{name}.csv"
         with (to / "seeds" / "defaults" / f"{name}.csv").open("a") as defaults:
             defaults.write(more.read_text())

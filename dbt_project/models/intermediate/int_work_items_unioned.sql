@@ -2,7 +2,7 @@ with
 
 issues as (
 
-    select * from {{ ref('stg_jira__issues') }}
+    select * from {{ ref('int_jira_issues') }}
 
 ),
 
@@ -37,19 +37,7 @@ first_issue_changes as (
         work_item_key,
         min(changed_at) as changed_at
 
-    from {{ ref('stg_jira__issue_changes') }}
-
-    group by 1
-
-),
-
-epics as (
-
-    select
-        issue_key,
-        min(work_item_key) as work_item_key
-
-    from issues
+    from {{ ref('int_jira_changes') }}
 
     group by 1
 
@@ -68,7 +56,7 @@ jira as (
         issues.is_subtask,
         issues.priority,
         issues.points,
-        coalesce('jira:' || issues.parent_id, epics.work_item_key) as parent_work_item_key,
+        issues.parent_work_item_key,
         issues.team as team_name,
         cast(null as varchar) as service_name,
         issues.status as source_status,
@@ -82,9 +70,6 @@ jira as (
         issues.deleted_detected_at as deleted_at
 
     from issues
-
-    left join epics
-        on issues.epic_key = epics.issue_key
 
     left join first_issue_changes
         on issues.work_item_key = first_issue_changes.work_item_key
