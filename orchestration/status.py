@@ -1,6 +1,7 @@
 """What refreshes left behind: last load per source, freshness, gaps, warnings, sizes."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,9 @@ import duckdb
 from extract.settings import is_on
 from extract.sources import SOURCES
 from extract.warehouse import home, raw_file
+from orchestration import unmapped
 from orchestration.environment import build_file, expectation_results_file, published_folder
+from orchestration.failures import shown_rows
 
 LOADS = """
 select
@@ -67,6 +70,9 @@ def _records(database: duckdb.DuckDBPyConnection, schema: str) -> list[dict[str,
 SHOWN = 5
 """How many rows of a warning are shown; the others are in the working warehouse."""
 
+SHOWN_UNMAPPED = 20
+"""How many of what is unmapped are shown in a line; `status --json` has all."""
+
 
 def warnings(refresh_id: str | None = None) -> list[str]:
     """Return one line per test of a refresh, or of the last one, that warns, with what it found.
@@ -111,17 +117,10 @@ def _warnings(build: duckdb.DuckDBPyConnection, refresh_id: str | None) -> list[
         if test not in kept:  # of keys and types only the number is known
             lines.append(f"{test}: {failures:,} rows")
             continue
-        rows = build.execute(f"select * from failures.{test} order by all limit {SHOWN}")
-        columns = [column.replace("_", " ") for column, *_ in rows.description]
-        shown = [
-            " ".join(
-                f"{value:,} {column}" if isinstance(value, int) else str(value)
-                for column, value in zip(columns, row, strict=True)
-                if value is not None
-            )
-            for row in rows.fetchall()
-        ]
-        more = f"; and {failures - SHOWN:,} more" if failures > SHOWN else ""
+        most = SHOWN_UNMAPPED if test in unmapped.TESTS else SHOWN
+        shown = shown_rows(build, f"failures.{test}", most)
+        how = " (all of them: flowhouse status --seeds)" if test in unmapped.TESTS else ""
+        more = f"; and {failures - most:,} more{how}" if failures > most else ""
         lines.append(f"{test}: {'; '.join(shown)}{more}")
     return lines
 
@@ -129,9 +128,13 @@ def _warnings(build: duckdb.DuckDBPyConnection, refresh_id: str | None) -> list[
 MARKED = "unmapped_time_is_below_one_per_cent"
 
 
-def marked_streams(refresh_id: str) -> list[str]:
-    """Return one line per value stream of which a refresh could say too little, and why."""
+def marked_streams(refresh_id: str | None = None) -> list[str]:
+    """Return one line per value stream of which a refresh, or the last one, says too little."""
+    if not build_file().exists():
+        return []
     with duckdb.connect(str(build_file()), read_only=True) as build:
+        if refresh_id is None:
+            [(refresh_id,)] = build.execute("select refresh_id from meta.refreshes").fetchall()
         rows = build.execute(
             f"""
             select value_stream_key, source_system || ' ' || status
@@ -148,9 +151,18 @@ def marked_streams(refresh_id: str) -> list[str]:
         statuses.setdefault(stream, []).extend([status] if status else [])
     return [
         f"value stream {stream}: partial: more than 1 % of its time is in statuses without a stage"
-        f" ({', '.join(names) or 'none of them is known'}); write them into status_stages.csv"
+        f" ({', '.join(names) or 'none of them is known'}); write them into status_stages.csv:"
+        " `flowhouse status --seeds` prints the lines"
         for stream, names in statuses.items()
     ]
+
+
+def _unless_locked(read: Callable[[], list[Any]]) -> list[Any]:
+    """Return what is read of the working warehouse; nothing while a refresh has it."""
+    try:
+        return read()
+    except (duckdb.IOException, duckdb.CatalogException):  # locked, or never finished
+        return []
 
 
 def status() -> dict[str, Any]:
@@ -196,4 +208,6 @@ def status() -> dict[str, Any]:
         "bytes": sum(file.stat().st_size for file in files if file.exists()),
         "sources": sources,
         "warnings": warnings(),
+        "marked": _unless_locked(marked_streams),
+        "unmapped": _unless_locked(unmapped.found),
     }
