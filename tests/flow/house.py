@@ -825,6 +825,7 @@ class Told:
     at: str
     facts: dict[str, Any]
     source: str = "argo"
+    subject: str | None = None
 
     def rows(self) -> Rows:
         """Return its raw row."""
@@ -835,7 +836,7 @@ class Told:
                     "event_id": self.id,
                     "type": self.type,
                     "version": "1.0",
-                    "subject_id": None,
+                    "subject_id": self.subject,
                     "occurred_at": moment(self.at),
                     "received_at": moment(self.at),
                     "payload": self.facts,

@@ -113,6 +113,25 @@ servicenow as (
 
 ),
 
+inbox as (
+
+    select
+        'inbox:' || inbox_event_key as source_event_id,
+        work_item_key,
+        previous_status as from_status,
+        status as to_status,
+        cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type,
+        event_no as order_no,
+        0 as order_in_event,
+        occurred_at as changed_at
+
+    from {{ ref('int_inbox_incident_events') }}
+
+    where previous_status is not null
+
+),
+
 unioned as (
 
     select * from jira
@@ -122,6 +141,8 @@ unioned as (
     select * from tracked_issues
     union all
     select * from servicenow
+    union all
+    select * from inbox
 
 ),
 

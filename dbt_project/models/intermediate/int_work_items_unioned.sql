@@ -138,6 +138,34 @@ tracked as (
 
 ),
 
+inbox as (
+
+    select
+        work_item_key,
+        'inbox' as source_system,
+        source_id,
+        incident_id as item_key,
+        'incident' as item_kind,
+        coalesce(service_name, producer) as scope,
+        'Incident' as raw_type,
+        false as is_subtask,
+        cast(null as varchar) as priority,
+        cast(null as double) as points,
+        cast(null as varchar) as parent_work_item_key,
+        cast(null as varchar) as team_name,
+        service_name,
+        source_status,
+        initial_status,
+        is_beginning_told as has_recorded_creation,
+        opened_at as created_at,
+        updated_at,
+        cast(null as timestamp) as ended_at,
+        cast(null as timestamp) as deleted_at
+
+    from {{ ref('int_inbox_incidents') }}
+
+),
+
 unioned as (
 
     select * from jira
@@ -147,6 +175,8 @@ unioned as (
     select * from tracked
     union all
     select * from servicenow
+    union all
+    select * from inbox
 
 ),
 
