@@ -1680,14 +1680,11 @@ def _dimensions(reader: Reader, fields: list[dict[str, Any]]) -> Iterator[DltRes
         lambda: api.get(f"{root}/issuetype").data,
         lambda row: {"hierarchy_level": row.get("hierarchyLevel")},
     )
-    for table, path in ((PRIORITIES, "priority"), (RESOLUTIONS, "resolution")):
-        yield dimension(table, NAMED, partial(_named, site, table, path), may_be_empty=True)
-    yield dimension(
-        LINK_TYPES, NAMED, partial(_named, site, LINK_TYPES, "issueLinkType"), may_be_empty=True
-    )
     yield dimension(FIELDS, FIELD, lambda: fields, message=_new_fields(fields, site.rows))
     if not reader.is_daily:
         return
+    for table, path in NAMED_PATHS:
+        yield dimension(table, NAMED, partial(_named, site, table, path), may_be_empty=True)
     yield dimension(BOARDS, BOARD, lambda: _boards(reader), _board_columns, may_be_empty=True)
     keys = reader.config.projects or [
         row["key"] for row in reader.visible if row.get("key") and not row.get("deleted")
@@ -1727,6 +1724,13 @@ def _statuses(site: Site) -> list[dict[str, Any]]:
             category = {"key": CATEGORIES.get(str(row.get("statusCategory")))}
             found.setdefault(str(row.get("id")), {**row, "statusCategory": category})
     return list(found.values())
+
+
+NAMED_PATHS = (
+    (PRIORITIES, "priority"),
+    (RESOLUTIONS, "resolution"),
+    (LINK_TYPES, "issueLinkType"),
+)
 
 
 def _named(site: Site, table: RawTable, path: str) -> list[dict[str, Any]]:

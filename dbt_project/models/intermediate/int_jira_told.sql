@@ -44,10 +44,8 @@ changes as (
         to_id,
         to_name,
         changed_at,
-        row_number() over (
-            partition by work_item_key, field
-            order by changed_at desc, order_no desc, item_no desc
-        ) as place_from_last
+        order_no,
+        item_no
 
     from {{ ref('stg_jira__issue_changes') }}
 
@@ -55,8 +53,44 @@ changes as (
 
 ),
 
+-- How often, from here to the present status of the issue, the ids do not join.
+joints as (
+
+    select
+        moves.object,
+        moves.from_id,
+        moves.from_name,
+        moves.to_id,
+        moves.to_name,
+        moves.changed_at,
+        sum(
+            case when moves.to_id = coalesce(moves.next_from_id, issues.status_id) then 0 else 1 end
+        ) over (
+            partition by moves.work_item_key
+            order by moves.changed_at desc, moves.order_no desc, moves.item_no desc
+            rows between unbounded preceding and current row
+        ) as breaks
+
+    from (
+        select
+            *,
+            lead(from_id) over (
+                partition by work_item_key
+                order by changed_at, order_no, item_no
+            ) as next_from_id
+
+        from changes
+
+        where object = 'status'
+    ) as moves
+
+    inner join issues
+        on moves.work_item_key = issues.work_item_key
+
+),
+
 -- What a listing says today comes first, then what an issue said when it was read, then what the
--- past says. An issue that still is where its last entry put it proves what that id was called.
+-- past says. A history whose ids join up to where its issue is now has the ids of this site.
 told as (
 
     select
@@ -207,16 +241,26 @@ told as (
     union all
 
     select
-        'status' as object,
-        changes.to_id as id,
-        changes.to_name as name,
+        object,
+        to_id as id,
+        to_name as name,
         5 as rank_no,
-        max(changes.changed_at) as told_at
-    from changes
-    inner join issues
-        on changes.work_item_key = issues.work_item_key and changes.to_id = issues.status_id
-    where changes.object = 'status' and changes.place_from_last = 1
-    group by changes.to_id, changes.to_name
+        max(changed_at) as told_at
+    from joints
+    where breaks = 0
+    group by object, to_id, to_name
+
+    union all
+
+    select
+        object,
+        from_id as id,
+        from_name as name,
+        5 as rank_no,
+        max(changed_at) as told_at
+    from joints
+    where breaks = 0
+    group by object, from_id, from_name
 
     union all
 
@@ -262,12 +306,11 @@ ranked as (
 
 ),
 
-present as (
+listed as (
 
     select distinct
         object,
-        id,
-        known_as
+        id
 
     from ranked
 
@@ -276,7 +319,8 @@ present as (
 ),
 
 -- The id of a history that was imported from another site means another thing here: such a pair
--- has the name that something else has today, and nothing else calls the id so.
+-- has the name that something else has today, and nothing else calls the id so. An id that is not
+-- listed here is another site's as well where its name was that of one that is.
 foreign_pairs as (
 
     select distinct
@@ -286,13 +330,27 @@ foreign_pairs as (
 
     from ranked
 
-    inner join present
+    inner join ranked as others
         on
-            ranked.object = present.object
-            and ranked.known_as = present.known_as
-            and ranked.id <> present.id
+            ranked.object = others.object
+            and ranked.known_as = others.known_as
+            and ranked.id <> others.id
 
-    where ranked.place = 1 and ranked.rank_no = 6
+    inner join listed as listed_others
+        on
+            others.object = listed_others.object
+            and others.id = listed_others.id
+
+    left join listed
+        on
+            ranked.object = listed.object
+            and ranked.id = listed.id
+
+    where
+        ranked.place = 1
+        and ranked.rank_no = 6
+        and others.place = 1
+        and (others.rank_no <= 2 or (others.rank_no <= 5 and listed.id is null))
 
 ),
 
