@@ -50,7 +50,10 @@ def parse_if_stale() -> None:
     """Parse the dbt project when its manifest is missing or older than any file it is made of."""
     manifest = dbt_project.manifest_path
     company = os.environ.get("FLOWHOUSE_COMPANY", "company")
-    newest = max(path.stat().st_mtime for path in DBT_PROJECT.rglob("*") if path.is_file())
+    # A company's folder may lie outside of the project; in a path an absolute part replaces it.
+    folders = {DBT_PROJECT, DBT_PROJECT / "seeds" / company}
+    files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
+    newest = max(path.stat().st_mtime for path in files)
     stamp = TARGET / "company.txt"
     known = stamp.read_text() if stamp.exists() else None
     if manifest.exists() and manifest.stat().st_mtime > newest and known == company:
