@@ -1,13 +1,47 @@
 with
 
+work_items as (
+
+    select * from {{ ref('int_work_items_unioned') }}
+
+),
+
+changes as (
+
+    select * from {{ ref('int_work_item_attribute_changes_unioned') }}
+    where attribute = 'raw_type'
+
+),
+
 types as (
 
-    select distinct
+    select
         source_system,
         item_kind,
         raw_type
+    from work_items
 
-    from {{ ref('int_work_item_versions') }}
+    union
+
+    select
+        work_items.source_system,
+        work_items.item_kind,
+        changes.from_value as raw_type
+    from changes
+    inner join work_items
+        on changes.work_item_key = work_items.work_item_key
+    where changes.from_value is not null
+
+    union
+
+    select
+        work_items.source_system,
+        work_items.item_kind,
+        changes.to_value as raw_type
+    from changes
+    inner join work_items
+        on changes.work_item_key = work_items.work_item_key
+    where changes.to_value is not null
 
 ),
 

@@ -1,8 +1,11 @@
+{{ config(materialized='incremental', incremental_strategy='items') }}
+
 with
 
 versions as (
 
     select * from {{ ref('int_work_item_versions') }}
+    {{ only_touched() }}
 
 ),
 
@@ -15,6 +18,7 @@ work_items as (
 transitions as (
 
     select * from {{ ref('int_status_transitions') }}
+    {{ only_touched() }}
 
 ),
 

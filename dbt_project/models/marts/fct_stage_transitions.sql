@@ -1,8 +1,11 @@
+{{ config(materialized='incremental', incremental_strategy='items') }}
+
 with
 
 transitions as (
 
     select * from {{ ref('int_status_transitions') }}
+    {{ only_touched() }}
 
 ),
 
@@ -16,6 +19,8 @@ versions as (
 
     inner join {{ ref('dim_value_streams') }} as value_streams
         on work_items.value_stream_key = value_streams.value_stream_key
+
+    {{ only_touched() }}
 
 ),
 

@@ -1,3 +1,10 @@
+{%- set raw = {
+    'source': 'jira',
+    'table': 'histories',
+    'keys': {'issue_id': 'issue_id', 'history_id': 'id'}
+} -%}
+{{ config(materialized='incremental', incremental_strategy='loads', meta={'raw': raw}) }}
+
 with
 
 source as (
@@ -7,6 +14,7 @@ source as (
         issue_id,
         created_at,
         place,
+        _dlt_load_id,
         {{ parse_json('payload', {
             'author': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'},
             'items': [{
@@ -22,6 +30,7 @@ source as (
         }) }} as payload
 
     from {{ source('jira', 'histories') }}
+    {{ only_new_loads(raw) }}
 
 ),
 
@@ -30,6 +39,7 @@ renamed as (
     select
         source.issue_id || ':' || source.id || ':' || item_no as issue_change_id,
         'jira:' || source.issue_id as work_item_key,
+        source.issue_id,
         source.id as history_id,
         -- Custom fields are called what a site calls them; here they are called by their role.
         -- Jira's own have an id, or, as Data Center writes them, a name only.
@@ -68,6 +78,7 @@ renamed as (
             source.place, cast({{ safe_cast_text('source.id', 'bigint') }} as bigint), 0
         ) as order_no,
         item_no,
+        source._dlt_load_id as load_id,
         {{ utc('source.created_at') }} as changed_at
 
     from source

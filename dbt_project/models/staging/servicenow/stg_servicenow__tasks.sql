@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 {#- Every class of tasks has the same raw columns; a field that a class lacks is null. -#}
 {%- set classes = {
     'incident': 'incidents',
