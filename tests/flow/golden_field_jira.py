@@ -308,6 +308,18 @@ CASES: list[Case] = [
                 ),
                 {"resolution": {"id": "Fixed", "name": "Fixed"}},
             ),
+            # Translated: the history has its first name.
+            listed("resolutions", "fr9", "Nicht erledigt"),
+            Shown(
+                "FLD-44", ("f4", "Closed"),
+                (
+                    ("2024-05-07 09:00", 1, status("f1", "Open", "f4", "Closed")),
+                    ("2024-05-07 09:00", 2, {
+                        **resolution(None, "Declined"), "to": "fr9",
+                    }),
+                ),
+                {"resolution": {"id": "fr9", "name": "Nicht erledigt"}},
+            ),
             # Nothing is said of what goes on.
             Shown(
                 "FLD-43", ("f8", "Implementing"), (),
@@ -317,7 +329,7 @@ CASES: list[Case] = [
         flows={
             "FLD-40": {"outcome": "cancelled"}, "FLD-41": {"outcome": "cancelled"},
             "FLD-42": {"outcome": "done", "last_done_at": at("05-09 09:00"), "reopen_count": 1},
-            "FLD-43": {"outcome": "open"},
+            "FLD-43": {"outcome": "open"}, "FLD-44": {"outcome": "cancelled"},
         },
         visits={"FLD-42": ["backlog 24h", "cancelled 24h", "in_progress 24h", "done -"]},
         rows={
