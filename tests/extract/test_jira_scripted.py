@@ -519,6 +519,24 @@ def test_the_token_is_asked_for_where_the_setting_says(
     elsewhere.close()
 
 
+def test_a_field_that_is_renamed_keeps_its_role(home: Any, site: ScriptedJira) -> None:
+    site.fields["customfield_8"] = ("Flagged", "array", "multicheckboxes")
+    issue = next(iter(site.issues.values()))
+    issue.extra["customfield_8"] = [{"id": "1", "value": "Impediment"}]
+    home.load("jira")
+    site.fields["customfield_8"] = ("Stopped", "array", "multicheckboxes")
+    site.now += HOUR
+    home.load("jira")  # sees the new name
+    issue.change(site.now - timedelta(minutes=20), site)
+    site.bodies.clear()
+    site.now += HOUR
+    home.load("jira")
+    flagged = "select id from jira.issues where payload->>'$.fields.flagged' = 'true'"
+    assert home.rows("jira", flagged) == [(str(issue.id),)]
+    updated = f"select epoch_ms(updated_at) from jira.issues where id = '{issue.id}'"
+    assert home.value("jira", updated) == ms(issue.updated)
+
+
 def test_a_flag_that_nobody_can_know_is_asked_for(
     home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from extract.sources import jira_rows
 from extract.tables import decode
 from tests.flow.golden import Case, H, at
-from tests.flow.house import CATALOGUE, Delivery, Named, Rows, moment
+from tests.flow.house import CATALOGUE, Delivery, Named, Rows, Ticket, moment
 
 FIELDS = [
     *CATALOGUE,
@@ -484,9 +484,16 @@ CASES: list[Case] = [
                 (("2024-05-07 09:00", 1, status("f1", "Open", "f8", "Implementing")),),
                 created="0021-03-04 10:00",
             ),
+            Named("groups", {"sys_id": "field-desk", "name": "Field Desk"}),
+            Ticket(
+                "incident", "FLD-91", "2024-05-06 09:00 created in New\n2024-05-06 10:00 Resolved",
+                start={"assignment_group": "field-desk"}, now={"opened_at": "0021-03-04 10:00:00"},
+            ),
         ],
         flows={"FLD-90": {"history_quality": "truncated", "created_at": at("05-07 09:00")}},
         rows={
+            """select created_at from marts.fct_work_item_flows
+               where work_item_key = 'servicenow:incident:FLD-91'""": [(at("05-06 09:00"),)],
             "select count(*) from marts.dim_dates where date_day < '2015-01-01'": [(0,)],
         },
     ),
