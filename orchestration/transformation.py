@@ -28,7 +28,7 @@ from dagster_dbt import (
 from extract.tables import instant
 from orchestration import rebuild, seeds
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
-from orchestration.failures import what_failed
+from orchestration.failures import keep_log, what_failed
 from orchestration.ingestion import RefreshOptions
 from publish.quality import begin, record_results, unproven
 
@@ -110,10 +110,11 @@ def dbt_models(
     if call.is_successful() and not context.is_subset:
         rebuild.end(build_file())
     gap = unproven(results, manifest, is_whole=not context.is_subset)
-    why = what_failed(results, manifest)
+    why = what_failed(results, manifest, build_file())
+    kept_log = keep_log(DBT_LOG, context.run_id)
     shutil.rmtree(call.target_path, ignore_errors=True)
     if not call.is_successful():
-        raise dg.Failure(f"dbt build failed: {why or 'nothing was built'}; more in {DBT_LOG}")
+        raise dg.Failure(f"dbt build failed: {why or 'nothing was built'}; more in {kept_log}")
     if gap:
         raise dg.Failure(gap)
 

@@ -115,6 +115,18 @@ function drawTiles(choice) {
   );
 }
 
+// A stream with too much time in statuses without a stage is published, and says so.
+function drawMark({ stream }) {
+  const mark = document.getElementById("marked");
+  const marked = page.streams.filter(
+    (one) => typeof one.unmapped_share === "number" && (stream === ALL || one.key === stream),
+  );
+  mark.hidden = !marked.length;
+  mark.textContent = marked.length
+    ? `⚠ Says too little: ${marked.map((one) => `${one.name} (${share(one.unmapped_share)})`).join(", ")} of the time in statuses without a stage. flowhouse status --seeds prints the lines that map them.`
+    : "";
+}
+
 const CELL = { _s: duration, _share: share };
 
 function drawTable(holder, rows, columns) {
@@ -183,6 +195,7 @@ async function draw() {
   const choice = chosen();
   for (const name of ["stream", "work"]) document.getElementById(name).value = choice[name];
   drawTiles(choice);
+  drawMark(choice);
   await Promise.all([...document.querySelectorAll(".picture")].map((section) => drawPicture(section, choice)));
   if (mine !== turn) return;
   const label = (options, key) => options.find((option) => option.key === key).name;

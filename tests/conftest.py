@@ -25,6 +25,7 @@ def pytest_configure() -> None:
 LONGEST = (
     "test_pipeline.py",
     "test_real.py",
+    "test_delivery.py",
     "test_github.py",
     "test_jira_scripted.py",
     "test_servicenow.py",

@@ -33,12 +33,19 @@
     lateral view posexplode({{ array }}) each_{{ element }} as {{ position }}, {{ element }}
 {%- endmacro %}
 
-{#- An instant with a zone, as UTC without one. -#}
-{% macro utc(expression) %}{{ return(adapter.dispatch('utc')(expression)) }}{% endmacro %}
-{% macro default__utc(expression) -%}
+{#- An instant with a zone, as UTC without one; null where it cannot be: every time of every source
+    passes here, and one of the year 21 would make days of twenty centuries (extract/tables.py). -#}
+{% macro utc(expression) -%}
+    {%- set moment = adapter.dispatch('utc_of')(expression) -%}
+    case
+        when {{ moment }} >= timestamp '1990-01-01' and {{ moment }} < timestamp '2200-01-01'
+            then {{ moment }}
+    end
+{%- endmacro %}
+{% macro default__utc_of(expression) -%}
     timezone('UTC', cast({{ expression }} as timestamp with time zone))
 {%- endmacro %}
-{% macro spark__utc(expression) -%}
+{% macro spark__utc_of(expression) -%}
     cast({{ expression }} as timestamp)
 {%- endmacro %}
 
@@ -126,6 +133,15 @@
 {%- endmacro %}
 {% macro spark__each_day(first, last, day) -%}
     lateral view explode(sequence({{ first }}, {{ last }}, interval 1 day)) each_{{ day }} as {{ day }}
+{%- endmacro %}
+
+{#- A name without the blanks that nobody sees: at its ends, twice, no-break, of no width. -#}
+{% macro plain_name(name) %}{{ return(adapter.dispatch('plain_name')(name)) }}{% endmacro %}
+{% macro default__plain_name(name) -%}
+    nullif(trim(regexp_replace({{ name }}, '[\s\p{Z}\x{200B}\x{FEFF}]+', ' ', 'g')), '')
+{%- endmacro %}
+{% macro spark__plain_name(name) -%}
+    nullif(trim(regexp_replace({{ name }}, '[\\s\\p{Z}\\x{200B}\\x{FEFF}]+', ' ')), '')
 {%- endmacro %}
 
 {#- A whole number that stands for some values; sums of it tell sets of rows apart. -#}

@@ -9,7 +9,7 @@ select
     times.*
 from metrics.metric_cycle_times as times
 cross join moments
-where times.finished_date >= moments.window_start;
+where times.finished_date >= moments.window_start and times.finished_date < moments.window_end;
 
 create temp table sliced_finished as
 select * replace (unnest([stream, 'all']) as stream) from finished;

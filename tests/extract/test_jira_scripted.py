@@ -501,6 +501,18 @@ def test_worklogs_are_followed_page_by_page_and_deleted_ones_are_marked(
     assert "Planted" not in home.texts("jira")
 
 
+def test_a_feed_of_worklogs_that_is_not_there_is_a_named_gap(home: Any, site: ScriptedJira) -> None:
+    site.worklogs = {1: ms(NOW) - 1000}
+    home.load("jira")
+    site.has_worklog_feeds = False
+    [audit] = [a for a in home.load("jira").audits if a.object == "worklogs"]
+    assert (audit.status, audit.extracted) == ("incomplete", 0)
+    assert audit.message.endswith("/worklog/updated is not shown to this user (404): no such path")
+    site.has_worklog_feeds = True
+    site.worklogs[2] = ms(NOW)
+    assert [a.loaded for a in home.load("jira").audits if a.object == "worklogs"] == [1]
+
+
 # Bad input
 
 

@@ -839,7 +839,8 @@ CASES = [
             """select service_key, name, value_stream_key, team_key, is_current, valid_from,
                    valid_to
                from marts.dim_services
-               where service_key not in ('app', 'shop', 'corsvc', 'unassigned:github:lab/desk')
+               where service_key not in (
+                   'app', 'shop', 'corsvc', 'skiff', 'unassigned:github:lab/desk')
                order by 1""": [
                 ("buoy", "Buoy", "dock", "unassigned", True, day("04-01"), None),
                 ("dock", "Dock", "dock", "alpha", True, None, None),
@@ -890,7 +891,7 @@ CASES = [
         runs(),
         rows={
             """select ci_run_key, result, queue_s / 60, run_s / 60, is_flaky from marts.fct_ci_runs
-               order by 1""": [
+               where ci_run_key not like 'inbox:tekton:%' order by 1""": [
                 ("github:run:R1:1", "failure", 2, 13, True),
                 ("github:run:R1:2", "success", 1, 29, False),
                 ("github:run:R2:1", "failure", None, None, False),
@@ -906,7 +907,7 @@ CASES = [
                 ("inbox:argo:5:1", "success", None, None, False),
             ],
             """select ci_job_key, result, queue_s / 60, run_s / 60 from marts.fct_ci_jobs
-               order by 1""": [
+               where source_system = 'github' order by 1""": [
                 ("github:job:R1-1", "failure", 2, 13), ("github:job:R1-2", "success", 1, 29),
                 ("github:job:R7-1", "running", 5, None),
             ],

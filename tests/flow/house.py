@@ -825,6 +825,7 @@ class Told:
     at: str
     facts: dict[str, Any]
     source: str = "argo"
+    subject: str | None = None
 
     def rows(self) -> Rows:
         """Return its raw row."""
@@ -835,7 +836,7 @@ class Told:
                     "event_id": self.id,
                     "type": self.type,
                     "version": "1.0",
-                    "subject_id": None,
+                    "subject_id": self.subject,
                     "occurred_at": moment(self.at),
                     "received_at": moment(self.at),
                     "payload": self.facts,
@@ -954,7 +955,9 @@ def copy_project(to: Path) -> Path:
     """Copy the dbt project with the seeds of the golden company; return the copy."""
     shutil.copytree(PROJECT, to, ignore=shutil.ignore_patterns("target", "logs"))
     shutil.copytree(SEEDS, to / "seeds" / "golden")
-    for name in ("status_stages", "stages", "workflows", "work_types", "metrics"):
+    for name in (
+        "status_stages", "project_status_stages", "stages", "workflows", "work_types", "metrics"
+    ):  # fmt: skip
         more = to / "seeds" / "golden" / f"{name}.csv"
         with (to / "seeds" / "defaults" / f"{name}.csv").open("a") as defaults:
             defaults.write(more.read_text())

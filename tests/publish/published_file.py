@@ -55,6 +55,9 @@ create table metrics.metric_cumulative_flow (
     value_stream_key varchar, workflow varchar, level varchar, stage varchar, flow_state varchar,
     ordinal integer, date_day date, wip_by_stage bigint
 );
+create table metrics.metric_unmapped_time (
+    value_stream_key varchar, unmapped_share double, is_marked boolean
+);
 create table meta.refreshes (refresh_id varchar, as_of timestamp);
 create table meta.load_audits (
     refresh_id varchar, source varchar, object varchar, scope varchar, loaded bigint,
@@ -184,6 +187,8 @@ from (
 ) as days (stream, stage, day, items)
 inner join marts.dim_stages as stages on stages.stage_key = 'software:' || days.stage;
 
+insert into metrics.metric_unmapped_time values
+    ('payments', 0.009, false), ('storefront', 0.25, true);
 insert into meta.refreshes values ('refresh-2', '2026-01-07 12:00');
 
 insert into meta.load_audits values

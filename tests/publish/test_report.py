@@ -206,6 +206,51 @@ def test_no_picture_says_what_is_no_number(
         assert (f"{DASH} (n = " in drawing) == (size == "data")
 
 
+@pytest.fixture(scope="module")
+def years_later(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a history that ended three years before."""
+    file = write_published_file(tmp_path_factory.mktemp("later") / "warehouse.duckdb")
+    with duckdb.connect(str(file)) as later:
+        later.execute("update meta.refreshes set as_of = as_of + interval 3 year")
+        later.execute("update metrics.metric_flow_totals set is_complete_period = true")
+    return write_report(file, file.parent / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_window_ends_at_the_last_finished_item_and_says_so(
+    years_later: str, html: str, data: dict
+) -> None:
+    assert (
+        "26 weeks until the last item was finished, 2025-06-30 to 2025-12-28</b>"
+        " (nothing was finished since)"
+    ) in years_later
+    assert "nothing was finished since" not in html
+    later = embedded_data(years_later)
+    assert rows(later, "times", "payments") == rows(data, "times", "payments") != []
+    weeks, before = (
+        [week["week_start"] for week in rows(page, "throughput", "all")] for page in (later, data)
+    )
+    assert "2025-12-15" in weeks and max(weeks) < "2025-12-29" <= max(before)
+
+
+def test_nothing_finished_is_no_number(tmp_path: Path) -> None:
+    file = write_published_file(tmp_path / "warehouse.duckdb")
+    with duckdb.connect(str(file)) as never:
+        never.execute("delete from metrics.metric_cycle_times")
+    page = embedded_data(write_report(file, tmp_path / "index.html").read_text(encoding="utf-8"))
+    specification = shown(page["pictures"]["map"]["specification"], {"stages": []})
+    datasets = {"map": records(page["tables"]["map"], "payments", STORIES)}
+    assert datasets["map"], "items are under way"
+    drawing = vl_convert.vegalite_to_svg({**specification, "width": 1300, "datasets": datasets})
+    assert "NaN" not in drawing
+    assert f"waiting {DASH}" in drawing
+
+
+def test_a_stream_that_says_too_little_is_marked(data: dict) -> None:
+    assert {stream["key"]: stream["unmapped_share"] for stream in data["streams"]} == {
+        "all": None, "payments": None, "storefront": 0.25,
+    }  # fmt: skip
+
+
 def test_weeks_are_sums_over_value_streams_and_say_when_they_are_not_over(data: dict) -> None:
     weeks = [
         (r["week_start"], r["items"], r["is_complete_week"])

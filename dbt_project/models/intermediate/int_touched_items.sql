@@ -48,8 +48,26 @@ services as (
 
 ),
 
--- Who owns the scope, the team or the service of an item, and since when: an item is another one
--- when that changes, or when the day comes.
+work_types as (
+
+    select * from {{ ref('int_work_types') }}
+
+),
+
+status_stages as (
+
+    select * from {{ ref('int_status_stages') }}
+
+),
+
+resolutions as (
+
+    select * from {{ ref('int_jira_resolutions') }}
+
+),
+
+-- Who owns the scope, the team or the service of an item, what its type and its statuses mean, and
+-- since when: an item is another one when that changes, or when the day comes.
 owners as (
 
     select
@@ -75,6 +93,18 @@ owners as (
             name,
             {{ hash_of_row(ref('int_services_unioned'), 'services') }} as row_hash
         from services
+        union all
+        select
+            'raw_type' as kind,
+            raw_type as name,
+            {{ hash_of_row(ref('int_work_types'), 'work_types') }} as row_hash
+        from work_types
+        union all
+        select
+            'status' as kind,
+            status as name,
+            {{ hash_of_row(ref('int_status_stages'), 'status_stages') }} as row_hash
+        from status_stages
     ) as lines
 
     group by 1, 2
@@ -103,17 +133,41 @@ names as (
     union all
     select
         work_item_key,
+        'raw_type' as kind,
+        raw_type as name
+    from work_items
+    union all
+    select
+        work_item_key,
+        'status' as kind,
+        {{ known_as('coalesce(initial_status, source_status)') }} as name
+    from work_items
+    union all
+    select
+        work_item_key,
+        'status' as kind,
+        {{ known_as('from_status') }} as name
+    from changes
+    union all
+    select
+        work_item_key,
+        'status' as kind,
+        {{ known_as('to_status') }} as name
+    from changes
+    union all
+    select
+        work_item_key,
         attribute as kind,
         from_value as name
     from attribute_changes
-    where attribute in ('scope', 'team')
+    where attribute in ('scope', 'team', 'raw_type')
     union all
     select
         work_item_key,
         attribute as kind,
         to_value as name
     from attribute_changes
-    where attribute in ('scope', 'team')
+    where attribute in ('scope', 'team', 'raw_type')
 
 ),
 
@@ -160,6 +214,13 @@ inputs as (
         blocks.work_item_key,
         {{ hash_of_row(ref('int_blocked_intervals'), 'blocks') }} as row_hash
     from blocks
+
+    union all
+
+    select
+        resolutions.work_item_key,
+        {{ hash_of_row(ref('int_jira_resolutions'), 'resolutions') }} as row_hash
+    from resolutions
 
     union all
 

@@ -13,6 +13,7 @@ source as (
         id,
         issue_id,
         created_at,
+        place,
         _dlt_load_id,
         {{ parse_json('payload', {
             'author': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'},
@@ -48,6 +49,7 @@ renamed as (
             when item.role = 'flagged' then 'Flagged'
             when item.role = 'sprints' then 'Sprint'
             when item.role = 'epic_key' then 'Epic Link'
+            when item.role = 'parent_key' then 'Parent Link'
             when item.fieldtype = 'custom' or substr(item.fieldId, 1, 12) = 'customfield_'
                 then 'custom: ' || coalesce(item.field, item.fieldId)
             else case lower(coalesce(item.fieldId, item.field))
@@ -64,12 +66,17 @@ renamed as (
                 else item.field
             end
         end as field,
-        item."from" as from_id,
-        item.fromString as from_name,
-        item."to" as to_id,
-        item.toString as to_name,
+        item.fieldId as field_id,
+        nullif(item."from", '') as from_id,
+        {{ plain_name('item.fromString') }} as from_name,
+        nullif(item."to", '') as to_id,
+        {{ plain_name('item.toString') }} as to_name,
         source.payload.author.person_key as actor_key,
         source.payload.author.actor_type as actor_type,
+        -- Ids of entries grow, where nobody imported them; their place is known from their chain.
+        coalesce(
+            source.place, cast({{ safe_cast_text('source.id', 'bigint') }} as bigint), 0
+        ) as order_no,
         item_no,
         source._dlt_load_id as load_id,
         {{ utc('source.created_at') }} as changed_at
