@@ -848,6 +848,27 @@ def test_a_file_that_cannot_be_read_is_told(
     assert faults(folder) == [says]
 
 
+def test_the_folder_of_a_company_may_lie_anywhere(folder: Path, tmp_path: Path) -> None:
+    elsewhere = shutil.move(folder / "own", tmp_path / "elsewhere")
+    assert seeds.checked(folder, str(elsewhere)).faults == []
+    with (elsewhere / "own_status_stages.csv").open("a") as file:
+        file.write("jira,software,QA Lane,tset,,\n")
+    assert seeds.checked(folder, str(elsewhere)).faults == [
+        f"{elsewhere}/own_status_stages.csv line 2: stage 'tset' is not in stages.csv for workflow"
+        " 'software'; did you mean 'test'? Otherwise add it there"
+    ]
+
+
+def test_a_stage_of_ones_own_is_held_to_the_rules_of_its_workflow(folder: Path) -> None:
+    own = folder / "own" / "own_stages.csv"
+    heading = own.read_text()
+    own.write_text(heading + "software,uat,4,active,value_adding,true,false,false,\n")
+    assert faults(folder) == []
+    own.write_text(heading + "software,uat,99,active,value_adding,true,false,false,\n")
+    [fault] = faults(folder)
+    assert fault.startswith("dbt_project/seeds/own/own_stages.csv line 2: stage 'uat' is open and")
+
+
 @pytest.mark.parametrize("name", ["nowhere", "..", "../seeds/../.."])
 def test_a_company_without_a_folder_of_its_own_is_told(folder: Path, name: str) -> None:
     assert seeds.checked(folder, name).faults == [
