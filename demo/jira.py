@@ -97,6 +97,9 @@ class Jira(Api):
         }  # fmt: skip
         for path, body in fixed.items():
             self.route("GET", f"{v3}/{path}", constant(msgspec.json.encode(body)))
+        nobody = {"values": [], "since": 0, "until": 0, "lastPage": True}
+        feed = constant(msgspec.json.encode(nobody))  # nobody logs work here
+        self.route("GET", f"{v3}/worklog/(?:updated|deleted)", feed)
         self.route("GET", f"{v3}/serverInfo", self.server_info)
         self.route("GET", f"{v3}/statuses/search", self.statuses_search)
         self.route("GET", f"{v3}/statuses", self.statuses_search)

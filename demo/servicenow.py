@@ -12,7 +12,7 @@ from demo.model import Json, Record
 from demo.operations import INCIDENT_STATES, RESOLVE_HOURS, STATES, text_of
 from demo.world import World, user_name
 
-USER, PASSWORD = "demo", "demo-token"
+USER, PASSWORD, API_KEY = "demo", "demo-token", "demo-api-key"
 Row = dict[str, str]
 Test = Callable[[Row], bool]
 BASE = ["sys_id", "sys_created_on", "sys_created_by", "sys_updated_on", "sys_updated_by",
@@ -398,8 +398,9 @@ class ServiceNow(Api):
         self.route("GET", rf"{prefix}stats/([a-z0-9_]+)", self.stats)
 
     def refuse(self, request: Request) -> Response | None:
-        """Basic authentication."""
-        if is_basic(request.headers, USER, PASSWORD):
+        """Basic authentication, or an inbound API key."""
+        key = request.headers.get("x-sn-apikey")
+        if is_basic(request.headers, USER, PASSWORD) or key == API_KEY:
             return None
         error = {
             "message": "User Not Authenticated",

@@ -282,6 +282,9 @@ class Api:
                 wait = throttle_wait(reply.headers, server_time) if why == THROTTLED else None
                 raise _Passing(why, wait)
             return Reply(status, data, reply.headers, server_time)
+        if status == 401 and b"scope does not match" in reply.content.lower():
+            # Atlassian's gateway: the credentials are good, a scope is missing.
+            raise Forbidden(f"{self.source}: no scope for {_place(path)} (401)")
         if status == 401:
             raise Refused(f"{self.credential}: {self.source} refused the credentials (401)")
         if is_throttle:

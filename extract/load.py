@@ -15,7 +15,16 @@ from filelock import FileLock, Timeout
 from extract import warehouse
 from extract.api import BudgetExhausted, Refused, SourceError
 from extract.sources import SOURCES
-from extract.tables import ARROW_TYPES, BIGINT, TEXT, TIMESTAMP, RawTable
+from extract.tables import (
+    ARROW_TYPES,
+    BIGINT,
+    EARLIEST,
+    LATEST,
+    TEXT,
+    TIMESTAMP,
+    RawTable,
+    absurd,
+)
 from extract.windows import Window, backfill, forget_backfills
 from extract.work import Audit, Load, merged
 
@@ -112,8 +121,10 @@ def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:
     all of them.
     """
     committed: list[Audit] = []
+    absurd.clear()
 
     def of_all_windows() -> list[Audit]:
+        _note_absurd_times(work)
         return [] if work.more else merged([*committed, *work.audits])
 
     try:
@@ -143,6 +154,20 @@ def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:
             raise
         work.audits = committed
         _note_failure(pipeline, work, error)
+
+
+def _note_absurd_times(work: Load) -> None:
+    """Name the times that were not loaded, because no such time can be."""
+    for (table, column), keys in absurd.items():
+        work.audit(
+            table,
+            rejected=len(keys),
+            message=(
+                f"{column} of {len(keys):,} rows is no time between {EARLIEST:%Y} and {LATEST:%Y}, "
+                f"loaded without it: {', '.join(keys[:5])}{' ...' if len(keys) > 5 else ''}"
+            ),
+        )
+    absurd.clear()
 
 
 def _commit(pipeline: dlt.Pipeline) -> dict[str, int]:
@@ -184,11 +209,14 @@ def tables_of(source: str) -> dlt.sources.DltSource:
 
 
 def _create_tables(pipeline: dlt.Pipeline, source: str) -> None:
-    """Create the raw tables that are not there yet, empty."""
+    """Create the raw tables and columns that are not there yet, empty."""
     pipeline.sync_destination()
-    names = {AUDITS, *(table.name for table in SOURCES[source].TABLES)}
+    names = {AUDITS: set(AUDIT_COLUMNS)}
+    names |= {table.name: set(table.all_columns) for table in SOURCES[source].TABLES}
     known = pipeline.default_schema.tables if pipeline.default_schema_name else {}
-    if not warehouse.raw_file(source).exists() or not names <= set(known):
+    if not warehouse.raw_file(source).exists() or not all(
+        name in known and columns <= set(known[name]["columns"]) for name, columns in names.items()
+    ):
         pipeline.extract(tables_of(source))
         _commit(pipeline)
 

@@ -52,9 +52,9 @@ class ClientToken:
                 timeout=TIMEOUT_S,
                 allow_redirects=False,
             )
-        if reply.status_code in (400, 401, 403):
+        if reply.status_code in (400, 401, 403, 404, 405):
             name = setting_name(self.source, "client_secret")
-            raise Refused(f"{name}: {self.source} refused the client ({reply.status_code})")
+            raise Refused(f"{name}: {self.url} refused the client ({reply.status_code})")
         reply.raise_for_status()
         answer = reply.json()
         self.token = answer["access_token"]

@@ -4,7 +4,7 @@ import logging
 import os
 import re
 
-SECRET_SETTING = re.compile(r"(TOKEN|PASSWORD|SECRET|PRIVATE_KEY|PSEUDONYM_KEY)$")
+SECRET_SETTING = re.compile(r"(TOKEN|PASSWORD|SECRET|API_KEY|PRIVATE_KEY|PSEUDONYM_KEY)$")
 SHAPES = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|\b(?:gh[opsur]_|github_pat_|glpat-|ATATT|ATCTT)[\w=./+-]{8,}"

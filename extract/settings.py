@@ -4,19 +4,17 @@ A source is on when its `base_url` is set: `SOURCES__JIRA__BASE_URL` in the envi
 `base_url` under `[sources.jira]` in `.dlt/config.toml` or `.dlt/secrets.toml`.
 """
 
+import os
 from datetime import UTC, datetime
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-import dlt
-from dlt.common.configuration import resolve_configuration
-from dlt.common.configuration.exceptions import (
-    ConfigFieldMissingException,
-    ConfigurationException,
-)
-from dlt.common.configuration.specs import BaseConfiguration
+if TYPE_CHECKING:
+    from dlt.common.configuration.exceptions import ConfigurationException
+    from dlt.common.configuration.specs import BaseConfiguration
 
-Spec = TypeVar("Spec", bound=BaseConfiguration)
+Spec = TypeVar("Spec", bound="BaseConfiguration")
 
 
 class SettingFault(Exception):
@@ -29,8 +27,24 @@ def setting_name(source: str, field: str) -> str:
 
 
 def is_on(source: str) -> bool:
-    """Whether a source is configured."""
+    """Whether a source is configured.
+
+    dlt takes a second to import: it is asked where the environment says nothing and a file may.
+    """
+    if os.environ.get(address_setting(source)):
+        return True
+    if not _is_dlt_told_elsewhere():
+        return False
+    import dlt
+
     return bool(dlt.config.get(f"sources.{source}.{address_field(source)}"))
+
+
+def _is_dlt_told_elsewhere() -> bool:
+    """Whether dlt has a file to read settings from, or is told where one could be."""
+    folders = (Path(".dlt"), Path.home() / ".dlt", Path("/var/dlt"))
+    is_moved = any(name.startswith(("DLT_", "XDG_DATA_HOME")) for name in os.environ)
+    return is_moved or any(any(folder.glob("*.toml")) for folder in folders)
 
 
 def address_field(source: str) -> str:
@@ -49,6 +63,12 @@ def settings_for(source: str, spec: type[Spec]) -> Spec:
     Raises:
         SettingFault: One line per faulty setting.
     """
+    from dlt.common.configuration import resolve_configuration
+    from dlt.common.configuration.exceptions import (
+        ConfigFieldMissingException,
+        ConfigurationException,
+    )
+
     try:
         settings = resolve_configuration(spec(), sections=("sources", source))
     except ConfigFieldMissingException as error:
@@ -86,7 +106,7 @@ def start_of(source: str, start_date: str | None) -> datetime | None:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _kind(error: ConfigurationException) -> str:
+def _kind(error: "ConfigurationException") -> str:
     hint = getattr(error, "hint", None)
     if "list" in str(hint).lower():
         return "a JSON list"

@@ -9,6 +9,7 @@ from typing import Any
 import dlt
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.sources import DltResource
 
 TEXT, BIGINT, BOOLEAN, TIMESTAMP = "text", "bigint", "bool", "timestamp"
@@ -18,6 +19,17 @@ ARROW_TYPES = {
     BOOLEAN: pa.bool_(),
     TIMESTAMP: pa.timestamp("us", tz="UTC"),
 }
+
+EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""What lies outside is a slip (a year of two digits, a zero): it is loaded as no time, and named.
+
+One of the year 21 would make days of twenty centuries of every table.
+"""
+
+EARLIEST_US, LATEST_US = (int(moment.timestamp()) * 1_000_000 for moment in (EARLIEST, LATEST))
+
+absurd: dict[tuple[str, str], list[str]] = {}
+"""Times outside that this load has met: (table, column) → keys of the rows."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -68,12 +80,31 @@ class RawTable:
             "_scope": scopes,
             "_fetched_at": [fetched_at] * count,
         }
-        return pa.table(
-            {
-                name: pa.array(columns[name], ARROW_TYPES[kind])
-                for name, kind in self.all_columns.items()
-            }
+        made = {
+            name: pa.array(columns[name], ARROW_TYPES[kind])
+            for name, kind in self.all_columns.items()
+        }
+        for name, kind in self.columns.items():
+            if kind == TIMESTAMP:
+                made[name] = self._quarantined(name, made)
+        return pa.table(made)
+
+    def _quarantined(self, name: str, columns: Mapping[str, pa.Array]) -> pa.Array:
+        """Return a column of times without those that cannot be, and note whose they were."""
+        times, kind = columns[name], ARROW_TYPES[TIMESTAMP]
+        ends = pc.min_max(times)
+        if not ends["min"].is_valid or (
+            ends["min"].value >= EARLIEST_US and ends["max"].value < LATEST_US
+        ):
+            return times
+        is_good = pc.and_(
+            pc.greater_equal(times, pa.scalar(EARLIEST, kind)),
+            pc.less(times, pa.scalar(LATEST, kind)),
         )
+        bad = pc.invert(pc.fill_null(is_good, True))
+        keys = pc.filter(columns[self.key[-1]].cast(pa.string()), bad).to_pylist()
+        absurd.setdefault((self.name, name), []).extend(map(str, keys))
+        return pc.if_else(is_good, times, pa.scalar(None, kind))
 
     def mixed(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> pa.Table:
         """Return (scope, row) pairs as one Arrow table."""

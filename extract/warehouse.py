@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+if TYPE_CHECKING:
+    import dlt
 
 # dlt reads these when it starts. They belong to the code, not to a user's configuration: without
 # the load id staging cannot tell what is new; no telemetry leaves the machine, no trace of a run is
@@ -21,21 +27,25 @@ os.environ.setdefault("LOAD__TRUNCATE_STAGING_DATASET", "true")
 os.environ.setdefault("ENABLE_RUNTIME_TRACE", "false")
 os.environ.setdefault("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
 
-import dlt
-import duckdb
-from dlt.common import validation
 
-_read_hints = cache(validation.get_type_hints)
+@cache
+def _dlt() -> ModuleType:
+    """Import dlt, which takes a second that who only looks at a file need not spend.
 
+    dlt reads the annotations of its schema types anew for every table that it looks at ("very slow
+    and we possibly should cache the result", it says there): a sixth of a load that changes little.
+    """
+    import dlt
+    from dlt.common import validation
 
-def _hints_once(of: type, globalns: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return the annotations of one of dlt's types, in whose module's names they are written."""
-    return _read_hints(of)
+    read = cache(validation.get_type_hints)
 
+    def hints_once(of: type, globalns: dict[str, Any] | None = None) -> dict[str, Any]:
+        return read(of)  # in whose module's names they are written
 
-# dlt reads the annotations of its schema types anew for every table that it looks at ("very slow
-# and we possibly should cache the result", it says there): a sixth of a load that changes little.
-validation.get_type_hints = _hints_once
+    validation.get_type_hints = hints_once
+    return dlt
+
 
 _open: dict[str, duckdb.DuckDBPyConnection] = {}
 
@@ -103,12 +113,13 @@ def is_whole(source: str) -> str:
     return f"_dlt_load_id in (select load_id from {source}._dlt_loads where status = 0)"
 
 
-def pipeline_for(source: str) -> dlt.Pipeline:
+def pipeline_for(source: str) -> "dlt.Pipeline":
     """Return the pipeline that loads a source into the schema of the same name.
 
     Parquet, because dlt's default of INSERT statements costs six times the CPU on DuckDB.
     """
     raw_folder().mkdir(parents=True, exist_ok=True)
+    dlt = _dlt()
     return dlt.pipeline(
         pipeline_name=source,
         destination=dlt.destinations.duckdb(

@@ -249,6 +249,9 @@ def run_refresh(
 ) -> None:
     """Run the Dagster job `refresh` and exit with what came out."""
     began = time.monotonic()
+    from orchestration.termination import end_whole_tree
+
+    end_whole_tree()
     from orchestration import environment  # noqa: I001  first: the others read what it sets
 
     import dagster as dg
@@ -329,11 +332,17 @@ def gaps_of(refresh_id: str) -> list[str]:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def status(as_json: bool) -> None:
+@click.option("--seeds", "as_seeds", is_flag=True, help="Lines that map what no seed has.")
+def status(as_json: bool, as_seeds: bool) -> None:
     """Show the last refresh per source, freshness, open gaps, warnings and sizes."""
+    from orchestration import unmapped
     from orchestration.status import status as read_status
 
     facts = read_status()
+    if as_seeds:
+        for line in unmapped.text(facts["unmapped"]):
+            click.echo(line)
+        return
     if as_json:
         click.echo(json.dumps(facts, indent=2, default=str))
         return
@@ -355,6 +364,8 @@ def status(as_json: bool) -> None:
             tell(f"gap  {source['source']} {gap}")
         for note in source["notes"]:
             tell(f"note {source['source']} {note}")
+    for line in facts["marked"]:
+        tell(f"partial {line}")
     for warning in facts["warnings"]:
         tell(f"warning {warning}")
     tell(f"published  {facts['published'] or 'nothing yet'}")

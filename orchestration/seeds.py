@@ -288,6 +288,13 @@ def baselines_are_long(file: File) -> Iterator[tuple[int, str]]:
             )
 
 
+def a_status_is_named(file: File) -> Iterator[tuple[int, str]]:
+    """Check that a line says which status it is about: by its id, or by project and name."""
+    for line, row in file.lines:
+        if not row["status_id"] and not (row["scope"] and row["status"]):
+            yield line, "neither status_id nor both scope and status are filled"
+
+
 def types_from_labels_are_lower_case(file: File) -> Iterator[tuple[int, str]]:
     """Check the names of types that are compared with labels of GitHub and GitLab."""
     for line, row in file.lines:
@@ -401,6 +408,41 @@ SEEDS: dict[str, Seed] = {
         period=VALID,
         apart=(("source_system", "workflow", "status"),),
         references=(WORKFLOW, STAGE),
+    ),
+    "project_status_stages": Seed(
+        {
+            "source_system": SOURCE,
+            "workflow": NAME,
+            "scope": TEXT,
+            "status_id": TEXT,
+            "status": Column(form=lower_case),
+            "stage": NAME,
+            **VALIDITY,
+        },
+        is_default=True,
+        period=VALID,
+        apart=(("source_system", "workflow", "scope", "status_id", "status"),),
+        references=(WORKFLOW, STAGE),
+        rules=(a_status_is_named,),
+    ),
+    "resolutions": Seed(
+        {
+            "source_system": SOURCE,
+            "resolution": Column(is_needed=True, form=lower_case),
+            "outcome": Column(is_needed=True, one_of=("cancelled", "done")),
+        },
+        is_default=True,
+        unique=(("source_system", "resolution"),),
+    ),
+    "link_wordings": Seed(
+        {
+            "source_system": SOURCE,
+            "wording": Column(is_needed=True, form=lower_case),
+            "link_type": Column(is_needed=True, one_of=("blocks", "duplicates", "relates")),
+            "is_reversed": BOOLEAN,
+        },
+        is_default=True,
+        unique=(("source_system", "wording"),),
     ),
     "workflows": Seed(
         {"source_system": SOURCE, "item_kind": KIND, "raw_type": NAME, "workflow": NAME},

@@ -1,14 +1,18 @@
 """What refreshes left behind: last load per source, freshness, gaps, warnings, sizes."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
+from extract.settings import is_on
 from extract.sources import SOURCES
 from extract.warehouse import home, raw_file
+from orchestration import unmapped
 from orchestration.environment import build_file, expectation_results_file, published_folder
+from orchestration.failures import shown_rows
 
 LOADS = """
 select
@@ -20,7 +24,7 @@ select
     message,
     extracted,
     acl_gap,
-    finished_at,
+    epoch(finished_at) as finished_s,
     row_number() over (
         partition by source, object, scope
         order by finished_at desc
@@ -43,7 +47,7 @@ def loads() -> list[dict[str, Any]]:
             continue
         try:
             with duckdb.connect(str(file), read_only=True) as raw:
-                rows += raw.execute(LOADS.format(address=source)).df().to_dict("records")
+                rows += _records(raw, source)
         except duckdb.IOException:
             rows += [row for row in _published_loads() if row["source"] == source]
     return rows
@@ -54,11 +58,20 @@ def _published_loads() -> list[dict[str, Any]]:
     if not file.exists():
         return []
     with duckdb.connect(str(file), read_only=True) as published:
-        return published.execute(LOADS.format(address="meta")).df().to_dict("records")
+        return _records(published, "meta")
+
+
+def _records(database: duckdb.DuckDBPyConnection, schema: str) -> list[dict[str, Any]]:
+    answer = database.execute(LOADS.format(address=schema))
+    names = [name for name, *_ in answer.description]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
 SHOWN = 5
 """How many rows of a warning are shown; the others are in the working warehouse."""
+
+SHOWN_UNMAPPED = 20
+"""How many of what is unmapped are shown in a line; `status --json` has all."""
 
 
 def warnings(refresh_id: str | None = None) -> list[str]:
@@ -79,13 +92,14 @@ def _warnings(build: duckdb.DuckDBPyConnection, refresh_id: str | None) -> list[
     lines = []
     if refresh_id is None:
         [(refresh_id,)] = build.execute("select refresh_id from meta.refreshes").fetchall()
-    warned = build.execute(
-        """
-        select test, failures from meta.quality_results
-        where refresh_id = ? and status = 'warn' order by test
-        """,
-        [refresh_id],
-    ).fetchall()
+    warned = [  # DuckDB imports pandas to look at a parameter
+        (test, failures)
+        for refresh, test, failures in build.execute(
+            "select refresh_id, test, failures from meta.quality_results"
+            " where status = 'warn' order by test"
+        ).fetchall()
+        if refresh == refresh_id
+    ]
     kept = {
         name
         for (name,) in build.execute(
@@ -103,17 +117,10 @@ def _warnings(build: duckdb.DuckDBPyConnection, refresh_id: str | None) -> list[
         if test not in kept:  # of keys and types only the number is known
             lines.append(f"{test}: {failures:,} rows")
             continue
-        rows = build.execute(f"select * from failures.{test} order by all limit {SHOWN}")
-        columns = [column.replace("_", " ") for column, *_ in rows.description]
-        shown = [
-            " ".join(
-                f"{value:,} {column}" if isinstance(value, int) else str(value)
-                for column, value in zip(columns, row, strict=True)
-                if value is not None
-            )
-            for row in rows.fetchall()
-        ]
-        more = f"; and {failures - SHOWN:,} more" if failures > SHOWN else ""
+        most = SHOWN_UNMAPPED if test in unmapped.TESTS else SHOWN
+        shown = shown_rows(build, f"failures.{test}", most)
+        how = " (all of them: flowhouse status --seeds)" if test in unmapped.TESTS else ""
+        more = f"; and {failures - most:,} more{how}" if failures > most else ""
         lines.append(f"{test}: {'; '.join(shown)}{more}")
     return lines
 
@@ -121,9 +128,13 @@ def _warnings(build: duckdb.DuckDBPyConnection, refresh_id: str | None) -> list[
 MARKED = "unmapped_time_is_below_one_per_cent"
 
 
-def marked_streams(refresh_id: str) -> list[str]:
-    """Return one line per value stream of which a refresh could say too little, and why."""
+def marked_streams(refresh_id: str | None = None) -> list[str]:
+    """Return one line per value stream of which a refresh, or the last one, says too little."""
+    if not build_file().exists():
+        return []
     with duckdb.connect(str(build_file()), read_only=True) as build:
+        if refresh_id is None:
+            [(refresh_id,)] = build.execute("select refresh_id from meta.refreshes").fetchall()
         rows = build.execute(
             f"""
             select value_stream_key, source_system || ' ' || status
@@ -140,9 +151,18 @@ def marked_streams(refresh_id: str) -> list[str]:
         statuses.setdefault(stream, []).extend([status] if status else [])
     return [
         f"value stream {stream}: partial: more than 1 % of its time is in statuses without a stage"
-        f" ({', '.join(names) or 'none of them is known'}); write them into status_stages.csv"
+        f" ({', '.join(names) or 'none of them is known'}); write them into status_stages.csv:"
+        " `flowhouse status --seeds` prints the lines"
         for stream, names in statuses.items()
     ]
+
+
+def _unless_locked(read: Callable[[], list[Any]]) -> list[Any]:
+    """Return what is read of the working warehouse; nothing while a refresh has it."""
+    try:
+        return read()
+    except (duckdb.IOException, duckdb.CatalogException):  # locked, or never finished
+        return []
 
 
 def status() -> dict[str, Any]:
@@ -152,15 +172,15 @@ def status() -> dict[str, Any]:
     sources = []
     for source in SOURCES:
         own = [row for row in rows if row["source"] == source]
-        last = max((row["finished_at"] for row in own), default=None)
+        last = datetime.fromtimestamp(own[-1]["finished_s"], UTC) if own else None
         last_refresh = own[-1]["refresh_id"] if own else None
         latest = [row for row in own if row["refresh_id"] == last_refresh]
         sources.append(
             {
                 "source": source,
-                "is_on": SOURCES[source].is_on(),
-                "last_load_at": last.isoformat(timespec="seconds") if own else None,
-                "age": str(now - last.tz_convert(UTC)).split(".")[0] if own else "",
+                "is_on": is_on(source),
+                "last_load_at": last.isoformat(timespec="seconds") if last else None,
+                "age": str(now - last).split(".")[0] if last else "",
                 "extracted": sum(row["extracted"] for row in latest),
                 "hidden": sum(row["acl_gap"] for row in latest),
                 "gaps": [
@@ -188,4 +208,6 @@ def status() -> dict[str, Any]:
         "bytes": sum(file.stat().st_size for file in files if file.exists()),
         "sources": sources,
         "warnings": warnings(),
+        "marked": _unless_locked(marked_streams),
+        "unmapped": _unless_locked(unmapped.found),
     }

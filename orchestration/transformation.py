@@ -26,9 +26,9 @@ from dagster_dbt import (
 )
 
 from extract.tables import instant
-from orchestration import seeds
+from orchestration import rebuild, seeds
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
-from orchestration.failures import what_failed
+from orchestration.failures import keep_log, what_failed
 from orchestration.ingestion import RefreshOptions
 from publish.quality import begin, record_results, unproven
 
@@ -81,8 +81,16 @@ def dbt_models(
         raise dg.Failure(f"the seeds have faults: {'; '.join(faults)}")
     begin(build_file(), context.run_id)
     as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
+    as_of = as_of.replace(tzinfo=None, microsecond=0)
+    how = rebuild.begin(
+        build_file(),
+        rebuild.definitions(MANIFEST, DBT_PROJECT),
+        as_of,
+        everything=refresh.full or context.is_subset,
+    )
     with told_to_dbt(
-        FLOWHOUSE_AS_OF=as_of.replace(tzinfo=None, microsecond=0).isoformat(sep=" "),
+        FLOWHOUSE_AS_OF=as_of.isoformat(sep=" "),
+        FLOWHOUSE_REBUILD=how,
         FLOWHOUSE_REFRESH_ID=context.run_id,
         DBT_LOG_LEVEL_FILE="none",  # all that is worth reading is in DBT_LOG
     ):
@@ -99,11 +107,14 @@ def dbt_models(
         expectation_results=expectation_results_file(context.run_id),
         is_whole=not context.is_subset,
     )
+    if call.is_successful() and not context.is_subset:
+        rebuild.end(build_file())
     gap = unproven(results, manifest, is_whole=not context.is_subset)
-    why = what_failed(results, manifest)
+    why = what_failed(results, manifest, build_file())
+    kept_log = keep_log(DBT_LOG, context.run_id)
     shutil.rmtree(call.target_path, ignore_errors=True)
     if not call.is_successful():
-        raise dg.Failure(f"dbt build failed: {why or 'nothing was built'}; more in {DBT_LOG}")
+        raise dg.Failure(f"dbt build failed: {why or 'nothing was built'}; more in {kept_log}")
     if gap:
         raise dg.Failure(gap)
 

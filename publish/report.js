@@ -2,7 +2,8 @@
 // Draws the page from the data embedded in it. All figures come from SQL; this file only selects,
 // formats and draws.
 
-const page = JSON.parse(document.getElementById("data").textContent);
+let page;
+let tables;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const ALL = "all";
 const PER_ITEM = new Set(["times", "aging"]);
@@ -44,7 +45,12 @@ function records({ columns, rows }) {
   });
 }
 
-const tables = Object.fromEntries(Object.entries(page.tables).map(([name, table]) => [name, records(table)]));
+// The data are gzip in base64. Nothing is fetched: the page works from a disk and without a network.
+async function unpacked() {
+  const packed = Uint8Array.from(atob(document.getElementById("data").textContent), (c) => c.charCodeAt(0));
+  const unzipped = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(unzipped).text());
+}
 
 function slice(name, { work, stream }) {
   return tables[name].filter(
@@ -115,6 +121,18 @@ function drawTiles(choice) {
   );
 }
 
+// A stream with too much time in statuses without a stage is published, and says so.
+function drawMark({ stream }) {
+  const mark = document.getElementById("marked");
+  const marked = page.streams.filter(
+    (one) => typeof one.unmapped_share === "number" && (stream === ALL || one.key === stream),
+  );
+  mark.hidden = !marked.length;
+  mark.textContent = marked.length
+    ? `⚠ Says too little: ${marked.map((one) => `${one.name} (${share(one.unmapped_share)})`).join(", ")} of the time in statuses without a stage. flowhouse status --seeds prints the lines that map them.`
+    : "";
+}
+
 const CELL = { _s: duration, _share: share };
 
 function drawTable(holder, rows, columns) {
@@ -183,6 +201,7 @@ async function draw() {
   const choice = chosen();
   for (const name of ["stream", "work"]) document.getElementById(name).value = choice[name];
   drawTiles(choice);
+  drawMark(choice);
   await Promise.all([...document.querySelectorAll(".picture")].map((section) => drawPicture(section, choice)));
   if (mine !== turn) return;
   const label = (options, key) => options.find((option) => option.key === key).name;
@@ -190,13 +209,19 @@ async function draw() {
   document.body.dataset.drawn = `${choice.work}|${choice.stream}`;
 }
 
-for (const [name, options] of [["stream", page.streams], ["work", page.works]]) {
-  const select = document.getElementById(name);
-  for (const option of options) select.append(element("option", option.name, { value: option.key }));
-  select.addEventListener("change", () => {
-    location.hash = new URLSearchParams({ ...chosen(), [name]: select.value });
-  });
+async function start() {
+  page = await unpacked();
+  tables = Object.fromEntries(Object.entries(page.tables).map(([name, table]) => [name, records(table)]));
+  for (const [name, options] of [["stream", page.streams], ["work", page.works]]) {
+    const select = document.getElementById(name);
+    for (const option of options) select.append(element("option", option.name, { value: option.key }));
+    select.addEventListener("change", () => {
+      location.hash = new URLSearchParams({ ...chosen(), [name]: select.value });
+    });
+  }
+  addEventListener("hashchange", draw);
+  dark.addEventListener("change", draw);
+  await draw();
 }
-addEventListener("hashchange", draw);
-dark.addEventListener("change", draw);
-draw();
+
+start();

@@ -95,6 +95,34 @@ def test_a_report_without_a_published_warehouse_says_what_to_do(tmp_path: Path) 
     assert lines(done) == ["flowhouse: nothing is published yet; run `flowhouse refresh` first"]
 
 
+SLOW = ("dagster", "dbt", "dlt", "duckdb", "great_expectations", "pandas", "pyarrow")
+"""Each of them takes longer to import than a command may that only tells something."""
+
+IMPORTED = """
+import sys
+from orchestration.cli import main
+main(sys.argv[2:], standalone_mode=False)
+print("imported", *(name for name in sys.argv[1].split() if name in sys.modules))
+"""
+
+
+def imported_by(home: Path, *words: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED, " ".join(SLOW), *words],
+        env={**os.environ, "FLOWHOUSE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+def test_help_and_status_import_nothing_that_is_slow(demo_home: Path, tmp_path: Path) -> None:
+    assert imported_by(tmp_path, "--help") == set()
+    assert imported_by(tmp_path, "refresh", "--help") == set()
+    assert imported_by(demo_home, "status") == {"duckdb"}
+
+
 def test_status_of_an_empty_house(tmp_path: Path) -> None:
     done = flowhouse(tmp_path / "home", "status", "--json")
     assert done.returncode == 0

@@ -259,7 +259,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     (
         "lines of one status for ever", "defaults/status_stages", "",
         "jira,software,to do,selected,,\n",
-        [f"{D}/status_stages.csv line 239: source_system 'jira', workflow 'software',"
+        [f"{D}/status_stages.csv line 250: source_system 'jira', workflow 'software',"
          " status 'to do' is in line 5 already, and both hold from ever on; give the older one a"
          " valid_to that is the valid_from of the newer one"],
     ),
@@ -665,7 +665,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a label in capitals", "defaults/work_types", "github,issue,bug,", "github,issue,Bug,",
-        [f"{D}/work_types.csv line 25: raw_type 'Bug' is never met: write it in lower case,"
+        [f"{D}/work_types.csv line 37: raw_type 'Bug' is never met: write it in lower case,"
          " 'bug'"],
     ),
     (

@@ -33,18 +33,32 @@
     lateral view posexplode({{ array }}) each_{{ element }} as {{ position }}, {{ element }}
 {%- endmacro %}
 
+{#- A time, or null where it cannot be: every time of every source passes here, and one of the year
+    21 would make days of twenty centuries of every table (extract/tables.py). -#}
+{% macro possible_time(moment) -%}
+    case
+        when {{ moment }} >= timestamp '1990-01-01' and {{ moment }} < timestamp '2200-01-01'
+            then {{ moment }}
+    end
+{%- endmacro %}
+
 {#- An instant with a zone, as UTC without one. -#}
-{% macro utc(expression) %}{{ return(adapter.dispatch('utc')(expression)) }}{% endmacro %}
-{% macro default__utc(expression) -%}
+{% macro utc(expression) -%}
+    {{ possible_time(adapter.dispatch('utc_of')(expression)) }}
+{%- endmacro %}
+{% macro default__utc_of(expression) -%}
     timezone('UTC', cast({{ expression }} as timestamp with time zone))
 {%- endmacro %}
-{% macro spark__utc(expression) -%}
+{% macro spark__utc_of(expression) -%}
     cast({{ expression }} as timestamp)
 {%- endmacro %}
 
 {#- A text that should be a UTC time, a number or a truth value; null where it is none. -#}
-{% macro safe_cast_text(expression, type) %}{{ return(adapter.dispatch('safe_cast_text')(expression, type)) }}{% endmacro %}
-{% macro default__safe_cast_text(expression, type) -%}
+{% macro safe_cast_text(expression, type) -%}
+    {%- set value = adapter.dispatch('cast_text')(expression, type) -%}
+    {{- possible_time(value) if type == 'timestamp' else value -}}
+{%- endmacro %}
+{% macro default__cast_text(expression, type) -%}
     try_cast(nullif(trim({{ expression }}), '') as {{ type }})
 {%- endmacro %}
 
@@ -66,10 +80,12 @@
     ({{ moment }} + to_seconds({{ seconds }}))
 {%- endmacro %}
 
-{#- UTC time as local time of a zone, and back. -#}
+{#- UTC time as local time of a zone, and back. DuckDB makes a zone anew for every row when a column
+    names it, which takes four times as long as one that is written down. -#}
 {% macro local_time(moment, zone) %}{{ return(adapter.dispatch('local_time')(moment, zone)) }}{% endmacro %}
 {% macro default__local_time(moment, zone) -%}
-    timezone({{ zone }}, timezone('UTC', {{ moment }}))
+    {%- set utc = "timezone('UTC', " ~ moment ~ ")" -%}
+    {{ of_zone(zone, "timezone(", ", " ~ utc ~ ")") }}
 {%- endmacro %}
 {% macro spark__local_time(moment, zone) -%}
     from_utc_timestamp({{ moment }}, {{ zone }})
@@ -77,8 +93,36 @@
 
 {% macro utc_of_local(moment, zone) %}{{ return(adapter.dispatch('utc_of_local')(moment, zone)) }}{% endmacro %}
 {% macro default__utc_of_local(moment, zone) -%}
-    timezone('UTC', timezone({{ zone }}, {{ moment }}))
+    {{ of_zone(zone, "timezone('UTC', timezone(", ", " ~ moment ~ "))") }}
 {%- endmacro %}
+
+{#- An expression with a zone in the middle, for each of the zones that the seed names. -#}
+{% macro of_zone(zone, before, after) -%}
+    {%- set zones = zones_of_value_streams() -%}
+    {%- if zones -%}
+    case {{ zone }}
+        {%- for known in zones %} when '{{ known }}' then {{ before }}'{{ known }}'{{ after }}
+        {%- endfor %} else {{ before }}{{ zone }}{{ after }} end
+    {%- else -%}
+    {{ before }}{{ zone }}{{ after }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro zones_of_value_streams() %}
+    {%- set found = ['UTC'] -%}
+    {%- if execute -%}
+        {%- set seed = load_relation(
+            api.Relation.create(target.database, 'config', 'value_streams', type='table')
+        ) -%}
+        {%- if seed -%}
+            {%- set rows = run_query(
+                'select distinct time_zone from ' ~ seed ~ ' where time_zone <> \'UTC\' order by 1'
+            ) -%}
+            {%- for row in rows -%}{%- do found.append(row[0]) -%}{%- endfor -%}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(found if execute else []) }}
+{% endmacro %}
 {% macro spark__utc_of_local(moment, zone) -%}
     to_utc_timestamp({{ moment }}, {{ zone }})
 {%- endmacro %}
@@ -96,4 +140,22 @@
 {%- endmacro %}
 {% macro spark__each_day(first, last, day) -%}
     lateral view explode(sequence({{ first }}, {{ last }}, interval 1 day)) each_{{ day }} as {{ day }}
+{%- endmacro %}
+
+{#- A name without the blanks that nobody sees: at its ends, twice, no-break, of no width. -#}
+{% macro plain_name(name) %}{{ return(adapter.dispatch('plain_name')(name)) }}{% endmacro %}
+{% macro default__plain_name(name) -%}
+    nullif(trim(regexp_replace({{ name }}, '[\s\p{Z}\x{200B}\x{FEFF}]+', ' ', 'g')), '')
+{%- endmacro %}
+{% macro spark__plain_name(name) -%}
+    nullif(trim(regexp_replace({{ name }}, '[\\s\\p{Z}\\x{200B}\\x{FEFF}]+', ' ')), '')
+{%- endmacro %}
+
+{#- A whole number that stands for some values; sums of it tell sets of rows apart. -#}
+{% macro hash_of(values) %}{{ return(adapter.dispatch('hash_of')(values)) }}{% endmacro %}
+{% macro default__hash_of(values) -%}
+    cast(hash({{ values }}) as hugeint)
+{%- endmacro %}
+{% macro spark__hash_of(values) -%}
+    cast(xxhash64({{ values }}) as decimal(38, 0))
 {%- endmacro %}

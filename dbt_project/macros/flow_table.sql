@@ -13,14 +13,21 @@ periods as (
 
 ),
 
+-- A stream that spent too much time in statuses without a stage says so beside its numbers.
+marks as (
+
+    select * from {{ ref('metric_unmapped_time') }}
+
+),
+
 final as (
 
     select
-        value_stream_key || '|' || workflow || '|' || level || '|'
+        periods.value_stream_key || '|' || workflow || '|' || level || '|'
         {%- if by_type %} || work_type || '|'{% endif %}
         {%- if by_team %} || team_key || '|'{% endif %} || cast(period_start as varchar)
             as {{ key }},
-        value_stream_key,
+        periods.value_stream_key,
         workflow,
         level,
         {%- if by_type %}
@@ -59,6 +66,7 @@ final as (
         load,
         {%- endif %}
         is_complete_period,
+        coalesce(marks.is_marked, false) as is_marked,
         {%- if period == 'day' %}
         period_start as date_day
         {%- elif period == 'increment' %}
@@ -69,6 +77,9 @@ final as (
         {%- endif %}
 
     from periods
+
+    left join marks
+        on periods.value_stream_key = marks.value_stream_key
 
 )
 

@@ -8,7 +8,7 @@ select
 
 from {{ ref('dim_work_items') }} as work_items
 
-left join {{ ref('work_types') }} as work_types
+inner join {{ ref('int_work_types') }} as work_types
     on
         work_items.source_system = work_types.source_system
         and work_items.item_kind = work_types.item_kind
@@ -18,6 +18,6 @@ where
     work_items.is_current
     and work_items.item_kind = 'issue'
     and work_items.work_type = 'unassigned'
-    and work_types.raw_type is null
+    and not work_types.is_known
 
 group by 1, 2

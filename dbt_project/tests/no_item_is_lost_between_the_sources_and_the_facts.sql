@@ -34,14 +34,30 @@ raw_rows as (
     from {{ table.relation_name }}
     union all
 {% endfor %}
+    -- An incident of the inbox is what all events of it tell.
     select
-        null as work_item_key,
-        null as source_system,
-        null as raw_table,
-        null as item_kind,
-        null as source_id,
-        null as born_at
-    where false
+        'inbox:incident:' || told.source_id as work_item_key,
+        'inbox' as source_system,
+        'events' as raw_table,
+        'incident' as item_kind,
+        told.source_id,
+        least(min(told.started_at), min(told.occurred_at)) as born_at
+    from (
+        select
+            source || ':' || coalesce(
+                ({{ parse_json('payload', {'incident_id': 'VARCHAR'}) }}).incident_id,
+                subject_id,
+                event_id
+            ) as source_id,
+            {{ utc(safe_cast_text(
+                '(' ~ parse_json('payload', {'started_at': 'VARCHAR'}) ~ ').started_at',
+                'timestamp with time zone'
+            )) }} as started_at,
+            {{ utc('occurred_at') }} as occurred_at
+        from {{ source('inbox', 'events') }}
+        where type like 'incident.%'
+    ) as told
+    group by 1, 2, 3, 4, 5
 ),
 
 tombstones as (
@@ -74,8 +90,7 @@ staged_rows as (
     select work_item_key from {{ model_named(name) }}
     union all
 {% endfor %}
-    select null as work_item_key
-    where false
+    select work_item_key from {{ ref('int_inbox_incidents') }}
 ),
 
 -- A record that changed its class is in two tables: the older row is the one that is gone.

@@ -10,8 +10,13 @@ velocity as (
         sum(case when work_type = 'all' and team_key = 'all' then velocity else 0 end) as finished,
         sum(case when work_type <> 'all' and team_key = 'all' then velocity else 0 end)
             as finished_by_type,
-        sum(case when work_type = 'all' and team_key <> 'all' then velocity else 0 end)
-            as finished_by_team
+        -- Teams have no days of their own.
+        sum(
+            case
+                when work_type = 'all' and (team_key <> 'all' or period = 'day') then velocity
+                else 0
+            end
+        ) as finished_by_team
 
     from {{ ref('measure_flow_periods') }}
 

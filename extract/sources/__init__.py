@@ -1,15 +1,28 @@
 """The sources we load, by name. A module here has what `SourceModule` says."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from types import ModuleType
 
-from extract.sources import github, gitlab, inbox, jenkins, jira, servicenow
+NAMES = ("jira", "github", "jenkins", "gitlab", "servicenow", "inbox")
 
-SOURCES: Mapping[str, ModuleType] = {
-    "jira": jira,
-    "github": github,
-    "jenkins": jenkins,
-    "gitlab": gitlab,
-    "servicenow": servicenow,
-    "inbox": inbox,
-}
+
+class _Sources(Mapping[str, ModuleType]):
+    """Modules by name, imported when they are asked for: dlt alone takes a second."""
+
+    def __getitem__(self, name: str) -> ModuleType:
+        if name not in NAMES:
+            raise KeyError(name)
+        return import_module(f"extract.sources.{name}")
+
+    def __contains__(self, name: object) -> bool:
+        return name in NAMES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+SOURCES = _Sources()

@@ -3,14 +3,16 @@
 Setting: SOURCES__INBOX__PATH, the folder. Whoever writes there writes `<name>.tmp` and renames it
 to `<name>.jsonl` when it is whole; files are read in any depth below the folder and never removed
 by us. One line is one event: an envelope {schema_version, event_id, source, type, occurred_at,
-received_at, subject, payload}, or a CDEvent {context, subject}.
+received_at, subject, payload}, a CDEvent {context, subject}, or a CloudEvent whose `data` is a
+CDEvent or an envelope's payload.
 
 An event is known by its source and id, so the same event in two files is one row. A file is known
 by the hash of its content, so a file that was read is passed over, whatever it is called. A line
 that cannot be read is noted with its number and the reason, never with its content. Types that we
-do not know are kept without their payload, and counted.
+do not know are kept without their payload, and counted; so are those that no model reads.
 """
 
+import base64
 import hashlib
 import os
 import re
@@ -28,7 +30,7 @@ from dlt.common.configuration import configspec
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.sources import DltSource
 
-from extract import warehouse
+from extract import settings, warehouse
 from extract.privacy import person_key, pick
 from extract.probes import Probe
 from extract.settings import SettingFault, setting_name, settings_for
@@ -72,6 +74,9 @@ KNOWN_TYPES = re.compile(
     r"|service\.(deployed|upgraded|rolledback|removed|published)"
     r"|environment\.(created|modified|deleted)|incident\.(detected|reported|resolved))"
 )
+UNUSED_TYPES = re.compile(r"service\.(removed|published)|environment\.(created|modified|deleted)")
+"""Known, and kept with their payload; no model reads them yet."""
+
 CDEVENT = re.compile(r"(?:dev\.)?(?:cdevents\.)?([a-z]+\.[a-z]+)(?:\.(\d[\w.+-]*))?")
 MAIL = re.compile(r"[\w.+-]+@[\w.-]+\.[A-Za-z]{2,}")
 LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
@@ -86,16 +91,24 @@ def scrubbed(value: Any) -> Any:
     return MAIL.sub(lambda mail: person_key(NAME, mail[0]), LOGIN.sub("", value))
 
 
+def told_time(value: Any) -> str | None:
+    """Return a time of a payload as ISO text in UTC, in whichever form it was told."""
+    found = None if isinstance(value, (dict, list, bool)) else moment(value)
+    return found and found.astimezone(UTC).isoformat()
+
+
 _REFERENCE = {"id": scrubbed, "source": scrubbed}
-PAYLOAD = dict.fromkeys(
-    (
-        *("run_id", "task_id", "deployment_id", "pipeline", "name", "repository"),
-        *("sha", "event", "attempt", "status", "result", "outcome"),
-        *("service", "environment", "artifact_id", "parent_run_id", "severity"),
-        *("queued_at", "started_at", "finished_at"),
+PAYLOAD = {
+    **dict.fromkeys(
+        (
+            *("run_id", "task_id", "deployment_id", "incident_id", "pipeline", "name"),
+            *("repository", "sha", "event", "attempt", "status", "result", "outcome"),
+            *("service", "environment", "artifact_id", "parent_run_id", "severity"),
+        ),
+        scrubbed,
     ),
-    scrubbed,
-)
+    **dict.fromkeys(("queued_at", "started_at", "finished_at"), told_time),
+}
 """What is loaded of an envelope's payload; branches, people, addresses and texts are not."""
 
 CONTENT = {
@@ -116,7 +129,7 @@ class InboxSettings(BaseConfiguration):
 
 def is_on() -> bool:
     """Whether a drop folder is configured."""
-    return bool(dlt.config.get(f"sources.{NAME}.path"))
+    return settings.is_on(NAME)
 
 
 def check() -> None:
@@ -158,12 +171,36 @@ def event_row(line: bytes) -> dict[str, Any]:
         raise _Rejected("not JSON") from None
     if not isinstance(event, dict):
         raise _Rejected("not an object")
+    if event.get("specversion") and not isinstance(event.get("context"), dict):
+        event = _unwrapped(event)
     context = event.get("context")
     row = _cdevent(event, context) if isinstance(context, dict) else _envelope(event)
     for name in ("source", "event_id", "type", "occurred_at"):
         if row[name] in (None, ""):
             raise _Rejected(f"no {name}")
     return row
+
+
+def _unwrapped(event: dict[str, Any]) -> dict[str, Any]:
+    """Return what a CloudEvent brings: the event in its data, or an envelope of it and its data."""
+    data = event.get("data")
+    if "data_base64" in event or isinstance(data, str):
+        try:
+            data = decode(base64.b64decode(event["data_base64"]) if data is None else data.encode())
+        except (ValueError, TypeError, msgspec.MsgspecError, RecursionError):
+            raise _Rejected("data is not JSON") from None
+    if isinstance(data, dict) and isinstance(data.get("context"), dict):
+        return data
+    if isinstance(data, dict) and data.get("event_id"):
+        return data
+    return {
+        "source": event.get("source"),
+        "event_id": event.get("id"),
+        "type": event.get("type"),
+        "occurred_at": event.get("time"),
+        "subject": event.get("subject"),
+        "payload": data,
+    }
 
 
 def _envelope(event: dict[str, Any]) -> dict[str, Any]:
@@ -275,6 +312,8 @@ class Reader:
                     continue
                 if not KNOWN_TYPES.fullmatch(row["type"]):
                     odd["of unknown types"] += 1
+                if UNUSED_TYPES.fullmatch(row["type"]):
+                    odd[f"of {row['type']}, which are kept and not used"] += 1
                 if row["version"] not in KNOWN_VERSIONS and not row["version"].startswith("0."):
                     odd["of unknown versions"] += 1
                 rows[row["source"], row["event_id"]] = row

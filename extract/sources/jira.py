@@ -5,8 +5,9 @@ personal access token of a Data Center) or CLIENT_ID and CLIENT_SECRET (OAuth of
 of a Cloud, whose base is https://api.atlassian.com/ex/jira/{cloudId}), PROJECTS (JSON list; empty
 = all visible), DEPLOYMENT (cloud or datacenter; default: asked from the server), START_DATE,
 TITLES (true loads the titles of issues), FIELDS (JSON list: ids of custom fields that are loaded
-besides, filled in for all issues), STORY_POINTS_FIELD and TEAM_FIELD (id of the custom field where
-several could be meant; `flowhouse doctor` lists them).
+besides, filled in for all issues), STORY_POINTS_FIELD, TEAM_FIELD and FLAGGED_FIELD (id of the
+custom field where several could be meant, or none is known by its name; `flowhouse doctor` lists
+them), TOKEN_URL (where the token of CLIENT_ID is minted; default: /oauth/token of BASE_URL's host).
 
 Windows are closed on `updated` by the server's clock, five minutes behind it because the search
 index lags, and reach back half an hour. Bounds are epoch milliseconds: a date in quotes would be
@@ -34,6 +35,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -46,7 +48,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltResource, DltSource
 
 from extract import settings, warehouse
-from extract.api import Api, Forbidden, IncompleteRead
+from extract.api import Api, Forbidden, IncompleteRead, Reply
 from extract.census import Census, Findings, tombstones
 from extract.oauth import ClientToken
 from extract.privacy import KEEP, pick
@@ -59,6 +61,7 @@ from extract.sources.jira_rows import (
     FIELD,
     ISSUE_TYPE,
     NAME,
+    NAMED,
     PROJECT,
     SPRINT,
     STATUS,
@@ -87,11 +90,19 @@ ISSUE_TYPES = RawTable(
     ("id",),
     {"id": TEXT, "name": TEXT, "hierarchy_level": BIGINT},
 )
-READING = 2
+READING = 3
 """Counts up when more of an answer is kept than before: all issues are then read again, once.
 
 2: the former key and project of a moved issue, in whatever form a history tells them.
+3: untranslated names, the wording of links, Parent Link, the fields that points and teams come
+from, and the place of each history among others of the same moment.
 """
+
+PRIORITIES = RawTable("priorities", "/rest/api/3/priority", ("id",), {"id": TEXT, "name": TEXT})
+RESOLUTIONS = RawTable("resolutions", "/rest/api/3/resolution", ("id",), {"id": TEXT, "name": TEXT})
+LINK_TYPES = RawTable(
+    "link_types", "/rest/api/3/issueLinkType", ("id",), {"id": TEXT, "name": TEXT}
+)
 
 FIELDS = RawTable("fields", "/rest/api/3/field", ("id",), {"id": TEXT, "name": TEXT})
 BOARDS = RawTable(
@@ -144,7 +155,13 @@ HISTORIES = RawTable(
     "histories",
     "/rest/api/3/changelog/bulkfetch",
     ("issue_id", "id"),
-    {"id": TEXT, "issue_id": TEXT, "created_at": TIMESTAMP, "item_count": BIGINT},
+    {
+        "id": TEXT,
+        "issue_id": TEXT,
+        "created_at": TIMESTAMP,
+        "item_count": BIGINT,
+        "place": BIGINT,
+    },
 )
 HISTORY_CHECKS = RawTable(
     "history_checks",
@@ -176,6 +193,9 @@ TABLES = (
     PROJECTS,
     STATUSES,
     ISSUE_TYPES,
+    PRIORITIES,
+    RESOLUTIONS,
+    LINK_TYPES,
     FIELDS,
     BOARDS,
     SPRINTS,
@@ -222,6 +242,9 @@ SERVER_PAGE = 50
 MOST_PAGES = 10_000
 MOST_OMITTED = 100
 CONCURRENT_REQUESTS = 4
+CHOSEN_ROLES = ("story_points", "team", "flagged")
+"""What a setting may name the custom field of."""
+
 UNTOUCHED = timedelta(minutes=1)
 """An issue without a history was edited when its update is this much later than its creation."""
 
@@ -242,6 +265,12 @@ class JiraSettings(BaseConfiguration):
     fields: list[str] | None = None
     story_points_field: str | None = None
     team_field: str | None = None
+    flagged_field: str | None = None
+    token_url: str | None = None
+
+    def chosen(self) -> dict[str, str | None]:
+        """Return the custom fields that are chosen by hand: role → id."""
+        return {role: self[f"{role}_field"] for role in CHOSEN_ROLES}
 
 
 def is_on() -> bool:
@@ -287,8 +316,7 @@ def _settings() -> JiraSettings:
 
 def _api(config: JiraSettings) -> Api:
     if config.client_id:
-        url = urljoin(config.base_url, "/oauth/token")
-        token = ClientToken(NAME, url, config.client_id, str(config.client_secret))
+        token = ClientToken(NAME, _token_url(config), config.client_id, str(config.client_secret))
         credential, authorize = "client_secret", token.headers
     else:
         pair = base64.b64encode(f"{config.email}:{config.api_token}".encode()).decode()
@@ -297,6 +325,10 @@ def _api(config: JiraSettings) -> Api:
     return Api(
         NAME, config.base_url, credential=setting_name(NAME, credential), authorize=authorize
     )
+
+
+def _token_url(config: JiraSettings) -> str:
+    return config.token_url or urljoin(config.base_url, "/oauth/token")
 
 
 def _deployment(api: Api) -> str:
@@ -311,6 +343,8 @@ def probes() -> Iterator[Probe]:
     config, api, deployment, server_now = _connect()
     yield Probe(True, f"deployment: {deployment}")
     yield clock(server_now)
+    if config.client_id:
+        yield Probe(True, f"token: given by {_token_url(config)}")
     fields = api.get(f"{ROOTS[deployment]}/field").data or []
     site = (Cloud if deployment == "cloud" else DataCenter)(api, Rows(fields))
     projects = site.projects()
@@ -357,8 +391,8 @@ def _count_probes(site: "Site", scopes: list[str]) -> Iterator[Probe]:
 def _field_probes(config: JiraSettings, fields: list[dict[str, Any]]) -> Iterator[Probe]:
     """List the custom fields that could be meant where there are several."""
     names = {str(row.get("id")): str(row.get("name")) for row in fields}
-    for role, setting in (("story_points", "story_points_field"), ("team", "team_field")):
-        chosen = config[setting]
+    for role, chosen in config.chosen().items():
+        setting = f"{role}_field"
         found = [key for key, known in candidates(fields).items() if known == role]
         if chosen:
             line = f"{role}: {setting_name(NAME, setting)} is one of Jira's fields"
@@ -369,18 +403,61 @@ def _field_probes(config: JiraSettings, fields: list[dict[str, Any]]) -> Iterato
             line = f"{role}: {listed}"
             if len(found) > 1:
                 line += f"; the first with a value counts, {setting_name(NAME, setting)} decides"
-            yield Probe(True, line)
+            hint = "" if found else _flag_hint(role, fields)
+            yield Probe(not hint, f"{line}{hint}")
+
+
+def _flag_hint(role: str, fields: Iterable[Mapping[str, Any]]) -> str:
+    """Name the fields that the flag might be, where its name is one that we do not know."""
+    boxes = [
+        f"{row.get('name')} ({row.get('id')})"
+        for row in fields
+        if str((row.get("schema") or {}).get("custom") or "").endswith(":multicheckboxes")
+    ]
+    if role != "flagged" or not boxes:
+        return ""
+    name = setting_name(NAME, "flagged_field")
+    return f"; what is flagged counts as not blocked until {name} names one of: {', '.join(boxes)}"
 
 
 def _endpoint_probes(site: "Site") -> Iterator[Probe]:
     """Say which optional endpoints this user may read."""
     for what, path in (
-        ("boards and sprints", f"{AGILE}/board"),
+        ("boards", f"{AGILE}/board"),
         ("worklogs", f"{site.root}/worklog/updated"),
         ("statuses without a workflow", f"{site.root}/statuses/search"),
+        ("priorities", f"{site.root}/priority"),
+        ("resolutions", f"{site.root}/resolution"),
+        ("types of links", f"{site.root}/issueLinkType"),
     ):
         status = site.api.get(path, allow=(400, 401, 403, 404)).status
-        yield Probe(True, f"{what}: {'readable' if status == 200 else f'not readable ({status})'}")
+        denied = f"{_scope_of(path)}, " if status in (401, 403) else ""
+        yield Probe(
+            True, f"{what}: {'readable' if status == 200 else f'not readable ({denied}{status})'}"
+        )
+
+
+SCOPES = {
+    "/board": "read:board-scope:jira-software",
+    "/sprint": "read:sprint:jira-software",
+    "/worklog": "read:issue-worklog:jira",
+    "/statuses/search": "read:workflow:jira",
+    "/versions": "read:project-version:jira",
+    "/components": "read:project.component:jira",
+    "/priority": "read:priority:jira",
+    "/resolution": "read:resolution:jira",
+    "/issueLinkType": "read:issue-link-type:jira",
+}
+"""What an OAuth client needs for optional paths, beside `read:jira-work` and `read:jira-user`."""
+
+
+ONLY_NAMES = ("statuses", "priorities", "resolutions", "link_types")
+
+
+def _scope_of(path: str) -> str:
+    """Return in words which scope a path needs; boards have one, their sprints another."""
+    found = [scope for part, scope in SCOPES.items() if part in path]
+    return f"an OAuth client needs the scope {found[-1]}" if found else "no permission"
 
 
 Listing = dict[str, tuple[int | None, str]]
@@ -479,6 +556,20 @@ class Site(ABC):
     def __init__(self, api: Api, rows: Rows) -> None:
         self.api = api
         self.rows = rows
+        self.denied: dict[str, tuple[str, int]] = {}
+
+    def optional(
+        self, object: str, path: str, params: Mapping[str, Any] | None = None
+    ) -> Reply | None:
+        """Read what a Jira need not have, or not show to this user; None where it does not.
+
+        Who we are was answered before: 401 is no wrong credential here, it is Atlassian's gateway
+        that misses a scope. It is noted with the object, and the rest is loaded.
+        """
+        reply = self.api.get(path, params, allow=(400, 401, 403, 404))
+        if reply.status in (401, 403) or (reply.status == 404 and object == "worklogs"):
+            self.denied.setdefault(object, (path, reply.status))
+        return reply if reply.status == 200 else None
 
     @abstractmethod
     def projects(self) -> list[dict[str, Any]]:
@@ -531,7 +622,9 @@ class Site(ABC):
         )
         return reply.status, _body(reply.data) if reply.status == 200 else None
 
-    def pages(self, path: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    def pages(
+        self, object: str, path: str, params: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
         """Follow pages by offset to the last one; [] where there is no such path.
 
         Raises:
@@ -540,8 +633,8 @@ class Site(ABC):
         found: list[dict[str, Any]] = []
         for _ in range(MOST_PAGES):
             asked = {**(params or {}), "startAt": len(found), "maxResults": SERVER_PAGE}
-            reply = self.api.get(path, asked, allow=(400, 403, 404))
-            if reply.status != 200:
+            reply = self.optional(object, path, asked)
+            if reply is None:
                 return found
             page = reply.data
             values = page.get("values") or []
@@ -565,7 +658,7 @@ class Cloud(Site):
     def projects(self) -> list[dict[str, Any]]:
         """Page through the projects."""
         params = {"expand": "insight", "status": ["live", "archived", "deleted"]}
-        rows = self.pages("/rest/api/3/project/search", params)
+        rows = self.pages("projects", "/rest/api/3/project/search", params)
         return list({str(row["id"]): row for row in rows}.values())
 
     def count(self, jql: str) -> int:
@@ -899,8 +992,12 @@ def build(work: Load) -> DltSource:
     """
     config, api, deployment, server_now = _connect()
     fields = api.get(f"{ROOTS[deployment]}/field").data or []
-    chosen = {"story_points": config.story_points_field, "team": config.team_field}
-    rows = Rows(fields, chosen, bool(config.titles), config.fields or ())
+    former = warehouse.rows(
+        NAME,
+        "select id, list(distinct payload->>'$.name' order by payload->>'$.name') "
+        f"from {NAME}.snapshots where object = 'fields' group by id",
+    )
+    rows = Rows(fields, config.chosen(), bool(config.titles), config.fields or (), dict(former))
     site = (Cloud if deployment == "cloud" else DataCenter)(api, rows)
     reader = Reader(work, site, config, server_now, site.projects())
 
@@ -1103,7 +1200,7 @@ class Reader:
                 fresh = {str(other.id): other for other in others if str(other.id) not in had}
                 more, links = self._made(list(fresh.values()))
                 made += more
-                chain.links += links.links
+                chain.entries += links.entries
                 if len(made) < totals.get(key, 0):
                     quality[key] = "truncated"
                 elif chain.has_gap:
@@ -1114,6 +1211,7 @@ class Reader:
                     quality[key] = "drift"
         scopes = {key: row["project_key"] or "" for key, row in by_id.items()}
         flat = [(key, row) for key, (made, _) in found.items() for row in made]
+        places = {key: chain.places() for key, (_, chain) in found.items()}
         self.ready["histories"].append(
             HISTORIES.arrow(
                 {
@@ -1121,6 +1219,7 @@ class Reader:
                     "issue_id": [key for key, _ in flat],
                     "created_at": [None if row[1] is None else row[1] * 1000 for _, row in flat],
                     "item_count": [row[2] for _, row in flat],
+                    "place": [places[key].get(row[0]) for key, row in flat],
                 },
                 [row[3] for _, row in flat],
                 [scopes[key] for key, _ in flat],
@@ -1187,13 +1286,23 @@ class Reader:
             # Read in this load, and not yet in the raw file.
             census.known[issue_id] = listed[issue_id]
         found = census.compare(listed, self._closed_projects())
+        # A project whose key was changed: its issues have other keys, and were not updated.
+        renamed = {
+            issue_id
+            for issue_id, (_, project) in listed.items()
+            if issue_id in census.known and census.known[issue_id][1] != project
+        }
+        found.stale += sorted(renamed - set(found.stale))
         self._hidden(listed)
         verdicts, alive = self._verdicts(census, found)
         wanted = [*found.wanted, *alive]
         altered: list[str] = []
+        sampled: list[str] = []
         if self.is_daily and not work.windows:  # what several windows brought was just read
             altered = self._altered(state, listed, {*wanted, *self.issue_ids})
-        wanted += altered
+            known = {*wanted, *altered, *self.issue_ids}
+            sampled = sorted((self._of_teams() & listed.keys()) - known)
+        wanted += altered + sampled
         reading = Reading(Window(None, self.server_now), "", 0)
         for issues in site.by_id(wanted[:MOST_IN_WINDOW], reading):
             yield self._batch(issues)
@@ -1205,7 +1314,7 @@ class Reader:
         name = setting_name(NAME, "projects")
         census.note(work, found, f"if a project is gone for good, let {name} name the others")
         census.close(state, self.server_now)
-        had_not = len(wanted) - len(altered)
+        had_not = len(wanted) - len(altered) - len(sampled)
         notes = [
             f"the census found {had_not:,} issues that the windows had not" if had_not else "",
             f"{len(altered):,} issues had changed without an update" if altered else "",
@@ -1216,6 +1325,17 @@ class Reader:
                 extracted=len(wanted) - reading.gone - reading.left,
                 message="; ".join(filter(None, notes)),
             )
+
+    def _of_teams(self) -> set[str]:
+        """Return one issue of each team: nothing else tells what a team is called today."""
+        team = "json_extract_string(payload, '$.fields.team.id')"
+        newest = warehouse.rows(
+            NAME,
+            f"select arg_max(id, (updated_at, id)) from {NAME}.issues where {team} is not null "
+            f"and id not in (select id from {NAME}.tombstones where object = 'issues' "
+            f"and state <> 'present') group by {team}",
+        )
+        return {issue_id for (issue_id,) in newest}
 
     def _altered(self, state: Any, listed: Listing, known: set[str]) -> list[str]:
         """Return which issues of today's share have other histories than are loaded.
@@ -1262,11 +1382,9 @@ class Reader:
         lo, end = None, self.server_now + timedelta(days=1)
 
         def query(window: Window) -> str:
-            low, high = (
-                0 if moment is None else int(moment.timestamp() * 1000)
-                for moment in (window.lo, window.hi)
-            )
-            return f"{project}created >= {low} AND created < {high}{since}"
+            # What an import dated before 1970 is below any bound.
+            low = f"created >= {int(window.lo.timestamp() * 1000)} AND " if window.lo else ""
+            return f"{project}{low}created < {int(window.hi.timestamp() * 1000)}{since}"
 
         steps = warehouse.rows(
             NAME,
@@ -1388,8 +1506,8 @@ class Reader:
         found: dict[str, int] = {}
         for _ in range(MOST_PAGES):
             path = f"{self.site.root}/worklog/{name}"
-            reply = self.site.api.get(path, {"since": since}, allow=(404,))
-            if reply.status == 404:
+            reply = self.site.optional("worklogs", path, {"since": since})
+            if reply is None:
                 return found, since
             page = reply.data
             found |= {str(row["worklogId"]): row["updatedTime"] for row in page.get("values") or []}
@@ -1412,12 +1530,12 @@ class Reader:
         for board in self.boards:
             if board.get("type") != "kanban":
                 path = f"{AGILE}/board/{board['id']}/sprint"
-                rows |= {str(row["id"]): row for row in site.pages(path)}
+                rows |= {str(row["id"]): row for row in site.pages("sprints", path)}
         closed = warehouse.rows(NAME, f"select id from {NAME}.sprints where state = 'closed'")
         seen = self.site.rows.sprint_ids - rows.keys() - {row_id for (row_id,) in closed}
         for sprint_id in sorted(seen):
-            reply = site.api.get(f"{AGILE}/sprint/{sprint_id}", allow=(400, 403, 404))
-            if reply.status == 200:
+            reply = site.optional("sprints", f"{AGILE}/sprint/{sprint_id}")
+            if reply:
                 rows[sprint_id] = reply.data
         made = [_sprint_row(row) for row in rows.values()]
         new, seen = changed(NAME, SPRINTS, made, self.server_now)
@@ -1439,6 +1557,14 @@ class Reader:
             status="incomplete" if self.counts["truncated"] else "complete",
             message="; ".join(flawed),
         )
+        for name, (path, status) in self.site.denied.items():
+            why = "no such path" if status == 404 else _scope_of(path)
+            self.work.audit(
+                name,
+                # What only names things is known from the issues too.
+                status="complete" if name in ONLY_NAMES else "incomplete",
+                message=f"{urlsplit(path).path} is not shown to this user ({status}): {why}",
+            )
         unknown = self.site.rows.unknown
         misfits = self.counts["misfits"]
         faults = [
@@ -1562,6 +1688,8 @@ def _dimensions(reader: Reader, fields: list[dict[str, Any]]) -> Iterator[DltRes
     yield dimension(FIELDS, FIELD, lambda: fields, message=_new_fields(fields, site.rows))
     if not reader.is_daily:
         return
+    for table, path in NAMED_PATHS:
+        yield dimension(table, NAMED, partial(_named, site, table, path), may_be_empty=True)
     yield dimension(BOARDS, BOARD, lambda: _boards(reader), _board_columns, may_be_empty=True)
     keys = reader.config.projects or [
         row["key"] for row in reader.visible if row.get("key") and not row.get("deleted")
@@ -1597,10 +1725,24 @@ def _statuses(site: Site) -> list[dict[str, Any]]:
     """Return the statuses of active workflows, and on Cloud the others too, where we may."""
     found = {str(row.get("id")): row for row in site.api.get(f"{site.root}/status").data or []}
     if isinstance(site, Cloud):
-        for row in site.pages(f"{site.root}/statuses/search"):
+        for row in site.pages("statuses", f"{site.root}/statuses/search"):
             category = {"key": CATEGORIES.get(str(row.get("statusCategory")))}
             found.setdefault(str(row.get("id")), {**row, "statusCategory": category})
     return list(found.values())
+
+
+NAMED_PATHS = (
+    (PRIORITIES, "priority"),
+    (RESOLUTIONS, "resolution"),
+    (LINK_TYPES, "issueLinkType"),
+)
+
+
+def _named(site: Site, table: RawTable, path: str) -> list[dict[str, Any]]:
+    """Return what a short list names; what a Jira does not list is named by its issues."""
+    reply = site.optional(table.name, f"{site.root}/{path}")
+    rows = reply.data if reply else []
+    return rows.get("issueLinkTypes") or [] if isinstance(rows, dict) else rows or []
 
 
 def _boards(reader: Reader) -> list[dict[str, Any]]:
@@ -1608,10 +1750,10 @@ def _boards(reader: Reader) -> list[dict[str, Any]]:
     site, found = reader.site, {}
     for project in reader.config.projects or [""]:
         params = {"projectKeyOrId": project} if project else {}
-        found |= {str(row["id"]): row for row in site.pages(f"{AGILE}/board", params)}
+        found |= {str(row["id"]): row for row in site.pages("boards", f"{AGILE}/board", params)}
     for key, row in found.items():
-        reply = site.api.get(f"{AGILE}/board/{key}/configuration", allow=(400, 403, 404))
-        if reply.status == 200:
+        reply = site.optional("boards", f"{AGILE}/board/{key}/configuration")
+        if reply:
             row["filter_id"] = (reply.data.get("filter") or {}).get("id")
             row["columns"] = [
                 {
@@ -1635,8 +1777,8 @@ def _of_projects(site: Site, keys: Sequence[str], part: str) -> list[dict[str, A
     """Return the versions or the components of projects."""
     found = []
     for key in keys:
-        reply = site.api.get(f"{site.root}/project/{key}/{part}", allow=(403, 404))
-        if reply.status == 200:
+        reply = site.optional(part, f"{site.root}/project/{key}/{part}")
+        if reply:
             found += [{**row, "project_key": key} for row in reply.data or []]
     return found
 
@@ -1649,4 +1791,6 @@ def _new_fields(fields: list[dict[str, Any]], rows: Rows) -> str:
         for field_ in fields
         if known and str(field_.get("id")) not in known and str(field_.get("id")) not in rows.asked
     ]
-    return f"new fields, not loaded: {', '.join(new)}" if new else ""
+    hint = "" if "flagged" in rows.roles.values() else _flag_hint("flagged", fields)
+    told = [f"new fields, not loaded: {', '.join(new)}" if new else "", f"flagged: no field{hint}"]
+    return "; ".join(part for part in told[: 2 if hint else 1] if part)

@@ -5,10 +5,12 @@ once per distinct value and the result is remembered; what never repeats is pass
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from itertools import groupby, pairwise, permutations
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,7 +22,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_REMEMBERED = 50_000
 
 _NOISE = dict.fromkeys(("self", "description", "iconUrl", "untranslatedName"), DROP)
-_NAMED = {**_NOISE, "id": KEEP, "name": KEEP}
+_NAMED = {**_NOISE, "id": KEEP, "name": KEEP, "untranslatedName": KEEP}
 _LINKED = {"id": KEEP, "key": KEEP, "self": DROP, "fields": DROP}
 _CATEGORY = {"key": KEEP, **dict.fromkeys(("self", "id", "name", "colorName"), DROP)}
 ISSUE_TYPE = {
@@ -42,6 +44,7 @@ PROJECT = {
     "id": KEEP,
     "key": KEEP,
     "name": KEEP,
+    "projectKeys": [KEEP],
     "projectTypeKey": KEEP,
     "style": KEEP,
     "archived": KEEP,
@@ -50,7 +53,7 @@ PROJECT = {
     **_NOISE,
     **dict.fromkeys(("avatarUrls", "projectCategory", "simplified", "isPrivate"), DROP),
     **dict.fromkeys(("properties", "expand", "entityId", "uuid", "lead", "issueTypes"), DROP),
-    **dict.fromkeys(("projectTemplateName", "favourite", "url", "projectKeys", "email"), DROP),
+    **dict.fromkeys(("projectTemplateName", "favourite", "url", "email"), DROP),
     **dict.fromkeys(("archivedBy", "archivedDate", "deletedBy", "deletedDate"), DROP),
     **dict.fromkeys(("retentionTillDate", "landingPageInfo", "assigneeType"), DROP),
     **dict.fromkeys(("components", "versions", "roles", "permissions"), DROP),
@@ -58,11 +61,20 @@ PROJECT = {
 FIELD = {
     "id": KEEP,
     "name": KEEP,
+    "untranslatedName": KEEP,
     "custom": KEEP,
     "schema": {"type": KEEP, "items": KEEP, "custom": KEEP, "system": DROP, "customId": DROP},
     **dict.fromkeys(("key", "orderable", "navigable", "searchable", "clauseNames"), DROP),
-    **dict.fromkeys(("untranslatedName", "scope", "configuration"), DROP),
+    **dict.fromkeys(("scope", "configuration"), DROP),
 }
+NAMED = {
+    **_NAMED,
+    "inward": KEEP,
+    "outward": KEEP,
+    **dict.fromkeys(("statusColor", "isDefault", "avatarId", "schemes", "default"), DROP),
+}
+"""Priorities, resolutions and types of links."""
+
 BOARD = {
     "id": KEEP,
     "name": lambda name: plain(name),
@@ -150,12 +162,14 @@ def value_of(value: Any) -> Any:
 
 
 _VERSION_OF_ISSUE = {
-    **_NAMED,
+    **_NOISE,
+    "id": KEEP,
     "name": plain,
     **dict.fromkeys(("archived", "released", "releaseDate", "startDate", "projectId"), DROP),
 }
 _COMPONENT_OF_ISSUE = {
-    **_NAMED,
+    **_NOISE,
+    "id": KEEP,
     "name": plain,
     **dict.fromkeys(("lead", "assignee", "assigneeType", "project", "projectId", "ari"), DROP),
 }
@@ -177,7 +191,7 @@ ISSUE_FIELDS = {
         {
             "id": KEEP,
             "self": DROP,
-            "type": {**_NAMED, "inward": DROP, "outward": DROP},
+            "type": {**_NAMED, "inward": KEEP, "outward": KEEP},
             "inwardIssue": _LINKED,
             "outwardIssue": _LINKED,
         }
@@ -188,15 +202,23 @@ ISSUE_FIELDS = {
 }
 """Fields of an issue that are requested and loaded, beside the custom fields with a role."""
 
-ROLES = ("story_points", "team", "flagged", "sprints", "epic_key")
+ROLES = ("story_points", "team", "flagged", "sprints", "epic_key", "parent_key")
 SCHEMA_ROLES = {
     "jsw-story-points": "story_points",
     "atlassian-team": "team",
     "rm-teams-custom-field-team": "team",
     "gh-sprint": "sprints",
     "gh-epic-link": "epic_key",
+    "jpo-custom-field-parent": "parent_key",
 }
 POINT_NAMES = {"story points", "story point estimate"}
+FLAG_NAMES = {
+    "flagged", "markiert", "marqué", "marquée", "avec indicateur", "marcado", "marcada",
+    "señalado", "contrassegnato", "segnalato", "sinalizado", "gemarkeerd", "flaggad", "flagget",
+    "markeret", "merket", "merkitty", "oznaczone", "označeno", "megjelölt", "marcat", "işaretli",
+    "помечено", "отмечено", "フラグ付き", "フラグ", "플래그", "已标记", "已標記",
+}  # fmt: skip
+"""What a Jira set up in another language calls the flag, whose field has no type of its own."""
 
 SYSTEM_FIELDS = {
     "key": "issuekey",
@@ -228,6 +250,7 @@ ROLE_NAMES = {
     "Sprint": "sprints",
     "Flagged": "flagged",
     "Epic Link": "epic_key",
+    "Parent Link": "parent_key",
     "Story Points": "story_points",
     "Story point estimate": "story_points",
     "Team": "team",
@@ -239,22 +262,30 @@ _NUMBER = re.compile(r"\d+")
 _SPRINT_TEXT = re.compile(r"\bid=(\d+)")
 
 
-def candidates(fields: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+Former = Mapping[str, Iterable[str]]
+"""Names that fields had when they were loaded before: id → names."""
+
+
+def candidates(fields: Iterable[Mapping[str, Any]], former: Former | None = None) -> dict[str, str]:
     """Return the custom fields that look like one with a role: id → role.
 
-    Names are localised and can be changed, so the type decides where there is one of its own.
+    Names are localised and can be changed, so the type decides where there is one of its own, and
+    a field that was known by its name is known by it when it has another one.
     """
     found = {}
     for field_ in fields:
         schema = field_.get("schema") or {}
         kind = str(schema.get("custom") or "").rpartition(":")[2]
-        name = str(field_.get("name") or "").lower()
+        # The name that Jira gave it, whatever the account's language calls it.
+        told = [field_.get("name"), field_.get("untranslatedName")]
+        told += (former or {}).get(str(field_.get("id")), ())
+        names = {str(name or "").strip().lower() for name in told}
         role = SCHEMA_ROLES.get(kind)
-        if role is None and kind == "multicheckboxes" and name == "flagged":
+        if role is None and kind == "multicheckboxes" and names & FLAG_NAMES:
             role = "flagged"
-        if role is None and schema.get("type") == "number" and name in POINT_NAMES:
+        if role is None and schema.get("type") == "number" and names & POINT_NAMES:
             role = "story_points"
-        if role is None and kind == "select" and name == "team":
+        if role is None and kind == "select" and "team" in names:
             role = "team"
         if role and field_.get("id"):
             found[str(field_["id"])] = role
@@ -262,35 +293,51 @@ def candidates(fields: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def custom_fields(
-    fields: Iterable[Mapping[str, Any]], chosen: Mapping[str, str | None] | None = None
+    fields: Iterable[Mapping[str, Any]],
+    chosen: Mapping[str, str | None] | None = None,
+    former: Former | None = None,
 ) -> dict[str, str]:
     """Return the custom fields that have a role: id → role.
 
     Args:
         fields: The catalogue of fields.
         chosen: Role → the id that a setting names; it is then the only one with that role.
+        former: Names that the fields had.
     """
     named = {role: field_id for role, field_id in (chosen or {}).items() if field_id}
-    found = {key: role for key, role in candidates(fields).items() if role not in named}
+    found = {key: role for key, role in candidates(fields, former).items() if role not in named}
     return {**found, **{field_id: role for role, field_id in named.items()}}
 
 
 def derived(fields: Mapping[str, Any], roles: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the custom fields of an issue say, by role."""
+    """Return what the custom fields of an issue say, by role, and which one says it."""
     values: dict[str, list[Any]] = {role: [] for role in ROLES}
+    used: dict[str, str] = {}
     for name, role in roles.items():
         if fields.get(name) not in (None, "", []):
             values[role].append(fields[name])
+            if role in ("story_points", "team") and FITS[role](fields[name]):
+                used.setdefault(role, name)
     points = [value for value in values["story_points"] if _is_number(value)]
     sprints = [part for value in values["sprints"] if isinstance(value, list) for part in value]
     epics = [value for value in values["epic_key"] if isinstance(value, str)]
+    parents = [key for value in values["parent_key"] if (key := _key(value))]
     return {
         "story_points": points[0] if points else None,
         "team": _team(values["team"][0]) if values["team"] else None,
         "flagged": bool(values["flagged"]),
         "sprints": [sprint for part in sprints if (sprint := _sprint(part))],
         "epic_key": epics[0] if epics else None,
+        "parent_key": parents[0] if parents else None,
+        "used_fields": used,
     }
+
+
+def _key(value: Any) -> str | None:
+    """Return the key of the issue in a Parent Link: a text, or an object that holds it."""
+    if isinstance(value, dict):
+        value = value.get("key") or (value.get("data") or {}).get("key")
+    return value if isinstance(value, str) else None
 
 
 def _is_number(value: Any) -> bool:
@@ -303,6 +350,7 @@ FITS = {
     "flagged": lambda value: isinstance(value, list),
     "sprints": lambda value: isinstance(value, list),
     "epic_key": lambda value: isinstance(value, str),
+    "parent_key": lambda value: isinstance(value, str | dict),
 }
 """Whether the value of a custom field has the type of its role."""
 
@@ -379,22 +427,102 @@ class ShownHistory(msgspec.Struct):
     items: list[Item]
 
 
+Move = tuple[str, str | None, str | None]
+"""What one item of a history changed: (field, from, to)."""
+
+ONE_VALUED = {"status", "resolution", "issuetype", "priority", "project", "issuekey", "assignee"}
+"""Fields that hold one value, so that each change of one begins where the one before it ended."""
+
+ONE_VALUED_ROLES = ONE_VALUED | {"story_points", "team", "flagged", "epic_key", "parent_key"}
+
+MOST_ARRANGED = 6
+"""Of so many entries of one moment every order is tried; more are put one after the other."""
+
+
+class Entry(NamedTuple):
+    """One history in its chain: when, its id as a number and as it is, and what it moved."""
+
+    created: int
+    order: int
+    id: str
+    moves: tuple[Move, ...]
+
+
 @dataclass
 class Chain:
-    """The status changes of one issue: (created in ms, history id, item no, from, to)."""
+    """The histories of one issue in the order in which they happened.
 
-    links: list[tuple[int, int, int, Any, Any]] = field(default_factory=list)
+    What was imported, or done by a rule, often has one time, and ids that run backwards: of equal
+    times the order is that in which every change begins where the one before it ended.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+
+    def in_order(self) -> list[Entry]:
+        """Return the entries, oldest first."""
+        found: list[Entry] = []
+        state: dict[str, str | None] = {}
+        ordered = sorted(self.entries, key=lambda entry: entry[:3])
+        for _, some in groupby(ordered, key=lambda entry: entry.created):
+            for entry in _arranged(list(some), state):
+                found.append(entry)
+                state.update({name: to for name, _, to in entry.moves})
+        return found
+
+    def places(self) -> dict[str, int]:
+        """Return the place of every history: id → 1 for the oldest."""
+        return {entry.id: place for place, entry in enumerate(self.in_order(), 1)}
+
+    def statuses(self) -> list[Move]:
+        """Return the changes of the status, oldest first."""
+        return [move for entry in self.in_order() for move in entry.moves if move[0] == "status"]
 
     @property
     def has_gap(self) -> bool:
         """Whether a change does not begin where the one before it ended."""
-        self.links.sort(key=lambda link: link[:3])
-        return any(a[4] != b[3] for a, b in zip(self.links, self.links[1:]))
+        return any(a[2] != b[1] for a, b in pairwise(self.statuses()))
 
     def drifts_from(self, current: str | None) -> bool:
         """Whether the last change ends elsewhere than the issue is now."""
-        self.links.sort(key=lambda link: link[:3])
-        return bool(self.links) and current is not None and self.links[-1][4] != current
+        moves = self.statuses()
+        return bool(moves) and current is not None and moves[-1][2] != current
+
+
+def _breaks(entries: Iterable[Entry], state: Mapping[str, str | None]) -> int:
+    """Return how many changes do not begin where the one before them ended."""
+    now, count = dict(state), 0
+    for entry in entries:
+        for name, old, new in entry.moves:
+            count += name in now and now[name] != old
+            now[name] = new
+    return count
+
+
+def _arranged(entries: list[Entry], state: dict[str, str | None]) -> list[Entry]:
+    """Return entries of one moment in the order that breaks the fewest chains."""
+    if len(entries) == 1:
+        return entries
+    # Where a chain begins here, it begins with what no change of this moment leads to.
+    moves = [move for entry in entries for move in entry.moves]
+    begins: dict[str, str | None] = {}
+    for name in {move[0] for move in moves} - state.keys():
+        olds = Counter(old for one, old, _ in moves if one == name)
+        olds.subtract(new for one, _, new in moves if one == name)
+        starts = [value for value, count in olds.items() if count > 0]
+        if len(starts) == 1:
+            begins[name] = starts[0]
+    known = {**state, **begins}
+    if not _breaks(entries, known):
+        return entries
+    if len(entries) <= MOST_ARRANGED:
+        return list(min(permutations(entries), key=lambda some: _breaks(some, known)))
+    left, found = list(entries), []
+    while left:
+        entry = min(left, key=lambda one: _breaks([one], known))
+        left.remove(entry)
+        found.append(entry)
+        known.update({name: new for name, _, new in entry.moves})
+    return found
 
 
 _items = msgspec.json.Decoder(list[Item | None])
@@ -411,24 +539,34 @@ class Rows:
         chosen: Role → custom field that a setting names.
         titles: Whether titles are loaded.
         allowed: Ids of custom fields that are loaded besides, each under its id.
+        former: Names that fields had when they were loaded before.
     """
 
     fields: Iterable[Mapping[str, Any]] = ()
     chosen: Mapping[str, str | None] | None = None
     titles: bool = False
     allowed: Iterable[str] = ()
+    former: Former = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     misfits: list[tuple[str, str, str]] = field(default_factory=list)
     sprint_ids: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.fields = list(self.fields)
-        self.roles = custom_fields(self.fields, self.chosen)
+        self.roles = custom_fields(self.fields, self.chosen, self.former)
         names = {str(f.get("id")): str(f.get("name")) for f in self.fields}
+        chosen = {role for role, field_id in (self.chosen or {}).items() if field_id}
         self.role_names = {
-            **ROLE_NAMES,
+            **{
+                name: role
+                for name, role in ROLE_NAMES.items()
+                if role not in chosen and name not in names.values()
+            },
+            **{name: role for key, role in self.roles.items() for name in self.former.get(key, ())},
             **{names[key]: role for key, role in self.roles.items() if key in names},
         }
+        # Where a history tells a name only, it is the field of that name that has the role.
+        self.role_ids = {(role, names.get(key)): key for key, role in self.roles.items()}
         self.shapes = {
             **ISSUE_FIELDS,
             **({"summary": KEEP} if self.titles else {}),
@@ -534,9 +672,13 @@ class Rows:
         history_id = str(history.id)
         items = self._shown_items(history.items)
         order = int(history_id) if history_id.isdigit() else 0
-        for place, item in enumerate(items):
-            if system_field(item.field, item.fieldId, item.fieldtype) == "status":
-                chain.links.append((created or 0, order, place, item.old, item.to))
+        moves = tuple(
+            (name, _told(item.old, item.old_text), _told(item.to, item.new_text))
+            for item in items
+            if (name := item.role or system_field(item.field, item.fieldId, item.fieldtype))
+            in ONE_VALUED_ROLES
+        )
+        chain.entries.append(Entry(created or 0, order, history_id, moves))
         at = None if created is None else (EPOCH + timedelta(milliseconds=created)).isoformat()
         shown = ShownHistory(history_id, at, self.author(history.author), items)
         return history_id, created, len(items), encode(shown)
@@ -561,6 +703,8 @@ class Rows:
             except (KeyError, TypeError):
                 kind, role = self._kind(item)
             item.role = role
+            if role and not item.fieldId:
+                item.fieldId = self.role_ids.get((role, item.field))
             if kind == "nothing":
                 item.old = item.old_text = item.to = item.new_text = None
             elif kind == "person":
@@ -627,6 +771,14 @@ def milliseconds(value: object) -> int | None:
         return value
     moment = instant(value)
     return None if moment is None else (moment - EPOCH) // timedelta(milliseconds=1)
+
+
+def _told(value: Any, text: Any) -> str | None:
+    """Return what a change says of a value: its id, or its text; nothing where it is empty."""
+    for one in (value, text):
+        if one not in (None, "", "[]"):
+            return str(one)
+    return None
 
 
 def _scalar(value: Any) -> Any:

@@ -286,6 +286,7 @@ class ServiceNowSettings(BaseConfiguration):
     password: TSecretStrValue | None = None
     client_id: str | None = None
     client_secret: TSecretStrValue | None = None
+    api_key: TSecretStrValue | None = None
     tables: list[str] | None = None
     start_date: str | None = None
 
@@ -359,6 +360,14 @@ def _settings() -> ServiceNowSettings:
     config = settings_for(NAME, ServiceNowSettings)
     pair = ("client_id", "client_secret") if config.client_id else ("user", "password")
     faults = [f"{setting_name(NAME, name)} is not set" for name in pair if not config[name]]
+    if config.api_key:
+        others = [name for name in ("user", "password", "client_id", "client_secret")
+                  if config[name]]  # fmt: skip
+        faults = [
+            f"{setting_name(NAME, name)} and {setting_name(NAME, 'api_key')} are both set;"
+            " remove one of them"
+            for name in others
+        ]
     if set(config.tables or ()) - set(RECORD_TABLES):
         faults.append(f"{setting_name(NAME, 'tables')} knows {', '.join(RECORD_TABLES)} only")
     try:
@@ -371,7 +380,10 @@ def _settings() -> ServiceNowSettings:
 
 
 def _api(config: ServiceNowSettings) -> Api:
-    if config.client_id:
+    if config.api_key:
+        header = {"x-sn-apikey": str(config.api_key)}
+        credential, authorize = "api_key", lambda renew: header
+    elif config.client_id:
         url = f"{config.base_url.rstrip('/')}/oauth_token.do"
         token = ClientToken(NAME, url, config.client_id, str(config.client_secret))
         authorize, credential = token.headers, "client_secret"

@@ -10,7 +10,9 @@ with counts as (
         moments.window_start
     from metrics.metric_cumulative_flow as flows
     cross join moments
-    where flows.date_day >= moments.window_start - 1
+    where
+        flows.date_day >= moments.window_start - 1
+        and flows.date_day < moments.window_end
 ),
 
 days as (

@@ -7,7 +7,7 @@ with weeks as (
         flows.is_complete_period
     from metrics.metric_flow_totals as flows
     cross join moments
-    where flows.week_start >= moments.window_start
+    where flows.week_start >= moments.window_start and flows.week_start < moments.window_end
 )
 
 select

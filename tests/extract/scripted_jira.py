@@ -141,6 +141,7 @@ class ScriptedJira:
         self.worklogs: dict[int, int] = {}
         self.deleted_worklogs: dict[int, int] = {}
         self.worklog_page = 1000
+        self.has_worklog_feeds = True
         self.lock = threading.Lock()
         self.bodies: dict[tuple, bytes] = {}
         self.logs: dict[tuple[int, int], bytes] = {}
@@ -360,6 +361,8 @@ class ScriptedJira:
         ]
 
     def feed(self, match: Any, query: Any, body: Any) -> Any:
+        if not self.has_worklog_feeds:
+            return None
         since = int(query.get("since") or 0)
         entries = self.worklogs if match[1] == "updated" else self.deleted_worklogs
         found = sorted((at, key) for key, at in entries.items() if since <= at)

@@ -1,5 +1,6 @@
 """D1: the drop folder, with everything that producers do to it."""
 
+import base64
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -247,3 +248,90 @@ def test_a_folder_that_is_not_there_is_a_fault_of_the_setting(
     with pytest.raises(SettingFault, match="SOURCES__INBOX__PATH") as fault:
         inbox.check()
     assert "nowhere" not in str(fault.value)
+
+
+def wrapped(data: Any, **more: Any) -> dict[str, Any]:
+    """Return a CloudEvent in structured mode."""
+    return {
+        "specversion": "1.0",
+        "id": "outer",
+        "source": "broker",
+        "type": "dev.cdevents.service.deployed.0.2.0",
+        "time": "2026-01-02T03:00:00Z",
+        "datacontenttype": "application/json",
+        **({"data": data} if data is not None else {}),
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        wrapped(CDEVENT),
+        wrapped(json.dumps(CDEVENT)),
+        wrapped(None, data_base64=base64.b64encode(json.dumps(CDEVENT).encode()).decode()),
+        CDEVENT,
+    ],
+    ids=["data", "text", "base64", "bare"],
+)
+def test_d1_an_event_in_a_cloud_event_is_the_event(line: dict, folder: Path, home: Any) -> None:
+    drop(folder, "a.jsonl", line)
+    assert audit(home.load("inbox")).rejected == 0
+    [(source, event_id, kind, subject, at, payload)] = events(home)
+    assert (source, event_id, kind, subject) == (
+        "/harness/prod",
+        "c1",
+        "service.deployed",
+        "payments",
+    )
+    assert at == datetime(2026, 1, 2, 3, 0, 0, 123000)
+    assert json.loads(payload)["content"]["environment"] == {"id": "prod"}
+
+
+def test_d1_a_cloud_event_may_bring_an_envelope_or_its_payload(folder: Path, home: Any) -> None:
+    payload = {"run_id": "7", "result": "success", "author": "Planted Person"}
+    drop(
+        folder,
+        "a.jsonl",
+        wrapped(EVENT),
+        wrapped(payload, type="pipelinerun.finished", subject="run-9"),
+        wrapped("planted"),
+        wrapped(None, data_base64="not base64: planted"),
+    )
+    assert audit(home.load("inbox")).rejected == 2
+    assert [(source, event_id, subject) for source, event_id, _, subject, *_ in events(home)] == [
+        ("broker", "outer", "run-9"),
+        ("drone", "e1", "run-7"),
+    ]
+    reasons = home.rows("inbox", "select line_no, reason from inbox.quarantines order by 1")
+    assert reasons == [(3, "data is not JSON"), (4, "data is not JSON")]
+    assert "planted" not in home.texts("inbox").lower()
+
+
+def test_d1_the_times_of_a_payload_are_loaded_in_one_form(folder: Path, home: Any) -> None:
+    times = {
+        "queued_at": 1767322800,
+        "started_at": "2026-01-02T04:00:30+01:00",
+        "finished_at": "1767323100000",
+    }
+    odd = {"queued_at": "soon", "started_at": {"planted": 1}, "finished_at": True}
+    drop(
+        folder,
+        "a.jsonl",
+        {**EVENT, "payload": times},
+        {**EVENT, "event_id": "e2", "payload": odd},
+    )
+    home.load("inbox")
+    first, second = (json.loads(payload) for *_, payload in events(home))
+    assert first == {
+        "queued_at": "2026-01-02T03:00:00+00:00",
+        "started_at": "2026-01-02T03:00:30+00:00",
+        "finished_at": "2026-01-02T03:05:00+00:00",
+    }
+    assert second == {"queued_at": None, "started_at": None, "finished_at": None}
+
+
+def test_d1_what_is_kept_and_not_used_is_said(folder: Path, home: Any) -> None:
+    drop(folder, "a.jsonl", EVENT, {**EVENT, "event_id": "e2", "type": "environment.created"})
+    message = audit(home.load("inbox")).message
+    assert message == "1 events of environment.created, which are kept and not used"

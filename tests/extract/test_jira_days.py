@@ -70,7 +70,7 @@ def events(api: str) -> dict[str, dict[str, Any]]:
     paging = {"path_regex": SEARCH, "skip": 4}
     return {
         "2014-03-01": {"path_regex": BULK, "skip": 1, "times": 60, "status": 502},
-        "2016-03-01": {"path_regex": "search/jql", "times": 9, "drop": ["nextPageToken"]},
+        "2016-03-01": {"path_regex": "search/jql", "times": 12, "drop": ["nextPageToken"]},
         "2020-06-13": {**paging, "clock": "2020-06-15T18:00:00Z"},
         "2020-06-17": {**paging, **change("delete", "EE-1")},
         "2020-06-20": {**paging, **change("restore", "EE-1")},
@@ -153,7 +153,13 @@ def test_after_the_last_day_the_raw_tables_equal_one_full_load(
         event = [planned.pop(date)] if date in planned else []
         for fault in [*event, *DAILY_FAULTS]:
             site.control("POST", "faults", {"api": site.api, **fault})
-        audits = [audit for audit in home.load("jira").audits if audit.status != "complete"]
+        audits = [
+            audit
+            for audit in home.load("jira").audits
+            # The recorded Data Center has no worklogs, and each load says so.
+            if audit.status != "complete"
+            and (audit.object != "worklogs" or "404" not in audit.message)
+        ]
         if audits:
             gaps[date] = [(a.scope, a.status, a.message.split(":")[0]) for a in audits]
         site.control("DELETE", "faults")

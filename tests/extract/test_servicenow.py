@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from demo.servicenow import API_KEY
 from extract import oauth
 from extract.api import Refused
 from extract.settings import SettingFault
@@ -425,6 +426,22 @@ def test_t1b_a_client_that_is_refused_is_named_by_its_setting(
     with pytest.raises(Refused, match="SOURCES__SERVICENOW__CLIENT_SECRET") as refused:
         servicenow.check()
     assert "a-secret" not in str(refused.value)
+
+
+def test_an_inbound_api_key_is_a_credential_and_the_only_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SOURCES__SERVICENOW__API_KEY", API_KEY)
+    with serving(Instance()) as instance:
+        monkeypatch.setenv("SOURCES__SERVICENOW__BASE_URL", instance.url)
+        servicenow.check()
+        monkeypatch.setenv("SOURCES__SERVICENOW__API_KEY", "a-wrong-key")
+        with pytest.raises(Refused, match="SOURCES__SERVICENOW__API_KEY") as refused:
+            servicenow.check()
+        assert "a-wrong-key" not in str(refused.value)
+        monkeypatch.setenv("SOURCES__SERVICENOW__USER", "somebody")
+        with pytest.raises(SettingFault, match=r"USER and \S+API_KEY are both set"):
+            servicenow.check()
 
 
 def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -560,8 +560,10 @@ FAULTS = [
     Fault(
         "every_status_has_a_stage",
         "every status without a stage is told",
-        "fct_stage_transitions",
-        changed("to_status", "'lost'", "to_stage = 'unmapped'"),
+        "status_stages",
+        "select * from model where status <> 'beim hersteller'",
+        also=("unmapped_time_is_below_one_per_cent",),
+        why="it names the statuses of the stream",
     ),
     Fault(
         "unmapped_time_is_below_one_per_cent",
@@ -662,6 +664,12 @@ FAULTS = [
         "fct_changes",
         "select * from model union all by name select 'github:x' as change_key, 'lost/app' as"
         " repository, 'unassigned:github:lost/app' as service_key",
+    ),
+    Fault(
+        "every_incident_has_a_service",
+        "every incident without a service is told",
+        "dim_work_items",
+        changed("scope", "scope || ' of ' || work_item_key", "item_kind = 'incident'"),
     ),
     Fault(
         "every_type_of_work_is_known",

@@ -1101,9 +1101,8 @@ CASES = [
             ],
             """select team_key, velocity from measures.measure_flow_periods
                where value_stream_key = 'lab' and work_type = 'all' and level = 'story'
-                 and period = 'day' and period_start = date '2024-05-15' order by 1""": [
-                ("all", 1), ("beta", 1), ("unassigned", 0),
-            ],
+                 and period = 'week' and period_start = date '2024-05-13'
+                 and team_key in ('alpha', 'beta')""": [("beta", 1)],
         },
     ),
     Case(
@@ -1241,6 +1240,7 @@ CASES = [
                 ("github:pr:P2", "jira:LAB-15", "issue_key"),
                 ("github:pr:P485", "jira:DSK-60", "issue_key"),
                 ("github:pr:P485", "jira:DSK-61", "issue_key"),
+                ("github:pr:P900", "jira:F901", "issue_key"),
             ],
         },
     ),
@@ -1600,6 +1600,8 @@ from tests.flow import (
     golden_delivery,
     golden_edges,
     golden_field_delivery,
+    golden_field_desk,
+    golden_field_jira,
     golden_periods,
     golden_servicedesk,
     golden_stocks,
@@ -1610,6 +1612,8 @@ for topic in (
     golden_delivery,
     golden_edges,
     golden_field_delivery,
+    golden_field_desk,
+    golden_field_jira,
     golden_periods,
     golden_servicedesk,
     golden_stocks,

@@ -35,7 +35,8 @@ class Blank:
     def rows(self) -> Rows:
         """Return the rows of the issue without that status."""
         rows = self.issue.rows()
-        rows["jira", "histories"][0]["payload"]["items"][0]["fromString"] = None
+        first = rows["jira", "histories"][0]["payload"]["items"][0]
+        first["from"] = first["fromString"] = None
         return rows
 
 
@@ -612,6 +613,8 @@ CASES: list[Case] = [
                from marts.fct_blocked_intervals
                where work_item_key in ('jira:COR-37', 'jira:COR-38') order by 2, 1""": [
                 ("Vendor", at("05-20 11:00"), at("05-20 12:00"), "jira:COR-37@2"),
+                # Its first entry says that it was flagged before.
+                ("Later", at("06-28 09:00"), at("06-28 10:00"), "jira:COR-38@1"),
                 ("Earlier", at("06-28 10:00"), at("06-28 12:00"), "jira:COR-38@1"),
                 ("Later", at("06-28 12:00"), at("06-28 14:00"), "jira:COR-38@1"),
                 ("Something", at("06-28 14:00"), at("06-28 16:00"), "jira:COR-38@1"),

@@ -840,8 +840,10 @@ CASES = [
             """select service_key, name, value_stream_key, team_key, is_current, valid_from,
                    valid_to
                from marts.dim_services
-               where service_key not in ('app', 'shop', 'corsvc', 'unassigned:github:lab/desk')
-                 and service_key not like 'unassigned:%:field/%'
+               where
+                   service_key not in (
+                       'app', 'shop', 'corsvc', 'skiff', 'unassigned:github:lab/desk')
+                   and service_key not like 'unassigned:%:field/%'
                order by 1""": [
                 ("buoy", "Buoy", "dock", "unassigned", True, day("04-01"), None),
                 ("dock", "Dock", "dock", "alpha", True, None, None),
@@ -892,7 +894,9 @@ CASES = [
         runs(),
         rows={
             """select ci_run_key, result, queue_s / 60, run_s / 60, is_flaky from marts.fct_ci_runs
-               where coalesce(repository, '') not like 'field/%' and source_system <> 'jenkins'
+               where
+                   coalesce(repository, '') not like 'field/%' and source_system <> 'jenkins'
+                   and ci_run_key not like 'inbox:tekton:%'
                order by 1""": [
                 ("github:run:R1:1", "failure", 2, 13, True),
                 ("github:run:R1:2", "success", 1, 29, False),

@@ -299,6 +299,7 @@ CASES: list[Case] = [
                from marts.dim_teams
                where team_key not in ('beta', 'gamma', 'delta', 'loners', 'servicenow:group:Crew')
                  and team_key not like 'servicenow:group:edge-%'
+                 and team_key <> 'servicenow:group:g-haven'
                order by 1""": [
                 ("alpha", "Alpha", "lab", True, None, None),
                 ("epsilon", "Epsilon", "desk", False, None, day("03-01")),
@@ -515,7 +516,7 @@ CASES: list[Case] = [
                from marts.fct_incidents where work_item_key like '%:INC-R_' order by 1""": [
                 ("INC-R1", 2, 2, 0, None), ("INC-R2", 0, 1, 0, None), ("INC-R3", 2, 1, 0, None),
                 ("INC-R4", 2, 1, 0, None), ("INC-R5", 1, 7, 0, None), ("INC-R6", 0, 0, 0, None),
-                ("INC-R7", 0, None, 0, None), ("INC-R8", 4, 4, 0, None),
+                ("INC-R7", 0, None, 0, None), ("INC-R8", 4, 4, None, None),
                 ("INC-R9", 2, 2, 0, None), ("INC-RA", 1, 1, 0, None), ("INC-RB", 1, 2, 0, None),
                 ("INC-RC", 3, 1, 0, None), ("INC-RD", 0, None, 1, 1), ("INC-RE", 0, None, 1, 0),
                 ("INC-RF", 0, None, 0, 1), ("INC-RG", 0, None, 0, None),

@@ -825,6 +825,7 @@ class Told:
     at: str
     facts: dict[str, Any]
     source: str = "argo"
+    subject: str | None = None
 
     def rows(self) -> Rows:
         """Return its raw row."""
@@ -835,7 +836,7 @@ class Told:
                     "event_id": self.id,
                     "type": self.type,
                     "version": "1.0",
-                    "subject_id": None,
+                    "subject_id": self.subject,
                     "occurred_at": moment(self.at),
                     "received_at": moment(self.at),
                     "payload": self.facts,
@@ -928,7 +929,10 @@ def shifted(rows: Rows, by: timedelta) -> Rows:
 
 
 def write_raw(folder: Path, rows: Mapping[tuple[str, str], list[dict]]) -> None:
-    """Write the raw files of all sources, with the tables and columns of the extraction."""
+    """Write the raw files of all sources, with the tables and columns of the extraction.
+
+    A row may say by `_dlt_load_id` which load brought it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for source, module in SOURCES.items():
         path = folder / f"raw_{source}.duckdb"
@@ -936,12 +940,11 @@ def write_raw(folder: Path, rows: Mapping[tuple[str, str], list[dict]]) -> None:
         with duckdb.connect(str(path)) as raw:
             raw.execute(f"create schema {source}")
             for table in module.TABLES:
-                batch = table.batch(rows.get((source, table.name), []))
+                some = rows.get((source, table.name), [])
+                loads = [row.get("_dlt_load_id", "first") for row in some]
+                batch = table.batch(some).append_column("_dlt_load_id", pa.array(loads, "string"))
                 raw.register("batch", batch)
-                raw.execute(
-                    f"create table {source}.{table.name} as"
-                    " select *, 'first' as _dlt_load_id from batch"
-                )
+                raw.execute(f"create table {source}.{table.name} as select * from batch")
                 raw.unregister("batch")
             columns = [pa.field(name, ARROW_TYPES[kind]) for name, kind in AUDIT_COLUMNS.items()]
             raw.register("audits", pa.schema(columns).empty_table())
@@ -952,7 +955,9 @@ def copy_project(to: Path) -> Path:
     """Copy the dbt project with the seeds of the golden company; return the copy."""
     shutil.copytree(PROJECT, to, ignore=shutil.ignore_patterns("target", "logs"))
     shutil.copytree(SEEDS, to / "seeds" / "golden")
-    for name in ("status_stages", "stages", "workflows", "work_types", "metrics"):
+    for name in (
+        "status_stages", "project_status_stages", "stages", "workflows", "work_types", "metrics"
+    ):  # fmt: skip
         more = to / "seeds" / "golden" / f"{name}.csv"
         with (to / "seeds" / "defaults" / f"{name}.csv").open("a") as defaults:
             defaults.write(more.read_text())
@@ -976,25 +981,28 @@ class House:
         """The dbt project of this home."""
         return self.home / "project"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What dbt is told of this home."""
+        return {
+            "FLOWHOUSE_COMPANY": "golden",
+            "FLOWHOUSE_BUILD": "../build.duckdb",
+            "FLOWHOUSE_RAW": "../raw",
+            "FLOWHOUSE_AS_OF": self.as_of,
+            "FLOWHOUSE_REFRESH_ID": "golden",
+            "DBT_PROJECT_DIR": str(self.project),
+            "DBT_PROFILES_DIR": str(self.project),
+            "DBT_TARGET_PATH": str(self.project / "target"),
+            "DBT_LOG_PATH": str(self.home / "logs"),
+            "DBT_LOG_LEVEL_FILE": "none",
+        }
+
     def dbt(self, *words: str, **environment: str) -> subprocess.CompletedProcess:
         """Run dbt; every test that failed is in what it printed."""
         return subprocess.run(
             [DBT, "--no-use-colors", *words],
             cwd=self.project,
-            env={
-                **os.environ,
-                "FLOWHOUSE_COMPANY": "golden",
-                "FLOWHOUSE_BUILD": "../build.duckdb",
-                "FLOWHOUSE_RAW": "../raw",
-                "FLOWHOUSE_AS_OF": self.as_of,
-                "FLOWHOUSE_REFRESH_ID": "golden",
-                "DBT_PROJECT_DIR": str(self.project),
-                "DBT_PROFILES_DIR": str(self.project),
-                "DBT_TARGET_PATH": str(self.project / "target"),
-                "DBT_LOG_PATH": str(self.home / "logs"),
-                "DBT_LOG_LEVEL_FILE": "none",
-                **environment,
-            },
+            env={**os.environ, **self.environment, **environment},
             capture_output=True,
             text=True,
             check=False,

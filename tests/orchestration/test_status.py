@@ -1,11 +1,14 @@
 """What a refresh says of itself when it could not say everything."""
 
+import json
+import os
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from orchestration import status
+from orchestration import status, unmapped
+from orchestration.failures import keep_log, what_failed
 
 
 @pytest.mark.parametrize("outcome", ["warn", "pass"])
@@ -35,8 +38,147 @@ def test_a_stream_with_too_much_time_without_a_stage_is_named_with_its_statuses(
         []
         if outcome == "pass"
         else [
-            f"value stream bank: {says} (none of them is known); write them into status_stages.csv",
+            f"value stream bank: {says} (none of them is known); write them into"
+            " status_stages.csv: `flowhouse status --seeds` prints the lines",
             f"value stream shop: {says} (github on ice, jira parked); write them into"
-            " status_stages.csv",
+            " status_stages.csv: `flowhouse status --seeds` prints the lines",
         ]
     )
+
+
+@pytest.fixture
+def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working warehouse after the first refresh from a Jira that nobody has mapped."""
+    build, raw = tmp_path / "build.duckdb", tmp_path / "raw_jira.duckdb"
+    with duckdb.connect(str(build)) as warehouse:
+        for schema in ("failures", "meta", "marts", "config"):
+            warehouse.execute(f"create schema {schema}")
+        statuses = "".join(f", ('jira', 'software', 'odd {no}', {no})" for no in range(1, 31))
+        warehouse.execute(
+            "create table failures.every_status_has_a_stage as from (values"
+            " ('jira', 'software', 'a lonely one', 0), ('jira', 'software', 'in der pruefung', 40),"
+            " ('jira', 'software', 'code-review', 1019), ('jira', 'software', 'erledigt, ab', 50),"
+            " ('github', 'software', 'icebox', 60)" + statuses +
+            ") as rows (source_system, workflow, status, work_items)"
+        )  # fmt: skip
+        warehouse.execute(
+            "create table failures.every_type_of_work_is_known as from (values"
+            " ('jira', 'Saga', 7), ('jira', 'Production bug', 8))"
+            " as rows (source_system, raw_type, work_items)"
+        )
+        warehouse.execute(
+            "create table failures.every_scope_has_a_value_stream as from (values"
+            " ('github', 'Big Org/Web.App', 5)) as rows (source_system, scope, work_items)"
+        )
+        warehouse.execute(
+            "create table failures.every_environment_is_known as from (values"
+            " ('github', 'Live-EU', 3), ('github', 'github-pages', 4))"
+            " as rows (source_system, raw_environment, deployments)"
+        )
+        warehouse.execute(
+            "create table marts.dim_stages as from (values"
+            " ('software', 'backlog', 1, 'new'), ('software', 'in_progress', 2, 'active'),"
+            " ('software', 'waiting_review', 3, 'wait'), ('software', 'review', 4, 'active'),"
+            " ('software', 'done', 9, 'done'), ('software', 'cancelled', 0, 'cancelled'))"
+            " as rows (workflow, stage, ordinal, flow_state)"
+        )
+        warehouse.execute(
+            "create table config.status_stages as from (values"
+            " ('jira', 'software', 'code review', 'review'),"
+            " ('jira', 'software', 'done', 'done'))"
+            " as rows (source_system, workflow, status, stage)"
+        )
+        warehouse.execute(
+            "create table meta.quality_results as from (values"
+            " ('now', 'every_status_has_a_stage', 35, 'warn'))"
+            " as rows (refresh_id, test, failures, status)"
+        )
+        warehouse.execute("create table meta.refreshes as select 'now' as refresh_id")
+    with duckdb.connect(str(raw)) as jira:
+        jira.execute("create schema jira")
+        jira.execute(
+            "create table jira.statuses as from (values ('Erledigt, ab', 'done'),"
+            " ('In der Pruefung', 'indeterminate'), ('Code-Review', 'indeterminate'))"
+            " as rows (name, category_key)"
+        )
+        jira.execute(
+            "create table jira.issue_types as from (values ('Saga', 2), ('Production bug', 0))"
+            " as rows (name, hierarchy_level)"
+        )
+    for module in (status, unmapped):
+        monkeypatch.setattr(module, "build_file", lambda: build)
+    monkeypatch.setattr(unmapped, "raw_file", lambda source: raw)
+    return build
+
+
+def test_all_that_is_unmapped_is_named_at_once_with_the_most_items_first(foreign: Path) -> None:
+    lines = unmapped.found()
+    assert [(line["seed"], line["items"]) for line in lines[:4]] == [
+        ("status_stages", 1019), ("status_stages", 60), ("status_stages", 50),
+        ("status_stages", 40),
+    ]  # fmt: skip
+    assert len(lines) == 35 + 2 + 1 + 2
+    assert status.status()["unmapped"] == lines
+    [warning] = status.warnings()
+    assert warning.startswith(
+        "every_status_has_a_stage: jira software code-review 1,019 work items; github software"
+    )
+    assert warning.endswith("; and 15 more (all of them: flowhouse status --seeds)")
+
+
+def test_the_lines_to_paste_are_seeds_with_a_guess_from_the_source(
+    foreign: Path, tmp_path: Path
+) -> None:
+    printed = list(unmapped.text(unmapped.found(), "company"))
+    assert printed[:9] == [
+        "# dbt_project/seeds/company/status_stages.csv:"
+        " source_system,workflow,status,stage,valid_from,valid_to",
+        "# 1,019 work items in jira 'code-review': named like 'code review',"
+        " Jira says indeterminate",
+        "jira,software,code-review,review,,",
+        "# 60 work items in github 'icebox': no guess; choose a stage",
+        "github,software,icebox,,,",
+        "# 50 work items in jira 'erledigt, ab': a guess, Jira says done",
+        'jira,software,"erledigt, ab",done,,',
+        "# 40 work items in jira 'in der pruefung': a guess, Jira says indeterminate",
+        "jira,software,in der pruefung,in_progress,,",
+    ]
+    lines = [line for line in printed if not line.startswith("#")]
+    assert lines[35:] == [
+        "jira,issue,Production bug,defect,story",
+        "jira,issue,Saga,feature,portfolio",
+        "github,Big Org/Web.App,web-app,,,,",
+        "github,github-pages,other,Other,other,false",
+        "github,live-eu,production,Production,production,true",
+    ]
+
+
+def test_a_failed_test_shows_its_first_rows_in_the_line(tmp_path: Path) -> None:
+    build = tmp_path / "build.duckdb"
+    with duckdb.connect(str(build)) as warehouse:
+        warehouse.execute("create schema failures")
+        warehouse.execute(
+            "create table failures.no_gaps as select 'jira:' || range as work_item_key,"
+            " range as seconds from range(9)"
+        )
+    results, manifest = tmp_path / "run_results.json", tmp_path / "manifest.json"
+    failed = {"unique_id": "test.x.no_gaps", "status": "fail", "failures": 9, "message": ""}
+    node = {"resource_type": "test", "name": "no_gaps", "config": {"store_failures": True}}
+    results.write_text(json.dumps({"results": [failed]}))
+    manifest.write_text(json.dumps({"nodes": {"test.x.no_gaps": node}}))
+    assert what_failed(results, manifest, build) == (
+        "test no_gaps: 9 failing rows (kept in failures.no_gaps): jira:8 8 seconds; jira:7 7"
+        " seconds; jira:6 6 seconds"
+    )
+
+
+def test_the_log_of_a_build_is_kept_by_its_refresh(tmp_path: Path) -> None:
+    log = tmp_path / "build.log"
+    for number in range(32):
+        log.write_text(f"build {number}")
+        kept = keep_log(log, f"refresh-{number}")
+        os.utime(kept, (number, number))
+    assert kept.read_text() == "build 31" and not log.exists()
+    assert len(list(tmp_path.iterdir())) == 30
+    assert not (tmp_path / "build-refresh-1.log").exists()
+    assert (tmp_path / "build-refresh-2.log").exists()

@@ -6,6 +6,10 @@ review (active). PAY-1 took 1 d touch, 3 d wait, 1 d touch; PAY-2 2 d, 6 d, 2 d;
 was done before the window, PAY-9 is an epic.
 """
 
+import base64
+import gzip
+import json
+import re
 from pathlib import Path
 
 import duckdb
@@ -54,6 +58,9 @@ create table metrics.metric_flow_totals (
 create table metrics.metric_cumulative_flow (
     value_stream_key varchar, workflow varchar, level varchar, stage varchar, flow_state varchar,
     ordinal integer, date_day date, wip_by_stage bigint
+);
+create table metrics.metric_unmapped_time (
+    value_stream_key varchar, unmapped_share double, is_marked boolean
 );
 create table meta.refreshes (refresh_id varchar, as_of timestamp);
 create table meta.load_audits (
@@ -184,6 +191,8 @@ from (
 ) as days (stream, stage, day, items)
 inner join marts.dim_stages as stages on stages.stage_key = 'software:' || days.stage;
 
+insert into metrics.metric_unmapped_time values
+    ('payments', 0.009, false), ('storefront', 0.25, true);
 insert into meta.refreshes values ('refresh-2', '2026-01-07 12:00');
 
 insert into meta.load_audits values
@@ -216,3 +225,15 @@ def write_published_file(path: Path, *, is_empty: bool = False, times: int = 1) 
                     f" range(1, {times}) as copies (copy)"
                 )
     return path
+
+
+def embedded_text(html: str) -> str:
+    """Return the data of a report as the JSON that its script unpacks."""
+    embedded = re.search(r'<script type="application/gzip" id="data">([\w+/=]+)</script>', html)
+    assert embedded
+    return gzip.decompress(base64.b64decode(embedded.group(1))).decode()
+
+
+def embedded_data(html: str) -> dict:
+    """Return the data of a report."""
+    return json.loads(embedded_text(html))

@@ -512,6 +512,15 @@ def incident_causes(tables: Tables) -> Iterator[Row]:
         some.sort(key=lambda row: row["deployment_key"], reverse=True)
         some.sort(key=lambda row: row["finished_at"])
         times[service] = [row["finished_at"] for row in some]
+    places = {
+        (row["service_key"], row["raw_environment"])
+        for row in rows.values()
+        if row["release_deployment_key"] is not None
+    }
+    told = {
+        row["work_item_key"]: row["raw_environment"]
+        for row in tables.rows("int_incidents_described")
+    }
     causes = defaultdict(set)
     for link in tables.rows("bridge_work_item_links"):
         if link["link_type"] == "caused_by" and holds(link, tables.as_of):
@@ -520,7 +529,8 @@ def incident_causes(tables: Tables) -> Iterator[Row]:
         key, opened = incident["work_item_key"], incident["opened_at"]
         found: dict[str, tuple[int, str, float]] = {}
         place = bisect_right(times.get(incident["service_key"], []), opened) - 1
-        if place >= 0:
+        where = told[key]
+        if place >= 0 and (where is None or (incident["service_key"], where) in places):
             last = of_service[incident["service_key"]][place]
             if seconds(last["finished_at"], opened) < 24 * 3600:
                 remedies = followed.get(last["release_deployment_key"], set())

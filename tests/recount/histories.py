@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 from tests.recount.plain import (
     ENDS,
+    FOREVER,
     first,
     grouped,
     local_day,
@@ -146,18 +147,55 @@ def stage_transitions(tables: Tables) -> Iterator[Row]:
     of_items = versions(tables)
     zones = {row["value_stream_key"]: row["time_zone"] for row in tables.rows("dim_value_streams")}
     stages = tables.by("dim_stages", "workflow", "stage")
-    mapping = grouped(tables.rows("status_stages"), "source_system", "workflow", "status")
+    mapping = grouped(
+        tables.rows("int_status_stages"), "source_system", "workflow", "scope", "status"
+    )
+    resolutions = grouped(tables.rows("int_jira_resolutions"), "work_item_key")
     for key, moves in histories(tables).items():
         item = of_items[key]
         workflow = item[-1]["workflow"]
         stays: list[Row] = []
-        for move in moves:
+        leaves = [move["changed_at"] for move in moves[1:]] + [None]
+        for move, left in zip(moves, leaves, strict=True):
             at = move["changed_at"]
             version = valid(item, at)
             day = local_day(at, zones[version["value_stream_key"]])
-            status = (version["source_system"], workflow, move["to_status"].lower())
-            line = valid(mapping.get(status, []), day)
+            status = " ".join(move["to_status"].split()).lower()
+            line = next(
+                (
+                    found
+                    for scope in (version["scope"], "*")
+                    if (
+                        found := valid(
+                            mapping.get((version["source_system"], workflow, scope, status), []),
+                            day,
+                        )
+                    )
+                ),
+                None,
+            )
             name = line["stage"] if line and (workflow, line["stage"]) in stages else "unmapped"
+            # Done is what its last resolution there does not call given up.
+            why = None
+            if (workflow, name) in stages and stages[workflow, name]["flow_state"] == "done":
+                why = next(
+                    (
+                        span["resolution"]
+                        for span in resolutions.get(key, ())
+                        if span["outcome"] == "cancelled"
+                        and (span["valid_from"] or datetime.min) < (left or FOREVER)
+                        and (span["valid_to"] or FOREVER) >= (left or FOREVER)
+                    ),
+                    None,
+                )
+            ends = [
+                stage["stage"]
+                for stage in stages.values()
+                if stage["workflow"] == workflow
+                and stage["flow_state"] == "cancelled"
+                and stage["stage"] != "deleted"
+            ]
+            name = min(ends) if why and ends else name
             name = "deleted" if move["is_deletion"] else name
             if stays and stays[-1]["stage"]["stage"] == name:
                 continue
@@ -167,6 +205,7 @@ def stage_transitions(tables: Tables) -> Iterator[Row]:
                     "map_version": str(first(line and line["valid_from"], "always")),
                     "version": version,
                     "status": move["to_status"],
+                    "resolution": why,
                     "at": at,
                 }
             )
@@ -212,6 +251,7 @@ def _compared(key: str, workflow: str, stays: list[Row]) -> Iterator[Row]:
             "from_stage": before and before["stage"]["stage"],
             "to_stage": stage["stage"],
             "to_status": stay["status"],
+            "resolution": stay["resolution"],
             "map_version": stay["map_version"],
             "direction": direction,
             "from_team_key": team_before,

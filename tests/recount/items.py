@@ -98,8 +98,7 @@ def work_items(tables: Tables) -> Iterator[Row]:
     scopes = grouped(tables.rows("scopes"), "source_system", "scope")
     teams = grouped(tables.rows("int_teams_unioned"), "name")
     services = grouped(tables.rows("int_services_unioned"), "name")
-    workflows = tables.by("workflows", "source_system", "item_kind", "raw_type")
-    work_types = tables.by("work_types", "source_system", "item_kind", "raw_type")
+    types = tables.by("int_work_types", "source_system", "item_kind", "raw_type")
     shown = {
         key: [move for move in moves if not move["is_deletion"]][-1]["to_status"]
         for key, moves in histories(tables).items()
@@ -129,11 +128,7 @@ def work_items(tables: Tables) -> Iterator[Row]:
                 valid(lines[name], begins) or {} for name in ("scope", "team", "service")
             )
             raw_type = first(had["raw_type"], item["raw_type"])
-            kind = (item["source_system"], item["item_kind"])
-            typed = work_types.get((*kind, raw_type)) or {}
-            other = work_types.get((*kind, "*")) or {}
-            line = workflows.get((*kind, raw_type)) or workflows.get((*kind, "*"))
-            level = first(typed.get("level"), other.get("level"), "story")
+            kind = types[item["source_system"], item["item_kind"], raw_type]
             yield {
                 "work_item_version_key": f"{item['work_item_key']}@{no}",
                 "work_item_key": item["work_item_key"],
@@ -143,9 +138,9 @@ def work_items(tables: Tables) -> Iterator[Row]:
                 "item_kind": item["item_kind"],
                 "scope": first(had["scope"], item["scope"]),
                 "raw_type": raw_type,
-                "work_type": first(typed.get("work_type"), other.get("work_type"), "unassigned"),
-                "level": "task" if item["is_subtask"] else level,
-                "workflow": line["workflow"] if line else "unassigned",
+                "work_type": kind["work_type"],
+                "level": "task" if item["is_subtask"] else kind["level"],
+                "workflow": kind["workflow"],
                 "value_stream_key": first(
                     scope.get("value_stream_key"), service.get("value_stream_key"),
                     team.get("value_stream_key"), "unassigned",

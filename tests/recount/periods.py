@@ -348,6 +348,44 @@ def flow_rows(
                 }
 
 
+def unmapped(tables: Tables) -> dict[str, tuple[int, int, int]]:
+    """Return by value stream: seconds in statuses without a stage, all seconds, items there."""
+    known = {
+        flow["work_item_key"]
+        for flow in tables.rows("fct_work_item_flows")
+        if flow["history_quality"] not in ("snapshot_only", "truncated")
+    }
+    stream_of = {
+        version["work_item_version_key"]: version["value_stream_key"]
+        for version in tables.rows("dim_work_items")
+    }
+    lost: Counter = Counter()
+    spent: Counter = Counter()
+    items = defaultdict(set)
+    for visit in tables.rows("fct_stage_visits"):
+        if visit["is_terminal"] or visit["work_item_key"] not in known:
+            continue
+        stream = stream_of[visit["work_item_version_key"]]
+        spent[stream] += visit["elapsed_s"]
+        if visit["stage"] == "unmapped":
+            lost[stream] += visit["elapsed_s"]
+            items[stream].add(visit["work_item_key"])
+    return {stream: (lost[stream], spent[stream], len(items[stream])) for stream in spent}
+
+
+@recounts("metric_unmapped_time")
+def unmapped_time(tables: Tables) -> Iterator[Row]:
+    for stream, (lost, spent, items) in unmapped(tables).items():
+        yield {
+            "value_stream_key": stream,
+            "unmapped_items": items,
+            "unmapped_s": lost,
+            "elapsed_s": spent,
+            "unmapped_share": lost / spent if spent else None,
+            "is_marked": lost * 100 > spent,
+        }
+
+
 SHARED = (
     "value_stream_key", "workflow", "level", "velocity", "earlier_finishes", "n", "in_flow_s",
     "active_s", "wait_s", "rework_s", "first_pass_items", "has_modelled_waits",
@@ -371,10 +409,14 @@ def _register(table: str, sort: str, *, by_team: bool, by_type: bool) -> None:
 
     @recounts(table)
     def count(tables: Tables) -> Iterator[Row]:
+        marked = {
+            stream for stream, (lost, spent, _) in unmapped(tables).items() if lost * 100 > spent
+        }
         for row in flow_rows(tables, periods, by_team=by_team, by_type=by_type):
             counted: dict[str, Any] = {name: row[name] for name in names}
             counted[table.removesuffix("s") + "_key"] = row["key"]
             counted[start] = row["start"]
+            counted["is_marked"] = row["value_stream_key"] in marked
             if sort == "increment":
                 counted["increment_end"] = row["end"]
             yield counted

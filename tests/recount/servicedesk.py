@@ -1,6 +1,7 @@
 """Recounts of incidents, changes, agreements, their teams and people, and the quality of data."""
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -160,6 +161,23 @@ def acknowledged(tables: Tables, opened: dict[str, datetime]) -> dict[str, datet
     return found
 
 
+def told_states(tables: Tables) -> set[str]:
+    """Return the incidents of whose states a history was kept."""
+    kept = {
+        change["work_item_key"]
+        for change in tables.rows("int_servicenow_state_changes")
+        if change["history_source"] != "snapshot"
+    }
+    is_audited = any(
+        change["history_source"] == "audit" and ":incident:" in change["work_item_key"]
+        for change in tables.rows("int_servicenow_state_changes")
+    )
+    for check in staged(tables, "stg_servicenow__history_checks"):
+        if is_audited and (check["audit_count"] or 0) > 0:
+            kept.add(check["work_item_key"])
+    return kept
+
+
 @recounts("fct_incidents")
 def incidents(tables: Tables) -> Iterator[Row]:
     audits = by_item(staged(tables, "stg_servicenow__audits"))
@@ -175,8 +193,13 @@ def incidents(tables: Tables) -> Iterator[Row]:
     }
     opened = {key: row["opened_at"] or row["created_at"] for key, row in records.items()}
     touched = acknowledged(tables, opened)
+    told = told_states(tables)
     for key, record in records.items():
         own, source, _ = counts[key]
+        reopened = number(held(tables, record, audits.get(key, []), "reopen_count")[0])
+        seen = flows[key]["reopen_count"]
+        if key not in told:
+            seen = max(seen, reopened) if reopened is not None else seen or None
         verdict, since = held(tables, record, audits.get(key, []), "made_sla")
         resolved = flows[key]["last_done_at"]
         closed = record["closed_at"]
@@ -188,10 +211,8 @@ def incidents(tables: Tables) -> Iterator[Row]:
             "priority": record["priority"],
             "reassignment_count": own,
             "source_reassignment_count": source,
-            "reopen_count": flows[key]["reopen_count"],
-            "source_reopen_count": number(
-                held(tables, record, audits.get(key, []), "reopen_count")[0]
-            ),
+            "reopen_count": seen,
+            "source_reopen_count": reopened,
             "time_to_acknowledge_s": seconds(opened[key], touched.get(key)),
             "time_to_resolve_s": seconds(opened[key], resolved),
             "made_sla": truth(verdict),
@@ -201,6 +222,34 @@ def incidents(tables: Tables) -> Iterator[Row]:
             "closed_at": closed if closed and closed <= tables.as_of else None,
             "sla_missed_at": since if truth(verdict) is False else None,
         }
+    words: dict[str, list[Row]] = defaultdict(list)
+    for event in staged(tables, "stg_inbox__events"):
+        if event["event_type"].startswith("incident."):
+            words[f"inbox:incident:{event['producer']}:{event['incident_id']}"].append(event)
+    for key, some in words.items():
+        some.sort(key=lambda e: (e["occurred_at"], "dp".find(e["event_type"][9]) < 0))
+        begun = min(e["started_at"] or e["occurred_at"] for e in some)
+        if begun > tables.as_of:
+            continue
+        is_told = some[0]["event_type"] != "incident.resolved" or bool(some[0]["started_at"])
+        resolved = flows[key]["last_done_at"]
+        yield {
+            **dict.fromkeys(
+                (
+                    "priority", "reassignment_count", "source_reassignment_count",
+                    "source_reopen_count", "time_to_acknowledge_s", "made_sla", "acknowledged_at",
+                    "closed_at", "sla_missed_at",
+                )
+            ),
+            "work_item_key": key,
+            "work_item_version_key": present[key]["work_item_version_key"],
+            "service_key": present[key]["service_key"],
+            "severity": ([None] + [e["severity"] for e in some if e["severity"]])[-1],
+            "reopen_count": flows[key]["reopen_count"],
+            "time_to_resolve_s": seconds(begun, resolved) if is_told else None,
+            "opened_at": begun,
+            "resolved_at": resolved,
+        }  # fmt: skip
 
 
 def shared(first: tuple[datetime, datetime], second: tuple[datetime, datetime]) -> int:
@@ -258,11 +307,14 @@ def change_requests(tables: Tables) -> Iterator[Row]:
         if given is None and in_authorisation and begun:
             given = min(begun)
         code = held(tables, record, audits.get(key, []), "close_code")[0]
-        verdicts = {
-            "successful": True, "successful_issues": True, "successful issues": True,
-            "unsuccessful": False, "failed": False, "rejected": False, "backed_out": False,
-            "backed out": False,
-        }  # fmt: skip
+        words = re.findall("[a-z]+", (code or "").lower())
+        is_good = words in (
+            ["successful"],
+            ["successful", "issues"],
+            ["successful", "with", "issues"],
+        )
+        is_bad = words[:1] in (["unsuccessful"], ["failed"]) or words == ["rejected"]
+        is_bad = is_bad or "backed out" in " ".join(words)
         is_standard = record["task_type"] == "standard"
         yield {
             "work_item_key": key,
@@ -274,8 +326,8 @@ def change_requests(tables: Tables) -> Iterator[Row]:
             "is_automated": (True if is_standard else None)
             if told["by_bot"] is None
             else told["by_bot"],
-            "is_successful": verdicts.get((code or "").lower())
-            if flows[key]["outcome"] == "done"
+            "is_successful": is_good
+            if flows[key]["outcome"] == "done" and (is_good or is_bad)
             else None,
             "requested_at": record["opened_at"] or record["created_at"],
             "approval_requested_at": told["asked"],

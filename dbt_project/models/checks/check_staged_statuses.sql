@@ -1,10 +1,10 @@
 -- Invariants hold it against fct_stage_transitions and what is made of that: it shares nothing
--- with them but the seeds.
+-- with them but what statuses and resolutions mean.
 with
 
 mapping as (
 
-    select * from {{ ref('status_stages') }}
+    select * from {{ ref('int_status_stages') }}
 
 ),
 
@@ -19,11 +19,26 @@ dated_statuses as (
     select distinct
         source_system,
         workflow,
+        scope,
         status
 
     from mapping
 
     where valid_from is not null or valid_to is not null
+
+),
+
+-- Spans of resolutions that say that nothing was done.
+endings as (
+
+    select
+        spans.work_item_key,
+        coalesce(spans.valid_from, timestamp '0001-01-01') as starts_at,
+        coalesce(spans.valid_to, timestamp '9999-12-31') as ends_at
+
+    from {{ ref('int_jira_resolutions') }} as spans
+
+    where spans.outcome = 'cancelled'
 
 ),
 
@@ -34,12 +49,20 @@ statuses as (
         transitions.work_item_key,
         transitions.transition_seq,
         transitions.changed_at,
+        coalesce(
+            lead(transitions.changed_at) over (
+                partition by transitions.work_item_key
+                order by transitions.transition_seq
+            ),
+            timestamp '9999-12-31'
+        ) as left_at,
         transitions.source_event_id = transitions.work_item_key || ':deleted' as is_deletion,
         current_items.source_system,
         current_items.workflow,
-        lower(transitions.to_status) as status,
+        versions.scope,
+        {{ known_as('transitions.to_status') }} as status,
         case
-            when dated_statuses.status is not null
+            when dated_statuses.status is not null or dated_of_scope.status is not null
                 then cast({{
                     local_time('transitions.changed_at', 'value_streams.time_zone')
                 }} as date)
@@ -61,7 +84,15 @@ statuses as (
         on
             current_items.source_system = dated_statuses.source_system
             and current_items.workflow = dated_statuses.workflow
-            and lower(transitions.to_status) = dated_statuses.status
+            and dated_statuses.scope = '*'
+            and {{ known_as('transitions.to_status') }} = dated_statuses.status
+
+    left join dated_statuses as dated_of_scope
+        on
+            current_items.source_system = dated_of_scope.source_system
+            and current_items.workflow = dated_of_scope.workflow
+            and versions.scope = dated_of_scope.scope
+            and {{ known_as('transitions.to_status') }} = dated_of_scope.status
 
 ),
 
@@ -71,6 +102,8 @@ named as (
         statuses.*,
         case
             when statuses.is_deletion then 'deleted'
+            when known.flow_state = 'done' and endings.work_item_key is not null
+                then coalesce(given_up.stage, known.stage)
             else coalesce(known.stage, 'unmapped')
         end as stage_name
 
@@ -80,14 +113,40 @@ named as (
         on
             statuses.source_system = mapping.source_system
             and statuses.workflow = mapping.workflow
+            and mapping.scope = '*'
             and statuses.status = mapping.status
             and statuses.changed_date >= coalesce(mapping.valid_from, date '0001-01-01')
             and statuses.changed_date < coalesce(mapping.valid_to, date '9999-12-31')
 
+    left join mapping as of_scope
+        on
+            statuses.source_system = of_scope.source_system
+            and statuses.workflow = of_scope.workflow
+            and statuses.scope = of_scope.scope
+            and statuses.status = of_scope.status
+            and statuses.changed_date >= coalesce(of_scope.valid_from, date '0001-01-01')
+            and statuses.changed_date < coalesce(of_scope.valid_to, date '9999-12-31')
+
     left join stages as known
         on
-            mapping.workflow = known.workflow
-            and mapping.stage = known.stage
+            statuses.workflow = known.workflow
+            and coalesce(of_scope.stage, mapping.stage) = known.stage
+
+    left join endings
+        on
+            statuses.work_item_key = endings.work_item_key
+            and statuses.left_at > endings.starts_at
+            and statuses.left_at <= endings.ends_at
+
+    left join (
+        select
+            workflow,
+            min(stage) as stage
+        from stages
+        where flow_state = 'cancelled' and stage <> 'deleted'
+        group by 1
+    ) as given_up
+        on statuses.workflow = given_up.workflow
 
 ),
 

@@ -2,8 +2,14 @@ with
 
 flags as (
 
-    select * from {{ ref('stg_jira__issue_changes') }}
+    select * from {{ ref('int_jira_changes') }}
     where field = 'Flagged' and changed_at <= {{ as_of() }}
+
+),
+
+issues as (
+
+    select * from {{ ref('int_jira_issues') }}
 
 ),
 
@@ -18,18 +24,59 @@ switches as (
     select
         issue_change_id,
         work_item_key,
-        nullif(to_name, '') as reason,
-        nullif(to_name, '') is not null as is_up,
+        to_name as reason,
+        to_name is not null as is_up,
         changed_at,
-        lead(changed_at) over (
-            partition by work_item_key
-            order by
-                changed_at,
-                {{ safe_cast_text('history_id', 'bigint') }},
-                item_no
-        ) as next_at
+        from_name is not null and row_number() over in_order = 1 as is_up_before,
+        lead(changed_at) over in_order as next_at
 
     from flags
+
+    window in_order as (
+        partition by work_item_key
+        order by changed_at, order_no, item_no
+    )
+
+),
+
+-- A flag that was set at creation (an issue was cloned) has no entry of its own.
+set_at_creation as (
+
+    select
+        work_items.work_item_key || ':flagged' as blocked_interval_key,
+        work_items.work_item_key,
+        flags.from_name as reason,
+        work_items.created_at as blocked_from,
+        switches.changed_at as blocked_to
+
+    from switches
+
+    inner join flags
+        on switches.issue_change_id = flags.issue_change_id
+
+    inner join work_items
+        on switches.work_item_key = work_items.work_item_key
+
+    where switches.is_up_before and switches.changed_at > work_items.created_at
+
+    union all
+
+    select
+        work_items.work_item_key || ':flagged' as blocked_interval_key,
+        work_items.work_item_key,
+        cast(null as varchar) as reason,
+        work_items.created_at as blocked_from,
+        cast(null as timestamp) as blocked_to
+
+    from issues
+
+    inner join work_items
+        on issues.work_item_key = work_items.work_item_key
+
+    left join switches
+        on issues.work_item_key = switches.work_item_key
+
+    where issues.is_flagged and switches.work_item_key is null
 
 ),
 
@@ -49,6 +96,18 @@ final as (
         on switches.work_item_key = work_items.work_item_key
 
     where switches.is_up
+
+    union all
+
+    select
+        blocked_interval_key,
+        work_item_key,
+        reason,
+        'flag' as source,
+        blocked_from,
+        blocked_to
+
+    from set_at_creation
 
 )
 

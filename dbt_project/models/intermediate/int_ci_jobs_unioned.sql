@@ -40,6 +40,68 @@ gitlab_jobs as (
 
 ),
 
+-- What all events of a task say; of two ends the later one counts.
+told_tasks as (
+
+    select
+        run_producer,
+        run_id,
+        attempt,
+        task_id,
+        max(case when place = 1 then raw_result end) as raw_result,
+        max(case when event_type = 'taskrun.finished' then 1 else 0 end) = 1 as is_finished,
+        min(case when named_place = 1 then task end) as task,
+        min(queued_at) as queued_at,
+        min(
+            case
+                when event_type = 'taskrun.started' then coalesce(started_at, occurred_at)
+                else started_at
+            end
+        ) as started_at,
+        max(case when place = 1 then coalesce(finished_at, occurred_at) end) as finished_at
+
+    from (
+        select
+            *,
+            row_number() over (
+                partition by run_producer, run_id, attempt, task_id
+                order by
+                    case when event_type = 'taskrun.finished' then 0 else 1 end,
+                    occurred_at desc, inbox_event_key
+            ) as place,
+            row_number() over (
+                partition by run_producer, run_id, attempt, task_id
+                order by
+                    case when task is null then 1 else 0 end, occurred_at desc, inbox_event_key
+            ) as named_place
+        from {{ ref('stg_inbox__events') }}
+        where
+            event_type in ('taskrun.started', 'taskrun.finished')
+            and occurred_at <= {{ as_of() }}
+    ) as placed
+
+    group by 1, 2, 3, 4
+
+),
+
+inbox as (
+
+    select
+        'inbox:' || run_producer || ':' || run_id || ':' || attempt || ':' || task_id
+            as ci_job_key,
+        'inbox:' || run_producer || ':' || run_id || ':' || attempt as ci_run_key,
+        'inbox' as source_system,
+        coalesce(task, 'unknown') as job,
+        case when is_finished then raw_result end as raw_result,
+        case when is_finished then {{ inbox_result('raw_result') }} else 'running' end as result,
+        queued_at,
+        started_at,
+        case when is_finished then finished_at end as finished_at
+
+    from told_tasks
+
+),
+
 github as (
 
     select
@@ -132,6 +194,8 @@ unioned as (
     select * from jenkins
     union all
     select * from gitlab
+    union all
+    select * from inbox
 
 ),
 

@@ -72,7 +72,7 @@ run_events as (
 
     select * from {{ ref('stg_inbox__events') }}
     where
-        event_type in ('pipelinerun.queued', 'pipelinerun.started', 'pipelinerun.finished')
+        (event_type like 'pipelinerun.%' or event_type like 'taskrun.%')
         and occurred_at <= {{ as_of() }}
 
 ),
@@ -199,26 +199,87 @@ gitlab as (
 
 ),
 
--- Events come late, twice and out of order; a run is what all of them say.
-told_runs as (
+-- Events come late, twice and out of order; a run is what all of them say, the last one first. A
+-- task tells that there is a run.
+told_in_order as (
 
     select
-        producer,
+        run_producer,
         run_id,
         attempt,
-        max(pipeline) as pipeline,
-        max(repository) as repository,
-        max(head_sha) as head_sha,
-        max(trigger_event) as event,
-        max(case when event_type = 'pipelinerun.finished' then raw_result end) as raw_result,
-        min(case when event_type = 'pipelinerun.queued' then occurred_at end) as queued_at,
-        min(case when event_type = 'pipelinerun.started' then occurred_at end) as started_at,
-        max(case when event_type = 'pipelinerun.finished' then occurred_at end) as finished_at,
-        min(occurred_at) as first_seen_at
+        event_type,
+        queued_at,
+        started_at,
+        occurred_at,
+        first_value(pipeline) over (
+            partition by run_producer, run_id, attempt
+            order by
+                case when pipeline is null then 1 else 0 end, occurred_at desc, inbox_event_key
+        ) as pipeline,
+        first_value(repository) over (
+            partition by run_producer, run_id, attempt
+            order by
+                case when repository is null then 1 else 0 end, occurred_at desc, inbox_event_key
+        ) as repository,
+        first_value(head_sha) over (
+            partition by run_producer, run_id, attempt
+            order by
+                case when head_sha is null then 1 else 0 end, occurred_at desc, inbox_event_key
+        ) as head_sha,
+        first_value(trigger_event) over (
+            partition by run_producer, run_id, attempt
+            order by
+                case when trigger_event is null then 1 else 0 end, occurred_at desc,
+                inbox_event_key
+        ) as event,
+        first_value(raw_result) over (
+            partition by run_producer, run_id, attempt
+            order by
+                case when event_type = 'pipelinerun.finished' then 0 else 1 end,
+                occurred_at desc, inbox_event_key
+        ) as raw_result,
+        first_value(coalesce(finished_at, occurred_at)) over (
+            partition by run_producer, run_id, attempt
+            order by
+                case when event_type = 'pipelinerun.finished' then 0 else 1 end,
+                occurred_at desc, inbox_event_key
+        ) as finished_at
 
     from run_events
 
-    group by 1, 2, 3
+),
+
+told_runs as (
+
+    select
+        run_producer as producer,
+        run_id,
+        attempt,
+        pipeline,
+        repository,
+        head_sha,
+        event,
+        max(case when event_type = 'pipelinerun.finished' then 1 else 0 end) = 1 as is_finished,
+        max(case when event_type like 'pipelinerun.%' then 1 else 0 end) = 1 as is_told,
+        max(case when event_type = 'pipelinerun.finished' then raw_result end) as raw_result,
+        min(
+            case
+                when event_type = 'pipelinerun.queued' then coalesce(queued_at, occurred_at)
+                when event_type like 'pipelinerun.%' then queued_at
+            end
+        ) as queued_at,
+        min(
+            case
+                when event_type = 'pipelinerun.started' then coalesce(started_at, occurred_at)
+                when event_type = 'pipelinerun.finished' then started_at
+            end
+        ) as started_at,
+        max(case when event_type = 'pipelinerun.finished' then finished_at end) as finished_at,
+        min(occurred_at) as first_seen_at
+
+    from told_in_order
+
+    group by 1, 2, 3, 4, 5, 6, 7
 
 ),
 
@@ -235,16 +296,14 @@ inbox as (
         event,
         attempt,
         raw_result,
+        -- Of a run that only its tasks tell of, and of one of long ago, nobody saw the end.
         case
-            when finished_at is null then 'running'
-            when raw_result in ('success', 'succeeded', 'passed') then 'success'
-            when raw_result in ('failure', 'failed', 'fail') then 'failure'
-            when raw_result in ('cancel', 'cancelled', 'canceled', 'aborted') then 'cancelled'
-            when raw_result in ('timeout', 'timed_out') then 'timeout'
-            when raw_result in ('error', 'skipped', 'neutral') then raw_result
-            else 'unknown'
+            when is_finished then {{ inbox_result('raw_result') }}
+            when not is_told then 'unknown'
+            when {{ add_seconds('first_seen_at', '35 * 86400') }} < {{ as_of() }} then 'unknown'
+            else 'running'
         end as result,
-        coalesce(queued_at, started_at, first_seen_at) as queued_at,
+        queued_at,
         started_at,
         finished_at
 

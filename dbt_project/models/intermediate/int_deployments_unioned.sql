@@ -59,6 +59,7 @@ outcomes as (
 
 ),
 
+-- Of two words on one deployment the later one counts.
 told_deployments as (
 
     select
@@ -68,17 +69,35 @@ told_deployments as (
         max(service_name) as service_name,
         max(raw_environment) as raw_environment,
         max(head_sha) as head_sha,
-        min(raw_result) as raw_result,
+        max(case when place = 1 then raw_result end) as raw_result,
         max(case when event_type = 'service.rolledback' then 1 else 0 end) = 1 as is_told_rollback,
-        min(occurred_at) as occurred_at
+        min(coalesce(started_at, occurred_at)) as started_at,
+        max(case when place = 1 then coalesce(finished_at, occurred_at) end) as finished_at
 
-    from {{ ref('stg_inbox__events') }}
-
-    where
-        event_type in ('service.deployed', 'service.upgraded', 'service.rolledback')
-        and occurred_at <= {{ as_of() }}
+    from (
+        select
+            *,
+            row_number() over (
+                partition by producer, deployment_id
+                order by occurred_at desc, inbox_event_key
+            ) as place
+        from {{ ref('stg_inbox__events') }}
+        where
+            event_type in ('service.deployed', 'service.upgraded', 'service.rolledback')
+            and occurred_at <= {{ as_of() }}
+    ) as placed
 
     group by 1, 2
+
+),
+
+told_results as (
+
+    select
+        *,
+        {{ inbox_result('raw_result') }} as result
+
+    from told_deployments
 
 ),
 
@@ -95,19 +114,17 @@ inbox as (
         head_sha as sha,
         -- That a service was deployed is told when it was, so no result is a success.
         case
-            when raw_result in ('failure', 'failed', 'fail', 'error') then 'failure'
-            when raw_result in ('cancel', 'cancelled', 'canceled', 'aborted') then 'cancelled'
-            when raw_result = 'skipped' then 'skipped'
-            when coalesce(raw_result, 'success') in ('success', 'succeeded', 'passed', 'ok')
-                then 'success'
-            else 'unknown'
+            when raw_result is null then 'success'
+            when result in ('error', 'timeout') then 'failure'
+            when result = 'neutral' then 'unknown'
+            else result
         end as result,
         is_told_rollback,
         false as is_by_pattern,
-        occurred_at as started_at,
-        occurred_at as finished_at
+        least(started_at, finished_at) as started_at,
+        finished_at
 
-    from told_deployments
+    from told_results
 
 ),
 

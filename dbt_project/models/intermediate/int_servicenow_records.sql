@@ -58,6 +58,17 @@ first_audits as (
 
 ),
 
+-- Whose states are audited, so that the reason of each hold is too.
+audited as (
+
+    select distinct work_item_key
+
+    from {{ ref('stg_servicenow__audits') }}
+
+    where field in ('state', 'incident_state', 'problem_state')
+
+),
+
 -- A record that changed its class stays in the table that it was read from first; the newer counts.
 reclassified as (
 
@@ -98,8 +109,8 @@ final as (
         tasks.points,
         parents.work_item_key as parent_work_item_key,
         groups.name as team_name,
-        services.name as service_name,
-        coalesce(labels.label, tasks.state) as source_status,
+        coalesce(services.name, items.name) as service_name,
+        coalesce(holds.label, labels.label, tasks.state) as source_status,
         cast(null as varchar) as initial_status,
         coalesce(tasks.opened_at, tasks.created_at) is not null as has_recorded_creation,
         coalesce(
@@ -120,10 +131,22 @@ final as (
         on tasks.assignment_group = groups.group_id
 
     left join services
-        on coalesce(tasks.business_service, tasks.cmdb_ci) = services.service_id
+        on tasks.business_service = services.service_id
+
+    left join services as items
+        on tasks.cmdb_ci = items.service_id
 
     left join labels
         on tasks.state = labels.value and tasks.class_name = labels.class_name
+
+    left join audited
+        on tasks.work_item_key = audited.work_item_key
+
+    left join labels as holds
+        on
+            tasks.state || '/' || tasks.hold_reason = holds.value
+            and tasks.class_name = holds.class_name
+            and audited.work_item_key is not null
 
     left join first_audits
         on tasks.work_item_key = first_audits.work_item_key

@@ -15,7 +15,7 @@ labels as (
 audits as (
 
     select * from {{ ref('stg_servicenow__audits') }}
-    where field in ('state', 'incident_state', 'problem_state')
+    where field in ('state', 'incident_state', 'problem_state', 'hold_reason')
 
 ),
 
@@ -40,25 +40,26 @@ audited_fields as (
 
     from audits
 
+    where field <> 'hold_reason'
+
     group by 1
 
 ),
 
-audited as (
+-- Why somebody is on hold is a field of its own; of one update it is read first.
+steps as (
 
     select
-        audits.audit_id as source_event_id,
+        audits.audit_id,
         audits.work_item_key,
-        'audit' as history_source,
-        coalesce(old_labels.label, nullif(audits.from_value, ''), 'unknown') as from_status,
-        coalesce(new_labels.label, nullif(audits.to_value, ''), 'unknown') as to_status,
-        new_labels.label is null
-        and {{ safe_cast_text('audits.to_value', 'bigint') }} is not null as is_unlabelled,
+        audits.class_name,
         audits.actor_key,
         audits.actor_type,
         coalesce(audits.update_no, 0) as order_no,
-        cast(1 as bigint) as precision_s,
-        false as is_gap,
+        nullif(audits.from_value, '') as from_value,
+        nullif(audits.to_value, '') as to_value,
+        audits.field = 'hold_reason' as is_reason,
+        case when audits.field = 'hold_reason' then 0 else 1 end as is_state,
         audits.changed_at
 
     from audits
@@ -66,13 +67,152 @@ audited as (
     inner join audited_fields
         on
             audits.work_item_key = audited_fields.work_item_key
-            and audits.field = audited_fields.field
+            and (
+                audits.field = audited_fields.field
+                or audits.field = 'hold_reason'
+            )
+
+),
+
+counted as (
+
+    select
+        *,
+        sum(is_state) over in_order as state_no,
+        sum(1 - is_state) over in_order as reason_no,
+        sum(is_state) over (partition by work_item_key) as states,
+        sum(is_state) over of_update as states_of_update,
+        max(case when is_reason then from_value end) over of_update as reason_before_update,
+        sum(1 - is_state) over of_update as reasons_of_update
+
+    from steps
+
+    window
+        in_order as (
+            partition by work_item_key
+            order by changed_at, order_no, is_state, audit_id
+            rows between unbounded preceding and current row
+        ),
+        of_update as (
+            partition by work_item_key, changed_at, order_no
+        )
+
+),
+
+carried as (
+
+    select
+        *,
+        coalesce(
+            max(case when not is_reason then to_value end) over (
+                partition by work_item_key, state_no
+            ),
+            max(case when not is_reason and state_no = 1 then from_value end) over (
+                partition by work_item_key
+            )
+        ) as state_then,
+        case
+            when reason_no > 0
+                then
+                    max(case when is_reason then to_value end) over (
+                        partition by work_item_key, reason_no
+                    )
+            else
+                max(case when is_reason and reason_no = 1 then from_value end) over (
+                    partition by work_item_key
+                )
+        end as reason_then,
+        max(reason_no) over (partition by work_item_key) as reasons
+
+    from counted
+
+),
+
+held as (
+
+    select
+        carried.*,
+        case when carried.is_reason then carried.state_then else carried.from_value end
+            as from_state,
+        case
+            when carried.is_reason then carried.from_value
+            when carried.reasons_of_update > 0 then carried.reason_before_update
+            else carried.reason_then
+        end as from_reason,
+        case when carried.is_reason then carried.state_then else carried.to_value end as to_state,
+        case
+            when carried.is_reason then carried.to_value
+            -- What never changed is what it is.
+            when carried.reasons = 0 and carried.state_no = carried.states then tasks.hold_reason
+            else carried.reason_then
+        end as to_reason
+
+    from carried
+
+    inner join tasks
+        on carried.work_item_key = tasks.work_item_key
+
+    where not carried.is_reason or carried.states_of_update = 0
+
+),
+
+told as (
+
+    select
+        held.audit_id as source_event_id,
+        held.work_item_key,
+        'audit' as history_source,
+        coalesce(old_holds.label, old_labels.label, held.from_state, 'unknown') as from_status,
+        coalesce(new_holds.label, new_labels.label, held.to_state, 'unknown') as to_status,
+        new_labels.label is null
+        and {{ safe_cast_text('held.to_state', 'bigint') }} is not null as is_unlabelled,
+        held.actor_key,
+        held.actor_type,
+        held.order_no,
+        cast(1 as bigint) as precision_s,
+        false as is_gap,
+        held.is_reason,
+        held.changed_at
+
+    from held
 
     left join labels as old_labels
-        on audits.from_value = old_labels.value and audits.class_name = old_labels.class_name
+        on held.from_state = old_labels.value and held.class_name = old_labels.class_name
+
+    left join labels as old_holds
+        on
+            held.from_state || '/' || held.from_reason = old_holds.value
+            and held.class_name = old_holds.class_name
 
     left join labels as new_labels
-        on audits.to_value = new_labels.value and audits.class_name = new_labels.class_name
+        on held.to_state = new_labels.value and held.class_name = new_labels.class_name
+
+    left join labels as new_holds
+        on
+            held.to_state || '/' || held.to_reason = new_holds.value
+            and held.class_name = new_holds.class_name
+
+),
+
+audited as (
+
+    select
+        source_event_id,
+        work_item_key,
+        history_source,
+        from_status,
+        to_status,
+        is_unlabelled,
+        actor_key,
+        actor_type,
+        order_no,
+        precision_s,
+        is_gap,
+        changed_at
+
+    from told
+
+    where not is_reason or from_status <> to_status
 
 ),
 

@@ -4,9 +4,33 @@ choices as (
 
     select * from {{ ref('stg_servicenow__choices') }}
     where
-        field in ('state', 'incident_state', 'problem_state')
-        and coalesce(language, 'en') = 'en'
+        field in ('state', 'incident_state', 'problem_state', 'hold_reason')
         and label is not null
+
+),
+
+-- English is what the defaults map; where it is missing, the language that labels the most.
+languages as (
+
+    select
+        coalesce(language, 'en') as language,
+        row_number() over (
+            order by
+                case when coalesce(language, 'en') = 'en' then 0 else 1 end,
+                count(*) desc,
+                coalesce(language, 'en')
+        ) as language_no
+
+    from choices
+
+    group by 1
+
+),
+
+stages as (
+
+    select * from {{ ref('status_stages') }}
+    where source_system = 'servicenow' and workflow = 'incident'
 
 ),
 
@@ -51,16 +75,21 @@ ranked as (
 
     select
         classes.class_name,
+        case when choices.field = 'hold_reason' then 'hold_reason' else 'state' end as kind,
         choices.value,
         choices.label,
         row_number() over (
-            partition by classes.class_name, choices.value
+            partition by
+                classes.class_name,
+                choices.value,
+                case when choices.field = 'hold_reason' then 1 else 0 end
             order by
                 case
                     when choices.table_name = classes.class_name then 0
                     when choices.table_name = classes.table_name then 1
                     else 2
                 end,
+                languages.language_no,
                 case when choices.field = 'state' then 0 else 1 end,
                 choices.choice_id
         ) as place
@@ -73,6 +102,56 @@ ranked as (
             or choices.table_name = classes.table_name
             or choices.table_name = 'task'
 
+    inner join languages
+        on coalesce(choices.language, 'en') = languages.language
+
+),
+
+labels as (
+
+    select * from ranked
+    where place = 1
+
+),
+
+-- Who is on hold for a reason that has a stage of its own is there.
+holds as (
+
+    select
+        states.class_name,
+        states.value || '/' || reasons.value as value,
+        reasons.label
+
+    from labels as states
+
+    inner join labels as reasons
+        on states.class_name = reasons.class_name and reasons.kind = 'hold_reason'
+
+    where
+        states.kind = 'state'
+        and (states.value = '3' or lower(states.label) = 'on hold')
+        and exists (
+            select 1 from stages
+            where stages.status = lower(trim(reasons.label))
+        )
+
+),
+
+unioned as (
+
+    select
+        class_name,
+        value,
+        label
+    from labels
+    where kind = 'state'
+    union all
+    select
+        class_name,
+        value,
+        label
+    from holds
+
 ),
 
 final as (
@@ -83,9 +162,7 @@ final as (
         value,
         label
 
-    from ranked
-
-    where place = 1
+    from unioned
 
 )
 

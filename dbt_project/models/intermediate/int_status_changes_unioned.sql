@@ -2,14 +2,8 @@ with
 
 issue_changes as (
 
-    select * from {{ ref('stg_jira__issue_changes') }}
+    select * from {{ ref('int_jira_changes') }}
     where field = 'status'
-
-),
-
-statuses as (
-
-    select * from {{ ref('stg_jira__statuses') }}
 
 ),
 
@@ -38,28 +32,28 @@ records as (
 
 ),
 
--- Statuses are renamed, their ids stay: the present name of the id wins over the recorded one.
+-- What an import wrote as a change from nothing, when the issue was created, is its birth.
 jira as (
 
     select
         'jira:' || issue_changes.issue_change_id as source_event_id,
         issue_changes.work_item_key,
-        coalesce(old_statuses.name, issue_changes.from_name, 'unknown') as from_status,
-        coalesce(new_statuses.name, issue_changes.to_name, 'unknown') as to_status,
+        coalesce(
+            issue_changes.from_value,
+            case
+                when issue_changes.changed_at <= issue_changes.created_at + interval '1' minute
+                    then issue_changes.to_value
+            end,
+            'unknown'
+        ) as from_status,
+        coalesce(issue_changes.to_value, 'unknown') as to_status,
         issue_changes.actor_key,
         issue_changes.actor_type,
-        coalesce(cast({{ safe_cast_text('issue_changes.history_id', 'bigint') }} as bigint), 0)
-            as order_no,
+        issue_changes.order_no,
         issue_changes.item_no as order_in_event,
         issue_changes.changed_at
 
     from issue_changes
-
-    left join statuses as old_statuses
-        on issue_changes.from_id = old_statuses.status_id
-
-    left join statuses as new_statuses
-        on issue_changes.to_id = new_statuses.status_id
 
 ),
 
@@ -117,6 +111,25 @@ servicenow as (
 
 ),
 
+inbox as (
+
+    select
+        'inbox:' || inbox_event_key as source_event_id,
+        work_item_key,
+        previous_status as from_status,
+        status as to_status,
+        cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type,
+        event_no as order_no,
+        0 as order_in_event,
+        occurred_at as changed_at
+
+    from {{ ref('int_inbox_incident_events') }}
+
+    where previous_status is not null
+
+),
+
 unioned as (
 
     select * from jira
@@ -126,6 +139,8 @@ unioned as (
     select * from tracked_issues
     union all
     select * from servicenow
+    union all
+    select * from inbox
 
 ),
 

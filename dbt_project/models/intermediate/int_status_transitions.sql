@@ -1,14 +1,18 @@
+{{ config(materialized='incremental', incremental_strategy='items') }}
+
 with
 
 work_items as (
 
     select * from {{ ref('int_work_items_unioned') }}
+    {{ only_touched() }}
 
 ),
 
 all_changes as (
 
     select * from {{ ref('int_status_changes_unioned') }}
+    {{ only_touched() }}
 
 ),
 
@@ -41,20 +45,9 @@ first_statuses as (
 
 ),
 
--- Nobody moves many items by hand within one second. Erased people share one key.
 bulks as (
 
-    select
-        actor_key,
-        date_trunc('second', changed_at) as second_at
-
-    from recorded_changes
-
-    where actor_key <> 'erased'
-
-    group by 1, 2
-
-    having count(distinct work_item_key) >= {{ var('bulk_move_items') }}
+    select * from {{ ref('int_bulk_moves') }}
 
 ),
 

@@ -2,7 +2,7 @@ with
 
 issue_changes as (
 
-    select * from {{ ref('stg_jira__issue_changes') }}
+    select * from {{ ref('int_jira_changes') }}
 
 ),
 
@@ -12,16 +12,15 @@ projects as (
 
 ),
 
--- Where only the key of a parent is told, it is that of an issue today.
 issues as (
 
-    select
-        issue_key,
-        min(work_item_key) as work_item_key
+    select * from {{ ref('int_jira_issues') }}
 
-    from {{ ref('stg_jira__issues') }}
+),
 
-    group by 1
+issue_keys as (
+
+    select * from {{ ref('int_jira_issue_keys') }}
 
 ),
 
@@ -71,21 +70,55 @@ jira_fields as (
             when 'issuetype' then 'raw_type'
             when 'priority' then 'priority'
             when 'Story Points' then 'points'
-            when 'Story point estimate' then 'points'
             when 'Team' then 'team'
         end as attribute,
-        nullif(issue_changes.from_name, '') as from_value,
-        nullif(issue_changes.to_name, '') as to_value,
-        coalesce(cast({{ safe_cast_text('issue_changes.history_id', 'bigint') }} as bigint), 0)
-        * 1000 + issue_changes.item_no as order_no,
-        issue_changes.changed_at
+        issue_changes.from_value,
+        issue_changes.to_value,
+        issue_changes.order_no * 1000 + issue_changes.item_no as order_no,
+        issue_changes.changed_at,
+        issue_changes.field_id,
+        case issue_changes.field
+            when 'Story Points' then issues.points_field
+            when 'Team' then issues.team_field
+        end as used_field
 
     from issue_changes
 
+    left join issues
+        on issue_changes.work_item_key = issues.work_item_key
+
+    where issue_changes.field in ('issuetype', 'priority', 'Story Points', 'Team')
+
+),
+
+-- Two fields may tell of the points, or of the team. The one that tells them now does so from its
+-- first change on, and any other one before that.
+jira_attributes as (
+
+    select
+        source_event_id,
+        work_item_key,
+        attribute,
+        from_value,
+        to_value,
+        order_no,
+        changed_at
+
+    from (
+        select
+            *,
+            min(case when field_id = used_field then changed_at end) over (
+                partition by work_item_key, attribute
+            ) as used_since
+
+        from jira_fields
+    ) as fields_then
+
     where
-        issue_changes.field in (
-            'issuetype', 'priority', 'Story Points', 'Story point estimate', 'Team'
-        )
+        field_id is null
+        or used_field is null
+        or field_id = used_field
+        or changed_at < used_since
 
 ),
 
@@ -99,19 +132,18 @@ jira_parents as (
             as from_value,
         coalesce('jira:' || nullif(issue_changes.to_id, ''), new_parents.work_item_key)
             as to_value,
-        coalesce(cast({{ safe_cast_text('issue_changes.history_id', 'bigint') }} as bigint), 0)
-        * 1000 + issue_changes.item_no as order_no,
+        issue_changes.order_no * 1000 + issue_changes.item_no as order_no,
         issue_changes.changed_at
 
     from issue_changes
 
-    left join issues as old_parents
+    left join issue_keys as old_parents
         on issue_changes.from_name = old_parents.issue_key
 
-    left join issues as new_parents
+    left join issue_keys as new_parents
         on issue_changes.to_name = new_parents.issue_key
 
-    where issue_changes.field in ('Parent', 'Epic Link')
+    where issue_changes.field in ('Parent', 'Epic Link', 'Parent Link')
 
 ),
 
@@ -131,6 +163,7 @@ jira_moves as (
             as from_key,
         max(case when issue_changes.field = 'Key' then nullif(issue_changes.to_name, '') end)
             as to_key,
+        min(issue_changes.order_no) as entry_no,
         min(issue_changes.item_no) as item_no,
         min(issue_changes.changed_at) as changed_at
 
@@ -156,8 +189,7 @@ jira_scopes as (
         'scope' as attribute,
         coalesce(from_project, split_part(from_key, '-', 1)) as from_value,
         coalesce(to_project, split_part(to_key, '-', 1)) as to_value,
-        coalesce(cast({{ safe_cast_text('history_id', 'bigint') }} as bigint), 0) * 1000
-        + item_no as order_no,
+        entry_no * 1000 + item_no as order_no,
         changed_at
 
     from jira_moves
@@ -172,8 +204,7 @@ jira_keys as (
         'item_key' as attribute,
         from_key as from_value,
         to_key as to_value,
-        coalesce(cast({{ safe_cast_text('history_id', 'bigint') }} as bigint), 0) * 1000
-        + item_no as order_no,
+        entry_no * 1000 + item_no as order_no,
         changed_at
 
     from jira_moves
@@ -299,7 +330,7 @@ github as (
 
 unioned as (
 
-    select * from jira_fields
+    select * from jira_attributes
     union all
     select * from jira_parents
     union all

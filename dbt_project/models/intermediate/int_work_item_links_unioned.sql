@@ -2,7 +2,30 @@ with
 
 issue_links as (
 
-    select * from {{ ref('stg_jira__issue_links') }}
+    select
+        links.*,
+        coalesce(link_types.outward_wording, links.outward_wording) as wording,
+        coalesce(link_types.name, links.link_name) as type_name
+
+    from {{ ref('stg_jira__issue_links') }} as links
+
+    left join {{ ref('stg_jira__link_types') }} as link_types
+        on links.link_type_id = link_types.link_type_id
+
+),
+
+wordings as (
+
+    select * from {{ ref('link_wordings') }}
+    where source_system = 'jira'
+
+),
+
+-- Nothing tells whoever named an issue that its project has another key since.
+former_keys as (
+
+    select * from {{ ref('int_jira_issue_keys') }}
+    where is_of_renamed_project
 
 ),
 
@@ -67,21 +90,30 @@ pull_requests as (
 jira as (
 
     select
-        'jira:link:' || issue_link_id as source_link_id,
-        from_key,
-        to_key,
-        cast(null as varchar) as to_item_key,
+        'jira:link:' || issue_links.issue_link_id as source_link_id,
         case
-            when link_name = 'blocks' then 'blocks'
-            when link_name in ('duplicate', 'duplicates') then 'duplicates'
-            else 'relates'
-        end as link_type,
+            when coalesce(said.is_reversed, named.is_reversed, false) then issue_links.to_key
+            else issue_links.from_key
+        end as from_key,
+        case
+            when coalesce(said.is_reversed, named.is_reversed, false) then issue_links.from_key
+            else issue_links.to_key
+        end as to_key,
+        cast(null as varchar) as to_item_key,
+        -- What the type says of its ends tells more than what it is called.
+        coalesce(said.link_type, named.link_type, 'relates') as link_type,
         'jira_link' as method,
         cast(1 as double) as confidence,
         cast(null as timestamp) as valid_from,
         cast(null as timestamp) as valid_to
 
     from issue_links
+
+    left join wordings as said
+        on issue_links.wording = said.wording
+
+    left join wordings as named
+        on issue_links.type_name = named.wording
 
 ),
 
@@ -91,7 +123,7 @@ github as (
     select
         'github:issue_key:' || issue_keys.pull_request_issue_key_id as source_link_id,
         issue_keys.work_item_key as from_key,
-        cast(null as varchar) as to_key,
+        former_keys.work_item_key as to_key,
         issue_keys.issue_key as to_item_key,
         'implements' as link_type,
         'issue_key' as method,
@@ -103,6 +135,9 @@ github as (
 
     inner join pull_requests
         on issue_keys.work_item_key = pull_requests.work_item_key
+
+    left join former_keys
+        on issue_keys.issue_key = former_keys.issue_key
 
 ),
 
@@ -198,7 +233,7 @@ gitlab as (
     select
         'gitlab:issue_key:' || gitlab_issue_keys.pull_request_issue_key_id as source_link_id,
         gitlab_issue_keys.work_item_key as from_key,
-        cast(null as varchar) as to_key,
+        former_keys.work_item_key as to_key,
         gitlab_issue_keys.issue_key as to_item_key,
         'implements' as link_type,
         'issue_key' as method,
@@ -210,6 +245,9 @@ gitlab as (
 
     inner join pull_requests
         on gitlab_issue_keys.work_item_key = pull_requests.work_item_key
+
+    left join former_keys
+        on gitlab_issue_keys.issue_key = former_keys.issue_key
 
 ),
 

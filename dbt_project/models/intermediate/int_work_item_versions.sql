@@ -1,14 +1,18 @@
+{{ config(materialized='incremental', incremental_strategy='items') }}
+
 with
 
 work_items as (
 
     select * from {{ ref('int_work_items_unioned') }}
+    {{ only_touched() }}
 
 ),
 
 recorded_changes as (
 
     select * from {{ ref('int_work_item_attribute_changes_unioned') }}
+    {{ only_touched() }}
 
 ),
 

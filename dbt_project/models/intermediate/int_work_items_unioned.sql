@@ -2,7 +2,7 @@ with
 
 issues as (
 
-    select * from {{ ref('stg_jira__issues') }}
+    select * from {{ ref('int_jira_issues') }}
 
 ),
 
@@ -37,19 +37,7 @@ first_issue_changes as (
         work_item_key,
         min(changed_at) as changed_at
 
-    from {{ ref('stg_jira__issue_changes') }}
-
-    group by 1
-
-),
-
-epics as (
-
-    select
-        issue_key,
-        min(work_item_key) as work_item_key
-
-    from issues
+    from {{ ref('int_jira_changes') }}
 
     group by 1
 
@@ -68,7 +56,7 @@ jira as (
         issues.is_subtask,
         issues.priority,
         issues.points,
-        coalesce('jira:' || issues.parent_id, epics.work_item_key) as parent_work_item_key,
+        issues.parent_work_item_key,
         issues.team as team_name,
         cast(null as varchar) as service_name,
         issues.status as source_status,
@@ -82,9 +70,6 @@ jira as (
         issues.deleted_detected_at as deleted_at
 
     from issues
-
-    left join epics
-        on issues.epic_key = epics.issue_key
 
     left join first_issue_changes
         on issues.work_item_key = first_issue_changes.work_item_key
@@ -153,6 +138,34 @@ tracked as (
 
 ),
 
+inbox as (
+
+    select
+        work_item_key,
+        'inbox' as source_system,
+        source_id,
+        incident_id as item_key,
+        'incident' as item_kind,
+        coalesce(service_name, producer) as scope,
+        'Incident' as raw_type,
+        false as is_subtask,
+        cast(null as varchar) as priority,
+        cast(null as double) as points,
+        cast(null as varchar) as parent_work_item_key,
+        cast(null as varchar) as team_name,
+        service_name,
+        source_status,
+        initial_status,
+        is_beginning_told as has_recorded_creation,
+        opened_at as created_at,
+        updated_at,
+        cast(null as timestamp) as ended_at,
+        cast(null as timestamp) as deleted_at
+
+    from {{ ref('int_inbox_incidents') }}
+
+),
+
 unioned as (
 
     select * from jira
@@ -162,6 +175,8 @@ unioned as (
     select * from tracked
     union all
     select * from servicenow
+    union all
+    select * from inbox
 
 ),
 

@@ -20,6 +20,26 @@ deployments as (
 
 ),
 
+-- Who says where it happened means a place: one where nothing of the service is in production is
+-- no place of its deployments.
+elsewhere as (
+
+    select incidents.work_item_key
+
+    from incidents
+
+    inner join {{ ref('int_incidents_described') }} as described
+        on incidents.work_item_key = described.work_item_key
+
+    left join deployments
+        on
+            incidents.service_key = deployments.service_key
+            and described.raw_environment = deployments.raw_environment
+
+    where described.raw_environment is not null and deployments.deployment_key is null
+
+),
+
 -- What the incident itself says: the change that caused it, and the deployment of that change.
 named as (
 
@@ -76,6 +96,12 @@ moments as (
         work_item_key
 
     from incidents
+
+    where
+        not exists (
+            select 1 from elsewhere
+            where elsewhere.work_item_key = incidents.work_item_key
+        )
 
 ),
 

@@ -1,8 +1,11 @@
+{{ config(materialized='incremental', incremental_strategy='items') }}
+
 with
 
 versions as (
 
     select * from {{ ref('int_work_item_versions') }}
+    {{ only_touched() }}
 
 ),
 
@@ -15,18 +18,13 @@ work_items as (
 transitions as (
 
     select * from {{ ref('int_status_transitions') }}
-
-),
-
-workflows as (
-
-    select * from {{ ref('workflows') }}
+    {{ only_touched() }}
 
 ),
 
 work_types as (
 
-    select * from {{ ref('work_types') }}
+    select * from {{ ref('int_work_types') }}
 
 ),
 
@@ -225,12 +223,9 @@ joined as (
     select
         pieces.*,
         current_statuses.current_status,
-        coalesce(typed_workflows.workflow, any_workflows.workflow, 'unassigned') as workflow,
-        coalesce(typed_work_types.work_type, any_work_types.work_type, 'unassigned') as work_type,
-        case
-            when pieces.is_subtask then 'task'
-            else coalesce(typed_work_types.level, any_work_types.level, 'story')
-        end as level,
+        work_types.workflow,
+        work_types.work_type,
+        case when pieces.is_subtask then 'task' else work_types.level end as level,
         coalesce(services.service_key, scopes.service_key, 'unassigned') as service_key,
         coalesce(
             teams.team_key, scopes.team_key, services.team_key, 'unassigned'
@@ -247,29 +242,11 @@ joined as (
     inner join current_statuses
         on pieces.work_item_key = current_statuses.work_item_key
 
-    left join workflows as typed_workflows
+    inner join work_types
         on
-            pieces.source_system = typed_workflows.source_system
-            and pieces.item_kind = typed_workflows.item_kind
-            and pieces.raw_type = typed_workflows.raw_type
-
-    left join workflows as any_workflows
-        on
-            pieces.source_system = any_workflows.source_system
-            and pieces.item_kind = any_workflows.item_kind
-            and any_workflows.raw_type = '*'
-
-    left join work_types as typed_work_types
-        on
-            pieces.source_system = typed_work_types.source_system
-            and pieces.item_kind = typed_work_types.item_kind
-            and pieces.raw_type = typed_work_types.raw_type
-
-    left join work_types as any_work_types
-        on
-            pieces.source_system = any_work_types.source_system
-            and pieces.item_kind = any_work_types.item_kind
-            and any_work_types.raw_type = '*'
+            pieces.source_system = work_types.source_system
+            and pieces.item_kind = work_types.item_kind
+            and pieces.raw_type = work_types.raw_type
 
     left join scopes
         on

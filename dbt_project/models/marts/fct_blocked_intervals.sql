@@ -1,8 +1,11 @@
+{{ config(materialized='incremental', incremental_strategy='items') }}
+
 with
 
 flags as (
 
     select * from {{ ref('int_blocked_intervals') }}
+    {{ only_touched() }}
 
 ),
 
@@ -41,6 +44,8 @@ stays as (
         on
             transitions.workflow = stages.workflow
             and transitions.to_stage = stages.stage
+
+    {{ only_touched() }}
 
 ),
 
@@ -119,6 +124,7 @@ intervals as (
 work_items as (
 
     select * from {{ ref('dim_work_items') }}
+    {{ only_touched() }}
 
 ),
 

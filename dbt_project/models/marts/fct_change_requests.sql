@@ -126,12 +126,15 @@ final as (
                 then
                     case
                         when
-                            replace(lower(change_requests.close_code), ' ', '_')
-                            in ('successful', 'successful_issues')
+                            {{ plain_code('change_requests.close_code') }} in (
+                                'successful', 'successful_issues', 'successful_with_issues'
+                            )
                             then true
                         when
-                            replace(lower(change_requests.close_code), ' ', '_')
-                            in ('unsuccessful', 'failed', 'rejected', 'backed_out')
+                            {{ plain_code('change_requests.close_code') }} like 'unsuccessful%'
+                            or {{ plain_code('change_requests.close_code') }} like '%backed_out%'
+                            or {{ plain_code('change_requests.close_code') }} like 'failed%'
+                            or {{ plain_code('change_requests.close_code') }} = 'rejected'
                             then false
                     end
         end as is_successful,

@@ -155,6 +155,9 @@ spans as (
         stage,
         flow_state,
         time_zone,
+        row_number() over (
+            order by value_stream_key, workflow, level, work_type, stage_key
+        ) as span_no,
         min(date_day) over (
             partition by value_stream_key, workflow, level, work_type
         ) as first_day,
@@ -179,7 +182,116 @@ spans as (
 
 ),
 
+-- When the days begin and end: once for each zone.
+bounds as (
+
+    select
+        zones.time_zone,
+        date_day,
+        {{ utc_of_local('cast(date_day as timestamp)', 'zones.time_zone') }} as day_starts_at,
+        least(
+            {{ utc_of_local("cast(date_day + interval '1' day as timestamp)", 'zones.time_zone') }},
+            {{ as_of() }}
+        ) as day_ends_at
+
+    from (
+        select
+            time_zone,
+            min(first_day) as first_day,
+            max(last_day) as last_day
+        from spans
+        group by 1
+    ) as zones
+
+    {{ each_day('zones.first_day', 'zones.last_day', 'date_day') }}
+
+),
+
+daily_events as (
+
+    select
+        spans.span_no,
+        dated_events.date_day,
+        sum(dated_events.arrivals) as arrivals,
+        sum(dated_events.departures) as departures,
+        sum(dated_events.wip_change) as wip_change,
+        sum(dated_events.started_change) as started_change,
+        sum(dated_events.started_second_change) as started_second_change,
+        sum(dated_events.blocked_change) as blocked_change,
+        sum(
+            dated_events.wip_change
+            * {{ seconds_between('dated_events.happened_at', 'bounds.day_ends_at') }}
+        ) as wip_s_of_events
+
+    from dated_events
+
+    inner join spans
+        on
+            dated_events.value_stream_key = spans.value_stream_key
+            and dated_events.level = spans.level
+            and dated_events.work_type = spans.work_type
+            and dated_events.stage_key = spans.stage_key
+
+    inner join bounds
+        on
+            spans.time_zone = bounds.time_zone
+            and dated_events.date_day = bounds.date_day
+
+    group by 1, 2
+
+),
+
 days as (
+
+    select
+        spans.span_no,
+        bounds.date_day,
+        bounds.day_starts_at,
+        bounds.day_ends_at,
+        coalesce(daily_events.arrivals, 0) as arrivals,
+        coalesce(daily_events.departures, 0) as departures,
+        coalesce(daily_events.wip_change, 0) as wip_change,
+        coalesce(daily_events.started_change, 0) as started_change,
+        coalesce(daily_events.started_second_change, 0) as started_second_change,
+        coalesce(daily_events.blocked_change, 0) as blocked_change,
+        coalesce(daily_events.wip_s_of_events, 0) as wip_s_of_events
+
+    from spans
+
+    {{ each_day('spans.first_day', 'spans.last_day', 'span_day') }}
+
+    inner join bounds
+        on
+            spans.time_zone = bounds.time_zone
+            and span_day = bounds.date_day
+
+    left join daily_events
+        on
+            spans.span_no = daily_events.span_no
+            and bounds.date_day = daily_events.date_day
+
+),
+
+counted as (
+
+    select
+        *,
+        sum(wip_change) over so_far as wip_eod,
+        sum(started_change) over so_far as started_eod,
+        sum(started_second_change) over so_far as started_second_eod,
+        sum(blocked_change) over so_far as blocked_eod
+
+    from days
+
+    window so_far as (
+        partition by span_no
+        order by date_day
+        rows between unbounded preceding and current row
+    )
+
+),
+
+running as (
 
     select
         spans.value_stream_key,
@@ -189,76 +301,12 @@ days as (
         spans.stage_key,
         spans.stage,
         spans.flow_state,
-        date_day,
-        {{ utc_of_local('cast(date_day as timestamp)', 'spans.time_zone') }} as day_starts_at,
-        least(
-            {{ utc_of_local("cast(date_day + interval '1' day as timestamp)", 'spans.time_zone') }},
-            {{ as_of() }}
-        ) as day_ends_at
+        counted.*
 
-    from spans
+    from counted
 
-    {{ each_day('spans.first_day', 'spans.last_day', 'date_day') }}
-
-),
-
-daily_events as (
-
-    select
-        days.value_stream_key,
-        days.workflow,
-        days.level,
-        days.work_type,
-        days.stage_key,
-        days.stage,
-        days.flow_state,
-        days.date_day,
-        days.day_starts_at,
-        days.day_ends_at,
-        coalesce(sum(dated_events.arrivals), 0) as arrivals,
-        coalesce(sum(dated_events.departures), 0) as departures,
-        coalesce(sum(dated_events.wip_change), 0) as wip_change,
-        coalesce(sum(dated_events.started_change), 0) as started_change,
-        coalesce(sum(dated_events.started_second_change), 0) as started_second_change,
-        coalesce(sum(dated_events.blocked_change), 0) as blocked_change,
-        coalesce(
-            sum(
-                dated_events.wip_change
-                * {{ seconds_between('dated_events.happened_at', 'days.day_ends_at') }}
-            ),
-            0
-        ) as wip_s_of_events
-
-    from days
-
-    left join dated_events
-        on
-            days.value_stream_key = dated_events.value_stream_key
-            and days.level = dated_events.level
-            and days.work_type = dated_events.work_type
-            and days.stage_key = dated_events.stage_key
-            and days.date_day = dated_events.date_day
-
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
-
-),
-
-running as (
-
-    select
-        *,
-        sum(wip_change) over so_far as wip_eod,
-        sum(started_change) over so_far as started_eod,
-        sum(started_second_change) over so_far as started_second_eod,
-        sum(blocked_change) over so_far as blocked_eod
-
-    from daily_events
-
-    window so_far as (
-        partition by value_stream_key, level, work_type, stage_key
-        order by date_day
-        rows between unbounded preceding and current row
-    )
+    inner join spans
+        on counted.span_no = spans.span_no
 
 ),
 

@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='items') }}
+
 with
 
 visits as (
@@ -23,11 +25,14 @@ visits as (
     ) as boundaries
         on stages.workflow = boundaries.workflow
 
+    {{ only_touched(ages="outcome = 'open'") }}
+
 ),
 
 work_items as (
 
     select * from {{ ref('dim_work_items') }}
+    {{ only_touched(ages="outcome = 'open'") }}
 
 ),
 

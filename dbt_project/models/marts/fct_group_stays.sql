@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='items') }}
+
 with
 
 versions as (
@@ -23,6 +25,8 @@ versions as (
 
     inner join {{ ref('dim_value_streams') }} as value_streams
         on work_items.value_stream_key = value_streams.value_stream_key
+
+    {{ only_touched() }}
 
 ),
 
@@ -89,6 +93,7 @@ stages as (
 attempts as (
 
     select * from {{ ref('fct_flow_attempts') }}
+    {{ only_touched() }}
 
 ),
 
@@ -114,6 +119,8 @@ stays as (
         on
             transitions.workflow = stages.workflow
             and transitions.to_stage = stages.stage
+
+    {{ only_touched() }}
 
 ),
 
@@ -169,6 +176,7 @@ joined as (
 work_items as (
 
     select * from {{ ref('dim_work_items') }}
+    {{ only_touched() }}
 
 ),
 

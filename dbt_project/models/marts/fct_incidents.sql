@@ -151,14 +151,26 @@ final as (
         incidents.priority,
         incidents.reassignment_count,
         incidents.source_reassignment_count,
-        cast(flows.reopen_count as bigint) as reopen_count,
+        cast(
+            case
+                when incidents.has_state_history then flows.reopen_count
+                -- Nobody recorded its states: seen is at most a part.
+                when incidents.source_reopen_count is not null
+                    then greatest(incidents.source_reopen_count, flows.reopen_count)
+                else nullif(flows.reopen_count, 0)
+            end as bigint
+        ) as reopen_count,
         cast(incidents.source_reopen_count as bigint) as source_reopen_count,
         cast(
             {{ seconds_between('incidents.opened_at', 'acknowledgements.acknowledged_at') }}
             as bigint
         ) as time_to_acknowledge_s,
-        cast({{ seconds_between('incidents.opened_at', 'flows.last_done_at') }} as bigint)
-            as time_to_resolve_s,
+        cast(
+            case
+                when incidents.is_beginning_told
+                    then {{ seconds_between('incidents.opened_at', 'flows.last_done_at') }}
+            end as bigint
+        ) as time_to_resolve_s,
         incidents.made_sla,
         incidents.opened_at,
         acknowledgements.acknowledged_at,

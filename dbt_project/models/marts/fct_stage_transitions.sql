@@ -1,8 +1,11 @@
+{{ config(materialized='incremental', incremental_strategy='items') }}
+
 with
 
 transitions as (
 
     select * from {{ ref('int_status_transitions') }}
+    {{ only_touched() }}
 
 ),
 
@@ -16,6 +19,8 @@ versions as (
 
     inner join {{ ref('dim_value_streams') }} as value_streams
         on work_items.value_stream_key = value_streams.value_stream_key
+
+    {{ only_touched() }}
 
 ),
 
@@ -34,13 +39,34 @@ workflows as (
 
 status_stages as (
 
-    select * from {{ ref('status_stages') }}
+    select * from {{ ref('int_status_stages') }}
 
 ),
 
 stages as (
 
     select * from {{ ref('dim_stages') }}
+
+),
+
+resolutions as (
+
+    select * from {{ ref('int_jira_resolutions') }}
+    where outcome = 'cancelled'
+
+),
+
+cancellations as (
+
+    select
+        workflow,
+        min(stage) as stage
+
+    from stages
+
+    where flow_state = 'cancelled' and stage <> 'deleted'
+
+    group by 1
 
 ),
 
@@ -52,10 +78,15 @@ dated as (
         transitions.to_status,
         transitions.is_deletion,
         transitions.changed_at,
+        lead(transitions.changed_at) over (
+            partition by transitions.work_item_key
+            order by transitions.transition_seq
+        ) as left_at,
         cast({{ local_time('transitions.changed_at', 'versions.time_zone') }} as date)
             as changed_date,
         workflows.workflow,
         versions.source_system,
+        versions.scope,
         versions.work_item_version_key,
         versions.team_key
 
@@ -71,30 +102,74 @@ dated as (
 
 ),
 
-staged as (
+-- What a project says of its own statuses wins over what everybody says.
+mapped as (
 
     select
         dated.*,
-        case
-            when dated.is_deletion then 'deleted'
-            else coalesce(stages.stage, 'unmapped')
-        end as stage,
-        coalesce(cast(status_stages.valid_from as varchar), 'always') as map_version
+        coalesce(own_stages.stage, status_stages.stage) as mapped_stage,
+        coalesce(
+            cast(
+                case
+                    when own_stages.stage is null then status_stages.valid_from
+                    else own_stages.valid_from
+                end as varchar
+            ),
+            'always'
+        ) as map_version
 
     from dated
+
+    left join status_stages as own_stages
+        on
+            dated.source_system = own_stages.source_system
+            and dated.workflow = own_stages.workflow
+            and dated.scope = own_stages.scope
+            and {{ known_as('dated.to_status') }} = own_stages.status
+            and dated.changed_date >= coalesce(own_stages.valid_from, date '0001-01-01')
+            and dated.changed_date < coalesce(own_stages.valid_to, date '9999-12-31')
 
     left join status_stages
         on
             dated.source_system = status_stages.source_system
             and dated.workflow = status_stages.workflow
-            and lower(dated.to_status) = status_stages.status
+            and status_stages.scope = '*'
+            and {{ known_as('dated.to_status') }} = status_stages.status
             and dated.changed_date >= coalesce(status_stages.valid_from, date '0001-01-01')
             and dated.changed_date < coalesce(status_stages.valid_to, date '9999-12-31')
 
+),
+
+-- What was closed and not done says so in its resolution: the one that it had at last there.
+staged as (
+
+    select
+        mapped.*,
+        case
+            when mapped.is_deletion then 'deleted'
+            when stages.flow_state = 'done' and resolutions.resolution is not null
+                then coalesce(cancellations.stage, stages.stage)
+            else coalesce(stages.stage, 'unmapped')
+        end as stage,
+        case when stages.flow_state = 'done' then resolutions.resolution end as resolution
+
+    from mapped
+
     left join stages
         on
-            status_stages.workflow = stages.workflow
-            and status_stages.stage = stages.stage
+            mapped.workflow = stages.workflow
+            and mapped.mapped_stage = stages.stage
+
+    left join cancellations
+        on mapped.workflow = cancellations.workflow
+
+    left join resolutions
+        on
+            mapped.work_item_key = resolutions.work_item_key
+            and coalesce(resolutions.valid_from, timestamp '0001-01-01')
+            < coalesce(mapped.left_at, timestamp '9999-12-31')
+            and coalesce(resolutions.valid_to, timestamp '9999-12-31')
+            >= coalesce(mapped.left_at, timestamp '9999-12-31')
 
 ),
 
@@ -246,6 +321,7 @@ final as (
         from_stage,
         stage as to_stage,
         to_status,
+        resolution,
         map_version,
         case
             when from_stage is null then 'new'

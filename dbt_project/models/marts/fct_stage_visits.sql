@@ -1,8 +1,11 @@
+{{ config(materialized='incremental', incremental_strategy='items') }}
+
 with
 
 transitions as (
 
     select * from {{ ref('fct_stage_transitions') }}
+    {{ only_touched(ages='is_open') }}
 
 ),
 
@@ -24,6 +27,8 @@ calendars_of_items as (
     inner join {{ ref('dim_value_streams') }} as value_streams
         on work_items.value_stream_key = value_streams.value_stream_key
 
+    {{ only_touched(ages='is_open') }}
+
 ),
 
 blocks as (
@@ -34,6 +39,8 @@ blocks as (
         coalesce(blocked_to, {{ as_of() }}) as ends_at
 
     from {{ ref('fct_blocked_intervals') }}
+
+    {{ only_touched(ages='is_open') }}
 
 ),
 

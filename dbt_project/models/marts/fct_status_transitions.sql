@@ -1,14 +1,18 @@
+{{ config(materialized='incremental', incremental_strategy='items') }}
+
 with
 
 transitions as (
 
     select * from {{ ref('int_status_transitions') }}
+    {{ only_touched() }}
 
 ),
 
 work_items as (
 
     select * from {{ ref('dim_work_items') }}
+    {{ only_touched() }}
 
 ),
 

@@ -280,7 +280,11 @@ grid as (
     from groups
 
     inner join periods
-        on periods.period_end >= groups.first_day and periods.period_start <= groups.last_day
+        on
+            periods.period_end >= groups.first_day
+            and periods.period_start <= groups.last_day
+            -- A day of a team is no row of any table.
+            and (periods.period <> 'day' or groups.team_key = 'all')
 
     left join waits
         on groups.workflow = waits.workflow
@@ -313,11 +317,7 @@ joined as (
         coalesce(measured.wait_s, 0) as wait_s,
         coalesce(measured.rework_s, 0) as rework_s,
         coalesce(measured.first_pass_items, 0) as first_pass_items,
-        sum(case when grid.work_type = 'all' then measured.velocity end) over (
-            partition by
-                grid.value_stream_key, grid.workflow, grid.level, grid.team_key,
-                grid.period, grid.period_start
-        ) as velocity_of_all
+        measured_of_all.velocity as velocity_of_all
 
     from grid
 
@@ -339,6 +339,16 @@ joined as (
             and grid.team_key = measured.team_key
             and grid.period = measured.period
             and grid.period_start = measured.period_start
+
+    left join measured as measured_of_all
+        on
+            grid.value_stream_key = measured_of_all.value_stream_key
+            and grid.workflow = measured_of_all.workflow
+            and grid.level = measured_of_all.level
+            and measured_of_all.work_type = 'all'
+            and grid.team_key = measured_of_all.team_key
+            and grid.period = measured_of_all.period
+            and grid.period_start = measured_of_all.period_start
 
 ),
 

@@ -150,7 +150,12 @@ select
             when class = 'incident' and chance(i, 0, 'caused') < 0.15
                 then sys_id_of(cast(floor(i / 20 * chance(i, 0, 'by')) as bigint) * 20 + 15, 'record')
         end,
-        'reassignment_count': case when is_handed_over then 1 else 0 end,
+        'reassignment_count': case
+            when is_handed_over and group_no <> old_group_no
+                and created_at + seconds(1 + duration_s * chance(i, 0, 'handed over at'))
+                <= getvariable('as_of')
+                then 1 else 0
+        end,
         'reopen_count': 0,
         'made_sla': chance(i, 0, 'sla') > 0.1
     }) as varchar) as payload,

@@ -8,7 +8,9 @@ source as (
             'fields': {
                 'issuelinks': [{
                      'id': 'VARCHAR',
-                     'type': {'name': 'VARCHAR'},
+                     'type': {
+                         'id': 'VARCHAR', 'name': 'VARCHAR', 'outward': 'VARCHAR'
+                     },
                      'inwardIssue': {'id': 'VARCHAR'},
                      'outwardIssue': {'id': 'VARCHAR'}
                  }]
@@ -24,7 +26,9 @@ renamed as (
 
     select
         source.id || ':' || link.id as issue_link_id,
-        lower(link.type.name) as link_name,
+        link.type.id as link_type_id,
+        {{ known_as('link.type.name') }} as link_name,
+        {{ known_as('link.type.outward') }} as outward_wording,
         'jira:' || source.id as from_key,
         'jira:' || link.outwardIssue.id as to_key
 

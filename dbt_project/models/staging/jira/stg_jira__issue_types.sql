@@ -2,7 +2,13 @@ with
 
 source as (
 
-    select * from {{ source('jira', 'issue_types') }}
+    select
+        id,
+        name,
+        hierarchy_level,
+        {{ parse_json('payload', {'untranslatedName': 'VARCHAR'}) }} as payload
+
+    from {{ source('jira', 'issue_types') }}
 
 ),
 
@@ -10,7 +16,8 @@ renamed as (
 
     select
         id as issue_type_id,
-        name,
+        {{ plain_name('name') }} as name,
+        {{ plain_name('payload.untranslatedName') }} as original_name,
         hierarchy_level
 
     from source

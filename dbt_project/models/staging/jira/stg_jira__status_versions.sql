@@ -21,7 +21,7 @@ renamed as (
     select
         id || '@' || cast(seen_at as varchar) as status_version_id,
         id as status_id,
-        payload.name as name,
+        {{ plain_name('payload.name') }} as name,
         payload.statusCategory.key as category,
         {{ utc('seen_at') }} as seen_at
 

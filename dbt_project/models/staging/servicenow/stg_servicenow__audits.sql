@@ -1,3 +1,6 @@
+{%- set raw = {'source': 'servicenow', 'table': 'audits', 'keys': {'audit_id': 'sys_id'}} -%}
+{{ config(materialized='incremental', incremental_strategy='loads', meta={'raw': raw}) }}
+
 with
 
 source as (
@@ -10,6 +13,7 @@ source as (
         field_name,
         sys_created_at,
         record_checkpoint,
+        _dlt_load_id,
         {{ parse_json('payload', {
             'oldvalue': 'VARCHAR',
             'newvalue': 'VARCHAR',
@@ -17,6 +21,7 @@ source as (
         }) }} as payload
 
     from {{ source('servicenow', 'audits') }}
+    {{ only_new_loads(raw) }}
 
 ),
 
@@ -34,6 +39,7 @@ renamed as (
         payload."user".person_key as actor_key,
         payload."user".actor_type as actor_type,
         record_checkpoint as update_no,
+        _dlt_load_id as load_id,
         {{ utc('sys_created_at') }} as changed_at
 
     from source

@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 {#- Every class of tasks has the same raw columns; a field that a class lacks is null. -#}
 {%- set classes = {
     'incident': 'incidents',
@@ -47,6 +49,7 @@ parsed as (
             'state': 'VARCHAR',
             'incident_state': 'VARCHAR',
             'problem_state': 'VARCHAR',
+            'hold_reason': 'VARCHAR',
             'opened_at': 'VARCHAR',
             'resolved_at': 'VARCHAR',
             'closed_at': 'VARCHAR',
@@ -91,6 +94,7 @@ renamed as (
         sys_id,
         number,
         coalesce(payload.state, payload.incident_state, payload.problem_state) as state,
+        nullif(payload.hold_reason, '') as hold_reason,
         payload.priority as priority,
         payload.severity as severity,
         payload.type as task_type,

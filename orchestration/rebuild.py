@@ -1,0 +1,104 @@
+"""Whether a build may go on from what the last one left, or makes every table anew.
+
+macros/incremental.sql says what "go on" means. It is right only where the tables hold what the same
+definitions made; what is noted of the last builds in the working warehouse says whether they do.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from extract.privacy import forgotten_file
+
+EVERYTHING, TOUCHED, AGAIN = "", "touched", "again"
+"""What FLOWHOUSE_REBUILD tells dbt: `again` repeats what a build that did not end has touched."""
+
+TABLE = """
+create schema if not exists builds;
+create table if not exists builds.builds (
+    build_no bigint not null,
+    definitions varchar not null,
+    as_of timestamp not null,
+    has_ended boolean not null
+);
+"""
+
+
+def definitions(manifest: Mapping[str, Any], project: Path) -> str:
+    """Return a hash of all that decides how rows become the rows of incremental tables.
+
+    These are the models and seeds that the tables rest on, with what is said of them, all macros,
+    the settings of the project, the versions of the tools, and who was forgotten: raw rows of
+    people who were erased change without a load.
+    """
+    nodes = manifest["nodes"]
+    found: set[str] = set()
+    more = [
+        key for key, node in nodes.items() if node["config"].get("materialized") == "incremental"
+    ]
+    while more:
+        key = more.pop()
+        if key in nodes and key not in found:
+            found.add(key)
+            more += nodes[key]["depends_on"].get("nodes", [])
+    files = {project / "dbt_project.yml", *(project / "macros").rglob("*.sql"), forgotten_file()}
+    for key in found:
+        files.add(project / nodes[key]["original_file_path"])
+        if nodes[key].get("patch_path"):
+            files.add(project / nodes[key]["patch_path"].split("://")[1])
+    told = hashlib.sha256()
+    for file in sorted(file for file in files if file.exists()):
+        told.update(json.dumps([file.name, file.read_bytes().hex()]).encode())
+    for tool in ("duckdb", "dbt-core", "dbt-duckdb"):
+        told.update(version(tool).encode())
+    return told.hexdigest()
+
+
+def begin(build: Path, made_by: str, as_of: datetime, *, everything: bool) -> str:
+    """Note that a build begins, and return what it makes anew.
+
+    Args:
+        build: The working warehouse.
+        made_by: What `definitions` returned.
+        as_of: The instant that open work is aged to, in UTC without a zone.
+        everything: Whether all is to be made anew whatever the last build left.
+    """
+    with duckdb.connect(str(build)) as warehouse:
+        warehouse.execute(TABLE)
+        # All builds since the last one that ended, and that one.
+        since = warehouse.execute(
+            """
+            select definitions, as_of, has_ended from builds.builds
+            where build_no >= (select max(build_no) from builds.builds where has_ended)
+            order by build_no
+            """
+        ).fetchall()
+        warehouse.execute(
+            "insert into builds.builds"
+            " select coalesce(max(build_no), 0) + 1, ?, ?, false from builds.builds",
+            [made_by, as_of],
+        )
+    if everything or not since:
+        return EVERYTHING
+    if any(before != made_by or moment > as_of for before, moment, _ in since):
+        return EVERYTHING
+    return TOUCHED if len(since) == 1 else AGAIN
+
+
+def end(build: Path) -> None:
+    """Note that the build that was begun last has made all tables."""
+    with duckdb.connect(str(build)) as warehouse:
+        warehouse.execute(
+            """
+            update builds.builds set has_ended = true
+            where build_no = (select max(build_no) from builds.builds);
+            delete from builds.builds
+            where build_no < (select max(build_no) from builds.builds)
+            """
+        )

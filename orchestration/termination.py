@@ -1,0 +1,101 @@
+"""Ends a command with everything that it started, when it is told to end (SIGTERM).
+
+Dagster and dbt have handlers of their own, and wait for what they run. Whoever stops a container
+waits for ten seconds or thirty and kills, and children of the command are left behind.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+
+GRACE_S = 15
+"""How long what was started has to end by itself."""
+
+
+def end_whole_tree(grace_s: float = GRACE_S) -> None:
+    """From now on end this process and all that it started, within so many seconds of SIGTERM.
+
+    A thread waits for the signal: a handler would wait until the statement in work has ended, and
+    Dagster puts its own in its place. What is killed is safe: loads and publications are whole or
+    not there.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=_wait, args=(reader, grace_s), daemon=True).start()
+
+
+def _wait(reader: int, grace_s: float) -> None:
+    while os.read(reader, 1)[0] != signal.SIGTERM:
+        pass
+    print(
+        "flowhouse: was told to end (SIGTERM); nothing was published", file=sys.stderr, flush=True
+    )
+    until = time.monotonic() + grace_s
+    known: dict[int, str] = {}
+    while time.monotonic() < until:
+        there = _processes()
+        new = {pid: there[pid][1] for pid in _below(os.getpid(), there) if pid not in known}
+        _send(new, signal.SIGTERM)
+        known |= new
+        # Whose parent has ended is no child of ours any more, and still to be ended.
+        if not any(there.get(pid, (0, ""))[1] == began for pid, began in known.items()):
+            break
+        time.sleep(0.2)
+    there = _processes()
+    _send(
+        [pid for pid, began in known.items() if there.get(pid, (0, ""))[1] == began]
+        + list(_below(os.getpid(), there)),
+        signal.SIGKILL,
+    )
+    os._exit(1)
+
+
+def _send(pids: object, number: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def _processes() -> dict[int, tuple[int, str]]:
+    """Return the parent of every process that runs, and when it began."""
+    found = {}
+    if not os.path.isdir("/proc/self"):
+        shown = subprocess.run(
+            ["ps", "-A", "-o", "pid=,ppid=,stat=,lstart="],
+            capture_output=True, text=True, check=False,
+        ).stdout  # fmt: skip
+        for line in shown.splitlines():
+            pid, parent, state, began = line.split(maxsplit=3)
+            if not state.startswith("Z"):
+                found[int(pid)] = int(parent), began
+        return found
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if name.isdigit():
+                # The name of the command stands in brackets and may hold anything.
+                with open(f"/proc/{name}/stat") as file:
+                    state, parent, *more = file.read().rpartition(")")[2].split()
+                if state != "Z":
+                    found[int(name)] = int(parent), more[17]
+    return found
+
+
+def _below(pid: int, there: dict[int, tuple[int, str]]) -> set[int]:
+    """Return what a process started, and what that started."""
+    children = defaultdict(set)
+    for child, (parent, _) in there.items():
+        children[parent].add(child)
+    found: set[int] = set()
+    waiting = [pid]
+    while waiting:
+        new = children[waiting.pop()] - found
+        found |= new
+        waiting += new
+    return found
