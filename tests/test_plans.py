@@ -16,7 +16,6 @@ KNOWN = {
     "int_servicenow_state_labels": "classes with labels, joined by `or`; classes are few, and come"
     " out of all records",
     "limits_come_from_the_baseline_alone": "points with the baseline of their chart; a test",
-    "metric_cumulative_flow": "groups with days by a range; as many rows as the result has",
     "metric_incident_sla": "groups with days by a range; as many rows as the result has",
     "measure_flow_periods": "groups with periods by a range; as many rows as the result has",
     "measure_xmr_points": "charts with weeks by a range; as many rows as the result has",

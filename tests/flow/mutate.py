@@ -362,7 +362,7 @@ MUTATIONS = [
     ),
     Mutation(
         "five moves in one second are in bulk",
-        f"{INTERMEDIATE}/int_status_transitions.sql",
+        f"{INTERMEDIATE}/int_bulk_moves.sql",
         "having count(distinct work_item_key) >=", "having count(distinct work_item_key) >",
     ),
     Mutation(

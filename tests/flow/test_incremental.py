@@ -4,13 +4,17 @@ The golden company is not there at once: day by day rows come, late and in any o
 replaced by what another row of their table says, whatever that is of: statuses, groups, projects
 and labels are called something else, items move and have other parents, teams and pasts. It need
 not make sense, it has to come to the same.
+
+    DAYS=30 SEED=1 pytest tests/flow/test_incremental.py    # more days, and every published table
 """
 
 import json
 import os
 import random
+import re
 import shutil
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +28,7 @@ from tests.flow import golden, house
 from tests.flow.warm_dbt import WarmDbt
 
 TABLES = {(name, table.name): table for name, module in SOURCES.items() for table in module.TABLES}
-DAYS = int(os.environ.get("DAYS", "6"))
+DAYS = int(os.environ.get("DAYS", "0"))
 SEED = int(os.environ.get("SEED", "13"))
 CHAIN = "+config.materialized:incremental"
 """What matters: every other table is made of these anew. On the last day all are compared."""
@@ -122,26 +126,135 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Builds:
     return Builds(tmp_path_factory.mktemp("incremental"), WarmDbt())
 
 
-def test_day_by_day_it_comes_to_the_same(builds: Builds, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLOWHOUSE_HOME", str(builds.goes_on.home))
-    company = builds.company
-    last = datetime.fromisoformat(golden.AS_OF)
-    company.come(0.7)
-    assert builds.build(last - timedelta(days=DAYS)) == rebuild.EVERYTHING
-    for day in range(1, DAYS):
-        company.load += 1
-        company.come(1 / (DAYS + 1 - day))
-        company.swap(0.01)
-        assert builds.build(last - timedelta(days=DAYS - day)) == rebuild.TOUCHED
-    assert builds.differences(last - timedelta(days=1)) == []
+LAST = datetime.fromisoformat(golden.AS_OF)
 
-    # A build that is killed, and a source that takes everything back.
-    company.load += 1
+
+def rows_change(builds: Builds, as_of: datetime) -> None:
+    """Most days."""
+    builds.company.swap(0.01)
+    builds.build(as_of)
+
+
+def a_build_is_killed(builds: Builds, as_of: datetime) -> None:
+    """The source takes all back that the killed build saw."""
+    company = builds.company
     former = company.swap(0.02)
-    builds.build(last, "+fct_stage_transitions", ends=False)
+    builds.build(as_of, "+fct_stage_transitions", ends=False)
     company.load += 1
     for table, row in reversed(former):
         company.put(table, row)
-    company.come(1)
-    assert builds.build(last, "*") == rebuild.AGAIN
-    assert builds.differences(last, "*") == []
+    assert builds.build(as_of) == rebuild.AGAIN
+
+
+def a_person_is_forgotten(builds: Builds, as_of: datetime) -> None:
+    """No load tells of it."""
+    people = ["ann", "bob", "robot"]
+    known = builds.goes_on.home / "forgotten.txt"
+    done = known.read_text().split() if known.exists() else []
+    builds.company.erase(people[len(done) % 3])
+    known.write_text("\n".join([*done, f"{people[len(done) % 3]}{len(done)}"]))
+    assert builds.build(as_of) == rebuild.EVERYTHING
+
+
+def a_status_means_something_else(builds: Builds, as_of: datetime) -> None:
+    """The line of a status gets the stage of another one of its workflow."""
+    seed = builds.goes_on.project / "seeds" / "defaults" / "status_stages.csv"
+    header, *lines = seed.read_text().splitlines()
+    workflow, stage = (header.split(",").index(name) for name in ("workflow", "stage"))
+    one = builds.company.chance.randrange(len(lines))
+    cells = lines[one].split(",")
+    same = [
+        line.split(",")[stage] for line in lines if line.split(",")[workflow] == cells[workflow]
+    ]
+    cells[stage] = builds.company.chance.choice([other for other in same if other != cells[stage]])
+    seed.write_text("\n".join([header, *lines[:one], ",".join(cells), *lines[one + 1 :]]) + "\n")
+    assert builds.build(as_of) == rebuild.EVERYTHING
+
+
+def hours_change(builds: Builds, as_of: datetime) -> None:
+    """Somebody begins a minute later."""
+    seed = builds.goes_on.project / "seeds" / "golden" / "calendars.csv"
+    minute = builds.company.load % 60
+    seed.write_text(re.sub(r",0?9:\d\d,", f",09:{minute:02},", seed.read_text(), count=1))
+    assert builds.build(as_of) == rebuild.EVERYTHING
+
+
+def the_past_is_asked_for(builds: Builds, as_of: datetime) -> None:
+    """As of three days before."""
+    assert builds.build(as_of - timedelta(days=3)) == rebuild.EVERYTHING
+
+
+EVENTS = [
+    a_build_is_killed, a_person_is_forgotten, a_status_means_something_else, hours_change,
+    the_past_is_asked_for,
+]  # fmt: skip
+
+
+def test_day_by_day_it_comes_to_the_same(builds: Builds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(builds.goes_on.home))
+    days: list[Callable] = [rows_change, a_build_is_killed]
+    if DAYS:
+        others = [rows_change] * 7 + EVENTS
+        days = [*EVENTS, *(builds.company.chance.choice(others) for _ in range(DAYS - len(EVENTS)))]
+        builds.company.chance.shuffle(days)
+    builds.company.come(0.7)
+    assert builds.build(LAST - timedelta(days=len(days))) == rebuild.EVERYTHING
+    for no, day in enumerate(days, 1):
+        builds.company.load += 1
+        builds.company.come(1 / (len(days) + 1 - no))
+        as_of = LAST - timedelta(days=len(days) - no)
+        day(builds, as_of)
+        if no % 5 == 0 and day is not the_past_is_asked_for:
+            assert builds.differences(as_of) == [], [done.__name__ for done in days[:no]]
+    builds.company.load += 1
+    builds.company.swap(0.01)
+    models = "*" if DAYS else CHAIN
+    builds.build(LAST, models)
+    assert builds.differences(LAST, models) == []
+
+
+def test_builds_go_on_only_from_what_the_same_definitions_made(tmp_path: Path) -> None:
+    build, day = tmp_path / "build.duckdb", timedelta(days=1)
+
+    def begin(made_by: str, as_of: datetime, *, everything: bool = False) -> str:
+        return rebuild.begin(build, made_by, as_of, everything=everything)
+
+    assert begin("a", LAST) == rebuild.EVERYTHING  # nothing is there
+    assert begin("a", LAST) == rebuild.EVERYTHING  # the first one did not end
+    rebuild.end(build)
+    assert begin("a", LAST) == rebuild.TOUCHED
+    assert begin("a", LAST + 2 * day) == rebuild.AGAIN
+    assert begin("a", LAST + day) == rebuild.EVERYTHING  # some tables are of a later day
+    rebuild.end(build)
+    assert begin("b", LAST + day) == rebuild.EVERYTHING
+    assert begin("a", LAST + day) == rebuild.EVERYTHING  # some tables may be of the others
+    rebuild.end(build)
+    assert begin("a", LAST + day, everything=True) == rebuild.EVERYTHING
+    rebuild.end(build)
+    assert begin("a", LAST) == rebuild.EVERYTHING
+    rebuild.end(build)
+    assert begin("a", LAST) == rebuild.TOUCHED
+
+
+def test_definitions_are_all_that_decides_about_the_rows(
+    golden_house: house.House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+    project = tmp_path / "project"
+    shutil.copytree(golden_house.project, project)
+    manifest = json.loads((project / "target" / "manifest.json").read_text())
+    known = {rebuild.definitions(manifest, project)}
+    for file, is_one in {
+        "seeds/golden/scopes.csv": True,
+        "seeds/golden/wip_limits.csv": False,
+        "models/intermediate/int_work_item_versions.sql": True,
+        "models/metrics/metric_wip.sql": False,
+        "models/marts/fct_stage_visits.yml": True,
+        "macros/valid_at.sql": True,
+        "dbt_project.yml": True,
+        "../forgotten.txt": True,
+    }.items():
+        with (project / file).open("a") as text:
+            text.write("\n")
+        assert (rebuild.definitions(manifest, project) not in known) == is_one, file
+        known.add(rebuild.definitions(manifest, project))

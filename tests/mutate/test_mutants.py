@@ -38,6 +38,15 @@ def test_every_kind_of_rule_is_broken_in_one_place_at_a_time() -> None:
     assert len(windows) >= 5
 
 
+def test_branches_of_known_zones_are_no_places_of_their_own() -> None:
+    plain = "select timezone(zone, at) as local_at from t"
+    branches = (
+        "select case zone when 'UTC' then timezone('UTC', at) when 'A/B' then timezone('A/B', at)"
+        " else timezone(zone, at) end as local_at from t"
+    )
+    assert [m.sql for m in mutants("t", branches)] == [m.sql for m in mutants("t", plain)]
+
+
 def test_every_line_of_the_equals_names_a_model_and_a_reason() -> None:
     lines = run.reasons()
     models = {path.stem for path in (house.PROJECT / "models").rglob("*.sql")} | {"*"}

@@ -140,20 +140,14 @@ names as (
     select
         work_item_key,
         'status' as kind,
-        {{ known_as('coalesce(initial_status, source_status)') }} as name
+        {{ known_as('initial_status') }} as name
     from work_items
     union all
     select
         work_item_key,
         'status' as kind,
-        {{ known_as('from_status') }} as name
-    from changes
-    union all
-    select
-        work_item_key,
-        'status' as kind,
-        {{ known_as('to_status') }} as name
-    from changes
+        {{ known_as('source_status') }} as name
+    from work_items
     union all
     select
         work_item_key,
@@ -171,10 +165,38 @@ names as (
 
 ),
 
--- Calendars count from their first day on.
-bounds as (
+-- Statuses are few, changes are many.
+meanings as (
 
-    select date_trunc('year', min(created_at) - interval '1' day) as first_year from work_items
+    select
+        statuses.status,
+        owners.owner_hash
+
+    from (
+        select to_status as status from changes
+        union
+        select from_status as status from changes
+    ) as statuses
+
+    inner join owners
+        on owners.kind = 'status' and {{ known_as('statuses.status') }} = owners.name
+
+),
+
+-- Calendars count from their first day on, and any item may have been born in an unknown status.
+common as (
+
+    select
+        {{ hash_of("date_trunc('year', min(created_at) - interval '1' day)") }}
+        + coalesce(
+            (
+                select sum(owners.owner_hash) from owners
+                where owners.kind = 'status' and owners.name = 'unknown'
+            ),
+            0
+        ) as common_hash
+
+    from work_items
 
 ),
 
@@ -184,17 +206,23 @@ inputs as (
     select
         work_items.work_item_key,
         {{ hash_of_row(ref('int_work_items_unioned'), 'work_items') }}
-        + {{ hash_of('bounds.first_year') }} as row_hash
+        + common.common_hash as row_hash
     from work_items
-    cross join bounds
+    cross join common
 
     union all
 
     select
         changes.work_item_key,
         {{ hash_of_row(ref('int_status_changes_unioned'), 'changes') }}
-        + case when bulks.actor_key is null then 0 else 1 end as row_hash
+        + case when bulks.actor_key is null then 0 else 1 end
+        + coalesce(old_meanings.owner_hash, 0)
+        + coalesce(new_meanings.owner_hash, 0) as row_hash
     from changes
+    left join meanings as old_meanings
+        on changes.from_status = old_meanings.status
+    left join meanings as new_meanings
+        on changes.to_status = new_meanings.status
     left join bulks
         on
             changes.actor_key = bulks.actor_key

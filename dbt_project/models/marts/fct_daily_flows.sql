@@ -258,10 +258,12 @@ days as (
 
     from spans
 
+    {{ each_day('spans.first_day', 'spans.last_day', 'span_day') }}
+
     inner join bounds
         on
             spans.time_zone = bounds.time_zone
-            and spans.first_day <= bounds.date_day
+            and span_day = bounds.date_day
 
     left join daily_events
         on

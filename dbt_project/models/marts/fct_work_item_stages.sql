@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='items') }}
+
 with
 
 visits as (
@@ -11,7 +13,9 @@ visits as (
 
     from {{ ref('fct_stage_visits') }}
 
-    where not is_terminal
+    where
+        not is_terminal
+        {{ only_touched('and', ages='is_open', of=ref('fct_stage_visits')) }}
 
 ),
 

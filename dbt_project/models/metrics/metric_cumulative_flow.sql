@@ -181,18 +181,17 @@ grid as (
         stages.flow_state,
         value_streams.time_zone,
         value_streams.as_of_day,
-        dates.date_day
+        date_day
 
     from spans
+
+    {{ each_day('spans.first_day', 'spans.last_day', 'date_day') }}
 
     inner join stages
         on spans.workflow = stages.workflow
 
     inner join value_streams
         on spans.value_stream_key = value_streams.value_stream_key
-
-    inner join {{ ref('dim_dates') }} as dates
-        on dates.date_day between spans.first_day and spans.last_day
 
 ),
 
