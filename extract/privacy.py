@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,15 @@ KEEP = object()
 
 DROP = object()
 """Shape of a field that we know and do not load."""
+
+_OF_BRANCH = re.compile(r"(review|preview|[^/]+(?=/))[-_/](.+)", re.IGNORECASE)
+_USUAL_WORD = re.compile(
+    r"(?:main|master|trunk|dev|develop|development|next|stable|sandbox|demo|canary|blue|green"
+    r"|pre|non|preprod|nonprod|stag|stg|stage|staging|prod|prd|production|live"
+    r"|tests?|testing|qa|uat|review|preview|pr|mr|rc|release|hotfix|support|head|merge"
+    r"|eu|us|uk|ap|asia|emea|apac|global|north|south|east|west|central|[a-z]?\d+[a-z]?x?)"
+)
+"""Words of environments and regions, which name nobody."""
 
 Shape = Any
 """KEEP, DROP, a dict of shapes, a list with its elements' shape, or a function of the value."""
@@ -52,6 +62,27 @@ def forgotten() -> frozenset[str]:
     """Return the keys of forgotten people; read once per process, and again after an erasure."""
     file = forgotten_file()
     return frozenset(file.read_text().split()) if file.exists() else frozenset()
+
+
+def shown_environment(source: str, name: object, is_transient: bool = False) -> str | None:
+    """Return the name of an environment; what a branch gave it is hashed (`review/ada-fix`).
+
+    Args:
+        source: Where it is.
+        name: Its name there.
+        is_transient: Whether it is made for one branch or deployment, so that all of it may be one.
+    """
+    text = str(name or "")
+    found = _OF_BRANCH.fullmatch(text)
+    folder, rest = (f"{found[1]}/", found[2]) if found else ("transient/", text)
+    if not text or not (found or is_transient) or _is_usual(rest):
+        return text or None
+    return f"{folder}branch-{person_key(source, rest)}"
+
+
+def _is_usual(name: str) -> bool:
+    words = re.split(r"[-_/.:]+", name.lower())
+    return all(_USUAL_WORD.fullmatch(word) for word in words)
 
 
 @lru_cache(maxsize=100_000)

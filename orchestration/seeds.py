@@ -556,6 +556,27 @@ SEEDS: dict[str, Seed] = {
         unique=(("source_system", "pattern"),),
         agree=(("environment_key", ("is_production",)),),
     ),
+    "environment_names": Seed(
+        {
+            "word": Column(is_needed=True, form=lower_case),
+            "environment_key": OWN_KEY,
+            "name": NAME,
+            "tier": TEXT,
+            "is_production": BOOLEAN,
+        },
+        is_default=True,
+        unique=(("word",),),
+        agree=(("environment_key", ("is_production",)),),
+    ),
+    "deployment_patterns": Seed(
+        {
+            "source_system": SOURCE,
+            "kind": Column(is_needed=True, one_of=("pipeline", "job", "release")),
+            "pattern": Column(is_needed=True, form=lower_case),
+            "environment": NAME,
+        },
+        unique=(("source_system", "kind", "pattern"),),
+    ),
     "increments": Seed(
         {"increment_key": OWN_KEY, "name": NAME, "starts_on": NEEDED_DAY, "ends_on": NEEDED_DAY},
         unique=(("increment_key",),),

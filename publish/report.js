@@ -2,7 +2,8 @@
 // Draws the page from the data embedded in it. All figures come from SQL; this file only selects,
 // formats and draws.
 
-const page = JSON.parse(document.getElementById("data").textContent);
+let page;
+let tables;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const ALL = "all";
 const PER_ITEM = new Set(["times", "aging"]);
@@ -44,7 +45,12 @@ function records({ columns, rows }) {
   });
 }
 
-const tables = Object.fromEntries(Object.entries(page.tables).map(([name, table]) => [name, records(table)]));
+// The data are gzip in base64. Nothing is fetched: the page works from a disk and without a network.
+async function unpacked() {
+  const packed = Uint8Array.from(atob(document.getElementById("data").textContent), (c) => c.charCodeAt(0));
+  const unzipped = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(unzipped).text());
+}
 
 function slice(name, { work, stream }) {
   return tables[name].filter(
@@ -203,13 +209,19 @@ async function draw() {
   document.body.dataset.drawn = `${choice.work}|${choice.stream}`;
 }
 
-for (const [name, options] of [["stream", page.streams], ["work", page.works]]) {
-  const select = document.getElementById(name);
-  for (const option of options) select.append(element("option", option.name, { value: option.key }));
-  select.addEventListener("change", () => {
-    location.hash = new URLSearchParams({ ...chosen(), [name]: select.value });
-  });
+async function start() {
+  page = await unpacked();
+  tables = Object.fromEntries(Object.entries(page.tables).map(([name, table]) => [name, records(table)]));
+  for (const [name, options] of [["stream", page.streams], ["work", page.works]]) {
+    const select = document.getElementById(name);
+    for (const option of options) select.append(element("option", option.name, { value: option.key }));
+    select.addEventListener("change", () => {
+      location.hash = new URLSearchParams({ ...chosen(), [name]: select.value });
+    });
+  }
+  addEventListener("hashchange", draw);
+  dark.addEventListener("change", draw);
+  await draw();
 }
-addEventListener("hashchange", draw);
-dark.addEventListener("change", draw);
-draw();
+
+start();

@@ -6,17 +6,18 @@ Vega-Lite specifications beside the SQL.
 """
 
 import base64
+import gzip
 import hashlib
 import json
 import os
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import vl_convert
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
@@ -73,7 +74,8 @@ PICTURES = (
         "Aging work in progress: age of open items against the pace of finished ones",
         "Age since start, not time in the stage. Bands: age at which finished items left that "
         "stage of the value stream for the last time, where at least 10 did. A triangle is older "
-        "than 85 % of its own value stream's finished items were. "
+        "than 85 % of its own value stream's finished items were. The oldest 5,000 points are "
+        "drawn; all are in the table that they come from. "
         "Source: metrics.metric_aging_wip.",
         "Nothing is in progress.",
     ),
@@ -96,9 +98,9 @@ def write_report(warehouse: Path, target: Path) -> Path:
         warehouse: The published DuckDB file; opened for reading only.
         target: The HTML file; replaced in one step, so nobody ever sees half of it.
     """
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        page = _page(connection)
     target.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        page = _page(connection, _vega(target.parent))
     draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
     try:
         draft.write_text(page, encoding="utf-8")
@@ -108,7 +110,7 @@ def write_report(warehouse: Path, target: Path) -> Path:
     return target
 
 
-def _page(connection: duckdb.DuckDBPyConnection) -> str:
+def _page(connection: duckdb.DuckDBPyConnection, vega: str) -> str:
     connection.execute(_file("charts/moments.sql"), {"weeks": WINDOW_WEEKS})
     connection.execute(_file("charts/setup.sql"))
     works = _records(connection, "works")
@@ -129,7 +131,7 @@ def _page(connection: duckdb.DuckDBPyConnection) -> str:
             for picture in PICTURES
         },
     }
-    scripts = [vl_convert.javascript_bundle(), _file("report.js")]
+    scripts = [vega, _file("report.js")]
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True)
     environment.filters["instant"] = _instant
     return environment.get_template("report.html.j2").render(
@@ -143,6 +145,18 @@ def _page(connection: duckdb.DuckDBPyConnection) -> str:
         scripts=[Markup(script) for script in scripts],
         script_hashes=Markup(" ".join(_hash(script) for script in scripts)),
     )
+
+
+def _vega(folder: Path) -> str:
+    """Return the scripts that draw; they take two seconds to put together, once per version."""
+    kept = folder / f".vega-{version('vl-convert-python')}.js"
+    if not kept.exists():
+        import vl_convert
+
+        draft = kept.with_suffix(f".{os.getpid()}.draft")
+        draft.write_text(vl_convert.javascript_bundle(), encoding="utf-8")
+        os.replace(draft, kept)
+    return kept.read_text(encoding="utf-8")
 
 
 @cache
@@ -162,9 +176,12 @@ def _records(connection: duckdb.DuckDBPyConnection, name: str) -> list[dict[str,
 
 
 def _embeddable(data: dict[str, Any]) -> Markup:
-    """Return data as JSON that no HTML parser can take for the end of its script element."""
+    """Return data as JSON, packed: rows repeat their keys, and a large house has many of them.
+
+    Base64 holds nothing that an HTML parser could take for the end of its script element.
+    """
     text = json.dumps(data, default=_plain, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))
+    return Markup(base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode())
 
 
 def _plain(value: object) -> str | float:

@@ -22,6 +22,7 @@ import pytest
 from filelock import FileLock
 
 from demo import serve, world
+from tests.publish.published_file import embedded_data, embedded_text
 
 ROOT = Path(__file__).parents[1]
 FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
@@ -435,6 +436,8 @@ def test_nobody_of_the_company_is_named_anywhere(company: Company) -> None:
             assert named(text.encode()) == [], (source, table)
     for path in [*company.home.rglob("*.log"), *company.home.rglob("*.html")]:
         assert named(path.read_bytes()) == [], path
+        if path.suffix == ".html":
+            assert named(embedded_text(path.read_text()).encode()) == [], path
     for folder in ("dagster", "dlt", "dbt"):  # the event log, states and schemas, compiled models
         for path in (company.home / folder).rglob("*"):
             assert named(path.read_bytes() if path.is_file() else b"") == [], path
@@ -443,9 +446,7 @@ def test_nobody_of_the_company_is_named_anywhere(company: Company) -> None:
 
 def test_the_reports_totals_equal_sql_on_the_published_file(company: Company) -> None:
     page = (company.home / "report" / "index.html").read_text()
-    start = page.index('<script type="application/json"')
-    data = json.loads(page[page.index(">", start) + 1 : page.index("</script>", start)])
-    figures = data["tables"]["figures"]
+    figures = embedded_data(page)["tables"]["figures"]
     rows = [dict(zip(figures["columns"], row, strict=True)) for row in figures["rows"]]
     found = {row["stream"]: row["wip"] for row in rows if row["work"] == "software/story"}
     expected = dict(

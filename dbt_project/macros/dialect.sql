@@ -33,14 +33,18 @@
     lateral view posexplode({{ array }}) each_{{ element }} as {{ position }}, {{ element }}
 {%- endmacro %}
 
-{#- An instant with a zone, as UTC without one; null where it cannot be: every time of every source
-    passes here, and one of the year 21 would make days of twenty centuries (extract/tables.py). -#}
-{% macro utc(expression) -%}
-    {%- set moment = adapter.dispatch('utc_of')(expression) -%}
+{#- A time, or null where it cannot be: every time of every source passes here, and one of the year
+    21 would make days of twenty centuries of every table (extract/tables.py). -#}
+{% macro possible_time(moment) -%}
     case
         when {{ moment }} >= timestamp '1990-01-01' and {{ moment }} < timestamp '2200-01-01'
             then {{ moment }}
     end
+{%- endmacro %}
+
+{#- An instant with a zone, as UTC without one. -#}
+{% macro utc(expression) -%}
+    {{ possible_time(adapter.dispatch('utc_of')(expression)) }}
 {%- endmacro %}
 {% macro default__utc_of(expression) -%}
     timezone('UTC', cast({{ expression }} as timestamp with time zone))
@@ -50,8 +54,11 @@
 {%- endmacro %}
 
 {#- A text that should be a UTC time, a number or a truth value; null where it is none. -#}
-{% macro safe_cast_text(expression, type) %}{{ return(adapter.dispatch('safe_cast_text')(expression, type)) }}{% endmacro %}
-{% macro default__safe_cast_text(expression, type) -%}
+{% macro safe_cast_text(expression, type) -%}
+    {%- set value = adapter.dispatch('cast_text')(expression, type) -%}
+    {{- possible_time(value) if type == 'timestamp' else value -}}
+{%- endmacro %}
+{% macro default__cast_text(expression, type) -%}
     try_cast(nullif(trim({{ expression }}), '') as {{ type }})
 {%- endmacro %}
 

@@ -32,7 +32,7 @@ deployments as (
 
 ),
 
--- A release is counted once, and failed if it did anywhere; it recovered when it had everywhere.
+-- A release is counted once, when it was there first, and failed if it did anywhere; it recovered when it had everywhere.
 releases as (
 
     select
@@ -48,7 +48,12 @@ releases as (
                     'min(case when is_failed then finished_at end)', 'max(recovered_at)'
                 ) }}
         end as recovery_s,
-        cast({{ local_time('min(finished_at)', 'time_zone') }} as date) as finished_date
+        cast(
+            {{ local_time(
+                "coalesce(min(case when result = 'success' then finished_at end), min(finished_at))",
+                'time_zone'
+            ) }} as date
+        ) as finished_date
 
     from deployments
 

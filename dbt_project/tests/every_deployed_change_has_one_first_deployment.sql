@@ -1,43 +1,27 @@
--- Counted from the other end: the merges of a repository in order, and for each of them the first
--- deployment of its commit or of a later one. The model goes from the deployed commit backwards.
+-- Held against what was deployed itself: a change is there at the latest with the first deployment
+-- of its own commit after its merge, and has the one link that says so.
 with
 
 deployed_shas as (
 
     -- A commit is one, whether its own server or a drop folder told the deployment.
     select
-        repository,
-        sha,
-        min(finished_at) as finished_at
-
-    from {{ ref('fct_deployments') }}
-
-    where is_production and result = 'success'
-
-    group by 1, 2
-
-),
-
-merged as (
-
-    select
         changes.change_key,
-        changes.source_system,
-        changes.repository,
-        changes.merged_at,
-        min(deployed_shas.finished_at) over (
-            partition by changes.source_system, changes.repository
-            order by changes.merged_at desc
-        ) as expected_at
+        min(deployments.finished_at) as finished_at
 
     from {{ ref('int_changes_unioned') }} as changes
 
-    left join deployed_shas
+    inner join {{ ref('fct_deployments') }} as deployments
         on
-            changes.repository = deployed_shas.repository
-            and changes.merge_commit_sha = deployed_shas.sha
+            changes.repository = deployments.repository
+            and changes.merge_commit_sha = deployments.sha
 
-    where changes.merged_at is not null
+    where
+        deployments.is_production
+        and deployments.result = 'success'
+        and deployments.finished_at >= changes.merged_at
+
+    group by 1
 
 ),
 
@@ -65,25 +49,25 @@ select
     changes.change_key,
     changes.merged_at,
     changes.deployed_at,
-    merged.expected_at,
+    deployed_shas.finished_at as expected_at,
     linked.finished_at as linked_at,
     linked.links_of_it
 
 from {{ ref('fct_changes') }} as changes
 
-left join merged
-    on changes.change_key = merged.change_key
+left join deployed_shas
+    on changes.change_key = deployed_shas.change_key
 
 left join linked
     on changes.change_key = linked.change_key
 
 where
-    -- What ran before its merge decides nothing: changes_are_deployed_after_they_are_merged.
     (
-        changes.deployed_at is distinct from merged.expected_at
-        and (merged.expected_at is null or merged.expected_at >= changes.merged_at)
+        deployed_shas.finished_at is not null
+        and coalesce(changes.deployed_at, timestamp '9999-01-01') > deployed_shas.finished_at
     )
     or changes.deployed_at is distinct from linked.finished_at
     or (changes.deployed_at is not null and linked.repository <> changes.repository)
+    or (changes.deployed_at is not null and changes.is_behind_first_deployment)
     or linked.links_of_it <> 1
     or linked.successes <> 1

@@ -1,6 +1,6 @@
--- What says that a deployment failed, gathered anew: its own result, a rollback of it, an incident
--- that counts against it. A guess does not, nor an incident that was cancelled. Without any of them
--- it has not failed; with one of them it has.
+-- What says that a deployment failed, gathered anew: its own result, unless it was tried again and
+-- succeeded, a rollback of it, an incident that counts against it. A guess does not, nor an
+-- incident that was cancelled. Without any of them it has not failed; with one of them it has.
 with
 
 rollbacks as (
@@ -44,7 +44,7 @@ where
         and not (
             deployments.is_production
             and (
-                deployments.result = 'failure'
+                (deployments.result = 'failure' and not deployments.is_retried)
                 or rollbacks.deployment_key is not null
                 or blamed.deployment_key is not null
             )
@@ -54,7 +54,7 @@ where
         not deployments.is_failed
         and deployments.is_production
         and (
-            deployments.result = 'failure'
+            (deployments.result = 'failure' and not deployments.is_retried)
             or rollbacks.deployment_key is not null
             or blamed.deployment_key is not null
         )

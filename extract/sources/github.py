@@ -39,7 +39,14 @@ from extract.probes import MOST_PROBED, NOT_READABLE, Probe, clock, counts, scop
 from extract.settings import SettingFault, setting_name, settings_for, start_of
 from extract.sources.github_graphql import Graph
 from extract.sources.github_issues import Issues
-from extract.sources.github_reader import Missing, Reader, last_page, listed_rows, pages
+from extract.sources.github_reader import (
+    Missing,
+    Reader,
+    deployed_unknown,
+    last_page,
+    listed_rows,
+    pages,
+)
 from extract.sources.github_rows import (
     BRANCH_COMMITS,
     COMMITS,
@@ -364,5 +371,9 @@ def build(work: Load) -> DltSource:
             yield from reader.resources((BRANCH_COMMITS, MAIN_LINES), reader.commits)
             yield from reader.resources((ENVIRONMENTS,), reader.environments)
             yield from reader.resources((RELEASES,), reader.releases)
+        else:
+            yield from reader.resources(
+                (BRANCH_COMMITS, MAIN_LINES), reader.commits, only=deployed_unknown
+            )
 
     return github()

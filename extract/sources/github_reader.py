@@ -204,25 +204,41 @@ class Reader:
     jobs_outage: Outage = field(default_factory=Outage)
     room: dict[str, int] = field(default_factory=dict)
 
-    def resources(self, tables: Sequence[RawTable], read: Read) -> Iterator[DltResource]:
-        """Yield the resources of tables that are read together, repository by repository."""
+    def resources(
+        self,
+        tables: Sequence[RawTable],
+        read: Read,
+        only: Callable[[], Iterable[str]] | None = None,
+    ) -> Iterator[DltResource]:
+        """Yield the resources of tables that are read together, repository by repository.
+
+        Args:
+            tables: The tables.
+            read: Reads a repository.
+            only: Names of the repositories to read; None takes all, and later those unfinished.
+        """
 
         def take(table: RawTable) -> Callable[[Bundle], Any]:
             return lambda bundle: bundle[table.name]
 
         parent = dlt.resource(
-            lambda: self._every(tables, read), name=f"read_{tables[0].name}", selected=False
+            lambda: self._every(tables, read, only), name=f"read_{tables[0].name}", selected=False
         )
         for table in tables:
             yield table.transformer(take(table), parent)
 
-    def _every(self, tables: Sequence[RawTable], read: Read) -> Iterator[Bundle]:
+    def _every(
+        self, tables: Sequence[RawTable], read: Read, only: Callable[[], Iterable[str]] | None
+    ) -> Iterator[Bundle]:
         """Read the repositories; one that fails is noted, and the others go on."""
         state = dlt.current.resource_state()
         object = tables[0].name
         self.room[object] = MOST_IN_WINDOW
         todo = self.repositories
-        if self.work.windows:
+        if only:
+            chosen = set(only())
+            todo = [repo for repo in todo if repo.name in chosen]
+        elif self.work.windows:
             todo = [repo for repo in todo if repo.key in state.get("unfinished", ())]
         unfinished = state["unfinished"] = [repo.key for repo in todo]
         for repo in todo:
@@ -430,17 +446,22 @@ class Reader:
     ) -> Generator[Bundle, None, bool]:
         """Yield the commits that came to the default branch, and those on its own line.
 
-        No date says what is new: a merge brings commits that are years old. A walk ends when the
-        parents of all that it read are here. What it has still to read is kept in the state, so
-        that a load that was stopped leaves no hole behind what is stored.
+        What was deployed from another branch is read too, down to what is known: a deployment
+        carries what its commit descends from. No date says what is new: a merge brings commits
+        that are years old. A walk ends when the parents of all that it read are here. What it has
+        still to read is kept in the state, so that a load that was stopped leaves no hole behind
+        what is stored.
         """
         if repo.default_branch is None:
             return True
         loose = state.setdefault("loose", {}).setdefault(repo.key, [])
         stored = "select sha, first_parent from github.commits where repository = ?"
-        parents = {} if self.work.full else dict(_stored(stored, repo.name))
+        is_again = bool(self.work.windows)
+        parents = {} if self.work.full and not is_again else dict(_stored(stored, repo.name))
+        gone = state.setdefault("gone", {}).setdefault(repo.key, [])
+        loose[:] = sorted({*loose, *deployed_unknown().get(repo.name, ())} - set(gone))
         tip = None
-        for start in (repo.default_branch, *loose):
+        for start in (*(() if is_again else (repo.default_branch,)), *loose):
             if start in parents:
                 continue
             left, others = {start} - {repo.default_branch}, set(loose) - {start}
@@ -461,6 +482,7 @@ class Reader:
                         break
                 else:  # what it did not come to is older than the start date
                     loose[:] = sorted(others - set(parents))
+                    gone += {start} - {repo.default_branch} - set(parents)
             except Missing:
                 if start == repo.default_branch:
                     if parents:
@@ -468,6 +490,7 @@ class Reader:
                     audits[BRANCH_COMMITS.name].message = "GitHub has none (404)"
                     return True
                 loose[:] = sorted(others)  # a force push dropped it
+                gone.append(start)
         if tip:
             line = {sha for (sha,) in _stored(_LINE, repo.name)}
             rows = []
@@ -481,7 +504,7 @@ class Reader:
         """Yield the pages of the commits that one can be reached from, up to the start date."""
         # An empty repository is a conflict.
         place, params = f"/repos/{repo.name}/commits", {"sha": start}
-        for page in pages(self.api, place, params, allow=(409,)):
+        for page in pages(self.api, place, params, allow=(409, 422)):
             commits = page or []
             if self.start:
                 commits = [row for row in commits if (_committed(row) or BEGINNING) >= self.start]
@@ -766,6 +789,9 @@ class Reader:
             if settled.get(str(row["id"]), -1) != _second(row.get("updated_at"))
         ]
         audit.extracted += len(listed) - len(changed)
+        known = {sha for (sha,) in _stored(_COMMITS, repo.name)}
+        if any(row.get("sha") not in known for row in changed):
+            self.work.more = True  # once what came to the default branch is stored, too
         for start in range(0, len(changed), CHUNK):
             some, rest = changed[start : start + CHUNK], changed[start + CHUNK :]
             yield self._with_statuses(repo, some, audits)
@@ -851,7 +877,23 @@ class Reader:
         return self.bundle(repo, audits, (DEPLOYMENTS, rows), (STATUSES, unique))
 
 
+_COMMITS = "select sha from github.commits where repository = ?"
 _LINE = "select sha from github.main_lines where repository = ?"
+
+
+def deployed_unknown() -> dict[str, list[str]]:
+    """Return by repository the commits that were deployed and are not stored."""
+    return dict(
+        _stored(
+            """
+            select repository, list(distinct sha order by sha) from github.deployments
+            where sha is not null and (repository, sha) not in (
+                select (repository, sha) from github.commits
+            )
+            group by 1
+            """
+        )
+    )
 
 
 def _committed(commit: Row) -> datetime | None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from extract.census import tombstones
-from extract.privacy import KEEP, person, pick
+from extract.privacy import KEEP, person, pick, shown_environment
 from extract.snapshots import snapshots
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
 from extract.windows import BEGINNING
@@ -199,6 +199,8 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 """Labels that say stage, type or priority; others may be names."""
+_SQUASHED = re.compile(r".*\(#([1-9][0-9]{0,9})\)\s*")
+"""Title of the one commit that a pull request was made into; so ends GitHub's own, too."""
 _HOTFIX = re.compile(r"hot[-_ ]?fix", re.IGNORECASE)
 _REVERT_TITLE = re.compile(r"revert(?:\b\s*[:(]|\s+\")", re.IGNORECASE)
 _REVERT_BRANCH = re.compile(r"(?:.*/)?revert-", re.IGNORECASE)
@@ -431,7 +433,7 @@ def branch_commit_row(repo: Repository, commit: Mapping[str, Any]) -> Row:
     """Return the raw row of a commit of the default branch; its message is read and not loaded."""
     told = commit.get("commit") or {}
     title, _, body = str(told.get("message") or "").partition("\n")
-    parents = parents_of(commit)
+    parents, squashed = parents_of(commit), _SQUASHED.fullmatch(title)
     return {
         "repository": repo.name,
         "sha": commit["sha"],
@@ -442,6 +444,7 @@ def branch_commit_row(repo: Repository, commit: Mapping[str, Any]) -> Row:
             "parents": parents,
             "author": rest_person(commit.get("author")),
             **derived({"title": title, "body": body}),
+            "pull_request_no": int(squashed[1]) if squashed else None,
         },
     }
 
@@ -488,7 +491,7 @@ def environment_row(repo: Repository, environment: Mapping[str, Any]) -> Row:
     rules = environment.get("protection_rules")
     return {
         "repository": repo.name,
-        "name": environment["name"],
+        "name": shown_environment(NAME, environment["name"]),
         "id": str(environment["id"]) if environment.get("id") else None,
         **{name: instant(environment.get(name)) for name in ("created_at", "updated_at")},
         "payload": {
@@ -504,7 +507,7 @@ def environment_row(repo: Repository, environment: Mapping[str, Any]) -> Row:
 def run_row(repo: Repository, run: Mapping[str, Any]) -> Row:
     """Return the raw row of one attempt of a run."""
     pulls = run.get("pull_requests")
-    kept = ("name", "path", "workflow_id", "run_number")
+    kept = ("workflow_id", "run_number")
     return {
         "id": str(run["id"]),
         "run_attempt": attempt_of(run),
@@ -513,6 +516,8 @@ def run_row(repo: Repository, run: Mapping[str, Any]) -> Row:
         **{name: instant(run.get(name)) for name in ("created_at", "run_started_at", "updated_at")},
         "payload": {
             **{name: pick(run.get(name), KEEP) for name in kept},
+            # Its name is free text (`run-name`), and of a called workflow the branch is told too.
+            "path": str(run.get("path") or "").partition("@")[0] or None,
             "actor": rest_person(run.get("actor")),
             "triggering_actor": rest_person(run.get("triggering_actor")),
             "pull_request_ids": [str(pull.get("id")) for pull in pulls or () if pull],
@@ -545,7 +550,9 @@ def deployment_row(repo: Repository, deployment: Mapping[str, Any]) -> Row:
     return {
         "id": str(deployment["id"]),
         "repository": repo.name,
-        "environment": deployment.get("environment"),
+        "environment": shown_environment(
+            NAME, deployment.get("environment"), bool(deployment.get("transient_environment"))
+        ),
         "sha": deployment.get("sha"),
         "created_at": instant(deployment.get("created_at")),
         "updated_at": instant(deployment.get("updated_at")),

@@ -45,7 +45,7 @@ from extract.api import (
     SourceError,
 )
 from extract.census import EVERY, PRESENT, Census, tombstones
-from extract.privacy import person, person_key
+from extract.privacy import person, person_key, shown_environment
 from extract.probes import MOST_PROBED, NOT_READABLE, Probe, clock, counts, scopes
 from extract.settings import SettingFault, setting_name, settings_for, start_of
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
@@ -221,7 +221,6 @@ _USUAL_REF = re.compile(
     r"|(?:release|releases|hotfix|support|stable)[/-]v?\d+(?:[.-][\dx]+)*"
     r"|refs/merge-requests/\d+/(?:head|merge|train)"
 )
-_OF_BRANCH = re.compile(r"(review|preview|[^/]+(?=/))[-_/](.+)")
 _LABEL = re.compile(
     r"(?:workflow|status|stage|state|phase|type|priority|severity)::.+", re.IGNORECASE
 )
@@ -452,12 +451,6 @@ def shown_ref(name: Any, default: str | None = None) -> str | None:
     return name if is_usual else f"branch-{person_key(NAME, name)}"
 
 
-def shown_environment(name: Any) -> str | None:
-    """Return the name of an environment; what a branch gave it is hashed (`review/ada-fix`)."""
-    found = _OF_BRANCH.fullmatch(str(name or ""))
-    return f"{found[1]}/{shown_ref(found[2])}" if found else str(name or "") or None
-
-
 def shown_labels(names: Any) -> list[str]:
     """Return the labels whose scope says stage, type or priority; others may be names."""
     return [name for name in names or () if isinstance(name, str) and _LABEL.fullmatch(name)]
@@ -549,7 +542,7 @@ def environment_row(project: Project, row: Mapping[str, Any]) -> Row:
     return {
         "id": str(row["id"]),
         "project": project.path,
-        "name": shown_environment(row.get("name")),
+        "name": shown_environment(NAME, row.get("name")),
         "tier": row.get("tier"),
         "payload": {name: row.get(name) for name in ("state", "created_at")},
     }
@@ -566,7 +559,7 @@ def deployment_row(project: Project, row: Mapping[str, Any]) -> Row:
         "id": str(row["id"]),
         "iid": row.get("iid"),
         "project": project.path,
-        "environment": shown_environment((row.get("environment") or {}).get("name")),
+        "environment": shown_environment(NAME, (row.get("environment") or {}).get("name")),
         "sha": row.get("sha"),
         "status": row.get("status"),
         "job_status": job.get("status"),

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import dlt
 import pyarrow as pa
@@ -74,7 +74,7 @@ TABLES = (JOBS, BUILDS, STAGES)
 LISTED = "jobs[name,builds[number,timestamp]{0,10},jobs[name]{0,1}]"
 BUILD = (
     "number,timestamp,duration,building,result,"
-    "actions[causes[_class],lastBuiltRevision[SHA1],remoteUrls,queuingDurationMillis]"
+    "actions[causes[_class],lastBuiltRevision[SHA1,branch[name]],remoteUrls,queuingDurationMillis]"
 )
 RANGE = 100
 MOST_RANGES = 10_000
@@ -207,7 +207,7 @@ def build_row(job: Job, build: Mapping[str, Any]) -> dict[str, Any]:
         for action in actions
         for cause in action.get("causes") or []
     ]
-    sources = [action for action in actions if action.get("lastBuiltRevision")]
+    source = checkout_of(job, [action for action in actions if action.get("lastBuiltRevision")])
     queued = [action.get("queuingDurationMillis") for action in actions]
     is_building = bool(build.get("building"))
     return {
@@ -220,11 +220,34 @@ def build_row(job: Job, build: Mapping[str, Any]) -> dict[str, Any]:
         "class": str(build.get("_class") or "").rpartition(".")[2],
         "payload": {
             "causes": causes,
-            "head_sha": sources[0]["lastBuiltRevision"].get("SHA1") if sources else None,
-            "repository": repository_of(sources[0].get("remoteUrls")) if sources else None,
+            "head_sha": source["lastBuiltRevision"].get("SHA1") if source else None,
+            "repository": repository_of(source.get("remoteUrls")) if source else None,
             "queue_ms": next((value for value in queued if isinstance(value, int)), None),
         },
     }
+
+
+def checkout_of(job: Job, checkouts: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the checkout that a build is of: libraries and configurations are checked out too.
+
+    It is the one of the repository that the job is named after, or else of the job's branch. Of
+    several the last is taken: libraries come before what they are for.
+    """
+    *folders, last = job.full_name.split("/")
+    branch = unquote(last)
+
+    def likeness(place: int) -> tuple[bool, bool, int]:
+        repository = repository_of(checkouts[place].get("remoteUrls")) or ""
+        branches = [
+            str(told.get("name") or "")
+            for told in checkouts[place]["lastBuiltRevision"].get("branch") or []
+            if isinstance(told, dict)
+        ]
+        is_named = repository.rpartition("/")[2] in (*folders, last)
+        is_branch = any(name == branch or name.endswith(f"/{branch}") for name in branches)
+        return is_named, is_branch, place
+
+    return checkouts[max(range(len(checkouts)), key=likeness)] if checkouts else None
 
 
 def repository_of(addresses: Any) -> str | None:

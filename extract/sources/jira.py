@@ -992,7 +992,12 @@ def build(work: Load) -> DltSource:
     """
     config, api, deployment, server_now = _connect()
     fields = api.get(f"{ROOTS[deployment]}/field").data or []
-    rows = Rows(fields, config.chosen(), bool(config.titles), config.fields or ())
+    former = warehouse.rows(
+        NAME,
+        "select id, list(distinct payload->>'$.name' order by payload->>'$.name') "
+        f"from {NAME}.snapshots where object = 'fields' group by id",
+    )
+    rows = Rows(fields, config.chosen(), bool(config.titles), config.fields or (), dict(former))
     site = (Cloud if deployment == "cloud" else DataCenter)(api, rows)
     reader = Reader(work, site, config, server_now, site.projects())
 

@@ -262,19 +262,24 @@ _NUMBER = re.compile(r"\d+")
 _SPRINT_TEXT = re.compile(r"\bid=(\d+)")
 
 
-def candidates(fields: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+Former = Mapping[str, Iterable[str]]
+"""Names that fields had when they were loaded before: id → names."""
+
+
+def candidates(fields: Iterable[Mapping[str, Any]], former: Former | None = None) -> dict[str, str]:
     """Return the custom fields that look like one with a role: id → role.
 
-    Names are localised and can be changed, so the type decides where there is one of its own.
+    Names are localised and can be changed, so the type decides where there is one of its own, and
+    a field that was known by its name is known by it when it has another one.
     """
     found = {}
     for field_ in fields:
         schema = field_.get("schema") or {}
         kind = str(schema.get("custom") or "").rpartition(":")[2]
         # The name that Jira gave it, whatever the account's language calls it.
-        names = {
-            str(field_.get(name) or "").strip().lower() for name in ("name", "untranslatedName")
-        }
+        told = [field_.get("name"), field_.get("untranslatedName")]
+        told += (former or {}).get(str(field_.get("id")), ())
+        names = {str(name or "").strip().lower() for name in told}
         role = SCHEMA_ROLES.get(kind)
         if role is None and kind == "multicheckboxes" and names & FLAG_NAMES:
             role = "flagged"
@@ -288,16 +293,19 @@ def candidates(fields: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def custom_fields(
-    fields: Iterable[Mapping[str, Any]], chosen: Mapping[str, str | None] | None = None
+    fields: Iterable[Mapping[str, Any]],
+    chosen: Mapping[str, str | None] | None = None,
+    former: Former | None = None,
 ) -> dict[str, str]:
     """Return the custom fields that have a role: id → role.
 
     Args:
         fields: The catalogue of fields.
         chosen: Role → the id that a setting names; it is then the only one with that role.
+        former: Names that the fields had.
     """
     named = {role: field_id for role, field_id in (chosen or {}).items() if field_id}
-    found = {key: role for key, role in candidates(fields).items() if role not in named}
+    found = {key: role for key, role in candidates(fields, former).items() if role not in named}
     return {**found, **{field_id: role for role, field_id in named.items()}}
 
 
@@ -531,19 +539,21 @@ class Rows:
         chosen: Role → custom field that a setting names.
         titles: Whether titles are loaded.
         allowed: Ids of custom fields that are loaded besides, each under its id.
+        former: Names that fields had when they were loaded before.
     """
 
     fields: Iterable[Mapping[str, Any]] = ()
     chosen: Mapping[str, str | None] | None = None
     titles: bool = False
     allowed: Iterable[str] = ()
+    former: Former = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     misfits: list[tuple[str, str, str]] = field(default_factory=list)
     sprint_ids: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.fields = list(self.fields)
-        self.roles = custom_fields(self.fields, self.chosen)
+        self.roles = custom_fields(self.fields, self.chosen, self.former)
         names = {str(f.get("id")): str(f.get("name")) for f in self.fields}
         chosen = {role for role, field_id in (self.chosen or {}).items() if field_id}
         self.role_names = {
@@ -552,6 +562,7 @@ class Rows:
                 for name, role in ROLE_NAMES.items()
                 if role not in chosen and name not in names.values()
             },
+            **{name: role for key, role in self.roles.items() for name in self.former.get(key, ())},
             **{names[key]: role for key, role in self.roles.items() if key in names},
         }
         # Where a history tells a name only, it is the field of that name that has the role.

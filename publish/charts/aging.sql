@@ -14,4 +14,6 @@ select
     aging.is_late
 from metrics.metric_aging_wip as aging
 inner join marts.dim_stages as stages on aging.stage_key = stages.stage_key
+qualify
+    row_number() over (partition by work order by aging.age_s desc, aging.item_key) <= 5000
 order by work, position, aging.age_s desc, aging.item_key

@@ -16,26 +16,45 @@ select * replace (unnest([stream, 'all']) as stream) from finished;
 
 -- A visit belongs to the value stream that the item was in, and to the attempt that it was part of:
 -- of a finished item only the latest attempt finished it.
-create temp table sliced_visits as
+create temp table stages as
+select
+    stage_key,
+    workflow,
+    ordinal as position,
+    upper(stage[1]) || replace(stage[2:], '_', ' ') as label
+from marts.dim_stages;
+
+create temp table visits as
 select
     stages.workflow || '/' || versions.level as work,
-    unnest([versions.value_stream_key, 'all']) as stream,
-    stages.ordinal as position,
-    upper(visits.stage[1]) || replace(visits.stage[2:], '_', ' ') as label,
+    versions.value_stream_key as stream,
+    stages.position,
+    stages.label,
     attempts.is_latest
     and finished.work_item_key is not null
     and not visits.is_open as is_finished_in_window,
     attempts.started_at,
     attempts.outcome = 'done' and flows.outcome <> 'deleted' as is_of_done_attempt,
-    visits.*
+    visits.work_item_key,
+    visits.attempt_no,
+    visits.stage,
+    visits.flow_state,
+    visits.is_open,
+    visits.is_rework,
+    visits.wait_s,
+    visits.active_s,
+    visits.exited_at
 from marts.fct_stage_visits as visits
 inner join marts.fct_work_item_flows as flows on visits.work_item_key = flows.work_item_key
 inner join marts.fct_flow_attempts as attempts
     on visits.work_item_key = attempts.work_item_key and visits.attempt_no = attempts.attempt_no
 inner join marts.dim_work_items as versions
     on visits.work_item_version_key = versions.work_item_version_key
-inner join marts.dim_stages as stages on visits.stage_key = stages.stage_key
+inner join stages on visits.stage_key = stages.stage_key
 left join finished on visits.work_item_key = finished.work_item_key;
+
+create temp view sliced_visits as
+select * replace (unnest([stream, 'all']) as stream) from visits;
 
 -- A refresh may read some of the sources: what is known of a source is its own last refresh.
 create temp table audits as

@@ -16,6 +16,7 @@ from demo.http import Api, Clock, Faults, Request, Response, Server
 from extract import windows
 from extract.api import Refused
 from extract.load import load
+from extract.privacy import shown_environment
 from extract.settings import SettingFault
 from extract.sources import gitlab
 
@@ -624,12 +625,15 @@ def test_a_deployment_ends_with_its_job_or_with_its_last_change(scripted: Any, h
         ("review/main", "review/main"),
         ("review/ada-fix", "review/branch-"),
         ("review-ada-fix", "review/branch-"),
+        ("preview/ada-fix", "preview/branch-"),
+        ("aws/production", "aws/production"),
+        ("eu/prod-2", "eu/prod-2"),
         ("eu-west-1", "eu-west-1"),
         (None, None),
     ],
 )
 def test_an_environment_keeps_its_name_but_not_the_branch_in_it(name: Any, shown: Any) -> None:
-    found = gitlab.shown_environment(name)
+    found = shown_environment("gitlab", name)
     assert found == shown or ((found or "").startswith(shown or "-") and "ada-" not in found)
 
 

@@ -752,6 +752,77 @@ def test_a_translated_status_is_part_of_the_chain() -> None:
     assert chain.has_gap
 
 
+def entries(*told: tuple[int, int, str, str, str]) -> jira_rows.Chain:
+    """Return a chain of (moment, id, field, from, to)."""
+    chain, rows = jira_rows.Chain(), jira_rows.Rows(CATALOGUE)
+    for at, no, name, old, new in told:
+        item = {"field": name, "fieldId": name, "fieldtype": "jira", "from": old, "to": new}
+        history = {"id": str(no), "created": 1711848000000 + at, "items": [item]}
+        rows.history(decode(json.dumps(history).encode(), jira_rows.History), chain)
+    return chain
+
+
+@pytest.mark.parametrize(
+    ("told", "order"),
+    [
+        # ids that run backwards, and one of another field between them
+        ([(0, 9, "status", "1", "2"), (0, 5, "priority", "a", "b"), (0, 1, "status", "2", "3")],
+         "5 9 1"),
+        # there and back again: what came before says where it begins
+        ([(0, 1, "status", "1", "2"), (5, 2, "status", "3", "2"), (5, 3, "status", "2", "3")],
+         "1 3 2"),
+        # more than all orders are tried of
+        ([(0, 20 - n, "status", str(n), str(n + 1)) for n in range(9)],
+         "20 19 18 17 16 15 14 13 12"),
+        # nothing joins: ids count
+        ([(0, 2, "status", "1", "2"), (0, 1, "status", "8", "9")], "1 2"),
+        # time counts before all else
+        ([(9, 1, "status", "1", "2"), (0, 2, "status", "2", "3")], "2 1"),
+    ],
+    ids=["backwards", "there and back", "many", "broken", "times"],
+)  # fmt: skip
+def test_entries_of_one_moment_follow_what_they_change(told: list[tuple], order: str) -> None:
+    chain = entries(*told)
+    assert [entry.id for entry in chain.in_order()] == order.split()
+    assert chain.places() == {no: place for place, no in enumerate(order.split(), 1)}
+    assert chain.has_gap == (order in ("1 2", "2 1"))
+
+
+CLOUD_FLAG = {
+    "id": "customfield_7", "name": "Markiert", "untranslatedName": "Flagged",
+    "schema": {"type": "array", "custom": "x:multicheckboxes"},
+}  # fmt: skip
+
+
+def test_a_field_is_known_in_any_language_by_its_type_or_its_first_name() -> None:
+    server_flag = {key: value for key, value in CLOUD_FLAG.items() if key != "untranslatedName"}
+    other = {**server_flag, "id": "customfield_8", "name": "Checked"}
+    parent = {"id": "customfield_9", "name": "X", "schema": {"custom": "y:jpo-custom-field-parent"}}
+    assert jira_rows.candidates([CLOUD_FLAG]) == {"customfield_7": "flagged"}
+    assert jira_rows.candidates([server_flag, other]) == {"customfield_7": "flagged"}
+    assert jira_rows.candidates([parent]) == {"customfield_9": "parent_key"}
+    chosen = jira_rows.custom_fields([server_flag, other], {"flagged": "customfield_8"})
+    assert chosen == {"customfield_8": "flagged"}
+
+
+def test_a_history_without_ids_names_the_field_that_has_the_role() -> None:
+    fields = [
+        {"id": "customfield_1", "name": "Puntos", "schema": {"custom": "x:jsw-story-points"}},
+        # Another field is called as Jira calls its team: it is none.
+        {"id": "customfield_2", "name": "Team", "schema": {"type": "string"}},
+    ]
+    rows, chain = jira_rows.Rows(fields), jira_rows.Chain()
+    items = [
+        {"field": name, "fieldtype": "custom", "fromString": None, "toString": "5"}
+        for name in ("Puntos", "Story Points", "Team")
+    ]
+    history = decode(json.dumps({"id": "1", "items": items}).encode(), jira_rows.History)
+    shown = json.loads(rows.history(history, chain)[3])["items"]
+    assert [(item["role"], item["fieldId"], item["toString"]) for item in shown] == [
+        ("story_points", "customfield_1", "5"), ("story_points", None, "5"), (None, None, None),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("items", [None, [], {}], ids=["null", "none", "object"])
 def test_h3_a_history_without_items_or_author_is_loaded(items: Any) -> None:
     history = {"id": 7, "created": "2024-03-31T01:20:00.000+0000", "items": items, "author": None}

@@ -410,6 +410,149 @@ def test_h7_an_issue_that_moves_to_another_project_while_we_read_stays_one_row(
     assert home.value("jira", moved) == 1
 
 
+def test_a_project_with_another_key_has_its_issues_read_again(
+    home: Any, site: ScriptedJira
+) -> None:
+    home.load("jira")
+    for issue in site.issues.values():  # no update, no history: as Jira does it
+        issue.key = issue.key.replace("P1-", "RENAMED-")
+    site.bodies.clear()
+    site.now += timedelta(days=1)
+    work = home.load("jira")
+    keys = "select project_key, count(*) from jira.issues group by 1 order by 1"
+    assert home.rows("jira", keys) == [("P0", 30), ("RENAMED", 30)]
+    assert home.value("jira", "select count(*) from jira.tombstones") == 0
+    assert {audit.status for audit in work.audits} == {"complete"}
+    site.journal.clear()
+    site.now += HOUR
+    home.load("jira")
+    assert site.asked("issue/bulkfetch") == 0
+
+
+def test_one_issue_of_each_team_is_read_every_day(home: Any, site: ScriptedJira) -> None:
+    site.fields["customfield_9"] = ("Team", "any", "atlassian-team")
+    for n, issue in enumerate(site.issues.values()):
+        issue.extra["customfield_9"] = {"id": f"t{n % 2}", "name": f"Old {n % 2}"}
+    home.load("jira")
+    for issue in site.issues.values():
+        team = issue.extra["customfield_9"]["id"]
+        issue.extra["customfield_9"] = {"id": team, "name": f"New {team}"}
+    site.bodies.clear()
+    site.now += timedelta(days=1)
+    home.load("jira")
+    names = """
+        select payload->>'$.fields.team.name', count(*) from jira.issues
+        where payload->>'$.fields.team.name' like 'New%' group by 1 order by 1
+    """
+    assert home.rows("jira", names) == [("New t0", 1), ("New t1", 1)]
+
+
+def test_times_that_cannot_be_are_named_and_not_loaded(home: Any, site: ScriptedJira) -> None:
+    first, second, *_ = site.issues.values()
+    first.created = datetime(1021, 3, 4, tzinfo=NOW.tzinfo)
+    second.created = datetime(1969, 12, 31, tzinfo=NOW.tzinfo)
+    for _ in range(3):  # the census lists them all the same
+        work = home.load("jira")
+        site.now += timedelta(days=1)
+    empty = "select id from jira.issues where created_at is null order by 1"
+    assert home.rows("jira", empty) == [(str(first.id),), (str(second.id),)]
+    assert home.value("jira", "select count(*) from jira.tombstones") == 0
+    work = home.load("jira", full=True)
+    [issues] = [audit for audit in work.audits if audit.object == "issues" and audit.message]
+    assert "created_at of 2 rows is no time between 1990 and 2200" in issues.message
+    assert f"{first.id}" in issues.message
+
+
+SCOPE = {"code": 401, "message": "Unauthorized; scope does not match"}
+
+
+def test_a_missing_scope_is_named_and_the_rest_is_loaded(home: Any, site: ScriptedJira) -> None:
+    for path in ("agile/1.0/board", "worklog/updated", "statuses/search", "versions"):
+        site.fault_on(path, times=99, status=401, body=SCOPE)
+    site.fault_on("worklog/deleted", times=99, status=403, body={})
+    work = home.load("jira")
+    assert home.value("jira", "select count(*) from jira.issues") == 60
+    told = {audit.object: (audit.status, audit.message) for audit in work.audits if audit.message}
+    for name, scope in (
+        ("boards", "read:board-scope:jira-software"),
+        ("worklogs", "read:issue-worklog:jira"),
+        ("versions", "read:project-version:jira"),
+    ):
+        assert told[name][0] == "incomplete"
+        assert f"(401): an OAuth client needs the scope {scope}" in told[name][1]
+    assert told["statuses"][0] == "complete"
+    assert "read:workflow:jira" in told["statuses"][1]
+    lines = [probe.line for probe in probes.of_source(jira)]
+    assert any("boards: not readable (an OAuth client needs the scope" in line for line in lines)
+
+
+def test_a_scope_that_no_load_can_do_without_is_no_wrong_credential(
+    home: Any, site: ScriptedJira
+) -> None:
+    site.fault_on("search/approximate-count", times=99, status=401, body=SCOPE)
+    work = home.load("jira")
+    [failure] = [audit for audit in work.audits if audit.status == "failed"]
+    assert failure.message == "jira: no scope for /rest/api/3/search/approximate-count (401)"
+
+
+def test_the_token_is_asked_for_where_the_setting_says(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCES__JIRA__API_TOKEN")
+    monkeypatch.setenv("SOURCES__JIRA__CLIENT_ID", "a-client")
+    monkeypatch.setenv("SOURCES__JIRA__CLIENT_SECRET", TOKEN)
+    elsewhere = ScriptedJira(0)
+    elsewhere.fault_on(
+        "oauth/token", times=1, status=200, body={"access_token": TOKEN, "expires_in": 3600}
+    )
+    address = f"{elsewhere.url}/oauth/token"
+    monkeypatch.setenv("SOURCES__JIRA__TOKEN_URL", address)
+    home.load("jira")
+    assert (elsewhere.asked("oauth/token"), site.asked("oauth/token")) == (1, 0)
+    elsewhere.fault_on("oauth/token", times=9, status=404)
+    assert [probe.line for probe in probes.of_source(jira)] == [
+        f"SOURCES__JIRA__CLIENT_SECRET: {address} refused the client (404)"
+    ]
+    elsewhere.faults.clear()
+    elsewhere.fault_on("oauth/token", times=9, status=200, body={"access_token": TOKEN})
+    assert f"token: given by {address}" in [probe.line for probe in probes.of_source(jira)]
+    elsewhere.close()
+
+
+def test_a_field_that_is_renamed_keeps_its_role(home: Any, site: ScriptedJira) -> None:
+    site.fields["customfield_8"] = ("Flagged", "array", "multicheckboxes")
+    issue = next(iter(site.issues.values()))
+    issue.extra["customfield_8"] = [{"id": "1", "value": "Impediment"}]
+    home.load("jira")
+    site.fields["customfield_8"] = ("Stopped", "array", "multicheckboxes")
+    site.now += HOUR
+    home.load("jira")  # sees the new name
+    issue.change(site.now - timedelta(minutes=20), site)
+    site.bodies.clear()
+    site.now += HOUR
+    home.load("jira")
+    flagged = "select id from jira.issues where payload->>'$.fields.flagged' = 'true'"
+    assert home.rows("jira", flagged) == [(str(issue.id),)]
+    updated = f"select epoch_ms(updated_at) from jira.issues where id = '{issue.id}'"
+    assert home.value("jira", updated) == ms(issue.updated)
+
+
+def test_a_flag_that_nobody_can_know_is_asked_for(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.fields["customfield_8"] = ("Gehemmt", "array", "multicheckboxes")
+    says = "flagged: no field; what is flagged counts as not blocked until "
+    says += "SOURCES__JIRA__FLAGGED_FIELD names one of: Gehemmt (customfield_8)"
+    wrong = [probe.line for probe in probes.of_source(jira) if not probe.is_well]
+    assert says in wrong
+    [fields] = [audit for audit in home.load("jira").audits if audit.object == "fields"]
+    assert says in fields.message
+    monkeypatch.setenv("SOURCES__JIRA__FLAGGED_FIELD", "customfield_8")
+    [fields] = [audit for audit in home.load("jira").audits if audit.object == "fields"]
+    assert "flagged" not in fields.message
+    assert says not in [probe.line for probe in probes.of_source(jira)]
+
+
 def test_a_history_that_moved_no_update_is_found_within_a_month(
     home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from extract.sources import jira_rows
 from extract.tables import decode
 from tests.flow.golden import Case, H, at
-from tests.flow.house import CATALOGUE, Delivery, Named, Rows, moment
+from tests.flow.house import CATALOGUE, Delivery, Named, Rows, Ticket, moment
 
 FIELDS = [
     *CATALOGUE,
@@ -308,6 +308,18 @@ CASES: list[Case] = [
                 ),
                 {"resolution": {"id": "Fixed", "name": "Fixed"}},
             ),
+            # Translated: the history has its first name.
+            listed("resolutions", "fr9", "Nicht erledigt"),
+            Shown(
+                "FLD-44", ("f4", "Closed"),
+                (
+                    ("2024-05-07 09:00", 1, status("f1", "Open", "f4", "Closed")),
+                    ("2024-05-07 09:00", 2, {
+                        **resolution(None, "Declined"), "to": "fr9",
+                    }),
+                ),
+                {"resolution": {"id": "fr9", "name": "Nicht erledigt"}},
+            ),
             # Nothing is said of what goes on.
             Shown(
                 "FLD-43", ("f8", "Implementing"), (),
@@ -317,7 +329,7 @@ CASES: list[Case] = [
         flows={
             "FLD-40": {"outcome": "cancelled"}, "FLD-41": {"outcome": "cancelled"},
             "FLD-42": {"outcome": "done", "last_done_at": at("05-09 09:00"), "reopen_count": 1},
-            "FLD-43": {"outcome": "open"},
+            "FLD-43": {"outcome": "open"}, "FLD-44": {"outcome": "cancelled"},
         },
         visits={"FLD-42": ["backlog 24h", "cancelled 24h", "in_progress 24h", "done -"]},
         rows={
@@ -472,9 +484,16 @@ CASES: list[Case] = [
                 (("2024-05-07 09:00", 1, status("f1", "Open", "f8", "Implementing")),),
                 created="0021-03-04 10:00",
             ),
+            Named("groups", {"sys_id": "field-desk", "name": "Field Desk"}),
+            Ticket(
+                "incident", "FLD-91", "2024-05-06 09:00 created in New\n2024-05-06 10:00 Resolved",
+                start={"assignment_group": "field-desk"}, now={"opened_at": "0021-03-04 10:00:00"},
+            ),
         ],
         flows={"FLD-90": {"history_quality": "truncated", "created_at": at("05-07 09:00")}},
         rows={
+            """select created_at from marts.fct_work_item_flows
+               where work_item_key = 'servicenow:incident:FLD-91'""": [(at("05-06 09:00"),)],
             "select count(*) from marts.dim_dates where date_day < '2015-01-01'": [(0,)],
         },
     ),

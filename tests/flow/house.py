@@ -876,7 +876,7 @@ class Run:
                     "created_at": moment(self.queued),
                     "run_started_at": moment(self.started),
                     "updated_at": moment(self.finished or self.started),
-                    "payload": {"name": self.pipeline},
+                    "payload": {"path": f".github/workflows/{self.pipeline}.yml"},
                 }
             ]
         }

@@ -40,6 +40,70 @@ class Mutation:
 
 MUTATIONS = [
     Mutation(
+        "the name of today wins over the recorded one",
+        f"{INTERMEDIATE}/int_jira_changes.sql",
+        "coalesce(told.name, resolved.name) as value", "resolved.name as value",
+    ),
+    Mutation(
+        "an imported pair of id and name is known by its name",
+        f"{INTERMEDIATE}/int_jira_told.sql",
+        "foreign_pairs.id is not null as is_foreign", "false as is_foreign",
+    ),
+    Mutation(
+        "a history whose ids join up to the present status has this site's ids",
+        f"{INTERMEDIATE}/int_jira_told.sql",
+        "where breaks = 0", "where breaks < 0",
+    ),
+    Mutation(
+        "a status that a seed has by another of its names is that one",
+        f"{INTERMEDIATE}/int_status_stages.sql",
+        "on aliases.known_as = mapped_names.status",
+        "on aliases.known_as = mapped_names.status and aliases.place = 1",
+    ),
+    Mutation(
+        "a project's own status ends work where its category says so",
+        f"{INTERMEDIATE}/int_status_stages.sql",
+        "named.scope <> '*'\n                and named.category", "false and named.category",
+    ),
+    Mutation(
+        "what is closed as not done is cancelled",
+        f"{MARTS}/fct_stage_transitions.sql",
+        "when stages.flow_state = 'done' and resolutions.resolution is not null",
+        "when false and resolutions.resolution is not null",
+    ),
+    Mutation(
+        "the resolution at the end of a stay counts",
+        f"{MARTS}/fct_stage_transitions.sql",
+        "coalesce(mapped.left_at, timestamp '9999-12-31')", "mapped.changed_at",
+    ),
+    Mutation(
+        "a flag that was set at creation blocks",
+        f"{INTERMEDIATE}/int_blocked_intervals.sql",
+        "where issues.is_flagged and switches.work_item_key is null", "where false",
+    ),
+    Mutation(
+        "the field that tells the points does so from its first change on",
+        f"{INTERMEDIATE}/int_work_item_attribute_changes_unioned.sql",
+        "or changed_at < used_since", "or changed_at < used_since or true",
+    ),
+    Mutation(
+        "Jira's hierarchy says what lies above a story",
+        f"{INTERMEDIATE}/int_work_types.sql",
+        "issue_types.hierarchy_level = 1", "issue_types.hierarchy_level = 9",
+    ),
+    Mutation(
+        "a key that an issue had is its own",
+        f"{INTERMEDIATE}/int_jira_issue_keys.sql",
+        "        rank_no = 3 as is_of_renamed_project\n\n    from ranked\n\n    where place = 1",
+        "        rank_no = 3 as is_of_renamed_project\n\n    from ranked\n\n"
+        "    where place = 1 and rank_no = 1",
+    ),
+    Mutation(
+        "what is done to an issue is told from the other one",
+        f"{INTERMEDIATE}/int_work_item_links_unioned.sql",
+        "coalesce(said.is_reversed, named.is_reversed, false)", "false",
+    ),
+    Mutation(
         "rework ends when the item is as far as before",
         f"{MARTS}/fct_stage_transitions.sql",
         "reached < high_water", "reached <= high_water",
@@ -62,8 +126,8 @@ MUTATIONS = [
     Mutation(
         "an unmapped status is a stage of its own",
         f"{MARTS}/fct_stage_transitions.sql",
-        "    left join stages\n        on\n            status_stages.workflow",
-        "    inner join stages\n        on\n            status_stages.workflow",
+        "    left join stages\n        on\n            mapped.workflow",
+        "    inner join stages\n        on\n            mapped.workflow",
     ),
     Mutation(
         "a mapping changes with the day of the value stream",

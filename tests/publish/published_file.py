@@ -6,6 +6,10 @@ review (active). PAY-1 took 1 d touch, 3 d wait, 1 d touch; PAY-2 2 d, 6 d, 2 d;
 was done before the window, PAY-9 is an epic.
 """
 
+import base64
+import gzip
+import json
+import re
 from pathlib import Path
 
 import duckdb
@@ -221,3 +225,15 @@ def write_published_file(path: Path, *, is_empty: bool = False, times: int = 1) 
                     f" range(1, {times}) as copies (copy)"
                 )
     return path
+
+
+def embedded_text(html: str) -> str:
+    """Return the data of a report as the JSON that its script unpacks."""
+    embedded = re.search(r'<script type="application/gzip" id="data">([\w+/=]+)</script>', html)
+    assert embedded
+    return gzip.decompress(base64.b64decode(embedded.group(1))).decode()
+
+
+def embedded_data(html: str) -> dict:
+    """Return the data of a report."""
+    return json.loads(embedded_text(html))

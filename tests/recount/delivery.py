@@ -9,6 +9,7 @@ import re
 from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -92,30 +93,51 @@ def written(tables: Tables) -> list[Row]:
         if row["event"] == "ready_for_review" and row["happened_at"] <= as_of:
             readies[row["work_item_key"]].append(row["happened_at"])
     found = []
+    repositories = tables.rows("int_repositories_unioned")
     for pull in tables.rows("int_pull_requests_unioned"):
         key = pull["work_item_key"]
         known = [pull[n] for n in ("opened_at", "merged_at", "closed_at", "updated_at") if pull[n]]
         if known and known[0] > as_of:
             continue
-        others = [r for r in reviews[key] if r["author_key"] != pull["author_key"]]
+        others = [
+            r
+            for r in reviews[key]
+            if r["author_key"] != pull["author_key"] and r["author_type"] != "bot"
+        ]
+        ends = {
+            name: pull[name] if pull[name] and pull[name] <= as_of else None
+            for name in ("merged_at", "closed_at")
+        }
+        ready = min(readies[key], default=pull["opened_at"])
+        in_time = [
+            r["submitted_at"]
+            for r in others
+            if ready and ready <= r["submitted_at"] <= (ends["merged_at"] or EVER)
+        ]
         found.append(
             {
                 **pull,
                 "change_key": key,
                 "kind": "pull_request",
                 "first_commit_at": measured[key]["first_commit_at"],
-                "ready_at": min(readies[key], default=pull["opened_at"]),
-                "first_review_at": min((r["submitted_at"] for r in others), default=None),
+                "is_written_before_repository": measured[key]["is_written_before_repository"],
+                "ready_at": ready,
+                "first_review_at": min(
+                    in_time or [r["submitted_at"] for r in others], default=None
+                ),
                 "approved_at": min(
                     (r["submitted_at"] for r in others if r["state"] == "approved"), default=None
                 ),
-                **{
-                    name: pull[name] if pull[name] and pull[name] <= as_of else None
-                    for name in ("merged_at", "closed_at")
-                },
+                **ends,
             }
         )
+    made = {(r["source_system"], r["repository"]): r for r in repositories}
     for commit in tables.rows("int_direct_commits"):
+        home = made.get(("github", commit["repository"]), {"created_at": None})
+        dates = [commit["authored_at"], commit["committed_at"]]
+        is_too_early = bool(home["created_at"]) and dates[0] < home["created_at"]
+        if is_too_early:
+            dates = [x for x in dates[1:] if x >= home["created_at"]]
         found.append(
             {
                 **dict.fromkeys(
@@ -129,7 +151,10 @@ def written(tables: Tables) -> list[Row]:
                 "kind": "commit",
                 "source_system": "github",
                 "merge_commit_sha": commit["sha"],
-                "first_commit_at": commit["authored_at"],
+                "first_commit_at": dates[0] if dates else None,
+                "is_written_before_repository": is_too_early,
+                "base_branch": home.get("default_branch"),
+                "head_sha": None,
                 "merged_at": commit["committed_at"],
             }
         )  # fmt: skip
@@ -171,6 +196,23 @@ def environment_of(lines: list[Row], name: str) -> Row | None:
     return min(fitting, key=lambda line: (-len(line["pattern"]), line["pattern"]), default=None)
 
 
+USUALLY = str.maketrans("-_/.:0123456789", " " * 15)
+
+
+def meaning(tables: Tables, told: Row, lines: list[Row]) -> tuple[str, bool]:
+    """Return what an environment is: by the company's seed, by its tool, or by its words."""
+    words = tables.rows("environment_names")
+    line = environment_of(lines, told["raw_environment"])
+    of_tier = [w for w in words if w["tier"] == told["tier"]]
+    said = set(told["raw_environment"].lower().translate(USUALLY).split(" "))
+    of_name = [w for w in words if w["word"] in said]
+    if line is None and of_tier:
+        line = min(of_tier, key=lambda w: w["environment_key"])
+    if line is None and of_name:
+        line = min(of_name, key=lambda w: (w["is_production"], w["word"]))
+    return (line["environment_key"], line["is_production"]) if line else ("unmapped", False)
+
+
 @lru_cache(maxsize=4)
 def deployed(tables: Tables) -> dict[str, Row]:
     """Return every deployment with what came before and after it, by its key."""
@@ -181,19 +223,11 @@ def deployed(tables: Tables) -> dict[str, Row]:
     for row in tables.rows("int_deployments_unioned"):
         if row["source_system"] != "inbox":
             sources[row["repository"]].add(row["source_system"])
-    commits: dict[tuple, tuple[bool, datetime]] = {}
-    for change in changes:
-        if change["merge_commit_sha"]:
-            commit = (change["source_system"], change["repository"], change["merge_commit_sha"])
-            is_hotfix, merged = commits.get(commit, (False, NEVER))
-            commits[commit] = (
-                is_hotfix or change["is_hotfix"], max(merged, change["merged_at"] or NEVER),
-            )  # fmt: skip
     patterns = defaultdict(list)
     for line in tables.rows("environments"):
         patterns[line["source_system"]].append(line)
     requests = named_by_changes(tables)
-    places = defaultdict(list)
+    rows: dict[str, Row] = {}
     for told in tables.rows("int_deployments_unioned"):
         source, repository = told["source_system"], told["repository"]
         home = source
@@ -201,63 +235,183 @@ def deployed(tables: Tables) -> dict[str, Row]:
             home = min(sources[repository], default=source)
         service = service_then(tables, source, told["scope"], told["started_at"])
         service = service or service_then(tables, home, told["scope"], told["started_at"])
-        environment = environment_of(patterns[source], told["raw_environment"])
-        is_hotfix, merged = commits.get((home, repository, told["sha"]), (False, NEVER))
-        places[source, repository, told["raw_environment"]].append(
-            {
-                **told,
-                "home": home,
-                "service_key": service or f"unassigned:{home}:{repository or 'unknown'}",
-                "environment_key": environment["environment_key"] if environment else "unmapped",
-                "is_production": bool(environment and environment["is_production"]),
-                "change_request_key": requests.get(told["deployment_key"]),
-                "is_hotfix": is_hotfix,
-                "commit_merged_at": None if merged == NEVER else merged,
-                "is_commit_known": merged != NEVER,
-                "previous_deployment_key": None,
-                "next_success_at": None,
-            }
+        environment, is_production = meaning(tables, told, patterns[source])
+        rows[told["deployment_key"]] = {
+            **told,
+            "home": home,
+            "service_key": service or f"unassigned:{home}:{repository or 'unknown'}",
+            "environment_key": environment,
+            "is_production": is_production,
+            "change_request_key": requests.get(told["deployment_key"]),
+            "previous_deployment_key": None,
+            "next_success_at": None,
+        }
+    telling = {
+        (row["source_system"], row["repository"])
+        for row in rows.values()
+        if row["is_production"] and not row["is_by_pattern"]
+    }
+    for key in [
+        key
+        for key, row in rows.items()
+        if row["is_by_pattern"] and (row["source_system"], row["repository"]) in telling
+    ]:
+        del rows[key]
+    merges = merged_commits(changes)
+    ways = descents(tables, rows)
+    places = defaultdict(list)
+    for row in rows.values():
+        merge = merges.get((row["home"], row["repository"], row["sha"]))
+        row["is_hotfix"] = merge["is_hotfix"] if merge else False
+        row["commit_merged_at"] = merge["merged_at"] if merge else None
+        row["base_branch"] = merge["base_branch"] if merge else None
+        row["way"] = ways.get((row["home"], row["repository"]))
+        row["is_commit_known"] = bool(
+            row["commit_merged_at"] or (row["way"] and row["sha"] in row["way"].carriers)
         )
+        places[row["source_system"], row["repository"], row["raw_environment"]].append(row)
     for there in places.values():
         replay(sorted(there, key=in_order))
-    rows = {row["deployment_key"]: row for there in places.values() for row in there}
+        turned(sorted(there, key=as_begun))
+    for row in rows.values():
+        row["is_hotfix"] = row["is_hotfix"] and not row["is_rollback"]
     grouped(list(rows.values()))
     return rows
 
 
+def merged_commits(changes: list[Row]) -> dict[tuple, Row]:
+    """Return what is known of the commits that were merged as, or that stood at a branch's end."""
+    found: dict[tuple, Row] = {}
+    for change in changes:
+        shas = {change["merge_commit_sha"]}
+        if change["merged_at"] and change["merge_commit_sha"]:
+            shas.add(change["head_sha"])
+        for sha in shas - {None}:
+            key = change["source_system"], change["repository"], sha
+            known = found.setdefault(
+                key, {"is_hotfix": False, "merged_at": None, "base_branch": None}
+            )
+            known["is_hotfix"] |= change["is_hotfix"]
+            for name, best in (("merged_at", max), ("base_branch", min)):
+                both = [x for x in (known[name], change[name]) if x is not None]
+                known[name] = best(both) if both else None
+    return found
+
+
+@dataclass
+class Way:
+    """The commits of a repository: who carried each first, and how long the line behind it is."""
+
+    carriers: dict[str, str | None]
+    lengths: dict[str, int]
+
+
+def descents(tables: Tables, rows: dict[str, Row]) -> dict[tuple, Way]:
+    """Return what the deployments of each repository carry: all ancestors less what was there."""
+    parents: dict[tuple, dict[str, list[str]]] = defaultdict(dict)
+    for commit in tables.rows("int_commits_unioned"):
+        home = commit["source_system"], commit["repository"]
+        parents[home][commit["sha"]] = commit["parent_shas"] or []
+    deployments = defaultdict(list)
+    for row in sorted(rows.values(), key=in_order):
+        if row["is_production"] and row["result"] == "success" and row["finished_at"]:
+            deployments[row["home"], row["repository"]].append(row)
+    found = {}
+    for place, some in deployments.items():
+        graph = parents.get(place, {})
+        carriers: dict[str, str | None] = {}
+        for row in some:
+            if row["sha"] not in graph:
+                continue
+            behind, edge = {row["sha"]}, {row["sha"]}
+            while edge:
+                edge = {p for sha in edge for p in graph[sha] if p in graph} - behind
+                behind |= edge
+            is_first = not carriers
+            for sha in behind - set(carriers):
+                is_own = not is_first or sha == row["sha"]
+                carriers[sha] = row["deployment_key"] if is_own else None
+        # Whatever has no parent left has the line that is counted.
+        lengths: dict[str, int] = {}
+        left, length = set(carriers), 1
+        while left:
+            roots = {sha for sha in left if not left.intersection(graph[sha])}
+            lengths |= dict.fromkeys(roots, length)
+            left, length = left - roots, length + 1
+        found[place] = Way(carriers, lengths)
+    return found
+
+
+def as_begun(row: Row) -> tuple[datetime, datetime, str]:
+    """Return what deployments are sorted by to tell which way they go."""
+    return row["started_at"], row["finished_at"] or EVER, row["deployment_key"]
+
+
 def replay(there: list[Row]) -> None:
-    """Let the deployments of one place replace each other, in order."""
-    running, sha, waiting = None, None, []
-    comings: dict[str, int] = defaultdict(int)
+    """Let the deployments of one place replace each other, in the order of their ends."""
+    running, waiting = None, []
     for row in there:
-        is_success, is_back = row["result"] == "success", False
-        if is_success:
+        if row["result"] == "success":
             row["previous_deployment_key"], running = running, row["deployment_key"]
             for earlier in waiting:
                 earlier["next_success_at"] = row["finished_at"]
             waiting = []
-            if row["sha"] is not None and row["sha"] != sha:
-                sha = row["sha"]
-                comings[sha] += 1
-                is_back = comings[sha] > 1
         waiting.append(row)
-        row["coming"] = comings[row["sha"]] if row["sha"] is not None else 0
-        row["is_rollback"] = is_success and (is_back or row["is_told_rollback"])
-        row["is_hotfix"] = row["is_hotfix"] and not row["is_rollback"]
+
+
+def turned(there: list[Row]) -> None:
+    """Tell which deployments of one place go back, and which try again, in order of beginning."""
+    before, last, no = None, None, 0
+    first_seen: dict[str, int] = {}
+    comings: dict[str | None, int] = defaultdict(int)
+    for row in there:
+        sha, is_back = row["sha"], False
+        if row["result"] == "success":
+            if sha is not None:
+                no += 1
+                first_seen.setdefault(sha, no)
+                if sha != before:
+                    comings[sha] += 1
+                    lengths = row["way"].lengths if row["way"] else {}
+                    if (
+                        before is not None
+                        and row["is_production"]
+                        and {sha, before} <= set(lengths)
+                    ):
+                        is_old = row["way"].carriers[sha] != row["deployment_key"]
+                        is_back = is_old and lengths[sha] < lengths[before]
+                    elif before is not None:
+                        is_back = first_seen[sha] < first_seen[before]
+                before = sha
+            last = row
+        tries = row["result"] != "success" and (last is None or last["sha"] != sha)
+        row["coming"] = comings[sha] + tries
+        row["is_rollback"] = row["result"] == "success" and (is_back or row["is_told_rollback"])
+    following = None
+    for row in reversed(there):
+        row["is_retried"] = (
+            row["result"] == "failure"
+            and following is not None
+            and row["sha"] is not None
+            and following["sha"] == row["sha"]
+            and seconds(row["finished_at"], following["started_at"]) < 3600
+        )
+        if row["result"] == "success":
+            following = row
 
 
 def grouped(rows: list[Row]) -> None:
     """Tell the releases, and the first deployment of each repository."""
     firsts: dict[tuple, str] = {}
     beginnings: dict[tuple, datetime] = {}
-    for row in sorted(rows, key=in_order):
+    for row in sorted(rows, key=lambda row: (row["result"] != "success", *in_order(row))):
         row["release_deployment_key"] = None
         row["is_first_of_repository"] = False
         if not row["is_production"] or row["finished_at"] is None:
             continue
         if row["result"] in ("success", "failure"):
             commit = row["sha"] or row["deployment_key"]
-            release = (row["service_key"], commit, row["result"], row["coming"])
+            release = (row["service_key"], commit, row["coming"])
             row["release_deployment_key"] = firsts.setdefault(release, row["deployment_key"])
         if row["result"] == "success":
             repository = row["home"], row["repository"]
@@ -287,14 +441,14 @@ def deployments(tables: Tables) -> Iterator[Row]:
         taken_back = key in remedies and remedies[key]["is_rollback"]
         method = None
         if row["is_production"]:
-            if row["result"] == "failure":
+            if row["result"] == "failure" and not row["is_retried"]:
                 method = "deployment_failed"
             elif taken_back:
                 method = "rolled_back"
             elif speaking[key]:
                 method = max(speaking[key], key=lambda link: link["confidence"])["method"]
         is_failed = row["is_production"] and bool(
-            row["result"] == "failure" or taken_back or against
+            (row["result"] == "failure" and not row["is_retried"]) or taken_back or against
         )
         over = None
         if is_failed:
@@ -324,7 +478,7 @@ def deployments(tables: Tables) -> Iterator[Row]:
                     "environment_key", "raw_environment", "sha", "result",
                     "previous_deployment_key", "release_deployment_key", "change_request_key",
                     "is_production", "is_commit_known", "is_first_of_repository", "is_rollback",
-                    "is_hotfix", "started_at", "finished_at",
+                    "is_hotfix", "is_retried", "started_at", "finished_at",
                 )
             },
             "failure_method": method,
@@ -411,46 +565,92 @@ def incident_causes(tables: Tables) -> Iterator[Row]:
 
 
 @lru_cache(maxsize=4)
-def first_deployments(tables: Tables) -> dict[str, datetime]:
-    """Return when each change was first in production: each deployment takes what waits for it."""
+def brought(tables: Tables) -> dict[str, tuple[Row | None, str]]:
+    """Return the deployment that first brought each change, and how that is known.
+
+    Where the commits are known they tell; else each deployment takes what waits at its branch.
+    What was there with the first deployment of a repository has none, and is `behind`.
+    """
+    rows = deployed(tables)
+    known = {
+        (row["source_system"], row["repository"], row["sha"])
+        for row in tables.rows("int_commits_unioned")
+    }
+    ways = {(row["home"], row["repository"]): row["way"] for row in rows.values() if row["way"]}
+    found: dict[str, tuple[Row | None, str]] = {}
     waiting: dict[tuple, list[tuple[datetime, str]]] = defaultdict(list)
-    for change in written(tables):
-        if change["merged_at"]:
-            insort(
-                waiting[change["source_system"], change["repository"]],
-                (change["merged_at"], change["change_key"]),
-            )
-    carriers = [row for row in deployed(tables).values() if carries(row)]
-    found = {}
-    for row in sorted(carriers, key=in_order):
-        queue = waiting[row["home"], row["repository"]]
+    by_key = {change["change_key"]: change for change in written(tables)}
+    for key, change in by_key.items():
+        if not change["merged_at"]:
+            continue
+        place = change["source_system"], change["repository"]
+        carriers = ways[place].carriers if place in ways else {}
+        own = rows.get(carriers.get(change["merge_commit_sha"]) or "")
+        head = rows.get(carriers.get(change["head_sha"]) or "")
+        came = [own] if own else []
+        if head and head["finished_at"] >= change["merged_at"]:
+            came.append(head)
+        if came:
+            found[key] = min(came, key=lambda row: row["finished_at"]), "descent"
+        elif (*place, change["merge_commit_sha"]) in known:
+            is_behind = change["merge_commit_sha"] in carriers
+            found[key] = None, "behind" if is_behind else "not yet"
+        else:
+            insort(waiting[*place, change["base_branch"]], (change["merged_at"], key))
+    for row in sorted(rows.values(), key=in_order):
+        is_success = row["is_production"] and row["result"] == "success"
+        if not is_success or not row["commit_merged_at"]:
+            continue
+        queue = waiting[row["home"], row["repository"], row["base_branch"]]
         until = min(row["commit_merged_at"], row["finished_at"])
         count = bisect_right(queue, (until, chr(0x10FFFF)))
-        for _, change in queue[:count]:
-            found[change] = row["finished_at"]
+        for _, key in queue[:count]:
+            found[key] = row, "merge_order"
         del queue[:count]
+    # Of several that end in one second the one of the change's own commit brought it.
+    ends = defaultdict(list)
+    for row in rows.values():
+        if row["is_production"] and row["result"] == "success" and row["commit_merged_at"]:
+            ends[row["home"], row["repository"], row["base_branch"], row["finished_at"]].append(row)
+    for key, (row, way) in found.items():
+        change = by_key[key]
+        if row and way == "merge_order":
+            place = change["source_system"], change["repository"], change["base_branch"]
+            there = [
+                r
+                for r in ends[*place, row["finished_at"]]
+                if r["commit_merged_at"] >= change["merged_at"]
+            ]
+            order = [change["merge_commit_sha"], change["head_sha"]]
+            row = min(
+                there,
+                key=lambda r: (
+                    order.index(r["sha"]) if r["sha"] in order else 2, r["deployment_key"],
+                ),
+            )  # fmt: skip
+            found[key] = row, way
+        if row and row["sha"] in (change["merge_commit_sha"], change["head_sha"]):
+            found[key] = row, "sha"
+        elif row and way == "merge_order" and row["is_first_of_repository"]:
+            found[key] = None, "behind"
     return found
-
-
-def carries(row: Row) -> bool:
-    """Say whether a deployment brings known changes to production."""
-    return row["is_production"] and row["result"] == "success" and row["is_commit_known"]
 
 
 @recounts("fct_changes")
 def changes_measured(tables: Tables) -> Iterator[Row]:
     """Changes with the seconds between the moments of their lives."""
-    ran = first_deployments(tables)
+    ran = brought(tables)
     for change in written(tables):
-        deployed_at = ran.get(change["change_key"])
+        row, way = ran.get(change["change_key"], (None, ""))
+        deployed_at = row["finished_at"] if row else None
         yield {
             **{
                 name: change[name]
                 for name in (
                     "change_key", "kind", "source_system", "repository", "service_key",
                     "merge_commit_sha", "author_key", "additions", "deletions", "is_revert",
-                    "is_hotfix", "first_commit_at", "opened_at", "ready_at", "first_review_at",
-                    "approved_at", "merged_at", "closed_at",
+                    "is_hotfix", "is_written_before_repository", "first_commit_at", "opened_at",
+                    "ready_at", "first_review_at", "approved_at", "merged_at", "closed_at",
                 )
             },
             "coding_s": forward(change["first_commit_at"], change["opened_at"]),
@@ -459,7 +659,8 @@ def changes_measured(tables: Tables) -> Iterator[Row]:
             "is_coded_after_opening": is_backward(change["first_commit_at"], change["opened_at"]),
             "is_reviewed_before_ready": is_backward(change["ready_at"], change["first_review_at"]),
             "is_reviewed_after_merge": is_backward(change["first_review_at"], change["merged_at"]),
-            "merge_to_deploy_s": seconds(change["merged_at"], deployed_at),
+            "is_behind_first_deployment": way == "behind",
+            "merge_to_deploy_s": forward(change["merged_at"], deployed_at),
             "deployed_at": deployed_at,
         }  # fmt: skip
 
@@ -467,26 +668,15 @@ def changes_measured(tables: Tables) -> Iterator[Row]:
 @recounts("bridge_deployment_changes")
 def first_carriers(tables: Tables) -> Iterator[Row]:
     """The one deployment that first brought each change."""
-    at_moment = defaultdict(list)
-    for row in deployed(tables).values():
-        if carries(row):
-            at_moment[row["home"], row["repository"], row["finished_at"]].append(row)
-    ran = first_deployments(tables)
-    for change in written(tables):
-        when = ran.get(change["change_key"])
-        if when is None:
-            continue
-        there = at_moment[change["source_system"], change["repository"], when]
-        brought = [row for row in there if row["commit_merged_at"] >= change["merged_at"]]
-        own = [row for row in brought if row["sha"] == change["merge_commit_sha"]]
-        row = min(own or brought, key=lambda row: row["deployment_key"])
-        yield {
-            "deployment_change_key": f"{row['deployment_key']}>{change['change_key']}",
-            "deployment_key": row["deployment_key"],
-            "change_key": change["change_key"],
-            "method": "sha" if own else "merge_order",
-            "is_first_of_repository": row["is_first_of_repository"],
-        }
+    for key, (row, way) in brought(tables).items():
+        if row:
+            yield {
+                "deployment_change_key": f"{row['deployment_key']}>{key}",
+                "deployment_key": row["deployment_key"],
+                "change_key": key,
+                "method": way,
+                "is_first_of_repository": row["is_first_of_repository"],
+            }
 
 
 # DORA
@@ -531,7 +721,8 @@ def dora(tables: Tables, name: str, period: str) -> Iterator[Row]:
     periods = {}
     for release, rows in releases.items():
         service = rows[0]["service_key"]
-        day = local_day(min(row["finished_at"] for row in rows), zones[service])
+        ran = [row["finished_at"] for row in rows if row["result"] == "success"]
+        day = local_day(min(ran or [row["finished_at"] for row in rows]), zones[service])
         first_days[service] = min(day, first_days.get(service, day))
         periods[release] = service, start_of(day)
         count = counts[service, start_of(day)]
@@ -637,9 +828,10 @@ def ci_runs(tables: Tables) -> Iterator[Row]:
                 for name in (
                     "ci_run_key", "source_system", "pipeline", "repository", "head_sha", "event",
                     "result", "raw_result", "attempt", "queued_at", "started_at", "finished_at",
+                    "is_clock_backwards",
                 )
             },
-            "queue_s": seconds(run["queued_at"], run["started_at"]),
+            "queue_s": forward(run["queued_at"], run["started_at"]),
             "run_s": seconds(run["started_at"], ended),
             "is_flaky": run["result"] == "failure"
             and ended is not None
@@ -653,8 +845,12 @@ def ci_jobs(tables: Tables) -> Iterator[Row]:
     for job in tables.rows("int_ci_jobs_unioned"):
         yield {
             **job,
-            "queue_s": seconds(job["queued_at"], job["started_at"]),
-            "run_s": seconds(job["started_at"], job["finished_at"]),
+            "queue_s": None
+            if job["is_inherited"]
+            else forward(job["queued_at"], job["started_at"]),
+            "run_s": None
+            if job["is_inherited"]
+            else seconds(job["started_at"], job["finished_at"]),
         }
 
 
@@ -703,13 +899,18 @@ def services(tables: Tables) -> Iterator[Row]:
 
 @recounts("dim_environments")
 def environments(tables: Tables) -> Iterator[Row]:
-    """Environments of the seed, each by the first of its lines, and what is unmapped."""
+    """Environments of the seed, each by the first of its lines, what words mean, and unmapped."""
     seen = set()
     lines = sorted(
         tables.rows("environments"), key=lambda line: (line["source_system"], line["pattern"])
     )
     unmapped = {"environment_key": "unmapped", "name": "Unmapped", "tier": "unmapped"}
-    for line in [*lines, {**unmapped, "is_production": False}]:
+    words = {}
+    for word in tables.rows("environment_names"):
+        told = words.setdefault(word["environment_key"], dict(word))
+        for name in ("name", "tier", "is_production"):
+            told[name] = max(told[name], word[name])
+    for line in [*lines, *words.values(), {**unmapped, "is_production": False}]:
         if line["environment_key"] not in seen:
             seen.add(line["environment_key"])
             yield {

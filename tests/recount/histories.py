@@ -150,9 +150,6 @@ def stage_transitions(tables: Tables) -> Iterator[Row]:
     mapping = grouped(
         tables.rows("int_status_stages"), "source_system", "workflow", "scope", "status"
     )
-    not_done = {
-        line["resolution"] for line in tables.rows("resolutions") if line["outcome"] == "cancelled"
-    }
     resolutions = grouped(tables.rows("int_jira_resolutions"), "work_item_key")
     for key, moves in histories(tables).items():
         item = of_items[key]
@@ -185,7 +182,7 @@ def stage_transitions(tables: Tables) -> Iterator[Row]:
                     (
                         span["resolution"]
                         for span in resolutions.get(key, ())
-                        if span["resolution"].lower() in not_done
+                        if span["outcome"] == "cancelled"
                         and (span["valid_from"] or datetime.min) < (left or FOREVER)
                         and (span["valid_to"] or FOREVER) >= (left or FOREVER)
                     ),

@@ -678,6 +678,14 @@ def data_quality(tables: Tables) -> Iterator[Row]:
             are_both = start is not None and end is not None
             flaw = are_both and end < start
             measure(change["source_system"], f"clock_{name}", flaw, int(are_both))
+        source = change["source_system"]
+        measure(source, "clock_written_before_repository", change["is_written_before_repository"])
+        is_behind, is_merged = change["is_behind_first_deployment"], change["merged_at"] is not None
+        measure(source, "changes_behind_first_deployment", is_behind, int(is_merged))
+    for table in ("runs", "jobs"):
+        for row in tables.rows(f"fct_ci_{table}"):
+            name = f"clock_ci_{table}_backwards"
+            measure(row["source_system"], name, row["is_clock_backwards"])
     for source, name in total:
         all_of_them = total[source, name]
         yield {

@@ -38,11 +38,7 @@ endings as (
 
     from {{ ref('int_jira_resolutions') }} as spans
 
-    where
-        {{ known_as('spans.resolution') }} in (
-            select resolution from {{ ref('resolutions') }}
-            where source_system = 'jira' and outcome = 'cancelled'
-        )
+    where spans.outcome = 'cancelled'
 
 ),
 

@@ -7,14 +7,17 @@ pull_requests as (
         'pull_request' as kind,
         source_system,
         repository,
+        base_branch,
         author_key,
         author_type,
+        head_sha,
         merge_commit_sha,
         additions,
         deletions,
         is_revert,
         is_hotfix,
         first_commit_at,
+        is_written_before_repository,
         opened_at,
         ready_at,
         first_review_at,
@@ -26,29 +29,48 @@ pull_requests as (
 
 ),
 
+repositories as (
+
+    select * from {{ ref('int_repositories_unioned') }}
+
+),
+
 commits as (
 
     select
-        commit_key as change_key,
+        commits.commit_key as change_key,
         'commit' as kind,
         'github' as source_system,
-        repository,
-        author_key,
-        author_type,
-        sha as merge_commit_sha,
+        commits.repository,
+        repositories.default_branch as base_branch,
+        commits.author_key,
+        commits.author_type,
+        cast(null as varchar) as head_sha,
+        commits.sha as merge_commit_sha,
         cast(null as bigint) as additions,
         cast(null as bigint) as deletions,
-        is_revert,
-        is_hotfix,
-        authored_at as first_commit_at,
+        commits.is_revert,
+        commits.is_hotfix,
+        case
+            when commits.authored_at >= coalesce(repositories.created_at, commits.authored_at)
+                then commits.authored_at
+            when commits.committed_at >= repositories.created_at then commits.committed_at
+        end as first_commit_at,
+        coalesce(commits.authored_at < repositories.created_at, false)
+            as is_written_before_repository,
         cast(null as timestamp) as opened_at,
         cast(null as timestamp) as ready_at,
         cast(null as timestamp) as first_review_at,
         cast(null as timestamp) as approved_at,
-        committed_at as merged_at,
+        commits.committed_at as merged_at,
         cast(null as timestamp) as closed_at
 
-    from {{ ref('int_direct_commits') }}
+    from {{ ref('int_direct_commits') }} as commits
+
+    left join repositories
+        on
+            commits.repository = repositories.repository
+            and repositories.source_system = 'github'
 
 ),
 

@@ -2,7 +2,7 @@ with
 
 jobs as (
 
-    select * from {{ ref('stg_github__jobs') }}
+    select * from {{ ref('int_github_jobs') }}
 
 ),
 
@@ -115,8 +115,11 @@ github as (
             when conclusion in ('success', 'failure', 'cancelled', 'skipped', 'neutral')
                 then conclusion
             when conclusion = 'timed_out' then 'timeout'
+            -- It waits for somebody to let it run, and has run nothing.
+            when conclusion = 'action_required' then 'skipped'
             else 'unknown'
         end as result,
+        coalesce(is_inherited, false) as is_inherited,
         created_at as queued_at,
         started_at,
         completed_at as finished_at
@@ -141,6 +144,7 @@ jenkins as (
             when status in ('in_progress', 'paused_pending_input') then 'running'
             else 'unknown'
         end as result,
+        false as is_inherited,
         cast(null as timestamp) as queued_at,
         started_at,
         case
@@ -174,6 +178,7 @@ gitlab as (
                 then 'running'
             else 'unknown'
         end as result,
+        false as is_inherited,
         created_at as queued_at,
         started_at,
         finished_at
@@ -202,14 +207,26 @@ final as (
         unioned.source_system,
         unioned.job,
         unioned.raw_result,
-        -- Of a run whose end nobody saw, nobody saw how its jobs ended.
+        -- Of a run that has ended nothing runs: nobody saw how that job ended.
         case
-            when unioned.result = 'running' and runs.result = 'unknown' then 'unknown'
+            when unioned.result = 'running' and runs.result <> 'running' then 'unknown'
             else unioned.result
         end as result,
+        unioned.is_inherited,
+        coalesce(
+            not unioned.is_inherited
+            and (
+                unioned.finished_at < unioned.started_at or unioned.started_at < unioned.queued_at
+            ),
+            false
+        ) as is_clock_backwards,
         unioned.queued_at,
         unioned.started_at,
-        unioned.finished_at
+        -- What ended before it began has no end that anybody knows.
+        case
+            when unioned.started_at is null or unioned.finished_at >= unioned.started_at
+                then unioned.finished_at
+        end as finished_at
 
     from unioned
 

@@ -1,16 +1,12 @@
 with
 
--- GitHub starts a run again only when it has ended, and ends it after 35 days: what is stored as
--- open beyond that is gone, and nobody saw how it ended.
+-- GitHub starts a run again only when it has ended: how the attempt before ended nobody saw.
 workflow_runs as (
 
     select
         *,
         status <> 'completed'
-        and (
-            run_attempt < max(run_attempt) over (partition by run_id)
-            or {{ add_seconds('coalesce(started_at, created_at)', '35 * 86400') }} < {{ as_of() }}
-        ) as is_lost
+        and run_attempt < max(run_attempt) over (partition by run_id) as is_lost
 
     from {{ ref('stg_github__workflow_runs') }}
 
@@ -23,7 +19,9 @@ jobs as (
         min(started_at) as first_started_at,
         max(completed_at) as last_completed_at
 
-    from {{ ref('stg_github__jobs') }}
+    from {{ ref('int_github_jobs') }}
+
+    where not coalesce(is_inherited, false)
 
     group by 1
 
@@ -87,7 +85,9 @@ github as (
         workflow_runs.run_id as source_run_id,
         workflow_runs.repository as scope,
         workflow_runs.repository,
-        coalesce(workflow_runs.pipeline, 'unknown') as pipeline,
+        coalesce(
+            workflow_runs.workflow_path, 'workflow-' || workflow_runs.workflow_id, 'unknown'
+        ) as pipeline,
         workflow_runs.head_sha,
         workflow_runs.event,
         workflow_runs.run_attempt as attempt,
@@ -101,7 +101,9 @@ github as (
                 )
                 then workflow_runs.conclusion
             when workflow_runs.conclusion = 'timed_out' then 'timeout'
-            when workflow_runs.conclusion in ('startup_failure', 'action_required') then 'error'
+            when workflow_runs.conclusion = 'startup_failure' then 'error'
+            -- It waits for somebody to let it run, and has run nothing.
+            when workflow_runs.conclusion = 'action_required' then 'skipped'
             else 'unknown'
         end as result,
         coalesce(workflow_runs.started_at, workflow_runs.created_at) as queued_at,
@@ -140,7 +142,7 @@ jenkins as (
             else 'unknown'
         end as result,
         case
-            when queue_ms is not null
+            when queue_ms >= 0
                 then {{ add_seconds('started_at', '-cast(floor(queue_ms / 1000.0) as bigint)') }}
         end as queued_at,
         started_at,
@@ -321,9 +323,37 @@ unioned as (
 
 ),
 
+-- No tool runs anything for more than 35 days, but what waits for somebody may never end.
 final as (
 
-    select * from unioned
+    select
+        ci_run_key,
+        source_system,
+        source_run_id,
+        scope,
+        repository,
+        pipeline,
+        head_sha,
+        event,
+        attempt,
+        raw_result,
+        case
+            when
+                result = 'running'
+                and {{ add_seconds('coalesce(started_at, queued_at)', '35 * 86400') }}
+                < {{ as_of() }}
+                then 'unknown'
+            else result
+        end as result,
+        coalesce(finished_at < started_at or started_at < queued_at, false) as is_clock_backwards,
+        queued_at,
+        started_at,
+        -- What ended before it began has no end that anybody knows.
+        case when started_at is null or finished_at >= started_at then finished_at end
+            as finished_at
+
+    from unioned
+
     where coalesce(queued_at, started_at, {{ as_of() }}) <= {{ as_of() }}
 
 )

@@ -1,20 +1,8 @@
 with
 
-deployments as (
+described as (
 
-    select * from {{ ref('int_deployments_unioned') }}
-
-),
-
-environments as (
-
-    select * from {{ ref('environments') }}
-
-),
-
-scopes as (
-
-    select * from {{ ref('scopes') }}
+    select * from {{ ref('int_deployments_located') }}
 
 ),
 
@@ -24,64 +12,9 @@ changes as (
 
 ),
 
--- The inbox only tells of a repository: its commits, and who owns it, are where the code is.
-homes as (
+carried as (
 
-    select
-        repository,
-        min(source_system) as source_system
-
-    from (
-        select
-            repository,
-            source_system
-        from changes
-        union all
-        select
-            repository,
-            source_system
-        from deployments
-        where source_system <> 'inbox'
-    ) as repositories
-
-    group by 1
-
-),
-
-located as (
-
-    select
-        deployments.*,
-        case
-            when deployments.source_system = 'inbox'
-                then coalesce(homes.source_system, deployments.source_system)
-            else deployments.source_system
-        end as code_source_system
-
-    from deployments
-
-    left join homes
-        on deployments.repository = homes.repository
-
-),
-
-matched as (
-
-    select
-        deployments.deployment_key,
-        environments.environment_key,
-        environments.is_production,
-        row_number() over (
-            partition by deployments.deployment_key
-            order by length(environments.pattern) desc, environments.pattern
-        ) as place
-
-    from deployments
-
-    inner join environments
-        on
-            deployments.source_system = environments.source_system
-            and lower(deployments.raw_environment) like environments.pattern
+    select * from {{ ref('int_commits_carried') }}
 
 ),
 
@@ -95,7 +28,7 @@ named as (
 
     from {{ ref('int_change_requests_described') }} as change_requests
 
-    inner join deployments
+    inner join described as deployments
         on change_requests.correlation_id = deployments.deployment_id
 
     group by 1
@@ -124,53 +57,40 @@ change_requests as (
 
 ),
 
--- What is known of a commit that merging made.
+-- What is known of a commit that merging made; the newest commit of what was merged stands for it.
 commits as (
 
     select
         source_system,
         repository,
-        merge_commit_sha,
+        sha,
+        min(base_branch) as base_branch,
         max(case when is_hotfix then 1 else 0 end) = 1 as is_hotfix,
         max(merged_at) as merged_at
 
-    from changes
-
-    where merge_commit_sha is not null
+    from (
+        select
+            source_system,
+            repository,
+            merge_commit_sha as sha,
+            base_branch,
+            is_hotfix,
+            merged_at
+        from changes
+        where merge_commit_sha is not null
+        union all
+        select
+            source_system,
+            repository,
+            head_sha as sha,
+            base_branch,
+            is_hotfix,
+            merged_at
+        from changes
+        where merged_at is not null and head_sha <> merge_commit_sha
+    ) as shas
 
     group by 1, 2, 3
-
-),
-
-described as (
-
-    select
-        located.*,
-        coalesce(
-            scopes.service_key,
-            home_scopes.service_key,
-            'unassigned:' || located.code_source_system || ':'
-            || coalesce(located.repository, 'unknown')
-        ) as service_key,
-        coalesce(matched.environment_key, 'unmapped') as environment_key,
-        coalesce(matched.is_production, false) as is_production
-
-    from located
-
-    left join scopes
-        on
-            located.source_system = scopes.source_system
-            and located.scope = scopes.scope
-            and {{ valid_at('scopes', 'located.started_at') }}
-
-    left join scopes as home_scopes
-        on
-            located.code_source_system = home_scopes.source_system
-            and located.scope = home_scopes.scope
-            and {{ valid_at('home_scopes', 'located.started_at') }}
-
-    left join matched
-        on located.deployment_key = matched.deployment_key and matched.place = 1
 
 ),
 
@@ -180,7 +100,7 @@ successes as (
     select
         deployment_key,
         lag(deployment_key) over (
-            partition by source_system, repository, raw_environment
+            partition by place_key
             order by finished_at, deployment_key
         ) as previous_deployment_key
 
@@ -190,62 +110,144 @@ successes as (
 
 ),
 
+-- In order of their beginning: a slow part of the push before is no way back.
 arrivals as (
 
     select
         deployment_key,
-        case when sha = previous_sha then 0 else 1 end as arrived
+        previous_sha,
+        case when sha = previous_sha then 0 else 1 end as arrived,
+        min(arrival_at) over (partition by place_key, sha) as first_at
 
     from (
         select
             deployment_key,
+            place_key,
             sha,
-            lag(sha) over (
-                partition by source_system, repository, raw_environment
-                order by finished_at, deployment_key
-            ) as previous_sha
+            row_number() over beginnings as arrival_at,
+            lag(sha) over beginnings as previous_sha
         from described
         where result = 'success' and sha is not null
+        window beginnings as (
+            partition by place_key
+            order by started_at, finished_at, deployment_key
+        )
     ) as known
 
 ),
 
--- How often a commit had come to its place, another one between: the second time is a rollback.
-counted as (
+-- Where a commit stands: in the line of descent, where that is known, else by when it first came.
+steps as (
+
+    select
+        arrivals.deployment_key,
+        arrivals.arrived,
+        case
+            when arrivals.arrived = 0 or arrivals.previous_sha is null then false
+            when
+                described.is_production
+                and here.generation is not null
+                and before.generation is not null
+                then
+                    coalesce(here.deployment_key, '') <> arrivals.deployment_key
+                    and here.generation < before.generation
+            else arrivals.first_at < lag(arrivals.first_at) over (
+                partition by described.place_key
+                order by described.started_at, described.finished_at, described.deployment_key
+            )
+        end as is_back
+
+    from arrivals
+
+    inner join described
+        on arrivals.deployment_key = described.deployment_key
+
+    left join carried as here
+        on
+            described.code_source_system = here.source_system
+            and described.repository = here.repository
+            and described.sha = here.sha
+
+    left join carried as before
+        on
+            described.code_source_system = before.source_system
+            and described.repository = before.repository
+            and arrivals.previous_sha = before.sha
+
+),
+
+numbered as (
 
     select
         described.*,
-        successes.previous_deployment_key,
-        coalesce(arrivals.arrived, 0) as arrived,
-        sum(coalesce(arrivals.arrived, 0)) over (
-            partition by
-                described.source_system,
-                described.repository,
-                described.raw_environment,
-                described.sha
-            order by described.finished_at, described.deployment_key
+        sum(case when result = 'success' then 1 else 0 end) over (
+            partition by place_key
+            order by started_at, finished_at, deployment_key
             rows between unbounded preceding and current row
-        ) as arrival_no
+        ) as success_no
 
     from described
 
-    left join successes
-        on described.deployment_key = successes.deployment_key
+),
 
-    left join arrivals
-        on described.deployment_key = arrivals.deployment_key
+counted as (
+
+    select
+        numbered.*,
+        successes.previous_deployment_key,
+        coalesce(steps.is_back, false) as is_back,
+        -- What failed, and succeeded when it was tried again within the hour, was one deployment.
+        coalesce(
+            numbered.result = 'failure'
+            and after.sha = numbered.sha
+            and {{ seconds_between('numbered.finished_at', 'after.started_at') }} < 3600,
+            false
+        ) as is_retried,
+        -- The arrival of its commit at its place that it is, or that it tried to be.
+        sum(coalesce(steps.arrived, 0)) over (
+            partition by numbered.place_key, numbered.sha
+            order by numbered.started_at, numbered.finished_at, numbered.deployment_key
+            rows between unbounded preceding and current row
+        ) as arrivals,
+        case
+            when
+                numbered.result <> 'success'
+                and coalesce(before.sha, '') <> coalesce(numbered.sha, '')
+                then 1
+            else 0
+        end as tries
+
+    from numbered
+
+    left join successes
+        on numbered.deployment_key = successes.deployment_key
+
+    left join steps
+        on numbered.deployment_key = steps.deployment_key
+
+    left join numbered as before
+        on
+            numbered.place_key = before.place_key
+            and numbered.success_no = before.success_no
+            and before.result = 'success'
+
+    left join numbered as after
+        on
+            numbered.place_key = after.place_key
+            and numbered.success_no + 1 = after.success_no
+            and after.result = 'success'
 
 ),
 
 -- One commit of one service that comes to production is one release, wherever and however often it
--- is deployed and whoever tells of it; its failed attempts are one of their own.
+-- is tried and deployed, and whoever tells of it.
 releases as (
 
     select
         deployment_key,
         first_value(deployment_key) over (
-            partition by service_key, coalesce(sha, deployment_key), result, arrival_no
-            order by finished_at, deployment_key
+            partition by service_key, coalesce(sha, deployment_key), arrivals + tries
+            order by case when result = 'success' then 0 else 1 end, finished_at, deployment_key
         ) as release_deployment_key
 
     from counted
@@ -279,6 +281,7 @@ rated as (
         counted.service_key,
         counted.environment_key,
         counted.raw_environment,
+        counted.place_key,
         counted.sha,
         counted.result,
         counted.previous_deployment_key,
@@ -286,10 +289,12 @@ rated as (
         change_requests.change_request_key,
         counted.is_production,
         counted.result = 'success' and (
-            counted.is_told_rollback or (counted.arrived = 1 and counted.arrival_no > 1)
+            counted.is_told_rollback or counted.is_back
         ) as is_rollback,
         coalesce(commits.is_hotfix, false) as is_hotfix_commit,
-        commits.merged_at is not null as is_commit_known,
+        commits.merged_at is not null or carried.sha is not null as is_commit_known,
+        commits.base_branch,
+        counted.is_retried,
         counted.is_production
         and counted.result = 'success'
         and counted.finished_at = first_deployments.finished_at as is_first_of_repository,
@@ -309,7 +314,13 @@ rated as (
         on
             counted.code_source_system = commits.source_system
             and counted.repository = commits.repository
-            and counted.sha = commits.merge_commit_sha
+            and counted.sha = commits.sha
+
+    left join carried
+        on
+            counted.code_source_system = carried.source_system
+            and counted.repository = carried.repository
+            and counted.sha = carried.sha
 
     left join first_deployments
         on
@@ -337,13 +348,15 @@ final as (
         is_rollback,
         is_hotfix_commit and not is_rollback as is_hotfix,
         is_commit_known,
+        is_retried,
+        base_branch,
         coalesce(is_first_of_repository, false) as is_first_of_repository,
         commit_merged_at,
         started_at,
         finished_at,
         -- The success that followed in the same place, of a failed deployment too.
         min(case when result = 'success' then finished_at end) over (
-            partition by source_system, repository, raw_environment
+            partition by place_key
             order by finished_at, deployment_key
             rows between 1 following and unbounded following
         ) as next_success_at

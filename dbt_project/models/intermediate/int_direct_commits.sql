@@ -9,7 +9,8 @@ commits as (
 
 pull_requests as (
 
-    select * from {{ ref('stg_github__pull_requests') }}
+    select * from {{ ref('int_pull_requests_unioned') }}
+    where source_system = 'github'
 
 ),
 

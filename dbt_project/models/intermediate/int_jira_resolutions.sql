@@ -13,6 +13,43 @@ issues as (
 
 ),
 
+told as (
+
+    select * from {{ ref('int_jira_told') }}
+    where object = 'resolution' and not is_foreign
+
+),
+
+seeds as (
+
+    select * from {{ ref('resolutions') }}
+    where source_system = 'jira'
+
+),
+
+-- A resolution that no line has by its present name is the one that a line has by another one.
+meanings as (
+
+    select
+        names.name as resolution,
+        seeds.outcome,
+        row_number() over (
+            partition by names.name
+            order by aliases.place, names.id
+        ) as place
+
+    from told as names
+
+    inner join told as aliases
+        on names.id = aliases.id
+
+    inner join seeds
+        on aliases.known_as = seeds.resolution
+
+    where names.place = 1
+
+),
+
 ordered as (
 
     select
@@ -66,7 +103,7 @@ spans as (
 ),
 
 -- A history that ends elsewhere than the issue is now has lost its last entry.
-final as (
+resolved as (
 
     select
         spans.work_item_key || '@' || coalesce(cast(spans.valid_from as varchar), 'always')
@@ -87,7 +124,28 @@ final as (
 
     where spans.valid_from is distinct from spans.valid_to or spans.valid_to is null
 
+),
+
+final as (
+
+    select
+        resolved.resolution_span_id,
+        resolved.work_item_key,
+        resolved.resolution,
+        coalesce(seeds.outcome, meanings.outcome, 'done') as outcome,
+        resolved.valid_from,
+        resolved.valid_to
+
+    from resolved
+
+    left join seeds
+        on lower(resolved.resolution) = seeds.resolution
+
+    left join meanings
+        on resolved.resolution = meanings.resolution and meanings.place = 1
+
+    where resolved.resolution is not null
+
 )
 
 select * from final
-where resolution is not null

@@ -74,15 +74,10 @@ moved as (
             'ready_for_review', 'convert_to_draft', 'reopened', 'merged', 'closed',
             'added_to_merge_queue', 'removed_from_merge_queue'
         )
-        -- Merging takes it off the queue too.
-        and not (
-            events.event = 'removed_from_merge_queue'
-            and events.happened_at >= coalesce(pull_requests.merged_at, timestamp '9999-01-01')
-        )
-        -- Merging closes too, in the same second.
-        and not (
-            events.event = 'closed'
-            and events.happened_at = coalesce(pull_requests.merged_at, timestamp '1970-01-01')
+        -- Merged is the end: that it is closed and taken off the queue is told with it, or later.
+        and (
+            events.event = 'merged'
+            or events.happened_at < coalesce(pull_requests.merged_at, timestamp '9999-01-01')
         )
 
 ),
@@ -134,9 +129,14 @@ reviewed as (
     inner join pull_requests
         on reviews.work_item_key = pull_requests.work_item_key
 
-    -- An author's own comments are no review; what comes after the end moves nothing.
+    -- Comments of the author or of a program are no review, though a program's verdict is the
+    -- tool's too; what comes after the end moves nothing.
     where
         reviews.submitted_at is not null
+        and (
+            coalesce(reviews.author_type, 'human') <> 'bot'
+            or reviews.state in ('approved', 'changes_requested')
+        )
         and reviews.author_key is distinct from pull_requests.author_key
         and reviews.submitted_at
         < coalesce(pull_requests.merged_at, pull_requests.closed_at, timestamp '9999-01-01')

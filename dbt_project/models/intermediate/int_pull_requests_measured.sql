@@ -11,7 +11,8 @@ commits as (
 
     select
         work_item_key,
-        authored_at
+        authored_at,
+        committed_at
 
     from {{ ref('stg_github__pull_request_commits') }}
 
@@ -19,40 +20,44 @@ commits as (
 
     select
         work_item_key,
-        authored_at
+        authored_at,
+        committed_at
 
     from {{ ref('stg_gitlab__merge_request_commits') }}
 
 ),
 
--- Author dates can be rewritten and lie before the repository; the union survives force pushes.
-first_commits as (
+repositories as (
 
-    select
-        work_item_key,
-        min(authored_at) as first_commit_at
-
-    from commits
-
-    group by 1
+    select * from {{ ref('int_repositories_unioned') }}
 
 ),
 
-first_reviews as (
+-- Author dates are set by whoever writes: one before there was the repository is no start, and the
+-- committer's stands in for it. The union survives force pushes.
+first_commits as (
 
     select
-        reviews.work_item_key,
-        min(reviews.submitted_at) as first_review_at,
-        min(case when reviews.state = 'approved' then reviews.submitted_at end) as approved_at
+        commits.work_item_key,
+        min(
+            case
+                when commits.authored_at >= coalesce(repositories.created_at, commits.authored_at)
+                    then commits.authored_at
+                when commits.committed_at >= repositories.created_at then commits.committed_at
+            end
+        ) as first_commit_at,
+        max(case when commits.authored_at < repositories.created_at then 1 else 0 end) = 1
+            as is_written_before_repository
 
-    from {{ ref('int_pull_request_reviews_unioned') }} as reviews
+    from commits
 
     inner join pull_requests
-        on reviews.work_item_key = pull_requests.work_item_key
+        on commits.work_item_key = pull_requests.work_item_key
 
-    where
-        reviews.author_key is distinct from pull_requests.author_key
-        and reviews.submitted_at <= {{ as_of() }}
+    left join repositories
+        on
+            pull_requests.source_system = repositories.source_system
+            and pull_requests.repository = repositories.repository
 
     group by 1
 
@@ -72,22 +77,73 @@ readiness as (
 
 ),
 
+described as (
+
+    select
+        pull_requests.*,
+        coalesce(readiness.ready_at, pull_requests.opened_at) as ready_at
+
+    from pull_requests
+
+    left join readiness
+        on pull_requests.work_item_key = readiness.work_item_key
+
+),
+
+-- The review that it waited for comes when it is ready and not merged; where there is none such,
+-- the first of those that are too early or too late, which the flags tell. Programs do not review.
+first_reviews as (
+
+    select
+        reviews.work_item_key,
+        coalesce(
+            min(
+                case
+                    when
+                        reviews.submitted_at >= described.ready_at
+                        and reviews.submitted_at
+                        <= coalesce(described.merged_at, reviews.submitted_at)
+                        then reviews.submitted_at
+                end
+            ),
+            min(reviews.submitted_at)
+        ) as first_review_at,
+        min(case when reviews.state = 'approved' then reviews.submitted_at end) as approved_at
+
+    from {{ ref('int_pull_request_reviews_unioned') }} as reviews
+
+    inner join described
+        on reviews.work_item_key = described.work_item_key
+
+    where
+        reviews.author_key is distinct from described.author_key
+        and coalesce(reviews.author_type, 'human') <> 'bot'
+        and reviews.submitted_at <= {{ as_of() }}
+
+    group by 1
+
+),
+
 final as (
 
     select
         pull_requests.work_item_key,
         pull_requests.source_system,
         pull_requests.repository,
+        pull_requests.base_branch,
         pull_requests.author_key,
         pull_requests.author_type,
+        pull_requests.head_sha,
         pull_requests.merge_commit_sha,
         pull_requests.additions,
         pull_requests.deletions,
         pull_requests.is_revert,
         pull_requests.is_hotfix,
         first_commits.first_commit_at,
+        coalesce(first_commits.is_written_before_repository, false)
+            as is_written_before_repository,
         pull_requests.opened_at,
-        coalesce(readiness.ready_at, pull_requests.opened_at) as ready_at,
+        pull_requests.ready_at,
         first_reviews.first_review_at,
         first_reviews.approved_at,
         case when pull_requests.merged_at <= {{ as_of() }} then pull_requests.merged_at end
@@ -95,16 +151,13 @@ final as (
         case when pull_requests.closed_at <= {{ as_of() }} then pull_requests.closed_at end
             as closed_at
 
-    from pull_requests
+    from described as pull_requests
 
     left join first_commits
         on pull_requests.work_item_key = first_commits.work_item_key
 
     left join first_reviews
         on pull_requests.work_item_key = first_reviews.work_item_key
-
-    left join readiness
-        on pull_requests.work_item_key = readiness.work_item_key
 
 )
 

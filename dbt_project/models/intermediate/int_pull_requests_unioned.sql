@@ -1,29 +1,84 @@
 with
 
-github as (
+pull_requests as (
+
+    select * from {{ ref('stg_github__pull_requests') }}
+
+),
+
+commits as (
+
+    select * from {{ ref('stg_github__commits') }}
+    where is_on_main_line and pull_request_no is not null
+
+),
+
+-- A robot that squashes pushes one commit, `title (#1)`, and then closes what it merged; so does
+-- who merges by hand. To GitHub that is closed and not merged.
+pushed as (
 
     select
         work_item_key,
+        sha
+
+    from (
+        select
+            pull_requests.work_item_key,
+            commits.sha,
+            row_number() over (
+                partition by pull_requests.work_item_key
+                order by commits.committed_at desc, commits.sha
+            ) as place
+
+        from pull_requests
+
+        inner join commits
+            on
+                pull_requests.repository = commits.repository
+                and pull_requests.pull_request_no = commits.pull_request_no
+
+        where
+            pull_requests.merged_at is null
+            and commits.committed_at >= pull_requests.opened_at
+            and commits.committed_at <= {{ add_seconds('pull_requests.closed_at', '60') }}
+    ) as placed
+
+    where place = 1
+
+),
+
+github as (
+
+    select
+        pull_requests.work_item_key,
         'github' as source_system,
-        pull_request_id as source_id,
-        repository || '#' || pull_request_no as item_key,
+        pull_requests.pull_request_id as source_id,
+        pull_requests.repository || '#' || pull_requests.pull_request_no as item_key,
         'Pull request' as raw_type,
-        repository,
-        author_key,
-        author_type,
-        merge_commit_sha,
-        additions,
-        deletions,
-        is_draft,
-        is_revert,
-        is_hotfix,
-        opened_at,
-        updated_at,
-        closed_at,
-        merged_at,
+        pull_requests.repository,
+        pull_requests.base_branch,
+        pull_requests.author_key,
+        pull_requests.author_type,
+        pull_requests.head_sha,
+        coalesce(pull_requests.merge_commit_sha, pushed.sha) as merge_commit_sha,
+        pull_requests.additions,
+        pull_requests.deletions,
+        pull_requests.is_draft,
+        pull_requests.is_revert,
+        pull_requests.is_hotfix,
+        pull_requests.opened_at,
+        pull_requests.updated_at,
+        pull_requests.closed_at,
+        case
+            when pushed.sha is not null then pull_requests.closed_at
+            else pull_requests.merged_at
+        end as merged_at,
         cast(null as timestamp) as deleted_at
 
-    from {{ ref('stg_github__pull_requests') }}
+    from pull_requests
+
+    left join pushed
+        on pull_requests.work_item_key = pushed.work_item_key
 
 ),
 
@@ -37,8 +92,10 @@ gitlab as (
         repository || '!' || merge_request_no as item_key,
         'Merge request' as raw_type,
         repository,
+        base_branch,
         author_key,
         author_type,
+        head_sha,
         merge_commit_sha,
         cast(null as bigint) as additions,
         cast(null as bigint) as deletions,

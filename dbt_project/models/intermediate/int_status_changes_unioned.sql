@@ -41,9 +41,7 @@ jira as (
         coalesce(
             issue_changes.from_value,
             case
-                when
-                    date_trunc('second', issue_changes.changed_at)
-                    <= date_trunc('second', issue_changes.created_at)
+                when issue_changes.changed_at <= issue_changes.created_at + interval '1' minute
                     then issue_changes.to_value
             end,
             'unknown'

@@ -1,12 +1,7 @@
 with
 
+-- What the company says of an environment comes before what its name means.
 environments as (
-
-    select * from {{ ref('environments') }}
-
-),
-
-ranked as (
 
     select
         environment_key,
@@ -18,7 +13,21 @@ ranked as (
             order by source_system, pattern
         ) as place
 
-    from environments
+    from {{ ref('environments') }}
+
+),
+
+names as (
+
+    select
+        environment_key,
+        max(name) as name,
+        max(tier) as tier,
+        max(case when is_production then 1 else 0 end) = 1 as is_production
+
+    from {{ ref('environment_names') }}
+
+    group by 1
 
 ),
 
@@ -30,9 +39,24 @@ final as (
         tier,
         is_production
 
-    from ranked
+    from environments
 
     where place = 1
+
+    union all
+
+    select
+        names.environment_key,
+        names.name,
+        names.tier,
+        names.is_production
+
+    from names
+
+    left join environments
+        on names.environment_key = environments.environment_key and environments.place = 1
+
+    where environments.environment_key is null
 
     union all
 

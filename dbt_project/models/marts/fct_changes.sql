@@ -6,55 +6,9 @@ changes as (
 
 ),
 
-deployments as (
-
-    select * from {{ ref('int_deployments_placed') }}
-    where is_production and result = 'success'
-
-),
-
--- A deployed commit carries every change that was merged to the repository before it, and before
--- it ran.
-moments as (
-
-    select
-        source_system,
-        repository,
-        merged_at as happened_at,
-        change_key,
-        cast(null as timestamp) as deployed_at
-
-    from changes
-
-    where merged_at is not null
-
-    union all
-
-    select
-        code_source_system as source_system,
-        repository,
-        least(commit_merged_at, finished_at) as happened_at,
-        cast(null as varchar) as change_key,
-        finished_at as deployed_at
-
-    from deployments
-
-    where is_commit_known
-
-),
-
--- Read backwards, the earliest deployment so far is the first one that carries what is read.
 carried as (
 
-    select
-        change_key,
-        min(deployed_at) over (
-            partition by source_system, repository
-            order by happened_at desc
-            range between unbounded preceding and current row
-        ) as deployed_at
-
-    from moments
+    select * from {{ ref('int_changes_carried') }}
 
 ),
 
@@ -102,10 +56,16 @@ final as (
                     then {{ seconds_between('changes.first_review_at', 'changes.merged_at') }}
             end as bigint
         ) as review_s,
-        cast({{ seconds_between('changes.merged_at', 'carried.deployed_at') }} as bigint)
-            as merge_to_deploy_s,
+        cast(
+            case
+                when carried.deployed_at >= changes.merged_at
+                    then {{ seconds_between('changes.merged_at', 'carried.deployed_at') }}
+            end as bigint
+        ) as merge_to_deploy_s,
         changes.is_revert,
         changes.is_hotfix,
+        changes.is_written_before_repository,
+        coalesce(carried.is_behind_first, false) as is_behind_first_deployment,
         changes.is_coded_after_opening,
         changes.is_reviewed_before_ready,
         changes.is_reviewed_after_merge,

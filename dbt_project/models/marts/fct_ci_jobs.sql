@@ -15,8 +15,18 @@ final as (
         job,
         result,
         raw_result,
-        cast({{ seconds_between('queued_at', 'started_at') }} as bigint) as queue_s,
-        cast({{ seconds_between('started_at', 'finished_at') }} as bigint) as run_s,
+        cast(
+            case
+                when not is_inherited and started_at >= queued_at
+                    then {{ seconds_between('queued_at', 'started_at') }}
+            end as bigint
+        ) as queue_s,
+        cast(
+            case when not is_inherited then {{ seconds_between('started_at', 'finished_at') }} end
+            as bigint
+        ) as run_s,
+        is_inherited,
+        is_clock_backwards,
         queued_at,
         started_at,
         finished_at

@@ -34,11 +34,17 @@ final as (
         runs.result,
         runs.raw_result,
         runs.attempt,
-        cast({{ seconds_between('runs.queued_at', 'runs.started_at') }} as bigint) as queue_s,
+        cast(
+            case
+                when runs.started_at >= runs.queued_at
+                    then {{ seconds_between('runs.queued_at', 'runs.started_at') }}
+            end as bigint
+        ) as queue_s,
         cast({{ seconds_between('runs.started_at', 'runs.finished_at') }} as bigint) as run_s,
         coalesce(
             runs.result = 'failure' and outcomes.last_success_at > runs.finished_at, false
         ) as is_flaky,
+        runs.is_clock_backwards,
         runs.queued_at,
         runs.started_at,
         runs.finished_at

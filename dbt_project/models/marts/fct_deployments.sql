@@ -111,12 +111,13 @@ judged as (
         incidents.resolved_at,
         case
             when not deployments.is_production then null
-            when deployments.result = 'failure' then 'deployment_failed'
+            when deployments.result = 'failure' and not deployments.is_retried
+                then 'deployment_failed'
             when remedies.is_rollback and remedies.is_same_place then 'rolled_back'
             else best.method
         end as failure_method,
         deployments.is_production and (
-            deployments.result = 'failure'
+            (deployments.result = 'failure' and not deployments.is_retried)
             or coalesce(remedies.is_rollback and remedies.is_same_place, false)
             or coalesce(best.is_counted, false)
         ) as is_failed,
@@ -174,6 +175,7 @@ final as (
         cast(judged.incident_count as bigint) as incident_count,
         judged.is_production,
         coalesce(judged.deployment_key <> judged.release_deployment_key, false) as is_repeat,
+        judged.is_retried,
         judged.is_commit_known,
         judged.is_first_of_repository,
         judged.is_rollback,

@@ -51,20 +51,8 @@ stages as (
 
 resolutions as (
 
-    select
-        spans.work_item_key,
-        spans.resolution,
-        spans.valid_from,
-        spans.valid_to
-
-    from {{ ref('int_jira_resolutions') }} as spans
-
-    inner join {{ ref('resolutions') }} as not_done
-        on
-            {{ known_as('spans.resolution') }} = not_done.resolution
-            and not_done.source_system = 'jira'
-
-    where not_done.outcome = 'cancelled'
+    select * from {{ ref('int_jira_resolutions') }}
+    where outcome = 'cancelled'
 
 ),
 

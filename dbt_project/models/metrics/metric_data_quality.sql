@@ -146,6 +146,10 @@ clocks as (
 
     select
         source_system,
+        count(*) as changes,
+        count(case when is_written_before_repository then 1 end) as written_before_repository,
+        count(case when merged_at is not null then 1 end) as ended,
+        count(case when is_behind_first_deployment then 1 end) as behind_first_deployment,
         count(is_coded_after_opening) as coded,
         count(case when is_coded_after_opening then 1 end) as coded_after_opening,
         count(is_reviewed_before_ready) as reviewed,
@@ -159,6 +163,32 @@ clocks as (
 
 ),
 
+ci as (
+
+    select
+        source_system,
+        'clock_ci_runs_backwards' as measure,
+        count(case when is_clock_backwards then 1 end) as affected,
+        count(*) as total
+
+    from {{ ref('fct_ci_runs') }}
+
+    group by 1
+
+    union all
+
+    select
+        source_system,
+        'clock_ci_jobs_backwards' as measure,
+        count(case when is_clock_backwards then 1 end) as affected,
+        count(*) as total
+
+    from {{ ref('fct_ci_jobs') }}
+
+    group by 1
+
+),
+
 unioned as (
 
     select
@@ -167,6 +197,27 @@ unioned as (
         affected,
         total
     from histories
+    union all
+    select
+        source_system,
+        measure,
+        affected,
+        total
+    from ci
+    union all
+    select
+        source_system,
+        'clock_written_before_repository' as measure,
+        written_before_repository as affected,
+        changes as total
+    from clocks
+    union all
+    select
+        source_system,
+        'changes_behind_first_deployment' as measure,
+        behind_first_deployment as affected,
+        ended as total
+    from clocks
     union all
     select
         source_system,

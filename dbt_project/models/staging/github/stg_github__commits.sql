@@ -12,7 +12,8 @@ source as (
             'parents': ['VARCHAR'],
             'author': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'},
             'is_revert': 'BOOLEAN',
-            'is_hotfix': 'BOOLEAN'
+            'is_hotfix': 'BOOLEAN',
+            'pull_request_no': 'BIGINT'
         }) }} as payload
 
     from {{ source('github', 'commits') }}
@@ -52,11 +53,13 @@ renamed as (
         source.sha,
         source.first_parent as first_parent_sha,
         merged_branches.second_parent_sha,
+        source.payload.parents as parent_shas,
         source.payload.author.person_key as author_key,
         source.payload.author.actor_type as author_type,
         main_lines.sha is not null as is_on_main_line,
         coalesce(source.payload.is_revert, false) as is_revert,
         coalesce(source.payload.is_hotfix, false) as is_hotfix,
+        source.payload.pull_request_no as pull_request_no,
         {{ utc('source.authored_at') }} as authored_at,
         {{ utc('source.committed_at') }} as committed_at
 

@@ -2,7 +2,18 @@ with
 
 source as (
 
-    select * from {{ source('github', 'deployments') }}
+    select
+        id,
+        repository,
+        environment,
+        sha,
+        created_at,
+        {{ parse_json('payload', {
+            'production_environment': 'BOOLEAN',
+            'transient_environment': 'BOOLEAN'
+        }) }} as payload
+
+    from {{ source('github', 'deployments') }}
 
 ),
 
@@ -14,6 +25,8 @@ renamed as (
         repository,
         environment,
         sha,
+        coalesce(payload.production_environment, false) as is_production,
+        coalesce(payload.transient_environment, false) as is_transient,
         {{ utc('created_at') }} as created_at
 
     from source

@@ -13,7 +13,7 @@ source as (
         created_at,
         run_started_at,
         updated_at,
-        {{ parse_json('payload', {'name': 'VARCHAR', 'path': 'VARCHAR'}) }} as payload
+        {{ parse_json('payload', {'path': 'VARCHAR', 'workflow_id': 'VARCHAR'}) }} as payload
 
     from {{ source('github', 'workflow_runs') }}
 
@@ -25,7 +25,9 @@ renamed as (
         'github:run:' || id || ':' || run_attempt as ci_run_key,
         id as run_id,
         repository,
-        coalesce(payload.name, payload.path) as pipeline,
+        -- Of a workflow of another place the branch is told too, and may carry a name.
+        replace(split_part(payload.path, '@', 1), '.github/workflows/', '') as workflow_path,
+        payload.workflow_id as workflow_id,
         head_sha,
         event,
         lower(status) as status,

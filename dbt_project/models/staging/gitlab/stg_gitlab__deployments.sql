@@ -12,7 +12,8 @@ source as (
         created_at,
         started_at,
         finished_at,
-        updated_at
+        updated_at,
+        {{ parse_json('payload', {'environment_id': 'VARCHAR'}) }} as payload
 
     from {{ source('gitlab', 'deployments') }}
 
@@ -24,6 +25,7 @@ renamed as (
         'gitlab:deployment:' || id as deployment_key,
         id as deployment_id,
         project as repository,
+        payload.environment_id as environment_id,
         environment,
         sha,
         lower(status) as status,
