@@ -42,12 +42,16 @@ def project_word(folder: Path = DBT_PROJECT) -> str:
     return told.hexdigest()
 
 
-def present_inputs(as_of: str, company: str) -> dict[str, str]:
+def present_inputs(manifest: Mapping[str, Any], as_of: str, company: str) -> dict[str, str]:
     """Return all that decides what a build makes: each input, and a word that changes with it."""
-    raw = {
-        f"source.flowhouse.{name.replace('/', '.')}": word for name, word in raw_tables().items()
-    }
-    return {"project": project_word(), "company": company, "as_of": as_of, **raw}
+    words = {"project": project_word(), "company": company, "as_of": as_of}
+    for key, node in manifest["nodes"].items():
+        if node["resource_type"] == "seed":
+            said = (DBT_PROJECT / node["original_file_path"]).read_bytes()
+            words[key] = hashlib.sha256(said).hexdigest()
+    for name, word in raw_tables().items():
+        words[f"source.flowhouse.{name.replace('/', '.')}"] = word
+    return words
 
 
 def of_last_build(build: Path) -> dict[str, str]:

@@ -145,6 +145,18 @@ def test_a_load_and_an_erasure_change_the_word_for_a_raw_table(
     assert {name for name in before if before[name] != after[name]} == set(before)
 
 
+def test_every_raw_table_and_every_seed_is_an_input(
+    manifest: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+    house.write_raw(tmp_path / "raw", {("jira", "issues"): [{"id": "1", **ISSUE}]})
+    seeds = {key for key, node in manifest["nodes"].items() if node["resource_type"] == "seed"}
+    for key in seeds:  # the golden company has a folder of its own
+        manifest["nodes"][key]["original_file_path"] = "dbt_project.yml"
+    words = changes.present_inputs(manifest, "2024-03-05 00:00:00", "company")
+    assert seeds | manifest["sources"].keys() <= words.keys()
+
+
 def test_no_model_asks_when_a_row_was_read() -> None:
     """Or a table that is listed anew as it was would be a change."""
     asking = [
