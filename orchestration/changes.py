@@ -5,6 +5,7 @@ would become the same again, and its tests would say the same. It stays, and so 
 """
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import version
@@ -33,12 +34,14 @@ def project_word(folder: Path = DBT_PROJECT) -> str:
     Of seeds it knows which there are: what is in one is an input of its own.
     """
     told = hashlib.sha256(repr([version(tool) for tool in TOOLS]).encode())
-    for part in PARTS:
+    # A company's folder may lie outside of the project; in a path an absolute part replaces it.
+    own = Path("seeds") / os.environ.get("FLOWHOUSE_COMPANY", "company")
+    for part in (*PARTS, own) if own.is_absolute() else PARTS:
         place = folder / part
         for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if file.is_file():
                 said = b"" if file.suffix == ".csv" else file.read_bytes()
-                told.update(f"{file.relative_to(folder)}\0".encode() + said + b"\0")
+                told.update(f"{file.relative_to(place.parent)}\0".encode() + said + b"\0")
     return told.hexdigest()
 
 
