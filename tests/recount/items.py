@@ -19,8 +19,10 @@ NO_BOUNDARY = {
 
 @recounts("dim_stages")
 def stages(tables: Tables) -> Iterator[Row]:
-    """The lines of the seed; each workflow also has a place for the unmapped and the deleted."""
-    lines = tables.rows("stages")
+    """The lines of the seeds; each workflow also has a place for the unmapped and the deleted."""
+    own = {(line["workflow"], line["stage"]): line for line in tables.rows("own_stages")}
+    defaults = {(line["workflow"], line["stage"]): line for line in tables.rows("stages")}
+    lines = list({**defaults, **own}.values())
     for line in lines:
         yield {
             **line,
