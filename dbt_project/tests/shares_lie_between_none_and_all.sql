@@ -22,6 +22,7 @@
     'predictability_share': none,
     'rework_share': ('rework_s', 'in_flow_s'),
     'started_share': ('n', 'velocity'),
+    'unmapped_share': ('unmapped_s', 'elapsed_s'),
 } %}
 {#- May be missing where a denominator is there: nothing waits in the workflow. -#}
 {%- set may_be_missing = ['flow_efficiency_share'] %}

@@ -299,7 +299,7 @@ CASES: list[Case] = [
                from marts.dim_teams
                where team_key not in ('beta', 'gamma', 'delta', 'loners', 'servicenow:group:Crew')
                  and team_key not like 'servicenow:group:edge-%'
-                 and team_key <> 'servicenow:group:g-haven'
+                 and team_key not in ('servicenow:group:g-haven', 'servicenow:group:field-desk')
                order by 1""": [
                 ("alpha", "Alpha", "lab", True, None, None),
                 ("epsilon", "Epsilon", "desk", False, None, day("03-01")),
