@@ -1,6 +1,6 @@
 """What must hold of every raw table before a model may read it, checked by Great Expectations.
 
-Run as a program of its own (`python -m extract.expectations RESULTS.json`), because Great
+Run as a program of its own (`python -m extract.expectations RESULTS.json [SOURCE/TABLE …]`): Great
 Expectations keeps its DuckDB handle open until the process ends.
 """
 
@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -79,8 +80,11 @@ def _filled(column: str, severity: FailureSeverity) -> Expectation:
     )
 
 
-def validate() -> dict[str, dict]:
-    """Check every raw table that is there.
+def validate(wanted: Collection[str] = ()) -> dict[str, dict]:
+    """Check raw tables.
+
+    Args:
+        wanted: `<source>/<table>`; empty checks all of them.
 
     Returns:
         `<source>/<table>` → how many expectations were evaluated, and in words those that failed:
@@ -95,6 +99,8 @@ def validate() -> dict[str, dict]:
         address = f"flowduck:///{warehouse.raw_file(source)}?access_mode=read_only"
         data = context.data_sources.add_sql(source, connection_string=address)
         for table in module.TABLES:
+            if wanted and f"{source}/{table.name}" not in wanted:
+                continue
             batch = data.add_query_asset(
                 table.name, query=f"select * from {source}.{table.name}"
             ).add_batch_definition_whole_table("all")
@@ -132,4 +138,4 @@ def _in_words(result: gx.core.ExpectationValidationResult) -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(json.dumps(validate(), indent=1))
+    Path(sys.argv[1]).write_text(json.dumps(validate(sys.argv[2:]), indent=1))

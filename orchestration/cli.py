@@ -366,6 +366,8 @@ def status(as_json: bool, as_seeds: bool) -> None:
             tell(f"note {source['source']} {note}")
     for line in facts["marked"]:
         tell(f"partial {line}")
+    for line in facts["default_streams"]:
+        tell(f"note {line}")
     for warning in facts["warnings"]:
         tell(f"warning {warning}")
     tell(f"published  {facts['published'] or 'nothing yet'}")

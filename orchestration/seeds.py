@@ -10,7 +10,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import partial
@@ -54,6 +54,7 @@ class Column:
         form: Returns what is wrong with a value, or None.
         least: Smallest number.
         most: Largest number.
+        is_folded: Capitals do not matter.
     """
 
     type: str = "varchar"
@@ -63,6 +64,7 @@ class Column:
     form: Callable[[str], str | None] | None = None
     least: int = 0
     most: int | None = None
+    is_folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Seed:
         agree: Keys, and the columns that all lines with the same agree on.
         references: What must be in other seeds.
         rules: What else can be wrong with the lines: number of the line and what is wrong.
+        over: The default seed whose lines of the same key it replaces.
     """
 
     columns: dict[str, Column]
@@ -114,6 +117,7 @@ class Seed:
     agree: tuple[tuple[str, tuple[str, ...]], ...] = ()
     references: tuple[Reference, ...] = ()
     rules: tuple[Callable[["File"], Iterator[tuple[int, str]]], ...] = ()
+    over: str = ""
 
 
 @dataclass
@@ -372,8 +376,10 @@ VALID = Period("valid_from", "valid_to", is_last_in_it=False)
 VALUE_STREAM = Reference(("value_stream_key",), ("value_streams",))
 TEAM = Reference(("team_key",), ("teams",))
 SERVICE = Reference(("service_key",), ("services",))
-WORKFLOW = Reference(("workflow",), ("stages",))
-STAGE = Reference(("workflow", "stage"), ("stages",))
+WORKFLOW = Reference(("workflow",), ("stages", "own_stages"))
+STAGE = Reference(("workflow", "stage"), ("stages", "own_stages"))
+
+STATUS = Column(is_needed=True, is_folded=True)
 
 SEEDS: dict[str, Seed] = {
     "stages": Seed(
@@ -400,7 +406,7 @@ SEEDS: dict[str, Seed] = {
         {
             "source_system": SOURCE,
             "workflow": NAME,
-            "status": Column(is_needed=True, form=lower_case),
+            "status": STATUS,
             "stage": NAME,
             **VALIDITY,
         },
@@ -415,7 +421,7 @@ SEEDS: dict[str, Seed] = {
             "workflow": NAME,
             "scope": TEXT,
             "status_id": TEXT,
-            "status": Column(form=lower_case),
+            "status": Column(is_folded=True),
             "stage": NAME,
             **VALIDITY,
         },
@@ -623,10 +629,16 @@ SEEDS: dict[str, Seed] = {
         apart=(("metric", "value_stream_key", "workflow", "level"),),
         references=(
             Reference(("value_stream_key",), ("value_streams",), besides=("unassigned",)),
-            Reference(("workflow",), ("stages",), besides=("unassigned",)),
+            Reference(("workflow",), ("stages", "own_stages"), besides=("unassigned",)),
         ),
         rules=(baselines_are_long,),
     ),
+}
+
+# What a company says itself of what the defaults say
+SEEDS |= {
+    f"own_{name}": replace(SEEDS[name], is_default=False, over=name)
+    for name in ("stages", "status_stages", "workflows", "work_types")
 }
 
 
@@ -656,32 +668,58 @@ def checked(folder: Path = FOLDER, company: str | None = None) -> Findings:
     """
     company = company or os.environ.get("FLOWHOUSE_COMPANY") or "company"
     own = folder / company
-    if not own.is_dir() or folder.resolve() not in own.resolve().parents:
+    is_elsewhere = Path(company).is_absolute()
+    if not own.is_dir() or not (is_elsewhere or folder.resolve() in own.resolve().parents):
         names = sorted(path.name for path in folder.iterdir() if path.is_dir())
         known = ", ".join(name for name in names if name != DEFAULTS)
-        what = f"FLOWHOUSE_COMPANY names no folder of dbt_project/seeds; there are {known}"
+        what = (
+            f"FLOWHOUSE_COMPANY names no folder of dbt_project/seeds; there are {known}, and any"
+            " folder by its absolute path"
+        )
         return Findings(0, 0, [what])
     faults = [*_strangers(folder, DEFAULTS), *_strangers(folder, company)]
     files = {}
     for name, seed in SEEDS.items():
         part = DEFAULTS if seed.is_default else company
-        file = File(name, f"dbt_project/seeds/{part}/{name}.csv", seed)
+        file = File(name, _place(part, f"{name}.csv"), seed)
         files[name] = _read(file, folder / part / f"{name}.csv")
     for file in files.values():
         _check_values(file)
         if file.is_whole:
             _check_keys(file)
             _check_references(file, files)
-            for rule in file.seed.rules:
-                file.faults += rule(file)
+            whole = _with_defaults(file, files)
+            for rule in file.seed.rules if file.lines else ():
+                file.faults += rule(whole)
         faults += file.told()
     return Findings(len(files), sum(len(file.lines) for file in files.values()), faults)
+
+
+def _place(part: str, name: str | Path) -> str:
+    """Return how messages call a file of a folder of seeds."""
+    return (
+        str(Path(part) / name) if Path(part).is_absolute() else f"dbt_project/seeds/{part}/{name}"
+    )
+
+
+def _with_defaults(file: File, files: dict[str, File]) -> File:
+    """Return a file with the lines of the seed that it replaces some lines of, without a number."""
+    if not file.seed.over:
+        return file
+    [key] = file.seed.unique or file.seed.apart
+    own = {tuple(row[name] for name in key) for _, row in file.lines}
+    others = [
+        (0, row)
+        for _, row in files[file.seed.over].lines
+        if tuple(row[name] for name in key) not in own
+    ]
+    return replace(file, lines=[*others, *file.lines], faults=[])
 
 
 def _strangers(folder: Path, part: str) -> Iterator[str]:
     """Find the files that dbt would load, but that are no seed, or no seed of this folder."""
     for path in sorted((folder / part).rglob("*.csv")):
-        place = f"dbt_project/seeds/{part}/{path.relative_to(folder / part)}"
+        place = _place(part, path.relative_to(folder / part))
         seed = SEEDS.get(path.stem)
         if seed is None:
             near = get_close_matches(path.stem, SEEDS, n=1)
@@ -690,7 +728,12 @@ def _strangers(folder: Path, part: str) -> Iterator[str]:
             )
         elif path.parent != folder / part or seed.is_default != (part == DEFAULTS):
             home = DEFAULTS if seed.is_default else "the company's folder"
-            yield f"{place}: the seed {path.stem} lies in {home}; write its lines there"
+            own = f"own_{path.stem}" in SEEDS and part != DEFAULTS
+            yield f"{place}: the seed {path.stem} lies in {home}; " + (
+                f"your lines, which win, are those of own_{path.stem}.csv"
+                if own
+                else "write its lines there"
+            )
 
 
 def _read(file: File, path: Path) -> File:
@@ -729,7 +772,9 @@ def _read(file: File, path: Path) -> File:
                     + advice,
                 )
             else:
-                file.lines.append((line, dict(zip(header, row, strict=True))))
+                values = dict(zip(header, row, strict=True))
+                folded = [name for name in header if file.seed.columns[name].is_folded]
+                file.lines.append((line, values | {name: values[name].lower() for name in folded}))
     except csv.Error as error:
         file.fault(reader.line_num, f"cannot be read as CSV: {error}")
         return file
@@ -900,7 +945,8 @@ def _check_references(file: File, files: dict[str, File]) -> None:
         target = reference.target or reference.columns
         known = {tuple(row[name] for name in target) for other in others for _, row in other.lines}
         groups = {values[:-1] for values in known}
-        where = " or ".join(f"{name}.csv" for name in reference.to)
+        names = [name for name in reference.to if not name.startswith("own_")]
+        where = " or ".join(f"{name}.csv" for name in names)
         for line, row in file.lines:
             values = tuple(row[name] for name in reference.columns)
             *group, value = values

@@ -151,9 +151,30 @@ def marked_streams(refresh_id: str | None = None) -> list[str]:
         statuses.setdefault(stream, []).extend([status] if status else [])
     return [
         f"value stream {stream}: partial: more than 1 % of its time is in statuses without a stage"
-        f" ({', '.join(names) or 'none of them is known'}); write them into status_stages.csv:"
+        f" ({', '.join(names) or 'none of them is known'}); write them into own_status_stages.csv:"
         " `flowhouse status --seeds` prints the lines"
         for stream, names in statuses.items()
+    ]
+
+
+def default_streams() -> list[str]:
+    """Return one line per source whose scopes stand for themselves, as no seed groups them."""
+    if not build_file().exists():
+        return []
+    with duckdb.connect(str(build_file()), read_only=True) as build:
+        found = build.execute(
+            """
+            select split_part(value_stream_key, '/', 1), count(*), min(name)
+            from marts.dim_value_streams
+            where is_default
+            group by 1
+            order by 1
+            """
+        ).fetchall()
+    return [
+        f"{source}: each of its {scopes:,} scopes ({first}{', ...' if scopes > 1 else ''}) is a"
+        " value stream of its own until scopes.csv has a line of it: `flowhouse status --seeds`"
+        for source, scopes, first in found
     ]
 
 
@@ -209,5 +230,6 @@ def status() -> dict[str, Any]:
         "sources": sources,
         "warnings": warnings(),
         "marked": _unless_locked(marked_streams),
+        "default_streams": _unless_locked(default_streams),
         "unmapped": _unless_locked(unmapped.found),
     }

@@ -3,16 +3,18 @@
 Keys and groups come from dbt_project.yml (`+schema`, `+meta`): nothing is renamed here.
 """
 
-import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +22,25 @@ import dagster as dg
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
-    DbtCliResource,
     DbtProject,
     dbt_assets,
 )
+from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from extract.tables import instant
-from orchestration import rebuild, seeds
+from orchestration import changes, rebuild, seeds
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
 from orchestration.failures import keep_log, what_failed
 from orchestration.ingestion import RefreshOptions
-from publish.quality import begin, record_results, unproven
+from publish.quality import begin, kept_results, record_results, unproven
 
 log = logging.getLogger("flowhouse")
 
 DBT = str(Path(sys.executable).with_name("dbt"))
 TARGET = Path(os.environ["DBT_TARGET_PATH"])
 DBT_LOG = Path(os.environ["DBT_LOG_PATH"]) / "build.log"
+ENDED = re.compile(r"\S+ +(\d+) of (\d+) (?!START)")
+"""A line of dbt that says how a node ended."""
 
 dbt_project = DbtProject(DBT_PROJECT, target_path=TARGET, profiles_dir=DBT_PROJECT)
 translator = DagsterDbtTranslator(
@@ -47,20 +51,22 @@ translator = DagsterDbtTranslator(
 
 
 def parse_if_stale() -> None:
-    """Parse the dbt project when its manifest is missing or older than any file it is made of."""
-    manifest = dbt_project.manifest_path
+    """Parse the dbt project when its manifest is missing or was made from other files.
+
+    By content and not by time: a checkout may be younger or older than what it holds.
+    """
+    stamp = TARGET / "parsed_from.txt"
     company = os.environ.get("FLOWHOUSE_COMPANY", "company")
-    newest = max(path.stat().st_mtime for path in DBT_PROJECT.rglob("*") if path.is_file())
-    stamp = TARGET / "company.txt"
+    wanted = f"{company} {changes.project_word()}"
     known = stamp.read_text() if stamp.exists() else None
-    if manifest.exists() and manifest.stat().st_mtime > newest and known == company:
+    if dbt_project.manifest_path.exists() and known == wanted:
         return
     done = subprocess.run(
         [DBT, "parse", "--quiet"], cwd=DBT_PROJECT, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError(f"the dbt project cannot be parsed:\n{done.stdout}{done.stderr}")
-    stamp.write_text(company)
+    stamp.write_text(wanted)
 
 
 parse_if_stale()
@@ -72,33 +78,39 @@ parse_if_stale()
     dagster_dbt_translator=translator,
     name="build_models",
 )
-def dbt_models(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, refresh: RefreshOptions
-) -> Iterator:
-    """Build the selected models and run their tests, then keep every result."""
+def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> Iterator:
+    """Build what changed among the selected models and test it, then keep every result."""
     faults = seeds.checked().shown()
     if faults:  # the command has asked before it read anything; a schedule has not
         raise dg.Failure(f"the seeds have faults: {'; '.join(faults)}")
-    begin(build_file(), context.run_id)
     as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
     as_of = as_of.replace(tzinfo=None, microsecond=0)
+    told = as_of.isoformat(sep=" ")
+    now = changes.present_inputs(MANIFEST, told, os.environ["FLOWHOUSE_COMPANY"])
+    before = {} if refresh.full else changes.of_last_build(build_file())
+    wanted = changes.to_build(MANIFEST, before, now)
+    kept: dict[str, dict] = {}
+    if context.is_subset:
+        wanted = with_tests(context.selected_asset_keys)
+    elif wanted is not None:
+        kept = kept_results(build_file(), MANIFEST, MANIFEST["nodes"].keys() - wanted)
+    begin(build_file(), context.run_id)
     how = rebuild.begin(
         build_file(),
         rebuild.definitions(MANIFEST, DBT_PROJECT),
         as_of,
         everything=refresh.full or context.is_subset,
     )
-    with told_to_dbt(
-        FLOWHOUSE_AS_OF=as_of.isoformat(sep=" "),
+    results = TARGET.parent / f"run-{context.run_id}" / "run_results.json"
+    is_good = build(
+        wanted,
+        results.parent,
+        FLOWHOUSE_AS_OF=told,
         FLOWHOUSE_REBUILD=how,
         FLOWHOUSE_REFRESH_ID=context.run_id,
-        DBT_LOG_LEVEL_FILE="none",  # all that is worth reading is in DBT_LOG
-    ):
-        # Unit tests prove the code and not the data: they run in `make test`.
-        build = ["build", "--exclude-resource-type", "unit_test"]
-        call = dbt.cli(build, context=context, raise_on_error=False)
-    yield from shown_progress(call.stream())
-    results, manifest = call.target_path / "run_results.json", dbt_project.manifest_path
+    )
+    yield from events(context, results, wanted)
+    manifest = dbt_project.manifest_path
     record_results(
         build_file(),
         context.run_id,
@@ -106,58 +118,126 @@ def dbt_models(
         manifest=manifest,
         expectation_results=expectation_results_file(context.run_id),
         is_whole=not context.is_subset,
+        kept=kept,
     )
-    if call.is_successful() and not context.is_subset:
+    if is_good and not context.is_subset:
         rebuild.end(build_file())
-    gap = unproven(results, manifest, is_whole=not context.is_subset)
+    gap = unproven(results, manifest, is_whole=not context.is_subset, kept=kept)
     why = what_failed(results, manifest, build_file())
     kept_log = keep_log(DBT_LOG, context.run_id)
-    shutil.rmtree(call.target_path, ignore_errors=True)
-    if not call.is_successful():
+    shutil.rmtree(results.parent, ignore_errors=True)
+    if not is_good:
         raise dg.Failure(f"dbt build failed: {why or 'nothing was built'}; more in {kept_log}")
     if gap:
         raise dg.Failure(gap)
+    if not context.is_subset:
+        changes.note(build_file(), context.run_id, now)
 
 
-@contextlib.contextmanager
-def told_to_dbt(**settings: str) -> Iterator[None]:
-    """Set what the dbt that is started meanwhile shall know, and nobody after it.
+def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool:
+    """Run `dbt build` of all or of some nodes, and return whether all went well.
 
-    As `--vars` it would change with every refresh, and dbt would parse the whole project anew.
+    dagster-dbt would start dbt two times more, for its version and for its adapter, and have it
+    write each of its events as JSON. dbt's lines go to a file, the terminal hears how far it is.
+
+    Args:
+        wanted: The ids of the nodes; None builds all of them.
+        target: Where dbt leaves what it did.
+        settings: What dbt is told through the environment. As `--vars` it would change with every
+            refresh, and dbt would parse the whole project anew.
     """
-    before = dict(os.environ)
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def shown_progress(events: Iterator) -> Iterator:
-    """Pass dbt's events on; its hundreds of lines go to a file, the terminal hears how far it is.
-
-    A test of two models is one event for each, of which the second is an observation.
-    """
-    began = told = time.monotonic()
-    total = sum(
-        node["resource_type"] in ("model", "seed", "test") for node in MANIFEST["nodes"].values()
-    )
-    done = 0
+    nodes = MANIFEST["nodes"]
+    # Unit tests prove the code and not the data: they run in `make test`.
+    words = ["build", "--exclude-resource-type", "unit_test", "--target-path", str(target)]
+    words += ["--partial-parse-file-path", str(TARGET / "partial_parse.msgpack")]
+    words += ["--no-use-colors", "--log-level-file", "none"]
+    if wanted is not None:
+        chosen = sorted(nodes[key]["name"] for key in wanted)
+        words += ["--indirect-selection", "empty", "--select", *chosen]
     DBT_LOG.parent.mkdir(parents=True, exist_ok=True)
-    with DBT_LOG.open("w") as file:
-        while True:
-            with contextlib.redirect_stdout(file):
-                event = next(events, None)
-            if event is None:
-                break
-            yield event
-            done += not isinstance(event, dg.AssetObservation)
-            if done >= 20 and time.monotonic() - told >= 2:
+    began = told = time.monotonic()
+    done = "0"
+    with (
+        DBT_LOG.open("w") as file,
+        subprocess.Popen(
+            [DBT, *words],
+            cwd=DBT_PROJECT,
+            env={**os.environ, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as dbt,
+    ):
+        for line in dbt.stdout:
+            file.write(line)
+            ended = ENDED.match(line)
+            if ended is None:
+                continue
+            done, total = ended.groups()
+            if int(done) >= 20 and time.monotonic() - told >= 2:
                 told = time.monotonic()
-                left = max(total - done, 0) * (told - began) / done
-                log.info("dbt: %d of %d models and tests, %.0f s left", done, total, left)
-    log.info("dbt: %d models and tests in %.0f s", done, time.monotonic() - began)
+                left = (int(total) - int(done)) * (told - began) / int(done)
+                log.info("dbt: %s of %s models and tests, %.0f s left", done, total, left)
+    log.info("dbt: %s models and tests in %.0f s", done, time.monotonic() - began)
+    if wanted is not None:
+        log.info("dbt: %d rest on nothing that changed, and stay", len(nodes) - len(wanted))
+    return dbt.returncode == 0
+
+
+def with_tests(assets: Collection[dg.AssetKey]) -> set[str]:
+    """Return the ids of the models and seeds behind assets, and of all tests that look at one."""
+    nodes = MANIFEST["nodes"]
+    chosen = {key for key, node in nodes.items() if _key(key) in assets}
+    return chosen | {
+        key
+        for key, node in nodes.items()
+        if node["resource_type"] == "test" and chosen.intersection(node["depends_on"]["nodes"])
+    }
+
+
+def events(
+    context: dg.AssetExecutionContext, results: Path, wanted: Collection[str] | None
+) -> Iterator[dg.Output | dg.AssetCheckResult | dg.AssetObservation]:
+    """Tell Dagster what became of each node: made, left as it is, tested.
+
+    A test of several models belongs to none of them: what it finds is noted at each.
+    """
+    nodes = MANIFEST["nodes"]
+    if wanted is not None and not context.is_subset:  # nothing below them was built: they are first
+        for key in TopologicalSorter(MANIFEST["parent_map"]).static_order():
+            if key in nodes and key not in wanted and nodes[key]["resource_type"] != "test":
+                told = {"status": "rests on nothing that changed"}
+                yield dg.Output(None, _key(key).to_python_identifier(), metadata=told)
+    outcomes = json.loads(results.read_text())["results"] if results.exists() else []
+    for outcome in outcomes:
+        key, status = outcome["unique_id"], outcome["status"]
+        if key not in nodes:  # an exposure
+            continue
+        told = {"status": status, "seconds": outcome["execution_time"]}
+        if nodes[key]["resource_type"] != "test":
+            if status == "success":
+                yield dg.Output(None, _key(key).to_python_identifier(), metadata=told)
+            continue
+        check = get_asset_check_key_for_test(MANIFEST, translator, key, dbt_project)
+        told["failures"] = outcome["failures"] or 0
+        if check in context.selected_asset_check_keys:
+            is_warning = str(nodes[key]["config"]["severity"]).lower() == "warn"
+            yield dg.AssetCheckResult(
+                asset_key=check.asset_key,
+                check_name=check.name,
+                passed=status == "pass",
+                severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
+                metadata=told,
+            )
+        elif status != "pass":
+            name = nodes[key]["name"]
+            for model in nodes[key]["depends_on"]["nodes"]:
+                yield dg.AssetObservation(_key(model), description=name, metadata=told)
+
+
+@cache
+def _key(node_id: str) -> dg.AssetKey:
+    return translator.get_asset_spec(MANIFEST, node_id, dbt_project).key
 
 
 def build_exposures(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
@@ -188,9 +268,4 @@ def published_models(manifest: Mapping[str, Any]) -> list[dg.AssetKey]:
 
 MANIFEST = json.loads(dbt_project.manifest_path.read_text())
 
-defs = dg.Definitions(
-    assets=[dbt_models, *build_exposures(MANIFEST)],
-    resources={
-        "dbt": DbtCliResource(dbt_project, profiles_dir=str(DBT_PROJECT), dbt_executable=DBT)
-    },
-)
+defs = dg.Definitions(assets=[dbt_models, *build_exposures(MANIFEST)])

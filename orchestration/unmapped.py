@@ -69,7 +69,8 @@ def text(lines: list[Line], company: str | None = None) -> Iterator[str]:
     for line in lines:
         if line["seed"] != told:
             told = line["seed"]
-            yield f"# dbt_project/seeds/{company}/{told}.csv: {','.join(line['columns'])}"
+            folder = "" if company.startswith("/") else "dbt_project/seeds/"
+            yield f"# {folder}{company}/{told}.csv: {','.join(line['columns'])}"
         yield f"# {line['items']:,} {line['what']}: {line['guess']}"
         target = io.StringIO()
         csv.writer(target, lineterminator="").writerow(line["values"])
@@ -118,7 +119,7 @@ def _statuses(link: duckdb.DuckDBPyConnection) -> Iterator[Line]:
         "select workflow, stage, flow_state from marts.dim_stages where ordinal > 0"
         " order by workflow, ordinal"
     ).fetchall()
-    mapped = link.execute("select workflow, lower(status), stage from config.status_stages")
+    mapped = link.execute("select workflow, status, stage from intermediate.int_status_stages")
     known: dict[str, dict[str, str]] = {}
     for workflow, status, stage in mapped.fetchall():
         known.setdefault(workflow, {}).setdefault(status, stage)
@@ -141,7 +142,7 @@ def _statuses(link: duckdb.DuckDBPyConnection) -> Iterator[Line]:
         if category:
             guess += f", Jira says {category}"
         yield _line(
-            "status_stages", items, f"work items in {source} '{status}'", guess,
+            "own_status_stages", items, f"work items in {source} '{status}'", guess,
             source_system=source, workflow=workflow, status=status, stage=stage,
         )  # fmt: skip
 
@@ -161,14 +162,25 @@ def _types(link: duckdb.DuckDBPyConnection) -> Iterator[Line]:
             f", Jira's level is {height}" if height is not None else ""
         )
         yield _line(
-            "work_types", items, f"work items of {source}'s type '{raw_type}'", guess,
+            "own_work_types", items, f"work items of {source}'s type '{raw_type}'", guess,
             source_system=source, item_kind="issue", raw_type=raw_type, level=level,
             work_type=_meant("work_type", raw_type, "feature"),
         )  # fmt: skip
 
 
 def _scopes(link: duckdb.DuckDBPyConnection) -> Iterator[Line]:
-    for source, scope, items in _rows(
+    alone = link.execute(
+        """
+        select items.source_system, items.scope, count(*)
+        from marts.dim_work_items as items
+        inner join marts.dim_value_streams as streams
+            on items.value_stream_key = streams.value_stream_key
+        where items.is_current and streams.is_default
+        group by 1, 2
+        order by all
+        """
+    ).fetchall()
+    for source, scope, items in alone + _rows(
         link, "every_scope_has_a_value_stream", "source_system, scope, work_items"
     ):
         key = re.sub(r"[^a-z0-9]+", "-", scope.rsplit("/", 1)[-1].lower()).strip("-")

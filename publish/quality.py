@@ -1,7 +1,10 @@
 """Keeps the result of every test of every refresh: `meta.quality_results`; demands one of each."""
 
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -81,6 +84,29 @@ def lack_of_proof(build: Path) -> str:
     return f"the last build of the working warehouse is not proven: {', '.join(bad[:SHOWN])}{more}"
 
 
+def kept_results(
+    build: Path, manifest: Mapping[str, Any], nodes: Collection[str]
+) -> dict[str, dict]:
+    """Return what the last build found of the tests among some nodes, by the ids of the tests.
+
+    To be asked before another build begins, and only of tests that would find the same again.
+
+    Args:
+        build: The working warehouse.
+        manifest: dbt's manifest.
+        nodes: The nodes that are not built and not run again.
+    """
+    with duckdb.connect(str(build), read_only=True) as warehouse:
+        found = warehouse.execute(
+            "select test, severity, status, failures from meta.quality_results"
+            " where refresh_id = (select refresh_id from meta.refreshes)"
+        )
+        names = [name for name, *_ in found.description]
+        last = {row[0]: dict(zip(names, row)) for row in found.fetchall()}
+    tests = {key: manifest["nodes"][key]["name"] for key in nodes if key.startswith("test.")}
+    return {key: last[name] for key, name in tests.items() if name in last}
+
+
 def record_results(
     build: Path,
     refresh_id: str,
@@ -89,6 +115,7 @@ def record_results(
     manifest: Path,
     expectation_results: Path,
     is_whole: bool = True,
+    kept: Mapping[str, dict] = MappingProxyType({}),
 ) -> int:
     """Append the results of one refresh to the working warehouse and return how many they are.
 
@@ -102,12 +129,14 @@ def record_results(
         manifest: dbt's manifest.json, for names and severities.
         expectation_results: What `extract.expectations` wrote.
         is_whole: Whether all models were to be built, as in every refresh.
+        kept: Tests that were not run because what they look at is what it was: `kept_results`.
     """
     rows = [
         *_dbt_rows(dbt_results, manifest),
+        *kept.values(),
         *(
             {"test": test, "severity": "error", "status": "missing", "failures": 0}
-            for test in without_result(dbt_results, manifest, is_whole=is_whole)
+            for test in without_result(dbt_results, manifest, is_whole=is_whole, kept=kept)
         ),
         *_expectation_rows(expectation_results),
     ]
@@ -133,12 +162,14 @@ def record_results(
     return len(rows)
 
 
-def unproven(dbt_results: Path, manifest: Path, *, is_whole: bool = True) -> str:
+def unproven(
+    dbt_results: Path, manifest: Path, *, is_whole: bool = True, kept: Collection[str] = ()
+) -> str:
     """Return one line that names the tests of the project that a run has no result of, or nothing.
 
     Whoever left a test out, and however: what a refresh says is not proven without it.
     """
-    missing = without_result(dbt_results, manifest, is_whole=is_whole)
+    missing = without_result(dbt_results, manifest, is_whole=is_whole, kept=kept)
     if not missing:
         return ""
     more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
@@ -146,7 +177,9 @@ def unproven(dbt_results: Path, manifest: Path, *, is_whole: bool = True) -> str
     return f"{len(missing)} {what} no result: {', '.join(missing[:SHOWN])}{more}"
 
 
-def without_result(dbt_results: Path, manifest: Path, *, is_whole: bool = True) -> list[str]:
+def without_result(
+    dbt_results: Path, manifest: Path, *, is_whole: bool = True, kept: Collection[str] = ()
+) -> list[str]:
     """Return the names of the data tests that a run has no result of, those switched off included.
 
     Args:
@@ -154,12 +187,13 @@ def without_result(dbt_results: Path, manifest: Path, *, is_whole: bool = True) 
         manifest: dbt's manifest.json.
         is_whole: Whether all models were to be built; else tests of models that were not are not
             asked for.
+        kept: The ids of tests whose last results hold.
     """
     project = json.loads(manifest.read_text())
     nodes = project["nodes"]
-    done = set()
+    done = {*kept}
     if dbt_results.exists():
-        done = {result["unique_id"] for result in json.loads(dbt_results.read_text())["results"]}
+        done |= {result["unique_id"] for result in json.loads(dbt_results.read_text())["results"]}
     left_out = set() if is_whole else {key for key in nodes if not key.startswith("test.")} - done
     missing = {
         node["name"]

@@ -543,6 +543,11 @@ def test_what_no_seed_names_is_warned_of_by_name(home: Path, replay: Replay) -> 
         in (warnings["every_repository_has_a_service"])
     )
     assert "jira Test Execution 1 work items" in warnings["every_type_of_work_is_known"]
+    # No line of scopes.csv says whose anything is: each project and repository is a stream.
+    assert "every_scope_has_a_value_stream" not in warnings
+    assert any(
+        line.startswith("jira: each of its ") for line in json.loads(done.stdout)["default_streams"]
+    )
     # The recorded pull requests of two repositories do not say when they were opened.
     pulls = len(_pulls("bitcoin/bitcoin")) + len(_pulls("tidev/alloy"))
     assert warnings["github/pull_requests"] == f"created_at is empty: {pulls} rows"

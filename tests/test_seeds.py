@@ -222,7 +222,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a kind of item", "defaults/workflows", "servicenow,problem,*", "servicenow,problems,*",
-        [f"{D}/workflows.csv line 14: item_kind 'problems' is not one of issue, pull_request,"
+        [f"{D}/workflows.csv line 15: item_kind 'problems' is not one of issue, pull_request,"
          " incident, change_request, problem, request; did you mean 'problem'?"],
     ),
     (
@@ -259,7 +259,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     (
         "lines of one status for ever", "defaults/status_stages", "",
         "jira,software,to do,selected,,\n",
-        [f"{D}/status_stages.csv line 250: source_system 'jira', workflow 'software',"
+        [f"{D}/status_stages.csv line 253: source_system 'jira', workflow 'software',"
          " status 'to do' is in line 5 already, and both hold from ever on; give the older one a"
          " valid_to that is the valid_from of the newer one"],
     ),
@@ -307,7 +307,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a type twice", "defaults/workflows", "", "jira,issue,Epic,software\n",
-        [f"{D}/workflows.csv line 17: source_system 'jira', item_kind 'issue', raw_type 'Epic'"
+        [f"{D}/workflows.csv line 18: source_system 'jira', item_kind 'issue', raw_type 'Epic'"
          " is in line 3 already; remove one"],
     ),
     (
@@ -317,7 +317,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a version twice", "defaults/metrics", "", "load,1,Items,items,lower,no target,flow,\n",
-        [f"{D}/metrics.csv line 114: metric 'load', version '1' is in line 8 already; remove one"],
+        [f"{D}/metrics.csv line 117: metric 'load', version '1' is in line 8 already; remove one"],
     ),
     (
         "a value stream that is called all", "own/value_streams", "",
@@ -488,7 +488,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     (
         "a metric of nothing", "defaults/metrics", "",
         "happiness,1,Smiles,smiles,higher,no target,flow,\n",
-        [f"{D}/metrics.csv line 114: metric 'happiness' is in no table of metrics;"
+        [f"{D}/metrics.csv line 117: metric 'happiness' is in no table of metrics;"
          " remove the line"],
     ),
     (
@@ -653,10 +653,11 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
          " remove it"],
     ),
     (
-        "a status in capitals", "defaults/status_stages", "jira,software,to do,",
-        "jira,software,To Do,",
-        [f"{D}/status_stages.csv line 5: status 'To Do' is never met: write it in lower case,"
-         " 'to do'"],
+        "a status in capitals, which is the same", "defaults/status_stages", "",
+        "jira,software,To Do,backlog,,\n",
+        [f"{D}/status_stages.csv line 253: source_system 'jira', workflow 'software',"
+         " status 'to do' is in line 5 already, and both hold from ever on; give the older one a"
+         " valid_to that is the valid_from of the newer one"],
     ),
     (
         "an environment in capitals", "own/environments", "github,prod%", "github,PROD%",
@@ -829,7 +830,8 @@ def below(folder: Path) -> None:
         (misnamed, f"{C}/service.csv: there is no such seed; did you mean services.csv?"),
         (
             misplaced,
-            f"{C}/work_types.csv: the seed work_types lies in defaults; write its lines there",
+            f"{C}/work_types.csv: the seed work_types lies in defaults; your lines, which win, are"
+            " those of own_work_types.csv",
         ),
         (
             below,
@@ -846,10 +848,32 @@ def test_a_file_that_cannot_be_read_is_told(
     assert faults(folder) == [says]
 
 
+def test_the_folder_of_a_company_may_lie_anywhere(folder: Path, tmp_path: Path) -> None:
+    elsewhere = shutil.move(folder / "own", tmp_path / "elsewhere")
+    assert seeds.checked(folder, str(elsewhere)).faults == []
+    with (elsewhere / "own_status_stages.csv").open("a") as file:
+        file.write("jira,software,QA Lane,tset,,\n")
+    assert seeds.checked(folder, str(elsewhere)).faults == [
+        f"{elsewhere}/own_status_stages.csv line 2: stage 'tset' is not in stages.csv for workflow"
+        " 'software'; did you mean 'test'? Otherwise add it there"
+    ]
+
+
+def test_a_stage_of_ones_own_is_held_to_the_rules_of_its_workflow(folder: Path) -> None:
+    own = folder / "own" / "own_stages.csv"
+    heading = own.read_text()
+    own.write_text(heading + "software,uat,4,active,value_adding,true,false,false,\n")
+    assert faults(folder) == []
+    own.write_text(heading + "software,uat,99,active,value_adding,true,false,false,\n")
+    [fault] = faults(folder)
+    assert fault.startswith("dbt_project/seeds/own/own_stages.csv line 2: stage 'uat' is open and")
+
+
 @pytest.mark.parametrize("name", ["nowhere", "..", "../seeds/../.."])
 def test_a_company_without_a_folder_of_its_own_is_told(folder: Path, name: str) -> None:
     assert seeds.checked(folder, name).faults == [
-        "FLOWHOUSE_COMPANY names no folder of dbt_project/seeds; there are own"
+        "FLOWHOUSE_COMPANY names no folder of dbt_project/seeds; there are own, and any folder by"
+        " its absolute path"
     ]
 
 

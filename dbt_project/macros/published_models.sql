@@ -66,6 +66,7 @@
         'metric_stage_stays',
         'metric_throughput_xmr',
         'metric_time_in_stage',
+        'metric_unmapped_time',
         'metric_value_stream_map',
         'metric_value_stream_map_totals',
         'metric_wip',

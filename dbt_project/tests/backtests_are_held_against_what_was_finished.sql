@@ -29,7 +29,7 @@ finishes as (
 
     from moves
 
-    inner join {{ ref('stages') }} as stages
+    inner join {{ own_first('stages') }} as stages
         on moves.workflow = stages.workflow and moves.to_stage = stages.stage
 
     inner join {{ ref('dim_work_items') }} as versions

@@ -7,7 +7,7 @@ lines as (
         source_system || '|' || workflow || '|' || status as name,
         coalesce(valid_from, date '0001-01-01') as valid_from,
         coalesce(valid_to, date '9999-12-31') as valid_to
-    from {{ ref('status_stages') }}
+    from {{ own_first('status_stages') }} as status_stages
 
     union all
 

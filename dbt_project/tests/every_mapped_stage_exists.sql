@@ -4,9 +4,9 @@ select
     status_stages.status,
     status_stages.stage
 
-from {{ ref('status_stages') }} as status_stages
+from {{ own_first('status_stages') }} as status_stages
 
-left join {{ ref('stages') }} as stages
+left join {{ own_first('stages') }} as stages
     on
         status_stages.workflow = stages.workflow
         and status_stages.stage = stages.stage

@@ -18,8 +18,12 @@ streams as (
     inner join {{ ref('fct_work_item_flows') }} as flows
         on visits.work_item_key = flows.work_item_key
 
+    inner join {{ ref('dim_value_streams') }} as value_streams
+        on work_items.value_stream_key = value_streams.value_stream_key
+
     where
         not visits.is_terminal
+        and not value_streams.is_default
         and work_items.value_stream_key <> 'unassigned'
         and flows.history_quality not in ('snapshot_only', 'truncated')
 

@@ -467,7 +467,8 @@ class Reader:
             left, others = {start} - {repo.default_branch}, set(loose) - {start}
             try:
                 for page in self._history(repo, start):
-                    tip = tip or page[0]["sha"]
+                    if start == repo.default_branch:
+                        tip = tip or page[0]["sha"]
                     fresh = [commit for commit in page if commit["sha"] not in parents]
                     parents |= {
                         commit["sha"]: next(iter(parents_of(commit)), None) for commit in fresh

@@ -142,9 +142,8 @@ def _chapter(found: Mapping[str, Any]) -> list[str]:
             for row in found["ratios"]
         ),
         "",
-        "Ten BI queries (CPU seconds): "
-        + "; ".join(f"{name} {took:.2f}" for name, took in last["asked"].items())
-        + ".",
-        "",
     ]
+    if last["asked"]:  # not at the size for every change
+        told = "; ".join(f"{name} {took:.2f}" for name, took in last["asked"].items())
+        lines += [f"Ten BI queries (CPU seconds): {told}.", ""]
     return lines

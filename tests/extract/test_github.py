@@ -848,6 +848,69 @@ def test_a_branch_that_was_pushed_by_force_keeps_what_it_dropped(hub: Hub, home:
     assert stored_commits(home) == ["a", "b", "c"]
 
 
+def test_what_is_deployed_from_another_branch_is_read_too(hub: Hub, home: Any) -> None:
+    hub.commit("a", "2025-05-01T00:00:00Z")
+    hub.commit("b", "2025-05-02T00:00:00Z", "a")
+    hub.commit("r1", "2025-05-03T00:00:00Z", "a", tip=False)
+    hub.commit("r2", "2025-05-04T00:00:00Z", "r1", tip=False)
+    hub.deployments += [
+        {"id": no, "environment": "production", "sha": sha, "statuses": [],
+         "created_at": f"2025-05-0{no}T00:00:00Z", "updated_at": f"2025-05-0{no}T00:00:00Z"}
+        for no, sha in enumerate(("b", "r2", "gone"), 5)
+    ]  # fmt: skip
+    home.load("github")
+    assert stored_commits(home) == ["a", "b", "r1", "r2"]
+    assert stored_line(home) == ["a", "b"]
+    # What nobody has any more is asked for once.
+    hub.seen.clear()
+    home.load("github")
+    assert [asked["sha"] for asked in hub.asked("/commits")] == ["main"]
+
+
+def test_runs_and_commits_say_what_they_are_of_without_free_text() -> None:
+    repo = github_rows.Repository("7", "acme/shop", "main")
+    row = github_rows.run_row(repo, {
+        "id": 1, "name": "Ship it by @jane-doe", "display_title": "jane-doe",
+        "path": ".github/workflows/ship.yml@refs/heads/jane-doe", "workflow_id": 5,
+    })  # fmt: skip
+    assert "jane" not in json.dumps(row, default=str)
+    assert row["payload"]["path"] == ".github/workflows/ship.yml"
+    titles = {
+        "feat: totals (#1)": 1,
+        "feat: totals (#12) ": 12,
+        "Merge (#1) into main": None,
+        'Revert "feat: totals (#1)"': None,
+        "a (#1) b (#2)": 2,
+        "(#0)": None,
+    }
+    for title, number in titles.items():
+        commit = {"sha": "a", "commit": {"message": f"{title}\n\nSee (#9)"}}
+        assert github_rows.branch_commit_row(repo, commit)["payload"]["pull_request_no"] == number
+
+
+@pytest.mark.parametrize(
+    ("name", "is_transient", "shown"),
+    [
+        ("production", False, "production"),
+        ("shop-eu", False, "shop-eu"),
+        ("aws/production", False, "aws/production"),
+        ("pr-17", True, "pr-17"),
+        ("preview/jane-doe-login", True, "preview/branch-"),
+        ("review-jane-doe-login", False, "review/branch-"),
+        ("jane-doe-login", True, "transient/branch-"),
+        (None, True, None),
+    ],
+)
+def test_an_environment_does_not_tell_the_branch_that_named_it(
+    name: Any, is_transient: bool, shown: Any
+) -> None:
+    told = {"id": 1, "environment": name, "transient_environment": is_transient}
+    found = github_rows.deployment_row(github_rows.Repository("7", "acme/shop", "main"), told)[
+        "environment"
+    ]
+    assert found == shown or (found.startswith(shown) and "jane" not in found)
+
+
 def test_commits_before_the_start_date_are_left_out(
     hub: Hub, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

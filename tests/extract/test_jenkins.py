@@ -353,6 +353,35 @@ def test_j1_a_running_build_is_followed_until_it_has_ended(scripted: Any, home: 
     assert not [target for target in scripted.asked if "/1/" in target]
 
 
+@pytest.mark.parametrize(
+    ("job", "checkouts", "is_of"),
+    [
+        # A shared library comes first, on a branch of its own or on one of the same name.
+        ("lib/main", (("acme/library", "v3"), ("acme/shop", "main")), "acme/shop"),
+        ("lib/main", (("acme/library", "main"), ("acme/shop", "origin/main")), "acme/shop"),
+        ("lib/feature%2Fx", (("acme/shop", "feature/x"), ("acme/config", "main")), "acme/shop"),
+        # The repository's own job, though what it deploys with has the branch.
+        ("shop/main", (("acme/shop", "detached"), ("acme/config", "main")), "acme/shop"),
+        ("nightly", (("acme/library", "v3"), ("acme/shop", "main")), "acme/shop"),
+        ("nightly", (("acme/shop", "main"),), "acme/shop"),
+        ("nightly", (), None),
+    ],
+)
+def test_a_build_is_of_the_checkout_of_its_job(
+    job: str, checkouts: tuple, is_of: str | None
+) -> None:
+    actions = [
+        {
+            "lastBuiltRevision": {"SHA1": name, "branch": [{"name": branch}]},
+            "remoteUrls": [f"https://git.example/{name}.git"],
+        }
+        for name, branch in checkouts
+    ]
+    build = {"number": 1, "timestamp": START, "actions": [{}, *actions]}
+    row = jenkins.build_row(jenkins.Job(job, job, job, "WorkflowJob", []), build)
+    assert row["payload"]["repository"] == row["payload"]["head_sha"] == is_of
+
+
 def test_j1_a_build_that_vanishes_while_it_runs_has_ended(scripted: Any, home: Any) -> None:
     revision = [{"lastBuiltRevision": {"SHA1": "abc"}, "remoteUrls": ["git@h:o/r.git"]}]
     scripted.add("job", range(1, 2), building=True, result=None, duration=0, actions=revision)

@@ -432,9 +432,34 @@ FAULTS = [
     Fault(
         "changes_are_deployed_after_they_are_merged",
         "what is not merged is not deployed",
-        "fct_changes",
+        "int_changes_carried",
         # Its commit ran once before it was merged: with that one it would have come too early.
-        changed("deployed_at", "timestamp '2024-05-09 10:00:00'", "change_key = 'github:pr:P438'"),
+        """
+        select * replace (
+            case when change_key = 'github:pr:P438' then 'github:deployment:left-5'
+                else deployment_key end as deployment_key,
+            case when change_key = 'github:pr:P438' then timestamp '2024-05-09 10:00:00'
+                else deployed_at end as deployed_at
+        ) from model
+        """,
+    ),
+    Fault(
+        "commits_are_carried_with_what_descends_from_them",
+        "what is behind a commit does not come after it",
+        "int_commits_carried",
+        changed(
+            "deployment_key", "'github:deployment:gr-4'",
+            f"repository = 'field/graph' and sha = '{0x24:040x}'",
+        ),
+    ),
+    Fault(
+        "commits_are_carried_with_what_descends_from_them",
+        "what comes with a deployment is behind its commit",
+        "int_commits_carried",
+        changed(
+            "deployment_key", "'github:deployment:gr-2'",
+            f"repository = 'field/graph' and sha = '{0x24:040x}'",
+        ),
     ),
     Fault(
         "changes_are_merged_after_they_are_written",

@@ -82,6 +82,42 @@ CASES: list[Case] = [
         flows={"EDG-2": {"created_to_done_business_s": 27_900, "start_to_done_business_s": 900}},
     ),
     Case(
+        "what is done in the second of its start took no time, and has no logarithm",
+        [
+            Issue(
+                "EDG-20",
+                """
+                2024-02-07 17:00 created in Backlog
+                2024-02-07 18:00 In Progress
+                2024-02-07 18:00 Done
+                """,
+            ),
+        ],
+        flows={"EDG-20": {"start_to_done_s": 0, "created_to_done_s": 3_600, "outcome": "done"}},
+    ),
+    Case(
+        "a finish that is taken back counts once, as what its item was in that moment",
+        [
+            Issue(
+                "EDG-21",
+                """
+                2024-02-12 17:00 created in In Progress
+                2024-02-13 18:00 Done
+                2024-02-13 18:00 priority: High
+                2024-02-14 18:00 Cancelled
+                2024-02-15 18:00 priority: Low
+                """,
+            ),
+        ],
+        flows={"EDG-21": {"outcome": "cancelled"}},
+        rows={
+            # EDG-2 and EDG-20; the second end of EDG-1, and that of EDG-21.
+            """select sum(velocity), sum(earlier_finishes) from metrics.metric_flow_month_totals
+               where value_stream_key = 'edge' and workflow = 'software'
+                   and month_start = '2024-02-01'""": [(2, 2)],
+        },
+    ),
+    Case(
         "what the extraction found of a history lowers its quality, the worst counts",
         [
             *checked("EDG-3", "complete"),

@@ -6,7 +6,7 @@ A haven of its own: one group of ServiceNow, one service that the inbox tells of
 from typing import Any
 
 from tests.flow.golden import Case, H, at
-from tests.flow.house import Named, Ticket, Told
+from tests.flow.house import Issue, Named, Ticket, Told
 
 SKIFF = {"service": "skiff", "environment": "live"}
 
@@ -257,6 +257,32 @@ CASES = [
                 ("d7", "success", False, True, at("05-06 11:00"), at("05-06 11:00")),
                 ("d8", "success", True, False, at("05-06 12:00"), at("05-06 12:00")),
             ],
+        },
+    ),
+    Case(
+        "what a company says itself wins over the defaults, whatever capitals it writes",
+        [
+            Issue("HVN-1", """
+                2024-05-06 09:00 created in In Progress
+                2024-05-06 10:00 qa lane
+                2024-05-06 12:00 Abandoned
+                """),
+            Issue("HVN-2", """
+                2024-05-06 09:00 created in Build
+                2024-05-06 10:00 AT ANCHOR
+                """, kind="Expedition"),
+        ],
+        visits={"HVN-1": ["in_progress 1h", "test 2h", "done -"]},
+        rows={
+            """select workflow, work_type, level from marts.dim_work_items
+               where item_key = 'HVN-2' and is_current""": [("ladder", "debt", "feature")],
+            """select stage, is_blocked from marts.fct_stage_visits
+               inner join marts.dim_stages using (stage_key, stage)
+               where work_item_key = 'jira:HVN-2' order by visit_seq""": [
+                ("build", False), ("moored", True),
+            ],
+            """select ordinal, value_class from marts.dim_stages
+               where stage_key = 'ladder:dropped'""": [(9, "necessary")],
         },
     ),
     Case(

@@ -461,14 +461,24 @@ MUTATIONS = [
     Mutation(
         "deployments that failed themselves are failed ones",
         f"{MARTS}/fct_deployments.sql",
-        "when deployments.result = 'failure' then 'deployment_failed'",
-        "when deployments.result = 'failure' then null",
+        "then 'deployment_failed'",
+        "then null",
     ),
     Mutation(
         "a deployed commit brings what was merged before it",
-        f"{MARTS}/fct_changes.sql",
+        f"{INTERMEDIATE}/int_changes_carried.sql",
         "range between unbounded preceding and current row",
         "range between current row and current row",
+    ),
+    Mutation(
+        "a deployed branch was not the change before it was merged",
+        f"{INTERMEDIATE}/int_changes_carried.sql",
+        "by_head.finished_at >= changes.merged_at", "by_head.finished_at is not null",
+    ),
+    Mutation(
+        "the first known deployment carries its own commit alone",
+        f"{INTERMEDIATE}/int_commits_carried.py",
+        "None if is_first and commit != sha else deployment", "deployment",
     ),
     Mutation(
         "a service begins with its first merged change",

@@ -17,6 +17,7 @@ WARNING = {
     "changes_are_merged_after_they_are_written",
     "deployments_end_after_they_start",
     "every_environment_is_known",
+    "every_incident_has_a_service",
     "every_repository_has_a_service",
     "every_scope_has_a_value_stream",
     "every_status_has_a_stage",

@@ -39,9 +39,9 @@ def test_a_stream_with_too_much_time_without_a_stage_is_named_with_its_statuses(
         if outcome == "pass"
         else [
             f"value stream bank: {says} (none of them is known); write them into"
-            " status_stages.csv: `flowhouse status --seeds` prints the lines",
+            " own_status_stages.csv: `flowhouse status --seeds` prints the lines",
             f"value stream shop: {says} (github on ice, jira parked); write them into"
-            " status_stages.csv: `flowhouse status --seeds` prints the lines",
+            " own_status_stages.csv: `flowhouse status --seeds` prints the lines",
         ]
     )
 
@@ -51,7 +51,7 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working warehouse after the first refresh from a Jira that nobody has mapped."""
     build, raw = tmp_path / "build.duckdb", tmp_path / "raw_jira.duckdb"
     with duckdb.connect(str(build)) as warehouse:
-        for schema in ("failures", "meta", "marts", "config"):
+        for schema in ("failures", "meta", "marts", "intermediate"):
             warehouse.execute(f"create schema {schema}")
         statuses = "".join(f", ('jira', 'software', 'odd {no}', {no})" for no in range(1, 31))
         warehouse.execute(
@@ -83,7 +83,19 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             " as rows (workflow, stage, ordinal, flow_state)"
         )
         warehouse.execute(
-            "create table config.status_stages as from (values"
+            "create table marts.dim_value_streams as from (values"
+            " ('jira/ABC', 'ABC', true), ('jira/XYZ', 'XYZ', true), ('shop', 'Shop', false))"
+            " as rows (value_stream_key, name, is_default)"
+        )
+        warehouse.execute(
+            "create table marts.dim_work_items as from (values"
+            " ('jira', 'ABC', 'jira/ABC', true), ('jira', 'XYZ', 'jira/XYZ', true),"
+            " ('jira', 'XYZ', 'jira/XYZ', true), ('jira', 'ABC', 'jira/ABC', false),"
+            " ('jira', 'SHP', 'shop', true))"
+            " as rows (source_system, scope, value_stream_key, is_current)"
+        )
+        warehouse.execute(
+            "create table intermediate.int_status_stages as from (values"
             " ('jira', 'software', 'code review', 'review'),"
             " ('jira', 'software', 'done', 'done'))"
             " as rows (source_system, workflow, status, stage)"
@@ -114,10 +126,11 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_all_that_is_unmapped_is_named_at_once_with_the_most_items_first(foreign: Path) -> None:
     lines = unmapped.found()
     assert [(line["seed"], line["items"]) for line in lines[:4]] == [
-        ("status_stages", 1019), ("status_stages", 60), ("status_stages", 50),
-        ("status_stages", 40),
+        ("own_status_stages", 1019), ("own_status_stages", 60),
+        ("own_status_stages", 50),
+        ("own_status_stages", 40),
     ]  # fmt: skip
-    assert len(lines) == 35 + 2 + 1 + 2
+    assert len(lines) == 35 + 2 + 3 + 2
     assert status.status()["unmapped"] == lines
     [warning] = status.warnings()
     assert warning.startswith(
@@ -131,7 +144,7 @@ def test_the_lines_to_paste_are_seeds_with_a_guess_from_the_source(
 ) -> None:
     printed = list(unmapped.text(unmapped.found(), "company"))
     assert printed[:9] == [
-        "# dbt_project/seeds/company/status_stages.csv:"
+        "# dbt_project/seeds/company/own_status_stages.csv:"
         " source_system,workflow,status,stage,valid_from,valid_to",
         "# 1,019 work items in jira 'code-review': named like 'code review',"
         " Jira says indeterminate",
@@ -148,6 +161,8 @@ def test_the_lines_to_paste_are_seeds_with_a_guess_from_the_source(
         "jira,issue,Production bug,defect,story",
         "jira,issue,Saga,feature,portfolio",
         "github,Big Org/Web.App,web-app,,,,",
+        "jira,XYZ,xyz,,,,",
+        "jira,ABC,abc,,,,",
         "github,github-pages,other,Other,other,false",
         "github,live-eu,production,Production,production,true",
     ]
@@ -182,3 +197,11 @@ def test_the_log_of_a_build_is_kept_by_its_refresh(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 30
     assert not (tmp_path / "build-refresh-1.log").exists()
     assert (tmp_path / "build-refresh-2.log").exists()
+
+
+def test_scopes_that_stand_for_themselves_are_a_note_of_one_line(foreign: Path) -> None:
+    said = (
+        "jira: each of its 2 scopes (ABC, ...) is a value stream of its own until scopes.csv has a"
+        " line of it: `flowhouse status --seeds`"
+    )
+    assert status.default_streams() == status.status()["default_streams"] == [said]

@@ -47,11 +47,25 @@ def value_streams(tables: Tables) -> Iterator[Row]:
             **line,
             "time_zone": line["time_zone"] or "UTC",
             "calendar": line["calendar"] or "standard",
+            "is_default": False,
         }
-    yield {
-        "value_stream_key": "unassigned", "name": "Unassigned", "kind": "core",
-        "time_zone": "UTC", "calendar": "standard", "valid_from": None, "valid_to": None,
-    }  # fmt: skip
+    said = {line["source_system"] for line in tables.rows("scopes")}
+    alone: dict[str, str] = {}
+    for version in tables.rows("int_work_item_versions"):
+        if version["source_system"] not in said:
+            key = default_stream(version["source_system"], version["scope"])
+            alone[key] = min(version["scope"], alone.get(key, version["scope"]))
+    for key, name in {"unassigned": "Unassigned", **alone}.items():
+        yield {
+            "value_stream_key": key, "name": name, "kind": "core", "time_zone": "UTC",
+            "calendar": "standard", "is_default": key != "unassigned",
+            "valid_from": None, "valid_to": None,
+        }  # fmt: skip
+
+
+def default_stream(source: str, scope: str) -> str:
+    """Return the stream of a scope of a source that no line of scopes.csv is about."""
+    return f"{source}/{scope.replace('|', '-').replace(':', '-')}"
 
 
 def lives(tables: Tables) -> Iterator[tuple[Row, list[tuple[datetime, dict[str, Any]]]]]:
@@ -99,6 +113,7 @@ def work_items(tables: Tables) -> Iterator[Row]:
     teams = grouped(tables.rows("int_teams_unioned"), "name")
     services = grouped(tables.rows("int_services_unioned"), "name")
     types = tables.by("int_work_types", "source_system", "item_kind", "raw_type")
+    said = {line["source_system"] for line in tables.rows("scopes")}
     shown = {
         key: [move for move in moves if not move["is_deletion"]][-1]["to_status"]
         for key, moves in histories(tables).items()
@@ -143,7 +158,10 @@ def work_items(tables: Tables) -> Iterator[Row]:
                 "workflow": kind["workflow"],
                 "value_stream_key": first(
                     scope.get("value_stream_key"), service.get("value_stream_key"),
-                    team.get("value_stream_key"), "unassigned",
+                    team.get("value_stream_key"),
+                    "unassigned"
+                    if item["source_system"] in said
+                    else default_stream(item["source_system"], first(had["scope"], item["scope"])),
                 ),
                 "team_key": first(
                     team.get("team_key"), scope.get("team_key"), service.get("team_key"),

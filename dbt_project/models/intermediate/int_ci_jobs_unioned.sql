@@ -94,6 +94,7 @@ inbox as (
         coalesce(task, 'unknown') as job,
         case when is_finished then raw_result end as raw_result,
         case when is_finished then {{ inbox_result('raw_result') }} else 'running' end as result,
+        false as is_inherited,
         queued_at,
         started_at,
         case when is_finished then finished_at end as finished_at

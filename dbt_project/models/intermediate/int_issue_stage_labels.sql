@@ -28,7 +28,7 @@ github_events as (
 -- A label of GitHub without a scope is a stage where it is mapped to one.
 mapped as (
 
-    select status from {{ ref('status_stages') }}
+    select status from {{ own_first('status_stages') }} as status_stages
     where source_system = 'github' and workflow <> 'pull_request'
     group by 1
 

@@ -40,7 +40,7 @@ gitlab_labels as (
 
 known_types as (
 
-    select raw_type from {{ ref('work_types') }}
+    select raw_type from {{ own_first('work_types') }} as work_types
     where source_system = 'github' and item_kind = 'issue'
 
 ),

@@ -29,7 +29,7 @@ languages as (
 
 stages as (
 
-    select * from {{ ref('status_stages') }}
+    select * from {{ own_first('status_stages') }} as status_stages
     where source_system = 'servicenow' and workflow = 'incident'
 
 ),

@@ -10,7 +10,7 @@ lines as (
         valid_from,
         valid_to
 
-    from {{ ref('status_stages') }}
+    from {{ own_first('status_stages') }} as mapped_lines
 
 ),
 
@@ -33,7 +33,7 @@ own_lines as (
 
 stages as (
 
-    select * from {{ ref('stages') }}
+    select * from {{ own_first('stages') }} as stages
 
 ),
 

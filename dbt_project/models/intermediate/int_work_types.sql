@@ -47,13 +47,13 @@ types as (
 
 work_types as (
 
-    select * from {{ ref('work_types') }}
+    select * from {{ own_first('work_types') }} as work_types
 
 ),
 
 workflows as (
 
-    select * from {{ ref('workflows') }}
+    select * from {{ own_first('workflows') }} as workflows
 
 ),
 

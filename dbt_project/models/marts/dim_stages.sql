@@ -2,7 +2,7 @@ with
 
 stages as (
 
-    select * from {{ ref('stages') }}
+    select * from {{ own_first('stages') }} as stages
 
 ),
 

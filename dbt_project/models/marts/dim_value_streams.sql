@@ -14,10 +14,27 @@ final as (
         kind,
         coalesce(time_zone, 'UTC') as time_zone,
         coalesce(calendar, 'standard') as calendar,
+        false as is_default,
         valid_from,
         valid_to
 
     from value_streams
+
+    union all
+
+    select
+        value_stream_key,
+        min(scope) as name,
+        'core' as kind,
+        'UTC' as time_zone,
+        'standard' as calendar,
+        true as is_default,
+        cast(null as date) as valid_from,
+        cast(null as date) as valid_to
+
+    from {{ ref('int_scopes_alone') }}
+
+    group by 1
 
     union all
 
@@ -27,6 +44,7 @@ final as (
         'core' as kind,
         'UTC' as time_zone,
         'standard' as calendar,
+        false as is_default,
         cast(null as date) as valid_from,
         cast(null as date) as valid_to
 

@@ -40,6 +40,12 @@ teams as (
 
 ),
 
+scopes_alone as (
+
+    select * from {{ ref('int_scopes_alone') }}
+
+),
+
 services as (
 
     select * from {{ ref('int_services_unioned') }}
@@ -234,6 +240,7 @@ joined as (
             scopes.value_stream_key,
             services.value_stream_key,
             teams.value_stream_key,
+            scopes_alone.value_stream_key,
             'unassigned'
         ) as value_stream_key
 
@@ -253,6 +260,9 @@ joined as (
             pieces.source_system = scopes.source_system
             and pieces.scope = scopes.scope
             and {{ valid_at('scopes', 'pieces.valid_from') }}
+
+    left join scopes_alone
+        on pieces.source_system = scopes_alone.source_system and pieces.scope = scopes_alone.scope
 
     left join teams
         on

@@ -1,0 +1,122 @@
+"""What a build has to do: what rests on something that has changed since the last proven one.
+
+A table whose raw tables, seeds, definitions and instant are those that it was built and tested from
+would become the same again, and its tests would say the same. It stays, and so do their results.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from extract.fingerprints import raw_tables
+from orchestration.environment import DBT_PROJECT
+from publish.quality import lack_of_proof
+
+PARTS = ("macros", "models", "seeds", "tests", "dbt_project.yml", "profiles.yml")
+TOOLS = ("dbt-core", "dbt-duckdb", "duckdb")
+
+TABLE = """
+create schema if not exists builds;
+create or replace table builds.inputs (refresh_id varchar, input varchar, word varchar);
+"""
+
+
+@cache
+def project_word(folder: Path = DBT_PROJECT) -> str:
+    """Return a hash of all files of the dbt project, and of the tools that read it.
+
+    Of seeds it knows which there are: what is in one is an input of its own.
+    """
+    told = hashlib.sha256(repr([version(tool) for tool in TOOLS]).encode())
+    # A company's folder may lie outside of the project; in a path an absolute part replaces it.
+    own = Path("seeds") / os.environ.get("FLOWHOUSE_COMPANY", "company")
+    for part in (*PARTS, own) if own.is_absolute() else PARTS:
+        place = folder / part
+        for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if file.is_file():
+                said = b"" if file.suffix == ".csv" else file.read_bytes()
+                told.update(f"{file.relative_to(place.parent)}\0".encode() + said + b"\0")
+    return told.hexdigest()
+
+
+def present_inputs(manifest: Mapping[str, Any], as_of: str, company: str) -> dict[str, str]:
+    """Return all that decides what a build makes: each input, and a word that changes with it."""
+    words = {"project": project_word(), "company": company, "as_of": as_of}
+    for key, node in manifest["nodes"].items():
+        if node["resource_type"] == "seed":
+            said = (DBT_PROJECT / node["original_file_path"]).read_bytes()
+            words[key] = hashlib.sha256(said).hexdigest()
+    for name, word in raw_tables().items():
+        words[f"source.flowhouse.{name.replace('/', '.')}"] = word
+    return words
+
+
+def of_last_build(build: Path) -> dict[str, str]:
+    """Return the inputs of the last build; nothing where its results are not proven."""
+    if lack_of_proof(build):
+        return {}
+    with duckdb.connect(str(build), read_only=True) as warehouse:
+        try:
+            found = warehouse.execute(
+                "select input, word from builds.inputs"
+                " where refresh_id = (select refresh_id from meta.refreshes)"
+            )
+        except duckdb.CatalogException:
+            return {}
+        return dict(found.fetchall())
+
+
+def note(build: Path, refresh_id: str, words: Mapping[str, str]) -> None:
+    """Keep what a build was made from; it holds as long as the results of that refresh do."""
+    with duckdb.connect(str(build)) as warehouse:
+        warehouse.execute(TABLE)
+        rows = [(refresh_id, name, word) for name, word in words.items()]
+        warehouse.executemany("insert into builds.inputs values (?, ?, ?)", rows)
+
+
+def to_build(
+    manifest: Mapping[str, Any], before: Mapping[str, str], now: Mapping[str, str]
+) -> set[str] | None:
+    """Return the nodes of dbt that something below them has changed for; None means all.
+
+    Args:
+        manifest: dbt's manifest.
+        before: The inputs of the last proven build; empty where there is none.
+        now: The inputs of this one.
+    """
+    changed = {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
+    if not before or {"project", "company"} & changed:
+        return None
+    nodes = manifest["nodes"]
+    found = {key for key, node in nodes.items() if "FLOWHOUSE_REFRESH_ID" in node["raw_code"]}
+    if "as_of" in changed:
+        aging = _calling("macro.flowhouse.as_of", manifest["macros"])
+        found |= {k for k, node in nodes.items() if aging & set(node["depends_on"]["macros"])}
+    found |= changed
+    return (found | _below(found, manifest["child_map"])) & nodes.keys()
+
+
+def _calling(macro: str, macros: Mapping[str, Any]) -> set[str]:
+    """Return a macro and all that call it, directly or not."""
+    callers: dict[str, list[str]] = {}
+    for key, node in macros.items():
+        for called in node["depends_on"]["macros"]:
+            callers.setdefault(called, []).append(key)
+    return {macro} | _below({macro}, callers)
+
+
+def _below(roots: Iterable[str], children: Mapping[str, Iterable[str]]) -> set[str]:
+    found: set[str] = set()
+    more = [*roots]
+    while more:
+        key = more.pop()
+        fresh = set(children.get(key, ())) - found
+        found |= fresh
+        more += fresh
+    return found
