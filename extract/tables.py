@@ -26,7 +26,8 @@ EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 One of the year 21 would make days of twenty centuries of every table.
 """
 
-EARLIEST_US, LATEST_US = (int(moment.timestamp()) * 1_000_000 for moment in (EARLIEST, LATEST))
+BY_AUTHORS, ANY_TIME = "authored_at", datetime(1970, 1, 1, tzinfo=UTC)
+"""Authors date commits as they like; models hold these against their repository."""
 
 absurd: dict[tuple[str, str], list[str]] = {}
 """Times outside that this load has met: (table, column) → keys of the rows."""
@@ -92,15 +93,14 @@ class RawTable:
     def _quarantined(self, name: str, columns: Mapping[str, pa.Array]) -> pa.Array:
         """Return a column of times without those that cannot be, and note whose they were."""
         times, kind = columns[name], ARROW_TYPES[TIMESTAMP]
+        earliest = pa.scalar(ANY_TIME if name == BY_AUTHORS else EARLIEST, kind)
+        latest = pa.scalar(LATEST, kind)
         ends = pc.min_max(times)
         if not ends["min"].is_valid or (
-            ends["min"].value >= EARLIEST_US and ends["max"].value < LATEST_US
+            ends["min"].value >= earliest.value and ends["max"].value < latest.value
         ):
             return times
-        is_good = pc.and_(
-            pc.greater_equal(times, pa.scalar(EARLIEST, kind)),
-            pc.less(times, pa.scalar(LATEST, kind)),
-        )
+        is_good = pc.and_(pc.greater_equal(times, earliest), pc.less(times, latest))
         bad = pc.invert(pc.fill_null(is_good, True))
         keys = pc.filter(columns[self.key[-1]].cast(pa.string()), bad).to_pylist()
         absurd.setdefault((self.name, name), []).extend(map(str, keys))

@@ -109,7 +109,7 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
         FLOWHOUSE_REBUILD=how,
         FLOWHOUSE_REFRESH_ID=context.run_id,
     )
-    yield from events(context, results, wanted)
+    yield from events(context, results, wanted, kept)
     manifest = dbt_project.manifest_path
     record_results(
         build_file(),
@@ -196,43 +196,51 @@ def with_tests(assets: Collection[dg.AssetKey]) -> set[str]:
 
 
 def events(
-    context: dg.AssetExecutionContext, results: Path, wanted: Collection[str] | None
+    context: dg.AssetExecutionContext,
+    results: Path,
+    wanted: Collection[str] | None,
+    kept: Mapping[str, dict],
 ) -> Iterator[dg.Output | dg.AssetCheckResult | dg.AssetObservation]:
-    """Tell Dagster what became of each node: made, left as it is, tested.
+    """Tell Dagster what became of each node: left as it is, made, tested.
 
     A test of several models belongs to none of them: what it finds is noted at each.
     """
     nodes = MANIFEST["nodes"]
     if wanted is not None and not context.is_subset:  # nothing below them was built: they are first
+        told = {"status": "rests on nothing that changed"}
         for key in TopologicalSorter(MANIFEST["parent_map"]).static_order():
             if key in nodes and key not in wanted and nodes[key]["resource_type"] != "test":
-                told = {"status": "rests on nothing that changed"}
                 yield dg.Output(None, _key(key).to_python_identifier(), metadata=told)
+        for key, result in kept.items():
+            yield from _tested(context, key, result["status"], {**told, "found": result["status"]})
     outcomes = json.loads(results.read_text())["results"] if results.exists() else []
     for outcome in outcomes:
         key, status = outcome["unique_id"], outcome["status"]
-        if key not in nodes:  # an exposure
-            continue
         told = {"status": status, "seconds": outcome["execution_time"]}
-        if nodes[key]["resource_type"] != "test":
-            if status == "success":
-                yield dg.Output(None, _key(key).to_python_identifier(), metadata=told)
-            continue
-        check = get_asset_check_key_for_test(MANIFEST, translator, key, dbt_project)
-        told["failures"] = outcome["failures"] or 0
-        if check in context.selected_asset_check_keys:
-            is_warning = str(nodes[key]["config"]["severity"]).lower() == "warn"
-            yield dg.AssetCheckResult(
-                asset_key=check.asset_key,
-                check_name=check.name,
-                passed=status == "pass",
-                severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
-                metadata=told,
-            )
-        elif status != "pass":
-            name = nodes[key]["name"]
-            for model in nodes[key]["depends_on"]["nodes"]:
-                yield dg.AssetObservation(_key(model), description=name, metadata=told)
+        if key.startswith("test."):
+            told["failures"] = outcome["failures"] or 0
+            yield from _tested(context, key, status, told)
+        elif key in nodes and status == "success":
+            yield dg.Output(None, _key(key).to_python_identifier(), metadata=told)
+
+
+def _tested(
+    context: dg.AssetExecutionContext, key: str, status: str, told: dict[str, Any]
+) -> Iterator[dg.AssetCheckResult | dg.AssetObservation]:
+    node = MANIFEST["nodes"][key]
+    check = get_asset_check_key_for_test(MANIFEST, translator, key, dbt_project)
+    if check in context.selected_asset_check_keys:
+        is_warning = str(node["config"]["severity"]).lower() == "warn"
+        yield dg.AssetCheckResult(
+            asset_key=check.asset_key,
+            check_name=check.name,
+            passed=status == "pass",
+            severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
+            metadata=told,
+        )
+    elif status != "pass":
+        for model in node["depends_on"]["nodes"]:
+            yield dg.AssetObservation(_key(model), description=node["name"], metadata=told)
 
 
 @cache

@@ -35,16 +35,16 @@
 
 {#- A time, or null where it cannot be: every time of every source passes here, and one of the year
     21 would make days of twenty centuries of every table (extract/tables.py). -#}
-{% macro possible_time(moment) -%}
+{% macro possible_time(moment, earliest='1990-01-01') -%}
     case
-        when {{ moment }} >= timestamp '1990-01-01' and {{ moment }} < timestamp '2200-01-01'
+        when {{ moment }} >= timestamp '{{ earliest }}' and {{ moment }} < timestamp '2200-01-01'
             then {{ moment }}
     end
 {%- endmacro %}
 
 {#- An instant with a zone, as UTC without one. -#}
-{% macro utc(expression) -%}
-    {{ possible_time(adapter.dispatch('utc_of')(expression)) }}
+{% macro utc(expression, earliest='1990-01-01') -%}
+    {{ possible_time(adapter.dispatch('utc_of')(expression), earliest) }}
 {%- endmacro %}
 {% macro default__utc_of(expression) -%}
     timezone('UTC', cast({{ expression }} as timestamp with time zone))

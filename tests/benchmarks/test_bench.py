@@ -220,6 +220,14 @@ def test_statements_that_were_measured_alone_count() -> None:
     assert round(exponents(sizes)["noisy"], 6) == 1
 
 
+def test_a_squared_statement_is_refused_though_it_is_short_and_noise_is_not() -> None:
+    sizes = [sized(2_000, squared=0.1, noisy=0.1), sized(10_000, squared=0.9, noisy=0.9)]
+    for name, alone in (("squared", (0.02, 0.5)), ("noisy", (0.064, 0.6))):
+        for size, cpu_s in zip(sizes, alone):
+            size.nodes[name]["statement_s"] = cpu_s
+    assert list(too_steep(sizes)) == ["squared"]
+
+
 def opened(home: Path, **settings: str) -> Environment:
     """Open the warehouse as dbt does, by its own reading of profiles.yml."""
     raw_folder = home / "raw"

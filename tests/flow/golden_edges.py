@@ -82,7 +82,7 @@ CASES: list[Case] = [
         flows={"EDG-2": {"created_to_done_business_s": 27_900, "start_to_done_business_s": 900}},
     ),
     Case(
-        "what is done in the second of its start took no time, and has no logarithm",
+        "what is done in the second of its start was not started: it has no time, and no logarithm",
         [
             Issue(
                 "EDG-20",
@@ -93,7 +93,7 @@ CASES: list[Case] = [
                 """,
             ),
         ],
-        flows={"EDG-20": {"start_to_done_s": 0, "created_to_done_s": 3_600, "outcome": "done"}},
+        flows={"EDG-20": {"start_to_done_s": None, "created_to_done_s": 3_600, "outcome": "done"}},
     ),
     Case(
         "a finish that is taken back counts once, as what its item was in that moment",

@@ -484,10 +484,10 @@ CASES: list[Case] = [
                 (("2024-05-07 09:00", 1, status("f1", "Open", "f8", "Implementing")),),
                 created="0021-03-04 10:00",
             ),
-            Named("groups", {"sys_id": "field-desk", "name": "Field Desk"}),
+            Named("groups", {"sys_id": "edge-field", "name": "Field Desk"}),
             Ticket(
                 "incident", "FLD-91", "2024-05-06 09:00 created in New\n2024-05-06 10:00 Resolved",
-                start={"assignment_group": "field-desk"}, now={"opened_at": "0021-03-04 10:00:00"},
+                start={"assignment_group": "edge-field"}, now={"opened_at": "0021-03-04 10:00:00"},
             ),
         ],
         flows={"FLD-90": {"history_quality": "truncated", "created_at": at("05-07 09:00")}},

@@ -60,7 +60,7 @@ renamed as (
         coalesce(source.payload.is_revert, false) as is_revert,
         coalesce(source.payload.is_hotfix, false) as is_hotfix,
         source.payload.pull_request_no as pull_request_no,
-        {{ utc('source.authored_at') }} as authored_at,
+        {{ utc('source.authored_at', '1970-01-01') }} as authored_at,
         {{ utc('source.committed_at') }} as committed_at
 
     from source

@@ -23,7 +23,7 @@ renamed as (
         repository,
         sha,
         payload.author.person_key as author_key,
-        {{ utc('authored_at') }} as authored_at,
+        {{ utc('authored_at', '1970-01-01') }} as authored_at,
         {{ utc('committed_at') }} as committed_at
 
     from source
