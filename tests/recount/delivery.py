@@ -135,9 +135,10 @@ def written(tables: Tables) -> list[Row]:
     for commit in tables.rows("int_direct_commits"):
         home = made.get(("github", commit["repository"]), {"created_at": None})
         dates = [commit["authored_at"], commit["committed_at"]]
-        is_too_early = bool(home["created_at"]) and dates[0] < home["created_at"]
+        made_at = home["created_at"]
+        is_too_early = dates[0] is None or bool(made_at and dates[0] < made_at)
         if is_too_early:
-            dates = [x for x in dates[1:] if x >= home["created_at"]]
+            dates = [x for x in dates[1:] if made_at and x >= made_at]
         found.append(
             {
                 **dict.fromkeys(

@@ -56,8 +56,9 @@ commits as (
                 then commits.authored_at
             when commits.committed_at >= repositories.created_at then commits.committed_at
         end as first_commit_at,
-        coalesce(commits.authored_at < repositories.created_at, false)
-            as is_written_before_repository,
+        coalesce(
+            commits.authored_at is null or commits.authored_at < repositories.created_at, false
+        ) as is_written_before_repository,
         cast(null as timestamp) as opened_at,
         cast(null as timestamp) as ready_at,
         cast(null as timestamp) as first_review_at,

@@ -205,11 +205,10 @@ final as (
 
     left join telling
         on
-            described.is_by_pattern
-            and described.source_system = telling.source_system
+            described.source_system = telling.source_system
             and described.repository = telling.repository
 
-    where telling.repository is null
+    where not described.is_by_pattern or telling.repository is null
 
 )
 

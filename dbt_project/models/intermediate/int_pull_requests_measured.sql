@@ -46,8 +46,14 @@ first_commits as (
                 when commits.committed_at >= repositories.created_at then commits.committed_at
             end
         ) as first_commit_at,
-        max(case when commits.authored_at < repositories.created_at then 1 else 0 end) = 1
-            as is_written_before_repository
+        -- A date that no calendar of ours has is null since it was loaded.
+        max(
+            case
+                when commits.authored_at is null or commits.authored_at < repositories.created_at
+                    then 1
+                else 0
+            end
+        ) = 1 as is_written_before_repository
 
     from commits
 

@@ -29,9 +29,49 @@ former_keys as (
 
 ),
 
+-- The commits of a pull request, and the one that it was merged as.
+commits as (
+
+    select
+        work_item_key,
+        repository,
+        merge_commit_sha as sha
+
+    from {{ ref('int_pull_requests_unioned') }}
+
+    where source_system = 'github' and merged_at is not null
+
+    union
+
+    select
+        work_item_key,
+        repository,
+        sha
+
+    from {{ ref('stg_github__pull_request_commits') }}
+
+),
+
 issue_keys as (
 
-    select * from {{ ref('stg_github__pull_request_issue_keys') }}
+    select
+        pull_request_issue_key_id,
+        work_item_key,
+        issue_key
+
+    from {{ ref('stg_github__pull_request_issue_keys') }}
+
+    union all
+
+    select
+        commits.work_item_key || ':' || keys.commit_issue_key_id as pull_request_issue_key_id,
+        commits.work_item_key,
+        keys.issue_key
+
+    from {{ ref('stg_github__commit_issue_keys') }} as keys
+
+    inner join commits
+        on keys.repository = commits.repository and keys.sha = commits.sha
 
 ),
 
