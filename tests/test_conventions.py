@@ -422,9 +422,9 @@ def test_a_percentile_is_shown_of_ten_and_more(
 
 
 AS_IT_EVER_WAS = {
-    "dim_calendars": "its first year is in the sum; of seeds otherwise",
-    "dim_value_streams": "of seeds, and the row of a scope says the same whenever it comes",
-    "int_scopes_alone": "of the seed and of the item's own scopes, which are in the sum",
+    "dim_calendars": "its first year is in the sum; of seeds and streams otherwise",
+    "dim_value_streams": "zone and calendar of a stream are of seeds, or those of all without one",
+    "int_scopes_alone": "made of the name of a scope, which an item's version has, and of seeds",
 }
 """What incremental models read beside it, and why no row that they made before can be wrong."""
 
