@@ -11,13 +11,19 @@ from extract.sources import SOURCES
 SMALL = 100_000
 """Rows of a table that is read to its end; of a larger one only which loads wrote its rows."""
 
+READ_WHEN = ("jira/issues",)
+"""Tables of which a model asks when a row was read: what an issue says of a name is as old as that.
+Their rows are read again only where they changed."""
+
 COLUMNS = """
 select
     columns.table_name,
     any_value(tables.estimated_size),
     bool_or(column_name = '_dlt_load_id'),
-    list(column_name order by column_name)
-        filter (where not starts_with(column_name, '_dlt_') and column_name <> '_fetched_at')
+    list(column_name order by column_name) filter (
+        where not starts_with(column_name, '_dlt_')
+            and (column_name <> '_fetched_at' or '{source}/' || columns.table_name in {read_when})
+    )
 from duckdb_columns() as columns
 inner join duckdb_tables() as tables using (schema_name, table_name)
 where schema_name = '{source}' and not starts_with(columns.table_name, '_dlt')
@@ -41,7 +47,7 @@ def raw_tables() -> dict[str, str]:
             continue
         with duckdb.connect(str(warehouse.raw_file(source)), read_only=True) as raw:
             for table, rows, has_loads, columns in raw.execute(
-                COLUMNS.format(source=source)
+                COLUMNS.format(source=source, read_when=[*READ_WHEN])
             ).fetchall():
                 if rows > SMALL and has_loads:
                     asked = "select _dlt_load_id, count(*) from {} group by 1 order by 1"

@@ -11,6 +11,9 @@ from tests.flow.house import House
 KNOWN = {
     "backtests_are_held_against_what_was_finished": "backtests with what was finished in their"
     " groups; a test",
+    "check_staged_statuses": "statuses with the dated lines of what they mean, few for each",
+    "dim_calendars": "days with the pairs of zone and calendar of streams: those of seeds, and one"
+    " for all streams without a line",
     "dim_work_items": "versions with the dates and lines of their team or service: lines of seeds"
     " and of groups, few for each name",
     "int_servicenow_state_labels": "classes with labels, joined by `or`; classes are few, and come"

@@ -42,6 +42,26 @@ def seen(number: str, *versions: tuple[int, str, str]) -> list[object]:
 
 CASES: list[Case] = [
     Case(
+        "a stream of which no history is whole has no share of unmapped time, and no mark",
+        [
+            Issue("BLK-1", "2024-03-04 09:00 created in In Progress\n2024-03-05 09:00 Done"),
+            Named(
+                "history_checks",
+                {"issue_id": "BLK-1", "history_count": 1, "history_quality": "truncated"},
+                source="jira",
+            ),
+        ],
+        flows={"BLK-1": {"outcome": "done", "history_quality": "truncated"}},
+        rows={
+            """select count(*) from metrics.metric_unmapped_time
+               where value_stream_key = 'blank'""": [(0,)],
+            """select is_marked from metrics.metric_flow_months
+               where value_stream_key = 'blank' and month_start = '2024-03-01'""": [(False,)],
+            """select is_marked from metrics.metric_flow_team_month_totals
+               where value_stream_key = 'blank' and month_start = '2024-03-01'""": [(False,)],
+        },
+    ),
+    Case(
         "each end that stood for more than thirty days closes an attempt, not only the first",
         [
             Issue(

@@ -376,10 +376,10 @@ judged as (
             and ranked.known_as = foreign_pairs.known_as
 
     left join statuses
-        on ranked.object = 'status' and ranked.id = statuses.status_id
+        on case when ranked.object = 'status' then ranked.id end = statuses.status_id
 
     left join teams
-        on ranked.object = 'team' and ranked.name = teams.name
+        on case when ranked.object = 'team' then ranked.name end = teams.name
 
     where ranked.place = 1
 

@@ -144,9 +144,11 @@ final as (
 
     left join labels as holds
         on
-            tasks.state || '/' || tasks.hold_reason = holds.value
+            case
+                when audited.work_item_key is not null
+                    then tasks.state || '/' || tasks.hold_reason
+            end = holds.value
             and tasks.class_name = holds.class_name
-            and audited.work_item_key is not null
 
     left join first_audits
         on tasks.work_item_key = first_audits.work_item_key

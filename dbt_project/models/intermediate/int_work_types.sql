@@ -233,7 +233,7 @@ final as (
             and epics.raw_type = 'Epic'
 
     left join issue_types
-        on types.source_system = 'jira' and types.raw_type = issue_types.raw_type
+        on case when types.source_system = 'jira' then types.raw_type end = issue_types.raw_type
 
 )
 
