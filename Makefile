@@ -36,7 +36,7 @@ demo: install
 	@$(BIN)/python -m demo.run
 
 test: install
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --junitxml $(FLOWHOUSE_HOME)/proofs/tests.xml
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --junitxml $(FLOWHOUSE_HOME)/proofs/tests.xml
 
 # The demo company of `make demo` is used where it is there; else one is made.
 mutate: install

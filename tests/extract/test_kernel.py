@@ -3,6 +3,7 @@
 import json
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dlt.common.typing
 import pytest
@@ -10,7 +11,7 @@ from dlt.common import validation
 from dlt.common.normalizers.json.relational import RelationalNormalizerConfig
 from dlt.common.schema.typing import TColumnSchema, TStoredSchema, TTableSchema
 
-import extract.warehouse  # noqa: F401
+from extract import warehouse
 from extract.privacy import DROP, KEEP, person, person_key, pick
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, encode, instant
 from extract.windows import Window, backfill, close_window, forget_backfills, next_window
@@ -148,7 +149,11 @@ def test_v3_a_batch_has_the_declared_columns_whatever_is_missing() -> None:
 @pytest.mark.parametrize(
     "of", [TTableSchema, TColumnSchema, TStoredSchema, RelationalNormalizerConfig]
 )
-def test_what_dlt_says_of_its_types_is_read_once_and_the_same(of: type) -> None:
+def test_what_dlt_says_of_its_types_is_read_once_and_the_same(
+    of: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+    warehouse.pipeline_for("jira")
     names = vars(sys.modules[of.__module__])
     found = validation.get_type_hints(of, globalns=names)
     assert found == dlt.common.typing.get_type_hints(of, globalns=names)
