@@ -31,7 +31,7 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.sources import DltSource
 
 from extract import settings, warehouse
-from extract.privacy import person_key, pick
+from extract.privacy import person_key, pick, shown_environment
 from extract.probes import Probe
 from extract.settings import SettingFault, setting_name, settings_for
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, decode, instant
@@ -91,6 +91,11 @@ def scrubbed(value: Any) -> Any:
     return MAIL.sub(lambda mail: person_key(NAME, mail[0]), LOGIN.sub("", value))
 
 
+def environment(value: Any) -> str | None:
+    """Return the name of an environment; what a branch gave it is hashed."""
+    return shown_environment(NAME, scrubbed(value))
+
+
 def told_time(value: Any) -> str | None:
     """Return a time of a payload as ISO text in UTC, in whichever form it was told."""
     found = None if isinstance(value, (dict, list, bool)) else moment(value)
@@ -103,10 +108,11 @@ PAYLOAD = {
         (
             *("run_id", "task_id", "deployment_id", "incident_id", "pipeline", "name"),
             *("repository", "sha", "event", "attempt", "status", "result", "outcome"),
-            *("service", "environment", "artifact_id", "parent_run_id", "severity"),
+            *("service", "artifact_id", "parent_run_id", "severity"),
         ),
         scrubbed,
     ),
+    "environment": environment,
     **dict.fromkeys(("queued_at", "started_at", "finished_at"), told_time),
 }
 """What is loaded of an envelope's payload; branches, people, addresses and texts are not."""
@@ -114,7 +120,7 @@ PAYLOAD = {
 CONTENT = {
     **dict.fromkeys(("pipelineName", "taskName", "outcome", "name", "artifactId"), scrubbed),
     "pipelineRun": _REFERENCE,
-    "environment": _REFERENCE,
+    "environment": {**_REFERENCE, "id": environment},
     "service": _REFERENCE,
 }
 """What is loaded of the content of a CDEvent's subject."""

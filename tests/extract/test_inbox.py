@@ -181,6 +181,19 @@ def test_p1_only_allowed_fields_of_an_event_are_loaded(folder: Path, home: Any) 
     assert "planted" not in home.texts("inbox").lower()
 
 
+def test_p1_what_a_branch_named_is_hashed_in_an_environment(folder: Path, home: Any) -> None:
+    content = {"environment": {"id": "review/mia-planted-fix"}}
+    named = {**CDEVENT, "subject": {**CDEVENT["subject"], "content": content}}
+    told = {**EVENT, "payload": {"environment": "preview-mia-planted-fix"}}
+    usual = {**EVENT, "event_id": "e2", "payload": {"environment": "eu-prod"}}
+    drop(folder, "a.jsonl", named, told, usual)
+    home.load("inbox")
+    texts = home.texts("inbox")
+    assert "planted" not in texts
+    branch = f"branch-{person_key('inbox', 'mia-planted-fix')}"
+    assert f"review/{branch}" in texts and f"preview/{branch}" in texts and "eu-prod" in texts
+
+
 def test_p1_mail_addresses_and_logins_are_nowhere_whatever_field_carries_them(
     folder: Path, home: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
