@@ -38,6 +38,7 @@ releases as (
     select
         release_deployment_key,
         service_key,
+        time_zone,
         max(case when is_commit_known then 1 else 0 end) as is_commit_known,
         max(case when is_failed then 1 else 0 end) as is_failed,
         max(case when is_assumed_failed then 1 else 0 end) as is_assumed_failed,
@@ -78,26 +79,26 @@ merged_changes as (
 
 ),
 
--- From the first merged change or deployment of a service on, a period without any is a row too: a
+-- From the first merged change or release of a service on, a period without any is a row too: a
 -- service that was never deployed has changes that nobody traces.
 spans as (
 
     select
         service_key,
-        cast({{ local_time('min(happened_at)', 'time_zone') }} as date) as first_day,
+        min(event_day) as first_day,
         cast({{ local_time(as_of(), 'time_zone') }} as date) as last_day
 
     from (
         select
             service_key,
             time_zone,
-            finished_at as happened_at
-        from deployments
+            finished_date as event_day
+        from releases
         union all
         select
             service_key,
             time_zone,
-            merged_at as happened_at
+            cast({{ local_time('merged_at', 'time_zone') }} as date) as event_day
         from merged_changes
     ) as events
 

@@ -42,6 +42,57 @@ def seen(number: str, *versions: tuple[int, str, str]) -> list[object]:
 
 CASES: list[Case] = [
     Case(
+        "a stream is marked above one per cent of unmapped time, and not at it",
+        [
+            # 1 h of 100 h without a stage, 63 min of 100 h, and all of a second with one.
+            Issue(
+                "MKA-1",
+                """
+                2024-03-04 00:00 created in In Progress
+                2024-03-05 00:00 Quarantine
+                2024-03-05 01:00 In Progress
+                2024-03-08 04:00 Done
+                """,
+            ),
+            Issue(
+                "MKB-1",
+                """
+                2024-03-04 00:00 created in In Progress
+                2024-03-05 00:00 Quarantine
+                2024-03-05 01:03 In Progress
+                2024-03-08 04:00 Done
+                """,
+            ),
+            Issue("MKC-1", "2024-03-04 00:00 created in In Progress\n2024-03-04 00:00:01 Done"),
+        ],
+        rows={
+            """select value_stream_key, unmapped_s, elapsed_s, unmapped_share, is_marked
+               from metrics.metric_unmapped_time
+               where value_stream_key like 'mark-%' order by 1""": [
+                ("mark-a", 3_600, 360_000, 0.01, False),
+                ("mark-b", 3_780, 360_000, 0.0105, True),
+                ("mark-c", 0, 1, 0.0, False),
+            ],
+        },
+    ),
+    Case(
+        "a chart begins with the first whole week in which something was finished",
+        [
+            # In Los Angeles the week of the instant is not over: no other epic was finished there.
+            Issue(
+                "EDG-22",
+                "2024-06-25 17:00 created in In Progress\n2024-06-26 17:00 Done",
+                kind="Epic",
+            ),
+        ],
+        rows={
+            """select count(*) from metrics.metric_throughput_xmr
+               where value_stream_key = 'edge' and level = 'epic'""": [(0,)],
+            """select count(*) from metrics.metric_cycle_times
+               where value_stream_key = 'edge' and level = 'epic'""": [(1,)],
+        },
+    ),
+    Case(
         "a stream of which no history is whole has no share of unmapped time, and no mark",
         [
             Issue("BLK-1", "2024-03-04 09:00 created in In Progress\n2024-03-05 09:00 Done"),

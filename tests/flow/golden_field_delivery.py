@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.flow.golden import Case, at
+from tests.flow.golden import Case, at, day
 from tests.flow.house import Rows, Told, moment
 
 PEOPLE = {"person_key": "ann", "actor_type": "human"}
@@ -225,6 +225,28 @@ def ways(name: str, *told: tuple) -> dict[str, list[tuple]]:
 
 
 CASES = [
+    Case(
+        "a release counts on the day on which it first succeeded, not that of a try or of the last",
+        [
+            repository("field/monday", "03-01 00:00"),
+            # Tried on a Sunday, the last of March; elsewhere it came five weeks later.
+            *github("field/monday", "m-1", 0x91, ("in_progress", "03-31 23:40"),
+                    ("failure", "03-31 23:50")),
+            *run("field/monday", "m-2", 0x91, "04-01 00:05", "04-01 00:10"),
+            *run("field/monday", "m-3", 0x91, "05-06 09:00", "05-06 09:30", where="production eu"),
+        ],
+        rows={
+            f"""select period_start, deployments, failed_deployments from metrics.{table}
+                where service_key = 'unassigned:github:field/monday' order by 1 limit 2""": [
+                (day("04-01"), 1, 0),
+                (following, 0, 0),
+            ]
+            for table, following in (
+                ("metric_dora", day("05-01")),
+                ("metric_dora_weeks", day("04-08")),
+            )
+        },
+    ),
     Case(
         "merged is the end, whoever closes it and when",
         [

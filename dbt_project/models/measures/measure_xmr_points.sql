@@ -51,13 +51,17 @@ charts as (
         measured.workflow,
         measured.level,
         value_streams.time_zone,
-        cast({{ local_time(as_of(), 'value_streams.time_zone') }} as date) as as_of_day,
+        today.iso_week_start as this_week,
         min(measured.week_start) as first_week
 
     from measured
 
     inner join {{ ref('dim_value_streams') }} as value_streams
         on measured.value_stream_key = value_streams.value_stream_key
+
+    inner join {{ ref('dim_dates') }} as today
+        on
+            cast({{ local_time(as_of(), 'value_streams.time_zone') }} as date) = today.date_day
 
     group by 1, 2, 3, 4, 5
 
@@ -78,17 +82,15 @@ weeks as (
         charts.workflow,
         charts.level,
         charts.time_zone,
-        calendar_weeks.week_start,
-        max(calendar_weeks.week_start) over (
-            partition by charts.value_stream_key, charts.workflow, charts.level
-        ) as last_week
+        charts.this_week,
+        calendar_weeks.week_start
 
     from charts
 
     inner join calendar_weeks
         on
             calendar_weeks.week_start >= charts.first_week
-            and cast(calendar_weeks.week_start + interval '6' day as date) < charts.as_of_day
+            and calendar_weeks.week_start < charts.this_week
 
 ),
 
@@ -101,7 +103,7 @@ valued as (
         weeks.level,
         weeks.time_zone,
         weeks.week_start,
-        weeks.last_week,
+        weeks.this_week,
         coalesce(measured.velocity, 0) as n,
         cast(coalesce(measured.velocity, 0) as decimal(18, 9)) as value
 
@@ -123,7 +125,7 @@ valued as (
         weeks.level,
         weeks.time_zone,
         weeks.week_start,
-        weeks.last_week,
+        weeks.this_week,
         measured.timed_items as n,
         measured.log_h as value
 
@@ -156,7 +158,7 @@ final as (
         value,
         week_start,
         cast(week_start + interval '6' day as date) as week_end,
-        cast(last_week + interval '6' day as date) as last_day
+        cast(this_week - interval '1' day as date) as last_day
 
     from valued
 
