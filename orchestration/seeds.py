@@ -955,7 +955,7 @@ def _check_references(file: File, files: dict[str, File]) -> None:
                 or values in known
                 or value in reference.besides
                 or value != value.strip()
-                or tuple(group) not in groups  # that the group is unknown is told by its own
+                or (group and tuple(group) not in groups)  # which is told by its own reference
             ):
                 continue
             of = f" for {_named(reference.columns[:-1], row)}" if group else ""

@@ -859,6 +859,21 @@ def test_the_folder_of_a_company_may_lie_anywhere(folder: Path, tmp_path: Path) 
     ]
 
 
+def test_the_first_line_of_a_company_is_held_against_seeds_that_have_none(folder: Path) -> None:
+    shutil.copytree(seeds.FOLDER / "company", folder / "fresh")
+    with (folder / "fresh" / "scopes.csv").open("a") as scopes:
+        scopes.write("jira,SHOP,shop,alpha,checkout,,\n")
+    assert seeds.checked(folder, "fresh").faults == [
+        f"dbt_project/seeds/fresh/scopes.csv line 2: {name} '{value}' is not in {file}.csv; add it"
+        " there or correct it"
+        for name, value, file in (
+            ("value_stream_key", "shop", "value_streams"),
+            ("team_key", "alpha", "teams"),
+            ("service_key", "checkout", "services"),
+        )
+    ]
+
+
 def test_a_stage_of_ones_own_is_held_to_the_rules_of_its_workflow(folder: Path) -> None:
     own = folder / "own" / "own_stages.csv"
     heading = own.read_text()
