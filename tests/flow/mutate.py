@@ -483,7 +483,7 @@ MUTATIONS = [
     Mutation(
         "a service begins with its first merged change",
         "macros/metric_dora.sql",
-        "merged_at as happened_at", "cast(null as timestamp) as happened_at",
+        "from merged_changes\n    ) as events", "from merged_changes where false\n    ) as events",
     ),
     Mutation(
         "how often a longer baseline errs is not known",
