@@ -1068,3 +1068,10 @@ def test_the_doctor_tells_the_faults_of_the_seeds(installation: Path, tmp_path: 
     assert told.startswith(f"ok    seeds       {len(seeds.SEEDS)} files with ") and told.endswith(
         " lines are good"
     )
+
+
+def test_names_of_one_environment_say_the_same() -> None:
+    file = ROOT / "dbt_project" / "seeds" / "defaults" / "environment_names.csv"
+    with file.open() as lines:
+        said = {tuple(line.values())[1:] for line in csv.DictReader(lines)}
+    assert len({key for key, *_ in said}) == len(said)

@@ -770,8 +770,8 @@ CASES = [
             # 431, 439, 440, 446 and 483 were coded after they were opened.
             """select measure, affected from metrics.metric_data_quality
                where source_system = 'github' and measure like 'clock_%' order by 1""": [
-                ("clock_ci_jobs_backwards", 1), ("clock_ci_runs_backwards", 0),
-                ("clock_coded_after_opening", 5), ("clock_reviewed_after_merge", 1),
+                ("clock_ci_jobs_backwards", 2), ("clock_ci_runs_backwards", 1),
+                ("clock_coded_after_opening", 6), ("clock_reviewed_after_merge", 1),
                 ("clock_reviewed_before_ready", 1), ("clock_written_before_repository", 3),
             ],
         },
@@ -928,7 +928,7 @@ CASES = [
                 ("development", "Development", "development", False),
                 ("production", "Production", "production", True),
                 ("review", "Review", "review", False),
-                ("staging", "Staging", "staging", False),
+                ("staging", "Stage at GitHub", "staging", False),
                 ("test", "Test", "testing", False),
                 ("unmapped", "Unmapped", "unmapped", False),
             ],

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.flow.golden import Case, at, day
-from tests.flow.house import Rows, Told, moment
+from tests.flow.house import Delivery, Rows, Told, moment
 
 PEOPLE = {"person_key": "ann", "actor_type": "human"}
 
@@ -311,6 +311,11 @@ CASES = [
             *run("field/graph", "gr-4", 0x28, "05-08 11:00", "05-08 12:00"),
             # What lies behind the first one was there before, whoever brings it again.
             *run("field/graph", "gr-5", 0x21, "05-09 11:00", "05-09 12:00"),
+            # Merged in the second in which it was there.
+            commits("field/graph", (0x29, (0x27,), "05-10 12:00")),
+            line("field/graph", 0x29),
+            pull("field/graph", 8, "05-01 09:00", "05-10 12:00", merged_as=0x29),
+            *run("field/graph", "gr-6", 0x29, "05-10 11:00", "05-10 12:00"),
             # Where nobody shows the commits: by the order of merges, but not of another branch.
             repository("field/order", source="gitlab"),
             merge_request("field/order", 9021, "05-01 09:00", "05-01 10:00"),
@@ -327,8 +332,10 @@ CASES = [
                 ("pr:0021", None, None, True), ("pr:0022", "gr-1", "sha", False),
                 ("pr:0024", "gr-3", "descent", False), ("pr:0023", "gr-2", "sha", False),
                 ("pr:0025", None, None, False), ("pr:0026", "gr-3", "sha", False),
-                ("pr:0027", "gr-4", "sha", False),
+                ("pr:0027", "gr-4", "sha", False), ("pr:0029", "gr-6", "sha", False),
             ],
+            """select merge_to_deploy_s from marts.fct_changes
+               where repository = 'field/graph' and merge_commit_sha like '%29'""": [(0,)],
             DEPLOYED.format("field/order"): [
                 ("mr:233d", None, None, True), ("mr:233e", "field/order-1", "sha", False),
                 ("mr:233f", None, None, False),
@@ -496,20 +503,29 @@ CASES = [
                     ("a", 2, "success", "05-02 14:00", "05-02 14:15", ".github/workflows/b.yml"),
                     ("b", 1, "failure", "05-02 10:00", "05-02 10:20",
                      ".github/workflows/c.yml@refs/heads/jane"),
+                    ("d", 1, "success", "05-02 10:00", "05-02 10:20", ".github/workflows/d.yml"),
                     ("c", 1, "action_required", "05-02 10:00", "05-02 10:00", None),
                 )
             ),
             Raw(("github", "jobs"), [
-                {"id": key, "run_id": "ci-a", "run_attempt": attempt, "status": "completed",
+                {"id": key, "run_id": run_id, "run_attempt": attempt, "status": "completed",
                  "conclusion": "success", "created_at": may(asked), "started_at": may(began),
                  "completed_at": may(ended), "payload": {"name": key}}
-                for key, attempt, asked, began, ended in (
-                    ("ci-build", 1, "05-02 10:00", "05-02 10:01", "05-02 10:05"),
-                    ("ci-again", 2, "05-02 14:00", "05-02 10:01", "05-02 10:05"),
-                    ("ci-test", 2, "05-02 14:00", "05-02 14:01", "05-02 14:10"),
-                    ("ci-late", 2, "05-02 14:00", "05-02 14:12", "05-02 14:11"),
+                for key, run_id, attempt, asked, began, ended in (
+                    ("ci-build", "ci-a", 1, "05-02 10:00", "05-02 10:01", "05-02 10:05"),
+                    ("ci-again", "ci-a", 2, "05-02 10:00", "05-02 10:01", "05-02 10:05"),
+                    ("ci-test", "ci-a", 2, "05-02 14:00", "05-02 14:01", "05-02 14:10"),
+                    ("ci-late", "ci-a", 2, "05-02 14:00", "05-02 14:12", "05-02 14:11"),
+                    ("ci-early", "ci-a", 2, "05-02 14:05", "05-02 14:04", "05-02 14:10"),
+                    ("ci-now", "ci-a", 2, "05-02 14:05", "05-02 14:05", "05-02 14:10"),
+                    # Began before its run was asked for.
+                    ("ci-odd", "ci-d", 1, "05-02 09:59", "05-02 09:59", "05-02 10:09"),
                 )
             ]),
+            # Another tool's run of the same commit, under the same name, says nothing of it.
+            Told("ci-w", "pipelinerun.finished", "2024-05-02 12:00",
+                 {"run_id": "w", "pipeline": "c.yml", "repository": "field/ci", "sha": sha(0x61),
+                  "result": "success"}),
             Raw(("jenkins", "builds"), [
                 {"job_full_name": "field/deploy-prod", "number": 1,
                  "started_at": may("05-02 10:00"), "duration_ms": 300000, "is_building": False,
@@ -526,17 +542,22 @@ CASES = [
         ],
         rows={
             """select ci_run_key, pipeline, result, queue_s, run_s / 60, is_flaky
-               from marts.fct_ci_runs where repository = 'field/ci' order by 1""": [
+               from marts.fct_ci_runs
+               where repository = 'field/ci' and source_system = 'github' order by 1""": [
                 ("github:run:ci-a:1", "b.yml", "failure", 60, 4, True),
                 ("github:run:ci-a:2", "b.yml", "success", 60, 10, False),
                 ("github:run:ci-b:1", "c.yml", "failure", None, None, False),
                 ("github:run:ci-c:1", "workflow-7", "skipped", None, None, False),
+                ("github:run:ci-d:1", "d.yml", "success", None, 10, False),
             ],
             """select job, result, queue_s, run_s / 60, is_inherited, is_clock_backwards
                from marts.fct_ci_jobs where job like 'ci-%' or job like 'stage _' order by 1""": [
                 ("ci-again", "success", None, None, True, False),
                 ("ci-build", "success", 60, 4, False, False),
+                ("ci-early", "success", None, 6, False, True),
                 ("ci-late", "success", 720, None, False, True),
+                ("ci-now", "success", 0, 5, False, False),
+                ("ci-odd", "success", 0, 10, False, False),
                 ("ci-test", "success", 60, 9, False, False),
                 ("stage 0", "success", None, 1, False, False),
                 ("stage 1", "success", None, None, False, True),
@@ -547,6 +568,20 @@ CASES = [
                from marts.fct_deployments where source_system = 'jenkins'""": [
                 ("jenkins", "field/deploy-prod", "production", True, sha(0x62), "success"),
             ],
+        },
+    ),
+    Case(
+        "what was written after a draft was opened was written too late to be timed",
+        [
+            repository("field/draft"),
+            Delivery(
+                0x9501, (), "2024-05-06 10:00", "2024-05-06 09:00", "2024-05-06 14:00", None,
+                "field/draft", ready="2024-05-06 11:00",
+            ),
+        ],
+        rows={
+            """select is_coded_after_opening, coding_s from marts.fct_changes
+               where repository = 'field/draft'""": [(True, None)],
         },
     ),
     Case(

@@ -320,6 +320,43 @@ CASES: list[Case] = [
                 ),
                 {"resolution": {"id": "fr9", "name": "Nicht erledigt"}},
             ),
+            # Said after it was reopened, and in the second in which it was: not of its first end.
+            Shown(
+                "FLD-46", ("f4", "Closed"),
+                (
+                    ("2024-05-07 09:00", 1, status("f1", "Open", "f4", "Closed")),
+                    ("2024-05-08 09:00", 2, status("f4", "Closed", "f8", "Implementing")),
+                    ("2024-05-08 10:00", 3, resolution(None, "Duplicate")),
+                    ("2024-05-09 09:00", 4, status("f8", "Implementing", "f4", "Closed")),
+                ),
+                {"resolution": {"id": "Duplicate", "name": "Duplicate"}},
+            ),
+            Shown(
+                "FLD-47", ("f4", "Closed"),
+                (
+                    ("2024-05-07 09:00", 1, status("f1", "Open", "f4", "Closed")),
+                    ("2024-05-07 09:00", 2, resolution(None, "Fixed")),
+                    ("2024-05-08 09:00", 3, status("f4", "Closed", "f8", "Implementing")),
+                    ("2024-05-08 09:00", 4, resolution("Fixed", "Duplicate")),
+                    ("2024-05-09 09:00", 5, status("f8", "Implementing", "f4", "Closed")),
+                ),
+                {"resolution": {"id": "Duplicate", "name": "Duplicate"}},
+            ),
+            # A workflow with two ways to cancel has the first by name; one without has none.
+            listed("issue_types", "ft45", "Ladder", hierarchy_level=0),
+            Shown(
+                "FLD-48", ("f45", "Shipped"),
+                (("2024-05-07 09:00", 1, status("f46", "Build", "f45", "Shipped")),),
+                {"resolution": {"id": "Duplicate", "name": "Duplicate"},
+                 "issuetype": {"id": "ft45", "name": "Ladder"}},
+            ),
+            listed("issue_types", "ft46", "Errand", hierarchy_level=0),
+            Shown(
+                "FLD-49", ("f47", "Brought"),
+                (("2024-05-07 09:00", 1, status("f48", "Asked", "f47", "Brought")),),
+                {"resolution": {"id": "Duplicate", "name": "Duplicate"},
+                 "issuetype": {"id": "ft46", "name": "Errand"}},
+            ),
             # Nothing is said of what goes on.
             Shown(
                 "FLD-43", ("f8", "Implementing"), (),
@@ -330,8 +367,14 @@ CASES: list[Case] = [
             "FLD-40": {"outcome": "cancelled"}, "FLD-41": {"outcome": "cancelled"},
             "FLD-42": {"outcome": "done", "last_done_at": at("05-09 09:00"), "reopen_count": 1},
             "FLD-43": {"outcome": "open"}, "FLD-44": {"outcome": "cancelled"},
+            "FLD-49": {"outcome": "done"},
         },
-        visits={"FLD-42": ["backlog 24h", "cancelled 24h", "in_progress 24h", "done -"]},
+        visits={
+            "FLD-42": ["backlog 24h", "cancelled 24h", "in_progress 24h", "done -"],
+            "FLD-46": ["backlog 24h", "done 24h", "in_progress 24h rework", "cancelled -"],
+            "FLD-47": ["backlog 24h", "done 24h", "in_progress 24h rework", "cancelled -"],
+            "FLD-48": ["build 24h", "dropped -"],
+        },
         rows={
             """select to_status, to_stage, resolution from marts.fct_stage_transitions
                where work_item_key in ('jira:FLD-40', 'jira:FLD-41') and to_status = 'Fertig'
@@ -371,6 +414,14 @@ CASES: list[Case] = [
                 "FLE-3", ("f53", "Lab Bench"),
                 (("2024-05-07 09:00", 1, status("f1", "Open", "f53", "Lab Bench")),),
             ),
+            # It meant something else there until the eighth.
+            *(
+                Shown(
+                    f"FLE-{no}", ("f54", "Lab Shelf"),
+                    ((f"2024-05-{day} 12:00", 1, status("f1", "Open", "f54", "Lab Shelf")),),
+                )
+                for no, day in ((4, "07"), (5, "08"), (6, "09"))
+            ),
             Shown(
                 "FLD-51", ("f53", "Lab\u00a0 Bench "),
                 (("2024-05-07 09:00", 1, status("f1", " open\u200b", "f53", "Lab Bench")),),
@@ -386,6 +437,11 @@ CASES: list[Case] = [
                 ("jira:FLE-1", "done", "Approved"),
                 ("jira:FLE-2", "waiting_release", "Released"),
                 ("jira:FLE-3", "test", "Lab Bench"),
+            ],
+            """select work_item_key, to_stage, map_version from marts.fct_stage_transitions
+               where to_status = 'Lab Shelf' order by 1""": [
+                ("jira:FLE-4", "test", "always"), ("jira:FLE-5", "review", "2024-05-08"),
+                ("jira:FLE-6", "review", "2024-05-08"),
             ],
         },
     ),
