@@ -52,6 +52,7 @@ from extract.sources.github_rows import (
     COMMITS,
     DEPLOYMENTS,
     ENVIRONMENTS,
+    HISTORY_GAPS,
     ISSUE_EVENTS,
     ISSUES,
     JOBS,
@@ -87,6 +88,7 @@ TABLES = (
     MAIN_LINES,
     RUNS,
     JOBS,
+    HISTORY_GAPS,
     DEPLOYMENTS,
     STATUSES,
     ENVIRONMENTS,
@@ -365,7 +367,7 @@ def build(work: Load) -> DltSource:
             yield REPOSITORIES.resource(listed)
         yield from Issues(reader).resources()
         yield from reader.resources((PULL_REQUESTS, COMMITS, REVIEWS), reader.pulls)
-        yield from reader.resources((RUNS, JOBS), reader.runs)
+        yield from reader.resources((RUNS, JOBS, HISTORY_GAPS), reader.runs)
         yield from reader.resources((DEPLOYMENTS, STATUSES), reader.deployments)
         if not work.windows:
             yield from reader.resources((BRANCH_COMMITS, MAIN_LINES), reader.commits)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from extract.census import tombstones
+from extract.gaps import history_gaps
 from extract.privacy import KEEP, person, pick, shown_environment
 from extract.snapshots import snapshots
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
@@ -161,6 +162,7 @@ JOBS = RawTable(
         "completed_at": TIMESTAMP,
     },
 )
+HISTORY_GAPS = history_gaps(f"{_REPO}/actions/permissions/artifact-and-log-retention")
 DEPLOYMENTS = RawTable(
     "deployments",
     f"{_REPO}/deployments",
@@ -217,6 +219,8 @@ class Repository:
     node_id: str | None = None
     owner_id: str | None = None
     has_issues: bool = True
+    created_at: datetime | None = None
+    is_public: bool = False
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Repository":
@@ -228,6 +232,8 @@ class Repository:
             row.get("node_id"),
             (row.get("owner") or {}).get("node_id"),
             bool(row.get("has_issues", True)),
+            instant(row.get("created_at")),
+            row.get("private") is False,
         )
 
     @property

@@ -45,10 +45,11 @@ from extract.api import (
     SourceError,
 )
 from extract.census import EVERY, PRESENT, Census, tombstones
+from extract.gaps import FOREVER, History, history_gaps, known_gaps, moment
 from extract.privacy import person, person_key, shown_environment
 from extract.probes import MOST_PROBED, NOT_READABLE, Probe, clock, counts, scopes
 from extract.settings import SettingFault, setting_name, settings_for, start_of
-from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
+from extract.tables import BIGINT, EARLIEST, TEXT, TIMESTAMP, RawTable, instant
 from extract.windows import Window, close_window, is_backfill, next_window, shortened
 from extract.work import Audit, Load
 
@@ -93,6 +94,7 @@ BRIDGES = RawTable(
     ("id",),
     {**_JOB, "downstream_pipeline_id": TEXT},
 )
+HISTORY_GAPS = history_gaps(_PROJECT)
 ENVIRONMENTS = RawTable(
     "environments",
     f"{_PROJECT}/environments",
@@ -175,6 +177,7 @@ TABLES = (
     PIPELINES,
     JOBS,
     BRIDGES,
+    HISTORY_GAPS,
     ENVIRONMENTS,
     DEPLOYMENTS,
     MERGE_REQUESTS,
@@ -325,6 +328,18 @@ class Project:
     id: str
     path: str
     default_branch: str | None
+    created_at: datetime | None = None
+    keeps_pipelines: timedelta | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "Project":
+        """Read a project; GitLab tells those only who may delete how long pipelines are kept."""
+        told = "ci_delete_pipelines_in_seconds"
+        keeps = None if told not in row else FOREVER
+        if row.get(told):
+            keeps = timedelta(seconds=row[told])
+        created = instant(row.get("created_at"))
+        return cls(str(row["id"]), _path(row), row.get("default_branch"), created, keeps)
 
     @property
     def key(self) -> str:
@@ -802,6 +817,7 @@ class Reader:
     ) -> Generator[dict[str, pa.Table], None, bool]:
         """Yield what changed in a window, and after the last one what windows do not show."""
         audit, mark, goes_on = audits[kind.table.name], _mark(kind, project), self.work.windows > 0
+        history = self._history(state, kind, project)
         whole = next_window(
             state,
             mark,
@@ -815,6 +831,7 @@ class Reader:
         window, listed = self._listed(kind, project, whole)
         audit.window_from, audit.window_to = window.lo, window.hi
         audit.api_count = len(listed)
+        history.note(instant(row.get("created_at")) for row in listed.values())
         census = Census.of(NAME, kind.table, project.path, version=VERSION)
         is_anew = self.work.full or is_backfill()
         changed = [
@@ -836,8 +853,32 @@ class Reader:
         yield from self._whole(kind, project, polled, audits)
         done.update(str(row["id"]) for row in polled)
         if census.is_due(state.setdefault(mark, {}), self.server_now):
-            yield from self._counted(state[mark], kind, project, census, done, audits)
+            yield from self._counted(state[mark], kind, project, census, done, audits, history)
+        if kind.table is PIPELINES:
+            yield {HISTORY_GAPS.name: self._gaps(project, history)}
         return True
+
+    def _history(self, state: Any, kind: Kind, project: Project) -> History:
+        """Return what all windows of this load are shown of a kind; of pipelines, how long kept."""
+        mark = _mark(kind, project)
+        read_to = state.get("watermarks", {}).get(mark)
+        history = History(
+            read_to and datetime.fromisoformat(read_to), self.start, born=project.created_at
+        )
+        if kind.table is PIPELINES:
+            history.keeps = project.keeps_pipelines
+        return self.work.kept.setdefault(mark, history)
+
+    def _gaps(self, project: Project, history: History) -> pa.Table:
+        """Return of which times GitLab shows no pipelines because it has deleted them."""
+        [(oldest,)] = warehouse.rows(
+            NAME,
+            "select min(epoch_us(created_at)) from gitlab.pipelines where _scope = $scope",
+            scope=project.path,
+        )
+        known = known_gaps(NAME, PIPELINES)
+        rows = history.gaps(PIPELINES, project.path, self.server_now, known, moment(oldest))
+        return HISTORY_GAPS.batch(rows, project.path)
 
     def _listed(
         self, kind: Kind, project: Project, window: Window
@@ -984,9 +1025,25 @@ class Reader:
         census: Census,
         done: set[str],
         audits: Mapping[str, Audit],
+        history: History,
     ) -> Iterator[dict[str, pa.Table]]:
-        """Yield what a census of the project finds beside the windows, and its tombstones."""
+        """Yield what a census of the project finds beside the windows, and its tombstones.
+
+        What GitLab deletes because of its age is not missed.
+        """
         listed = self._all(kind, project)
+        history.note(instant(row.get("created_at")) for row in listed.values())
+        if history.keeps not in (None, FOREVER):
+            expired = max(self.server_now - history.keeps, history.oldest or EARLIEST)
+            for (row_id,) in warehouse.rows(
+                NAME,
+                f"select id from gitlab.{kind.table.name}"
+                " where _scope = $scope and epoch_ms(created_at) < $expired",
+                scope=project.path,
+                expired=int(expired.timestamp() * 1000),
+            ):
+                if row_id not in listed:
+                    census.known.pop(row_id, None)
         found = census.compare(
             {row_id: (kind.version(row), project.path) for row_id, row in listed.items()}
         )
@@ -1093,7 +1150,7 @@ def build(work: Load) -> DltSource:
     api = _api(config)
     server_now = _server_time(api)
     found = found_projects(work, api, config)
-    projects = [Project(str(row["id"]), _path(row), row.get("default_branch")) for row in found]
+    projects = [Project.of(row) for row in found]
     reader = Reader(work, api, projects, server_now, start_of(NAME, config.start_date))
 
     def listed() -> Iterator[pa.Table]:

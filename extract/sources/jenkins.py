@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -28,8 +29,9 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltSource
 
-from extract import settings
+from extract import settings, warehouse
 from extract.api import Api, Forbidden, IncompleteRead, Outage, Unavailable
+from extract.gaps import FOREVER, History, Known, history_gaps, known_gaps, moment
 from extract.privacy import person_key
 from extract.probes import Probe, clock, scopes
 from extract.settings import SettingFault, setting_name, settings_for, start_of
@@ -57,7 +59,7 @@ BUILDS = RawTable(
 )
 STAGES = RawTable(
     "stages",
-    "/job/{name}/{number}/wfapi/describe",
+    "/job/{name}/{number}/stages/tree, or wfapi/describe",
     ("job_full_name", "number", "build_started_at", "stage_id"),
     {
         "job_full_name": TEXT,
@@ -69,7 +71,8 @@ STAGES = RawTable(
         "status": TEXT,
     },
 )
-TABLES = (JOBS, BUILDS, STAGES)
+HISTORY_GAPS = history_gaps("/job/{name}/api/json?tree=firstBuild[...]")
+TABLES = (JOBS, BUILDS, STAGES, HISTORY_GAPS)
 
 LISTED = "jobs[name,builds[number,timestamp]{0,10},jobs[name]{0,1}]"
 BUILD = (
@@ -281,8 +284,10 @@ def stage_rows(build: Mapping[str, Any], stages: Any) -> list[dict[str, Any]]:
 
 def builds_of(
     api: Api, job: Job, known: list[list[int]], start: datetime | None
-) -> Iterator[list[dict[str, Any]]]:
+) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Yield the builds of a job that are not known yet, range by range, from the newest back.
+
+    With each range comes the oldest build that Jenkins has not discarded.
 
     Builds that start while we read push the ranges towards the end, which only repeats some. One
     that is deleted pulls them back, so where numbers are missing between two ranges the place is
@@ -294,7 +299,7 @@ def builds_of(
     seen: set[int] = set()
     place, reread = 0, -1
     for _ in range(MOST_RANGES):
-        tree = f"firstBuild[number],allBuilds[{BUILD}]{{{place},{place + RANGE}}}"
+        tree = f"firstBuild[number,timestamp],allBuilds[{BUILD}]{{{place},{place + RANGE}}}"
         reply = api.get(f"{path_of(job.full_name)}/api/json", {"tree": tree}, allow=(404,))
         if reply.status == 404:
             # Deleted since it was listed; what we have stays.
@@ -313,9 +318,9 @@ def builds_of(
         ]
         seen.update(numbers)
         wanted = [build for build in fresh if start is None or instant(build["timestamp"]) >= start]
-        if wanted:
-            yield wanted
         first = (reply.data or {}).get("firstBuild") or {}
+        if wanted:
+            yield first, wanted
         is_known = any(not _is_new(build, known) for build in page)
         is_old = len(wanted) < len(fresh)
         if not page or is_known or is_old or min(numbers) <= int(first.get("number") or 0):
@@ -347,6 +352,8 @@ class Reader:
     counted: dict[str, Audit] = field(default_factory=dict)
     stages: Audit | None = None
     without_stages: int = 0
+    first: dict[str, tuple[Mapping[str, Any], list[list[int]]]] = field(default_factory=dict)
+    """The oldest build that Jenkins has of a job, and what was known of the job before."""
     outage: Outage = field(default_factory=Outage)
     silent: list[Unavailable] = field(default_factory=list)
     """What the last builds in a row failed with that were asked for their stages."""
@@ -450,9 +457,10 @@ class Reader:
         """
         seen: set[str] = set()
         if job.newest != known:
-            for page in builds_of(self.api, job, known, self.start):
+            for first, page in builds_of(self.api, job, known, self.start):
                 rows = [build_row(job, build) for build in page]
                 seen.update(map(_mark, rows))
+                self.first[job.shown] = first, known
                 yield BUILDS.batch(rows, job.scope), rows
         rows = [self._polled(job, row) for mark, row in open_rows.items() if mark not in seen]
         for mark in [mark for mark in owed if mark not in seen and mark not in open_rows]:
@@ -527,6 +535,35 @@ class Reader:
             self.stages.message = "builds without stages: discarded, broken, or without the plugin"
         yield STAGES.batch(found, rows[0]["_scope"])
 
+    @cached_property
+    def stored(self) -> tuple[Known, dict[str, datetime | None]]:
+        """The gaps that are stored, and the start of the oldest stored build of every job."""
+        oldest = warehouse.rows(
+            NAME, "select job_full_name, min(epoch_us(started_at)) from jenkins.builds group by 1"
+        )
+        return known_gaps(NAME, BUILDS), {name: moment(started) for name, started in oldest}
+
+    def gaps_of(self, builds: pa.Table) -> Iterator[pa.Table]:
+        """Yield of which times a job's builds were discarded before a load saw them.
+
+        Numbers tell: the first build of all is 1, and each has the one after the last one's.
+        """
+        for name in set(builds["job_full_name"].to_pylist()) & self.first.keys():
+            first, known = self.first.pop(name)
+            started = instant(first.get("timestamp"))
+            if started is None:
+                continue
+            last, last_started = max(known, default=(0, None))
+            history = History(
+                instant(last_started) if int(first["number"]) > last + 1 else None,
+                self.start,
+                oldest=max(filter(None, (started, self.start))),
+                keeps=FOREVER if int(first["number"]) == 1 else self.server_now - started,
+            )
+            gaps, oldest = self.stored
+            rows = history.gaps(BUILDS, name, self.server_now, gaps, oldest.get(name))
+            yield HISTORY_GAPS.batch(rows, builds["_scope"][0].as_py())
+
     def known_jobs(self) -> Iterator[pa.Table]:
         """Yield the jobs that Jenkins shows."""
         yield JOBS.batch(
@@ -586,5 +623,6 @@ def build(work: Load) -> DltSource:
         builds = BUILDS.resource(lambda: reader.builds())
         yield builds
         yield STAGES.transformer(lambda rows: reader.stages_of(rows), builds)
+        yield HISTORY_GAPS.transformer(lambda rows: reader.gaps_of(rows), builds)
 
     return jenkins()

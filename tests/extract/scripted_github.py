@@ -25,6 +25,8 @@ class Hub:
         self.name, self.repo_id = "acme/shop", 7
         self.pulls: list[dict] = []
         self.runs: list[dict] = []
+        self.born = "2024-01-01T00:00:00Z"
+        self.keeps_runs: int | None = None
         self.deployments: list[dict] = []
         self.issues: list[dict] = []
         self.projects: dict[str, list[dict]] = {}
@@ -117,6 +119,8 @@ class Hub:
             "node_id": f"R_{self.repo_id}",
             "full_name": self.name,
             "default_branch": "main",
+            "created_at": self.born,
+            "private": True,
             "owner": {"node_id": "O_acme", "login": "acme"},
         }
 
@@ -139,6 +143,8 @@ class Hub:
             return self.page(target, self.releases)
         if path == "/deployments":
             return self.page(target, self.deployments[::-1])
+        if path == "/actions/permissions/artifact-and-log-retention" and self.keeps_runs:
+            return 200, {"days": self.keeps_runs, "maximum_allowed_days": 400}, ""
         if path == "/actions/runs":
             lo, hi = asked["created"].split("..")
             rows = [self.run(run) for run in self.runs if lo <= run["created"] <= hi][::-1]

@@ -23,7 +23,9 @@ from extract.sources import gitlab
 real = pytest.mark.real
 SHARED = Path(__file__).parents[3] / "shared"
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
-FACTS = [table.name for table in gitlab.TABLES if table is not gitlab.TOMBSTONES]
+FACTS = [
+    table.name for table in gitlab.TABLES if table not in (gitlab.TOMBSTONES, gitlab.HISTORY_GAPS)
+]
 
 
 def recorded(kind: str) -> list[dict[str, Any]]:
@@ -368,7 +370,8 @@ class Instance(Api):
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
     api = Instance()
-    server = Server(api, 0, Clock(int(NOW.timestamp())), [], Faults())
+    api.clock = Clock(int(NOW.timestamp()))
+    server = Server(api, 0, api.clock, [], Faults())
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setenv("SOURCES__GITLAB__BASE_URL", f"{server.url}/api/v4/")
     monkeypatch.setenv("SOURCES__GITLAB__TOKEN", "token")
@@ -405,6 +408,74 @@ def test_l1_retried_and_cancelled_jobs_and_child_pipelines_are_loaded(
     scripted.asked.clear()
     home.load("gitlab")
     assert not [target for target in scripted.asked if "/jobs" in target]
+
+
+def gaps(home: Any) -> list[tuple]:
+    """Reason, beginning and end of the gaps, as days."""
+    return home.rows(
+        "gitlab",
+        "select reason, timezone('UTC', gap_from)::date::text,"
+        " timezone('UTC', gap_to)::date::text from gitlab.history_gaps"
+        " where object = 'pipelines' and scope = 'org/api' order by gap_to",
+    )
+
+
+DAY = 24 * 60
+
+
+@pytest.mark.parametrize(
+    ("told", "gap"),
+    [
+        # It is told to those only who may delete: before the oldest there may have been others.
+        ({}, ("oldest_shown", "2025-06-01", "2026-01-01")),
+        ({"ci_delete_pipelines_in_seconds": None}, (None, None, None)),
+        (
+            {"ci_delete_pipelines_in_seconds": 20 * 86400},
+            ("retention", "2025-06-01", "2025-12-21"),
+        ),
+        ({"ci_delete_pipelines_in_seconds": 5 * 86400}, ("retention", "2025-06-01", "2026-01-01")),
+    ],
+)
+def test_since_when_pipelines_are_known(scripted: Any, home: Any, told: dict, gap: tuple) -> None:
+    scripted.project |= {"created_at": "2025-06-01T00:00:00Z", **told}
+    scripted.add("pipelines", 1, 0)
+    for _ in range(2):
+        home.load("gitlab")
+        assert gaps(home) == [gap]
+
+
+def test_pipelines_that_gitlab_deletes_by_their_age_stay_and_are_not_missed(
+    scripted: Any, home: Any
+) -> None:
+    week = {"ci_delete_pipelines_in_seconds": 7 * 86400}
+    scripted.project |= {"created_at": at(0), **week}
+    for number in range(1, 80):
+        scripted.add("pipelines", number, number)
+    for number in range(80, 90):
+        scripted.add("pipelines", number, 8 * DAY + number)
+    home.load("gitlab")
+    scripted.rows["pipelines"] = scripted.rows["pipelines"][79:]
+    for _ in range(2):
+        assert {audit.status for audit in home.load("gitlab").audits} == {"complete"}
+    assert home.value("gitlab", "select count(*) from gitlab.pipelines") == 89
+    assert home.rows("gitlab", "select object, id from gitlab.tombstones") == []
+    # One that is younger was deleted by somebody.
+    del scripted.rows["pipelines"][1]
+    for _ in range(2):
+        home.load("gitlab")
+    assert home.rows("gitlab", "select id, state from gitlab.tombstones") == [("81", "deleted")]
+
+
+def test_pipelines_that_came_and_went_between_two_loads_are_a_gap(scripted: Any, home: Any) -> None:
+    scripted.project |= {"created_at": at(0), "ci_delete_pipelines_in_seconds": 30 * 86400}
+    scripted.add("pipelines", 1, 1)
+    home.load("gitlab")
+    assert gaps(home) == [(None, None, None)]
+    scripted.clock.advance(90 * DAY * 60)
+    scripted.rows["pipelines"] = []
+    scripted.add("pipelines", 2, 80 * DAY)
+    home.load("gitlab")
+    assert gaps(home) == [("pause", "2026-01-09", "2026-03-11"), (None, None, None)]
 
 
 def test_l1_what_cannot_be_listed_even_in_a_short_window_is_said(

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from demo import jenkins as jenkins_server
 from demo.http import Api, Clock, Faults, Request, Response, Server
 from extract.api import Refused
 from extract.settings import SettingFault
 from extract.sources import jenkins
+from orchestration.cli import main
 
 real = pytest.mark.real
 SHARED = Path(__file__).parents[3] / "shared"
@@ -322,6 +324,60 @@ def test_j1_discarded_builds_stay(scripted: Any, home: Any) -> None:
     scripted.add("job", range(151, 153))
     home.load("jenkins")
     assert numbers(home, "job") == list(range(1, 153))
+
+
+def gaps(home: Any) -> list[tuple]:
+    """Scope, reason, and beginning and end of the gaps, as minutes after the start."""
+    return home.rows(
+        "jenkins",
+        f"""
+        select
+            scope, reason,
+            (epoch_ms(gap_from) - {START}) // {MINUTE}, (epoch_ms(gap_to) - {START}) // {MINUTE}
+        from jenkins.history_gaps where object = 'builds' order by all
+        """,
+    )
+
+
+def test_builds_that_were_discarded_before_a_load_saw_them_are_a_gap(
+    scripted: Any, home: Any
+) -> None:
+    scripted.add("whole", range(1, 4))
+    scripted.add("cut", range(40, 60))
+    home.load("jenkins")
+    assert gaps(home) == [("cut", "retention", None, 40), ("whole", None, None, None)]
+    # What is discarded later was loaded; of what came and went between two loads nobody knows.
+    scripted.builds["cut"], scripted.builds["whole"] = [], scripted.builds["whole"][2:]
+    scripted.add("cut", range(75, 80))
+    scripted.add("whole", range(4, 5))
+    home.load("jenkins")
+    assert gaps(home) == [
+        ("cut", "pause", 59, 75),
+        ("cut", "retention", None, 40),
+        ("whole", None, None, None),
+    ]
+    said = CliRunner().invoke(main, ["status"]).output
+    days = "cut until 2026-01-01 (pause), cut until 2026-01-01 (retention)"
+    assert f"history jenkins is not known of {days}\n" in said
+    told = json.loads(CliRunner().invoke(main, ["status", "--json"]).output)
+    [jenkins_facts] = [facts for facts in told["sources"] if facts["source"] == "jenkins"]
+    assert jenkins_facts["history_gaps"][1] == {
+        "object": "builds", "scope": "cut", "reason": "retention", "gap_from": None,
+        "gap_to": "2026-01-01T00:40:00Z",
+    }  # fmt: skip
+    scripted.classes["whole"], scripted.builds["whole"] = JOB, []
+    scripted.add("whole", range(1, 3), start=START + 500 * MINUTE)  # made anew
+    home.load("jenkins")
+    assert len(gaps(home)) == 3
+
+
+def test_builds_from_before_the_start_date_are_a_gap(
+    scripted: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted.add("job", range(1, 300))
+    monkeypatch.setenv("SOURCES__JENKINS__START_DATE", "2026-01-01T04:00:00Z")
+    home.load("jenkins")
+    assert gaps(home) == [("job", "start_date", None, 240)]
 
 
 def test_j1_a_deleted_branch_stays(scripted: Any, home: Any) -> None:

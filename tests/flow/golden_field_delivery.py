@@ -43,6 +43,27 @@ def repository(name: str, made: str = "04-01 00:00", source: str = "github") -> 
     )  # fmt: skip
 
 
+def gap(
+    source: str, object: str, scope: str, name: str, reason: str | None = None,
+    ends: str | None = None, begins: str | None = None,
+) -> Raw:  # fmt: skip
+    """Return a stretch of time of which a source holds no history; without an end there is none."""
+    return Raw(
+        (source, "history_gaps"),
+        [
+            {
+                "object": object,
+                "scope": scope,
+                "gap": name,
+                "reason": reason,
+                "gap_from": begins and may(begins),
+                "gap_to": ends and may(ends),
+                "payload": {},
+            }
+        ],
+    )
+
+
 def commits(name: str, *told: tuple[int, tuple[int, ...], str], **more: Any) -> Raw:
     """Return commits with their parents and when they were made."""
     return Raw(
@@ -512,6 +533,15 @@ CASES = [
                  "started_at": may("05-02 10:00"), "duration_ms": 300000, "is_building": False,
                  "result": "SUCCESS", "class": "WorkflowRun",
                  "payload": {"head_sha": sha(0x62), "repository": None, "causes": []}}]),
+            # Before the 29th of April nothing was kept; for two weeks no load ran, until what was
+            # built had been discarded. Of the other job all is known.
+            gap("jenkins", "builds", "field/deploy-prod", "beginning", "retention", "04-29 00:00"),
+            gap("jenkins", "builds", "field/deploy-prod", "a", "pause", "06-03 00:01",
+                "05-20 00:00"),
+            gap("jenkins", "builds", "field/other", "beginning"),
+            gap("github", "workflow_runs", "field/ci", "beginning", "oldest_shown", "05-02 10:00",
+                "04-01 00:00"),
+            gap("gitlab", "pipelines", "field/ci", "beginning", "start_date", "05-01 00:00"),
             Raw(("jenkins", "stages"), [
                 {"job_full_name": "field/deploy-prod", "number": 1,
                  "build_started_at": may("05-02 10:00"), "stage_id": str(no),
@@ -543,6 +573,36 @@ CASES = [
             """select source_system, repository, environment_key, is_production, sha, result
                from marts.fct_deployments where source_system = 'jenkins'""": [
                 ("jenkins", "field/deploy-prod", "production", True, sha(0x62), "success"),
+            ],
+            # What no load saw is not known, and not nothing.
+            """select source_system, object, scope, service_key, reason, gap_from, gap_to
+               from meta.history_gaps order by 1, gap_to""": [
+                ("github", "workflow_runs", "field/ci", None, "oldest_shown",
+                 at("04-01 00:00"), at("05-02 10:00")),
+                ("gitlab", "pipelines", "field/ci", None, "start_date", None, at("05-01 00:00")),
+                ("jenkins", "builds", "field/deploy-prod", "unassigned:jenkins:field/deploy-prod",
+                 "retention", None, at("04-29 00:00")),
+                ("jenkins", "builds", "field/deploy-prod", "unassigned:jenkins:field/deploy-prod",
+                 "pause", at("05-20 00:00"), at("06-03 00:01")),
+            ],
+            """select period_start, is_history_known, deployments, failed_deployments, changes,
+                   change_fail_share
+               from metrics.metric_dora_weeks
+               where service_key = 'unassigned:jenkins:field/deploy-prod'
+                   and period_start < '2024-06-17' order by 1""": [
+                (day("04-29"), True, 1, 0, 0, 0.0),
+                (day("05-06"), True, 0, 0, 0, None),
+                (day("05-13"), True, 0, 0, 0, None),
+                (day("05-20"), False, None, None, None, None),
+                (day("05-27"), False, None, None, None, None),
+                (day("06-03"), False, None, None, None, None),
+                (day("06-10"), True, 0, 0, 0, None),
+            ],
+            """select period_start, is_history_known, deployments, merged_changes
+               from metrics.metric_dora
+               where service_key = 'unassigned:jenkins:field/deploy-prod' order by 1""": [
+                (day("05-01"), False, None, 0), (day("06-01"), False, None, 0),
+                (day("07-01"), True, 0, 0),
             ],
         },
     ),
