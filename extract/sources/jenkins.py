@@ -90,8 +90,14 @@ MOST_TRIES, TRIED_FOR = 5, timedelta(days=30)
 """How many loads at least, and how long after its start at least, ask for the stages of a build
 until it counts as broken."""
 
+STAGE_VIEW = "wfapi/describe"
+GRAPH_VIEW = ("stages/tree", "pipeline-overview/tree", "pipeline-graph/tree")
+"""Where the stages of a build are: by the plugin Pipeline: Stage View, and by Pipeline Graph View,
+which Jenkins installs by default now, under its present and its former names."""
+PLACES = (STAGE_VIEW, *GRAPH_VIEW)
+NO_PLUGIN = "neither the plugin Pipeline Graph View nor Pipeline: Stage View is there (404)"
 MOST_WITHOUT_STAGES = 20
-"""After so many 404 in a row, and no stage at all, the plugin that shows stages is not there."""
+"""After so many 404 and no stage at all the plugin that shows them in a place is not there."""
 
 MULTIBRANCH = "WorkflowMultiBranchProject"
 PIPELINE_JOB, PIPELINE_RUN = "WorkflowJob", "WorkflowRun"
@@ -145,13 +151,14 @@ def probes() -> Iterator[Probe]:
     pipelines = [job for job in built if job.kind == PIPELINE_JOB]
     if pipelines:
         newest, _ = pipelines[0].newest[0]
-        path = f"{path_of(pipelines[0].full_name)}/{newest}/wfapi/describe"
-        status = api.get(path, allow=(403, 404)).status
+        build = f"{path_of(pipelines[0].full_name)}/{newest}"
+        answers = (api.get(f"{build}/{place}", allow=(403, 404)).status for place in PLACES)
+        status = next((status for status in answers if status != 404), 404)
         yield Probe(
             status == 200,
             "stages: readable"
             if status == 200
-            else f"stages: not readable ({status}); is the plugin Pipeline: REST API there?",
+            else f"stages: not readable: {NO_PLUGIN if status == 404 else status}",
         )
 
 
@@ -261,6 +268,26 @@ def repository_of(addresses: Any) -> str | None:
     return "/".join(parts[-2:]) if len(parts) > 1 else None
 
 
+def stages_in(answer: Any) -> list[dict[str, Any]]:
+    """Return the stages of an answer of either plugin, in the words of the older one.
+
+    The tree of the graph view has the stages and branches inside others, too, and what a pipeline
+    declares and never came to.
+    """
+    answer = answer if isinstance(answer, dict) else {}
+    if "data" not in answer:
+        return answer.get("stages") or []
+    found: list[dict[str, Any]] = []
+    left = list((answer["data"] or {}).get("stages") or ())
+    while left:
+        stage = left.pop(0)
+        left = [*(stage.get("children") or ()), *left]
+        if stage.get("type") in ("STAGE", "PARALLEL") and not stage.get("placeholder"):
+            took = {"durationMillis": stage.get("totalDurationMillis")}
+            found.append({**stage, **took, "status": stage.get("state")})
+    return found
+
+
 def stage_rows(build: Mapping[str, Any], stages: Any) -> list[dict[str, Any]]:
     """Return the raw rows of a build's stages, each with its own result."""
     return [
@@ -351,7 +378,9 @@ class Reader:
     jobs: list[Job] = field(default_factory=list)
     counted: dict[str, Audit] = field(default_factory=dict)
     stages: Audit | None = None
-    without_stages: int = 0
+    without_stages: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PLACES, 0))
+    """How many builds in a row have no stages in a place; one that never had any is given up."""
+    with_stages: list[str] = field(default_factory=list)
     first: dict[str, tuple[Mapping[str, Any], list[list[int]]]] = field(default_factory=dict)
     """The oldest build that Jenkins has of a job, and what was known of the job before."""
     outage: Outage = field(default_factory=Outage)
@@ -498,21 +527,18 @@ class Reader:
             ["job_full_name", "number", "started_at", "class", "_scope"]
         ).to_pylist()
         rows = [row for row in rows if row["class"] == PIPELINE_RUN]
-        if not rows or self.without_stages >= MOST_WITHOUT_STAGES:
+        if not rows:
             return
 
         def describe(row: Mapping[str, Any]) -> Any:
             failures = [*self.silent]
             if len(failures) >= Outage.MOST:  # left for the next load
                 return failures[-1]
-            path = f"{paths[row['job_full_name']]}/{row['number']}/wfapi/describe"
             try:
-                reply = self.api.get(path, allow=(404,))
+                return self._described(f"{paths[row['job_full_name']]}/{row['number']}")
             except Unavailable as failure:
                 self.silent.append(failure)
                 return failure
-            self.silent.clear()
-            return (reply.data or {}) if reply.status == 200 else None
 
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             answers = list(pool.map(describe, rows))
@@ -521,19 +547,40 @@ class Reader:
             job, mark = row["job_full_name"], _mark(row)
             tries = _settle(job, mark) + 1
             if not isinstance(answer, Unavailable):
-                found += stage_rows(row, (answer or {}).get("stages"))
+                found += stage_rows(row, stages_in(answer))
             elif tries < MOST_TRIES or self.server_now - row["started_at"] < TRIED_FOR:
                 _owed().setdefault(job, {})[mark] = tries
                 self.stages.status, self.stages.message = "incomplete", f"{answer}; asked again"
             else:
                 self.stages.rejected += 1
-        missing = sum(answer is None for answer in answers)
-        self.without_stages = 0 if missing < len(rows) else self.without_stages + missing
-        self.stages.rejected += missing
+        self.stages.rejected += sum(answer is None for answer in answers)
         self.stages.extracted += len(found)
         if self.stages.rejected and self.stages.status == "complete":
-            self.stages.message = "builds without stages: discarded, broken, or without the plugin"
+            self.stages.message = (
+                f"{self.stages.rejected:,} builds without stages: discarded, or broken"
+                if self.with_stages
+                else f"no stages: {NO_PLUGIN}"
+            )
         yield STAGES.batch(found, rows[0]["_scope"])
+
+    def _described(self, build: str) -> Any:
+        """Return what a plugin tells of the stages of a build; None where none tells anything.
+
+        Raises:
+            Unavailable: Jenkins gives no answer.
+        """
+        unlikely = [p for p in PLACES if p not in self.with_stages]
+        for place in (*self.with_stages, *unlikely):
+            if self.without_stages[place] >= MOST_WITHOUT_STAGES and place in unlikely:
+                continue
+            reply = self.api.get(f"{build}/{place}", allow=(404,))
+            self.silent.clear()
+            if reply.status == 200:
+                if place in unlikely:
+                    self.with_stages.append(place)
+                return reply.data or {}
+            self.without_stages[place] += 1
+        return None
 
     @cached_property
     def stored(self) -> tuple[Known, dict[str, datetime | None]]:

@@ -179,14 +179,14 @@ class Controller(Api):
         super().__init__()
         self.classes: dict[str, str] = {}
         self.builds: dict[str, list[dict[str, Any]]] = {}
-        self.has_stages = True
+        self.stages_at: str | None = jenkins.STAGE_VIEW
         self.asked: list[str] = []
         self.broken: list[str] = []
         self.after: list[tuple[str, Callable[[], None]]] = []
         self.route("GET", r"/api/json", lambda r, m: self.shown(r, self.node("")))
         self.route("GET", r"(?P<p>(/job/[^/]+)+)/api/json", self.item)
         self.route("GET", r"(?P<p>(/job/[^/]+)+)/(?P<n>\d+)/api/json", self.build)
-        self.route("GET", r"(?P<p>(/job/[^/]+)+)/(?P<n>\d+)/wfapi/describe", self.describe)
+        self.route("GET", r"(?P<p>(/job/[^/]+)+)/(?P<n>\d+)/(?P<place>\w[\w-]*/\w+)", self.describe)
 
     def refuse(self, request: Request) -> Response | None:
         return None
@@ -232,8 +232,10 @@ class Controller(Api):
 
     def describe(self, request: Request, match: re.Match[str]) -> Response:
         build = self.found(match)
-        if build is None or not self.has_stages:
+        if build is None or match["place"] != self.stages_at:
             return Response(404, b"<html>")
+        if self.stages_at != jenkins.STAGE_VIEW:
+            return Response(200, {"status": "ok", "data": graph_view(build["timestamp"])})
         stages = [
             {"id": "6", "name": "Build", "status": "SUCCESS", "startTimeMillis": build["timestamp"],
              "durationMillis": 1000, "pauseDurationMillis": 0},
@@ -251,6 +253,30 @@ class Controller(Api):
              "building": False, "result": "SUCCESS", "actions": [], **values}
             for n in numbers
         )  # fmt: skip
+
+
+def graph_view(started: int) -> dict[str, Any]:
+    """Return the tree of Pipeline Graph View: stages in branches in stages, and what never ran."""
+
+    def stage(name: str, state: str, kind: str = "STAGE", *children: dict, **more: Any) -> dict:
+        return {
+            "id": name[0], "name": name, "title": name, "state": state, "type": kind,
+            "startTimeMillis": started, "totalDurationMillis": 2000, "pauseDurationMillis": 500,
+            "children": list(children), "agent": "ada's laptop", **more,
+        }  # fmt: skip
+
+    inner = stage("inner", "aborted")
+    branches = (stage("linux", "unstable", "PARALLEL", inner), stage("mac", "failure", "PARALLEL"))
+    return {
+        "complete": True,
+        "stages": [
+            stage("build", "success"),
+            stage("test", "failure", "STAGE", *branches, pauseDurationMillis=0),
+            stage("deploy", "skipped", totalDurationMillis=None, startTimeMillis=0),
+            stage("zero", "not_built", placeholder=True),
+            stage("step", "success", "STEP"),
+        ],
+    }
 
 
 @pytest.fixture
@@ -460,15 +486,65 @@ def test_j1_a_job_made_anew_is_another_one(scripted: Any, home: Any) -> None:
     assert home.rows("jenkins", results) == [("FAILURE", 130), ("SUCCESS", 120)]
 
 
-def test_j1_without_the_stage_plugin_builds_are_loaded(scripted: Any, home: Any) -> None:
-    scripted.has_stages = False
+@pytest.mark.parametrize("place", jenkins.GRAPH_VIEW)
+def test_where_the_stage_view_is_not_there_stages_are_read_from_the_graph_view(
+    scripted: Any, home: Any, place: str
+) -> None:
+    scripted.stages_at = place
+    scripted.add("job", range(1, 41))
+    audit = audit_of(home.load("jenkins"), "stages")
+    assert (audit.status, audit.message, audit.rejected) == ("complete", "", 0)
+    found = home.rows(
+        "jenkins",
+        """
+        select
+            stage_id, payload->>'$.name', status, duration_ms,
+            (payload->>'$.pauseDurationMillis')::int, started_at is null
+        from jenkins.stages where number = 7 order by 1
+        """,
+    )
+    assert found == [
+        ("b", "build", "success", 2000, 500, False),
+        ("d", "deploy", "skipped", None, 500, True),
+        ("i", "inner", "aborted", 2000, 500, False),
+        ("l", "linux", "unstable", 2000, 500, False),
+        ("m", "mac", "failure", 2000, 500, False),
+        ("t", "test", "failure", 2000, 0, False),
+    ]
+    assert counts(home)["stages"] == 40 * 6
+    assert "laptop" not in home.texts("jenkins")
+    # Where they are is asked for once.
+    assert len([target for target in scripted.asked if "wfapi" in target]) <= 2
+
+
+def test_without_a_plugin_that_shows_stages_builds_are_loaded_and_it_is_said(
+    scripted: Any, home: Any
+) -> None:
+    scripted.stages_at = None
     scripted.add("job", range(1, 301))
-    work = home.load("jenkins")
+    audit = audit_of(home.load("jenkins"), "stages")
     assert counts(home) == {"jobs": 1, "builds": 300, "stages": 0}
-    audit = audit_of(work, "stages")
-    assert (audit.status, audit.extracted) == ("complete", 0)
-    assert "plugin" in audit.message
-    assert len([target for target in scripted.asked if "wfapi" in target]) == 100
+    assert (audit.status, audit.extracted, audit.rejected) == ("complete", 0, 300)
+    missing = "neither the plugin Pipeline Graph View nor Pipeline: Stage View is there (404)"
+    assert audit.message == f"no stages: {missing}"
+    assert (
+        f"note jenkins stages : no stages: {missing}" in CliRunner().invoke(main, "status").output
+    )
+    for place in jenkins.PLACES:
+        assert 20 <= len([target for target in scripted.asked if place in target]) <= 21
+    wrong = [probe.line for probe in jenkins.probes() if not probe.is_well]
+    assert f"stages: not readable: {missing}" in wrong
+    scripted.stages_at = "stages/tree"
+    assert "stages: readable" in [probe.line for probe in jenkins.probes()]
+
+
+def test_builds_without_stages_do_not_hide_those_of_others(scripted: Any, home: Any) -> None:
+    scripted.add("job", range(1, 101))
+    del scripted.builds["job"][40:70]
+    scripted.after.append((r"allBuilds", lambda: scripted.builds["job"].__delitem__(slice(0, 40))))
+    audit = audit_of(home.load("jenkins"), "stages")
+    assert counts(home) == {"jobs": 1, "builds": 70, "stages": 30}
+    assert audit.message == "40 builds without stages: discarded, or broken"
 
 
 def test_stages_that_jenkins_fails_on_hold_up_no_other_and_are_asked_for_again(

@@ -548,7 +548,9 @@ CASES = [
                  "started_at": may("05-02 10:01"), "duration_ms": took, "status": status,
                  "payload": {"name": f"stage {no}"}}
                 for no, (status, took) in enumerate(
-                    (("SUCCESS", 60000), ("SUCCESS", -158445), ("IN_PROGRESS", None)))
+                    # The last ones in the words of the newer plugin.
+                    (("SUCCESS", 60000), ("SUCCESS", -158445), ("IN_PROGRESS", None),
+                     ("failure", 60000), ("not_built", 0), ("paused", 60000), ("unstable", 60000)))
             ]),
         ],
         rows={
@@ -568,6 +570,10 @@ CASES = [
                 ("stage 0", "success", None, 1, False, False),
                 ("stage 1", "success", None, None, False, True),
                 ("stage 2", "unknown", None, None, False, False),
+                ("stage 3", "failure", None, 1, False, False),
+                ("stage 4", "skipped", None, 0, False, False),
+                ("stage 5", "unknown", None, None, False, False),
+                ("stage 6", "failure", None, 1, False, False),
             ],
             # A job that a seed calls a deployment.
             """select source_system, repository, environment_key, is_production, sha, result
