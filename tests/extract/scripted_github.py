@@ -38,7 +38,9 @@ class Hub:
         self.events: list[str] | None = [
             *github_graphql.PULL_EVENTS,
             *github_graphql.ISSUE_EVENTS,
+            *github_graphql.YOUNG_EVENTS,
         ]
+        self.knows_archive = True
         self.enterprise = False
         self.seen: list[tuple[str, str, Any]] = []
         self.unchanged: list[str] = []
@@ -239,6 +241,8 @@ class Hub:
             return {"pull_requests": None, "issues": None, "issue": None, "projects": None}
         fields = ["label", "status", "previousStatus", "project", "source", "canonical", "parent"]
         fields += ["stateReason", "fromRepository", "beforeCommit"]
+        fields += ["blockingIssue", "blockedIssue", "subIssue", "issueType", "prevIssueType"]
+        fields += ["issueField", "value", "previousValue", "newValue"]
         types = [
             {"name": github_graphql.type_of(event), "fields": [{"name": name} for name in fields]}
             for event in self.events
@@ -249,6 +253,9 @@ class Hub:
             "issues": {"possibleTypes": types},
             "issue": {"name": "Issue", **named},
             "projects": {"name": "ProjectV2Item", **named} if self.projects else None,
+            "archived": {"name": "ProjectV2ItemArchivedState"} if self.knows_archive else None,
+            "select": {"name": "IssueFieldSingleSelect", "fields": [{"name": "name"}]},
+            "number": None,
         }
 
     def listing(self, query: str, variables: dict) -> dict:
