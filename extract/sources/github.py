@@ -46,6 +46,7 @@ from extract.sources.github_reader import (
     last_page,
     listed_rows,
     pages,
+    runs_kept,
 )
 from extract.sources.github_rows import (
     BRANCH_COMMITS,
@@ -214,6 +215,9 @@ def probes() -> Iterator[Probe]:
     for row in found[:MOST_PROBED]:
         yield counts(row["full_name"], _counted(api, row["full_name"]))
         yield from _issues(graph, Repository.of(row))
+        kept = runs_kept(api, row["full_name"])
+        how_long = f"{kept.days} days" if kept else "this token is not told (administration: read)"
+        yield Probe(True, f"{row['full_name']}: for how long runs are kept: {how_long}")
 
 
 def _counted(api: Api, repository: str) -> Iterator[tuple[str, Reply, str]]:

@@ -177,6 +177,14 @@ def _stored(sql: str, *values: Any) -> list[tuple]:
         return raw.execute(sql, values).fetchall()
 
 
+def runs_kept(api: Api, repository: str) -> timedelta | None:
+    """Return for how long a repository keeps its runs; None where this token is not told."""
+    place = f"/repos/{repository}/actions/permissions/artifact-and-log-retention"
+    reply = api.get(place, allow=NOT_READABLE)
+    days = (reply.data or {}).get("days") if reply.status == 200 else None
+    return timedelta(days=days) if days else None
+
+
 def _second(text: Any) -> int | None:
     moment = instant(text)
     return int(moment.timestamp()) if moment else None
@@ -576,10 +584,7 @@ class Reader:
                 keeps_at_most=RUNS_KEPT_AT_MOST[repo.is_public],
             )
             if not mark or self.server_now - history.read_to > SHORTEST_RETENTION:
-                place = f"/repos/{repo.name}/actions/permissions/artifact-and-log-retention"
-                reply = self.api.get(place, allow=NOT_READABLE)
-                days = (reply.data or {}).get("days") if reply.status == 200 else None
-                history.keeps = timedelta(days=days) if days else None
+                history.keeps = runs_kept(self.api, repo.name)
         return kept[RUNS.name, repo.key]
 
     def _gaps(self, repo: Repository, history: History) -> list[Row]:

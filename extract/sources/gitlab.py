@@ -287,6 +287,11 @@ def probes() -> Iterator[Probe]:
     yield from scopes("projects", len(found), work)
     for row in found[:MOST_PROBED]:
         yield counts(_path(row), _sizes(api, row["id"]))
+        kept = Project.of(row).keeps_pipelines
+        how_long = "this token is not told (maintainer)"
+        if kept:
+            how_long = "for ever" if kept == FOREVER else f"{kept.days} days"
+        yield Probe(True, f"{_path(row)}: for how long pipelines are kept: {how_long}")
 
 
 def _sizes(api: Api, project_id: int) -> Iterator[tuple[str, Reply, str]]:

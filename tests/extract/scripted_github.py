@@ -148,7 +148,7 @@ class Hub:
         if path == "/actions/permissions/artifact-and-log-retention" and self.keeps_runs:
             return 200, {"days": self.keeps_runs, "maximum_allowed_days": 400}, ""
         if path == "/actions/runs":
-            lo, hi = asked["created"].split("..")
+            lo, hi = asked.get("created", "0..9").split("..")
             rows = [self.run(run) for run in self.runs if lo <= run["created"] <= hi][::-1]
             if status := asked.get("status"):
                 rows = [row for row in rows if status in (row["status"], row["conclusion"])]

@@ -875,6 +875,18 @@ def test_a_repository_without_a_run_has_no_gap(hub: Hub, home: Any) -> None:
     assert gaps(home) == []
 
 
+def test_doctor_says_for_how_long_runs_are_kept(hub: Hub, home: Any) -> None:
+    said = "acme/shop: for how long runs are kept"
+    assert f"{said}: this token is not told (administration: read)" in lines(github)
+    hub.keeps_runs = 90
+    assert f"{said}: 90 days" in lines(github)
+
+
+def lines(module: Any) -> list[str]:
+    """What doctor says of a source, and well of it."""
+    return [probe.line for probe in module.probes() if probe.is_well]
+
+
 def test_commits_that_come_late_with_old_dates_are_found(hub: Hub, home: Any) -> None:
     for n in range(250):
         at = iso(datetime(2025, 3, 1, tzinfo=UTC) + timedelta(hours=n))

@@ -424,20 +424,29 @@ DAY = 24 * 60
 
 
 @pytest.mark.parametrize(
-    ("told", "gap"),
+    ("told", "said", "gap"),
     [
         # It is told to those only who may delete: before the oldest there may have been others.
-        ({}, ("oldest_shown", "2025-06-01", "2026-01-01")),
-        ({"ci_delete_pipelines_in_seconds": None}, (None, None, None)),
+        ({}, "this token is not told (maintainer)", ("oldest_shown", "2025-06-01", "2026-01-01")),
+        ({"ci_delete_pipelines_in_seconds": None}, "for ever", (None, None, None)),
         (
             {"ci_delete_pipelines_in_seconds": 20 * 86400},
+            "20 days",
             ("retention", "2025-06-01", "2025-12-21"),
         ),
-        ({"ci_delete_pipelines_in_seconds": 5 * 86400}, ("retention", "2025-06-01", "2026-01-01")),
+        (
+            {"ci_delete_pipelines_in_seconds": 5 * 86400},
+            "5 days",
+            ("retention", "2025-06-01", "2026-01-01"),
+        ),
     ],
 )
-def test_since_when_pipelines_are_known(scripted: Any, home: Any, told: dict, gap: tuple) -> None:
+def test_since_when_pipelines_are_known(
+    scripted: Any, home: Any, told: dict, said: str, gap: tuple
+) -> None:
     scripted.project |= {"created_at": "2025-06-01T00:00:00Z", **told}
+    answers = [probe.line for probe in gitlab.probes()]
+    assert f"org/api: for how long pipelines are kept: {said}" in answers
     scripted.add("pipelines", 1, 0)
     for _ in range(2):
         home.load("gitlab")
