@@ -43,12 +43,15 @@ from extract.api import (
     Refused,
     Reply,
     SourceError,
+    Unavailable,
 )
 from extract.census import EVERY, PRESENT, Census, tombstones
 from extract.gaps import FOREVER, History, history_gaps, known_gaps, moment
 from extract.privacy import person, person_key, shown_environment
 from extract.probes import MOST_PROBED, NOT_READABLE, Probe, clock, counts, scopes
 from extract.settings import SettingFault, setting_name, settings_for, start_of
+from extract.snapshots import changed as changed_since
+from extract.snapshots import snapshots
 from extract.tables import BIGINT, EARLIEST, TEXT, TIMESTAMP, RawTable, instant
 from extract.windows import Window, close_window, is_backfill, next_window, shortened
 from extract.work import Audit, Load
@@ -171,6 +174,8 @@ ISSUE_LABELS = RawTable(
     ("id",),
     {"id": TEXT, "issue_id": TEXT, "action": TEXT, "label": TEXT, "created_at": TIMESTAMP},
 )
+ISSUE_STATUSES = RawTable("issue_statuses", "/api/graphql Project.workItems", ("id",), {"id": TEXT})
+SNAPSHOTS = snapshots("/api/graphql Project.workItems")
 TOMBSTONES = tombstones(_PROJECT)
 TABLES = (
     PROJECTS,
@@ -187,6 +192,8 @@ TABLES = (
     ISSUES,
     ISSUE_STATES,
     ISSUE_LABELS,
+    ISSUE_STATUSES,
+    SNAPSHOTS,
     TOMBSTONES,
 )
 
@@ -201,6 +208,25 @@ CONCURRENT_REQUESTS = 4
 
 REFUSED_OFFSET = (400, 405)
 """What GitLab answers past the largest offset, by version."""
+
+KNOWN_STATUSES = """
+query {
+  widget: __type(name: "WorkItemWidgetStatus") { fields { name type { name } } }
+  status: __type(name: "WorkItemStatus") { fields { name } }
+}
+"""
+STATUSES = """
+query($path: ID!, $iids: [String!], $state: IssuableState, $after: String) {
+  project(fullPath: $path) {
+    workItems(iids: $iids, state: $state, first: 50, after: $after) {
+      pageInfo { hasNextPage endCursor }
+      nodes { id widgets { ... on WorkItemWidgetStatus { status { name category } } } }
+    }
+  }
+}
+"""
+"""A work item's status, which REST does not tell; the number in its id is that of the issue."""
+STATUSES_PER_QUERY = 50
 
 OPEN = (
     "created",
@@ -679,6 +705,15 @@ def label_row(issue_id: str, row: Mapping[str, Any]) -> Row:
     }
 
 
+def status_of(node: Mapping[str, Any]) -> Row | None:
+    """Return the raw row of a work item's status; None where it has none."""
+    told = next((w["status"] for w in node.get("widgets") or () if w and w.get("status")), None)
+    return told and {
+        "id": str(node["id"]).rpartition("/")[2],
+        "payload": {"status": told.get("name"), "category": told.get("category")},
+    }
+
+
 # reading
 
 
@@ -849,6 +884,8 @@ class Reader:
         yield from self._whole(kind, project, changed, audits)
         close_window(state, mark, window)
         self.room -= len(changed)
+        if kind.table is ISSUES:
+            yield from self._statuses(project, changed, window.hi == whole.hi)
         if window.hi < whole.hi:
             return False
         if is_backfill():
@@ -862,6 +899,86 @@ class Reader:
         if kind.table is PIPELINES:
             yield {HISTORY_GAPS.name: self._gaps(project, history)}
         return True
+
+    @property
+    def graphql(self) -> str:
+        """Where GraphQL is; empty where this GitLab gives work items no status of their own."""
+        address = f"{self.api.base_url.removesuffix('/v4')}/graphql"
+        if "statuses" not in self.work.kept:
+            reply = self.api.post(address, {"query": KNOWN_STATUSES}, allow=(400, 403, 404, 405))
+            types = ((reply.data or {}).get("data") or {}) if reply.status == 200 else {}
+            fields = {
+                (name, field["name"], (field.get("type") or {}).get("name"))
+                for name in ("widget", "status")
+                for field in (types.get(name) or {}).get("fields") or ()
+            }
+            wanted = {("status", "name", None), ("status", "category", None)}
+            # Requirements had a status of this name, which was a text.
+            self.work.kept["statuses"] = fields >= {*wanted, ("widget", "status", "WorkItemStatus")}
+        return address if self.work.kept["statuses"] else ""
+
+    def _statuses(
+        self, project: Project, changed: Sequence[Row], with_open: bool
+    ) -> Iterator[dict[str, pa.Table]]:
+        """Yield the statuses of issues that are not stored as they are.
+
+        That one moved changes no `updated_at`, so all open ones are asked for. No history is told:
+        what changes is kept with the day on which a load saw it.
+        """
+        if not self.graphql:
+            return
+        audit = self.work.audit(ISSUE_STATUSES.name, scope=project.path)
+        closed = [str(row["iid"]) for row in changed if row.get("state") == "closed"]
+        asked: list[Row] = [
+            {"iids": closed[start : start + STATUSES_PER_QUERY]}
+            for start in range(0, len(closed), STATUSES_PER_QUERY)
+        ]
+        try:
+            found = {
+                row["id"]: row
+                for some in [*asked, *([{"state": "opened"}] if with_open else [])]
+                for node in self._work_items(project, some)
+                for row in [status_of(node)]
+                if row
+            }
+        except Unavailable as failure:
+            audit.status = "failed"
+            audit.message = f"{failure}; not asked again in this load"
+            self.work.kept["statuses"] = False
+            return
+        except SourceError as failure:
+            self._note({ISSUE_STATUSES.name: audit}, failure)
+            return
+        audit.extracted = len(found)
+        rows, seen = changed_since(NAME, ISSUE_STATUSES, found.values(), self.server_now)
+        audit.loaded = len(rows)
+        yield {
+            ISSUE_STATUSES.name: ISSUE_STATUSES.batch(rows, project.path),
+            SNAPSHOTS.name: SNAPSHOTS.batch(seen, project.path),
+        }
+
+    def _work_items(self, project: Project, asked: Row) -> Iterator[Row]:
+        """Yield work items of a project page by page.
+
+        Raises:
+            IncompleteRead: The listing comes back to a page that was there.
+        """
+        after, seen = None, set[Any]()
+        while after not in seen:
+            seen.add(after)
+            body = {
+                "query": STATUSES,
+                "variables": {"path": project.path, **asked, "after": after},
+            }
+            data = self.api.post(self.graphql, body, reject=_errors).data["data"]
+            page = (data.get("project") or {}).get("workItems")
+            if page is None:
+                raise Forbidden(f"gitlab: GraphQL shows no work items of {project.path}")
+            yield from filter(None, page["nodes"])
+            if not page["pageInfo"]["hasNextPage"]:
+                return
+            after = page["pageInfo"]["endCursor"]
+        raise IncompleteRead("gitlab: the pages of work items do not end")
 
     def _history(self, state: Any, kind: Kind, project: Project) -> History:
         """Return what all windows of this load are shown of a kind; of pipelines, how long kept."""
@@ -1093,6 +1210,12 @@ class Reader:
             found |= rows
             rest = Window(window.hi, rest.hi)
         return found
+
+
+def _errors(answer: Any) -> str | None:
+    """Return why an answer of GraphQL is no whole one: an error, whose text may quote anything."""
+    is_whole = isinstance(answer, dict) and answer.get("data") and not answer.get("errors")
+    return None if is_whole else "errors"
 
 
 def _stamp(moment: datetime) -> str:

@@ -108,13 +108,13 @@ def test_a_second_load_reads_listings_and_changes_nothing(instance: Any, loaded:
     home.load("gitlab")
     assert content(home) == before
     asked = instance.requests("gitlab", last)
-    # Two for the clock and the projects; of both projects one for the environments, two listings
-    # (the window, the census) of four kinds, of pipelines the child pipelines too; then what never
-    # ended: two pipelines with jobs and bridges, three deployments.
+    # Three for the clock, the projects and what GraphQL knows; of both projects one for the
+    # environments, two listings (the window, the census) of four kinds, of pipelines the child
+    # pipelines too; then what never ended: two pipelines with jobs and bridges, three deployments.
     unfinished = [row for row in recorded("pipelines") if row["status"] == "running"]
     going = {"created", "running", "blocked"}
     deployed = [row for row in recorded("deployments") if row["status"] in going]
-    assert len(asked) == 2 + 2 * (1 + 2 * 5) + 3 * len(unfinished) + len(deployed)
+    assert len(asked) == 3 + 2 * (1 + 2 * 5) + 3 * len(unfinished) + len(deployed)
 
 
 @real
@@ -300,11 +300,16 @@ class Instance(Api):
         self.project = {"id": 7, "path_with_namespace": "org/api", "default_branch": "main"}
         self.rows: dict[str, list[dict[str, Any]]] = {}
         self.most_offset = 50_000
+        self.statuses: dict[int, tuple[str, str]] | None = None
+        self.status_type: str | None = "WorkItemStatus"
+        self.graphql_fault: dict[str, Any] | None = None
         self.asked: list[str] = []
+        self.queries: list[dict[str, Any]] = []
         self.after: list[tuple[str, Callable[[], None]]] = []
         self.lock = threading.Lock()
         self.route("GET", r"/api/v4/projects", lambda r, m: Response(200, [self.project]))
         self.route("GET", r"/api/v4/projects/7/(?P<path>.+)", self.answered)
+        self.route("POST", r"/api/graphql", self.graphql)
 
     def refuse(self, request: Request) -> Response | None:
         is_good = request.headers.get("private-token") == "token"
@@ -355,6 +360,36 @@ class Instance(Api):
             address = f"{request.base}/api/v4/projects/7/{path}?{rest}&page={page + 1}"
             headers["Link"] = f'<{address}>; rel="next", <{address}>; rel="last"'
         return Response(200, rows[(page - 1) * size : page * size], headers)
+
+    def graphql(self, request: Request, match: re.Match[str]) -> Response:
+        """Answer what types there are, and the statuses of work items in pages of two."""
+        asked = json.loads(request.body)
+        if "__type" in asked["query"]:
+            if self.statuses is None:
+                return Response(200, {"data": {"widget": None, "status": None}})
+            widget = [{"name": "status", "type": {"name": self.status_type}}]
+            named = [{"name": name, "type": {"name": None}} for name in ("id", "name", "category")]
+            return Response(
+                200, {"data": {"widget": {"fields": widget}, "status": {"fields": named}}}
+            )
+        if self.graphql_fault is not None:
+            return Response(200, self.graphql_fault)
+        self.queries.append(asked["variables"])
+        iids, state = asked["variables"].get("iids"), asked["variables"].get("state")
+        rows = [
+            row
+            for row in self.rows.get("issues", [])
+            if (iids is None or str(row["iid"]) in iids) and state in (None, row["state"])
+        ]
+        start = int(asked["variables"]["after"] or 0)
+        nodes = []
+        for row in rows[start : start + 2]:
+            name, category = self.statuses.get(row["iid"], (None, None))
+            told = {"status": {"name": name, "category": category} if name else None}
+            nodes.append({"id": f"gid://gitlab/WorkItem/{row['id']}", "widgets": [{}, told, {}]})
+        page = {"hasNextPage": start + 2 < len(rows), "endCursor": str(start + 2)}
+        found = {"workItems": {"pageInfo": page, "nodes": nodes}}
+        return Response(200, {"data": {"project": found}})
 
     def add(self, kind: str, number: int, minute: float, **values: Any) -> dict[str, Any]:
         """Add a row of a kind; everything happened in its minute."""
@@ -408,6 +443,85 @@ def test_l1_retried_and_cancelled_jobs_and_child_pipelines_are_loaded(
     scripted.asked.clear()
     home.load("gitlab")
     assert not [target for target in scripted.asked if "/jobs" in target]
+
+
+def seen(home: Any) -> list[tuple]:
+    """Issue, day on which it was seen, status and category."""
+    return home.rows(
+        "gitlab",
+        "select id, day(timezone('UTC', seen_at)), payload->>'$.status', payload->>'$.category'"
+        " from gitlab.snapshots where object = 'issue_statuses' order by seen_at, id",
+    )
+
+
+def test_a_status_of_work_items_is_read_where_this_gitlab_has_one(scripted: Any, home: Any) -> None:
+    for number in range(1, 6):
+        scripted.add("issues", 100 + number, number, iid=number)
+    scripted.add("issues", 106, 6, iid=6, state="closed")
+    scripted.statuses = {1: ("To do", "to_do"), 2: ("In progress", "in_progress"),
+                         3: ("Refining", "triage"), 6: ("Won't do", "canceled")}  # fmt: skip
+    work = home.load("gitlab")
+    first = [
+        ("101", 10, "To do", "to_do"), ("102", 10, "In progress", "in_progress"),
+        ("103", 10, "Refining", "triage"), ("106", 10, "Won't do", "canceled"),
+    ]  # fmt: skip
+    assert seen(home) == first
+    assert audit_of(work, "issue_statuses", "org/api").extracted == 4
+    # A move changes nothing that REST tells of.
+    scripted.statuses[1] = ("In review", "in_progress")
+    scripted.clock.advance(DAY * 60)
+    scripted.queries.clear()
+    home.load("gitlab")
+    assert seen(home) == [*first, ("101", 11, "In review", "in_progress")]
+    now = "select payload->>'$.status' from gitlab.issue_statuses where id = '101'"
+    assert home.value("gitlab", now) == "In review"
+    assert {query.get("state") for query in scripted.queries} == {"opened"}
+    # What is closed is asked for when it changes.
+    scripted.statuses[2] = ("Done", "done")
+    scripted.rows["issues"][1] |= {"state": "closed", "updated_at": at(10.5 * DAY)}
+    scripted.clock.advance(DAY * 60)
+    home.load("gitlab")
+    assert seen(home)[-1] == ("102", 12, "Done", "done")
+    # One that looks as before is no news.
+    scripted.clock.advance(DAY * 60)
+    home.load("gitlab")
+    assert len(seen(home)) == 6
+
+
+@pytest.mark.parametrize("status_type", [None, "String"])
+def test_a_gitlab_without_such_a_status_is_asked_for_labels_alone(
+    scripted: Any, home: Any, status_type: str | None
+) -> None:
+    """Requirements once had a status of that name, a text."""
+    if status_type:
+        scripted.statuses, scripted.status_type = {1: ("To do", "to_do")}, status_type
+    scripted.add("issues", 101, 1, iid=1)
+    work = home.load("gitlab")
+    assert scripted.queries == []
+    assert {audit.status for audit in work.audits} == {"complete"}
+    assert seen(home) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        ({"data": {"project": None}}, "failed"),
+        ({"data": None, "errors": [{"message": "complex"}]}, "failed"),
+        ({"data": {"project": {"workItems": {"pageInfo": {"hasNextPage": True, "endCursor": "2"},
+                                             "nodes": []}}}}, "incomplete"),
+    ],
+)  # fmt: skip
+def test_statuses_that_gitlab_does_not_give_hold_up_nothing_else(
+    scripted: Any, home: Any, waits: list[float], fault: dict, status: str
+) -> None:
+    scripted.statuses, scripted.graphql_fault = {1: ("To do", "to_do")}, fault
+    scripted.add("issues", 101, 1, iid=1)
+    work = home.load("gitlab")
+    assert audit_of(work, "issue_statuses", "org/api").status == status
+    assert audit_of(work, "issues", "org/api").status == "complete"
+    scripted.graphql_fault = None
+    home.load("gitlab")
+    assert seen(home) == [("101", 10, "To do", "to_do")]
 
 
 def gaps(home: Any) -> list[tuple]:

@@ -613,6 +613,70 @@ CASES = [
         },
     ),
     Case(
+        "an issue of GitLab is where its labels say, else where loads saw its own status",
+        [
+            repository("field/status-gl", source="gitlab"),
+            Raw(("gitlab", "issues"), [
+                {"id": f"90{no}", "iid": no, "project": "field/status-gl", "status": state,
+                 "created_at": may("05-01 09:00"), "updated_at": may("05-06 12:00"),
+                 "closed_at": may("05-06 12:00") if state == "closed" else None,
+                 "payload": {"labels": labels}}
+                for no, state, labels in (
+                    (61, "opened", []), (62, "closed", []), (63, "opened", []),
+                    (64, "opened", ["workflow::in review"]), (65, "opened", []))
+            ]),
+            Raw(("gitlab", "issue_state_events"), [
+                {"id": f"906{no}", "issue_id": "9062", "state": state, "created_at": may(when),
+                 "payload": {"user": PEOPLE}}
+                for no, (state, when) in enumerate((
+                    ("closed", "05-02 12:00"), ("reopened", "05-03 12:00"),
+                    # A moment after what the issue itself says.
+                    ("closed", "2024-05-06 12:00:00.120")))
+            ]),
+            Raw(("gitlab", "snapshots"), [
+                {"object": "issue_statuses", "id": f"90{no}", "seen_at": may(when),
+                 "payload": {"status": status, "category": category}}
+                for no, when, status, category in (
+                    (61, "05-03 00:00", "To do", "to_do"),
+                    (61, "05-05 00:00", "In progress", "in_progress"),
+                    (62, "05-07 00:00", "Won't do", "canceled"),
+                    # Nobody ever moved it.
+                    (63, "05-03 00:00", "To do", "to_do"),
+                    (64, "05-03 00:00", "In progress", "in_progress"),
+                    # After as_of.
+                    (65, "2024-07-05 00:00", "In progress", "in_progress"))
+            ]),
+        ],
+        rows={
+            """select items.item_key[17:], transitions.to_status, transitions.changed_at
+               from marts.fct_status_transitions as transitions
+               inner join marts.dim_work_items as items
+                   on transitions.work_item_version_key = items.work_item_version_key
+               where items.scope = 'field/status-gl' order by 1, 3""": [
+                ("61", "opened", at("05-01 09:00")), ("61", "to do", at("05-03 00:00")),
+                ("61", "in progress", at("05-05 00:00")),
+                ("62", "opened", at("05-01 09:00")), ("62", "closed", at("05-02 12:00")),
+                ("62", "opened", at("05-03 12:00")),
+                ("62", "won't do", datetime(2024, 5, 6, 12, 0, 0, 120000)),
+                ("63", "opened", at("05-01 09:00")),
+                ("64", "workflow::in review", at("05-01 09:00")),
+                ("65", "opened", at("05-01 09:00")),
+            ],
+            """select items.item_key[17:], items.current_status, flows.outcome,
+                   flows.history_quality
+               from marts.fct_work_item_flows as flows
+               inner join marts.dim_work_items as items
+                   on flows.work_item_version_key = items.work_item_version_key
+               where items.scope = 'field/status-gl' order by 1""": [
+                ("61", "in progress", "open", "snapshot_only"),
+                ("62", "won't do", "cancelled", "snapshot_only"),
+                ("63", "opened", "open", "complete"),
+                ("64", "workflow::in review", "open", "complete"),
+                ("65", "opened", "open", "complete"),
+            ],
+        },
+    ),
+    Case(
         "what is production is said by the company, by the tool, or by the words of a name",
         [
             repository("field/where"),
