@@ -379,7 +379,7 @@ class Reader:
     counted: dict[str, Audit] = field(default_factory=dict)
     stages: Audit | None = None
     without_stages: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PLACES, 0))
-    """How many builds in a row have no stages in a place; one that never had any is given up."""
+    """How many builds have no stages in a place; one that never had any is given up."""
     with_stages: list[str] = field(default_factory=list)
     first: dict[str, tuple[Mapping[str, Any], list[list[int]]]] = field(default_factory=dict)
     """The oldest build that Jenkins has of a job, and what was known of the job before."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -395,6 +396,23 @@ def test_builds_that_were_discarded_before_a_load_saw_them_are_a_gap(
     scripted.add("whole", range(1, 3), start=START + 500 * MINUTE)  # made anew
     home.load("jenkins")
     assert len(gaps(home)) == 3
+
+
+def test_the_raw_files_alone_bring_back_what_jenkins_has_discarded(
+    scripted: Any, home: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What docs/sources.md says of a backup: its rows, and where the next load goes on."""
+    scripted.add("job", range(1, 131))
+    home.load("jenkins")
+    shutil.copytree(home.folder / "raw", tmp_path / "restored" / "raw")
+    del scripted.builds["job"][:120]
+    scripted.add("job", range(131, 133))
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path / "restored"))
+    restored = type(home)(tmp_path / "restored")
+    restored.load("jenkins")
+    assert numbers(restored, "job") == list(range(1, 133))
+    assert gaps(restored) == [("job", None, None, None)]
+    assert len([target for target in scripted.asked if "allBuilds" in target]) == 2 + 1
 
 
 def test_builds_from_before_the_start_date_are_a_gap(
