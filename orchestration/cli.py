@@ -364,6 +364,10 @@ def status(as_json: bool, as_seeds: bool) -> None:
             tell(f"gap  {source['source']} {gap}")
         for note in source["notes"]:
             tell(f"note {source['source']} {note}")
+        if gaps := source["history_gaps"]:
+            first = [f"{g['scope']} until {g['gap_to'][:10]} ({g['reason']})" for g in gaps[:3]]
+            more = f" and {len(gaps) - 3:,} more, in status --json" if len(gaps) > 3 else ""
+            tell(f"history {source['source']} is not known of {', '.join(first)}{more}")
     for line in facts["marked"]:
         tell(f"partial {line}")
     for line in facts["default_streams"]:

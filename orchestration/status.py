@@ -67,6 +67,38 @@ def _records(database: duckdb.DuckDBPyConnection, schema: str) -> list[dict[str,
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
+GAPS = """
+select
+    object,
+    scope,
+    reason,
+    strftime(timezone('UTC', gap_from), '%Y-%m-%dT%H:%M:%SZ') as gap_from,
+    strftime(timezone('UTC', gap_to), '%Y-%m-%dT%H:%M:%SZ') as gap_to
+from {address}.history_gaps
+where history_gaps.gap_to is not null
+order by history_gaps.gap_to desc, object, scope
+"""
+
+
+def history_gaps() -> dict[str, list[dict[str, str | None]]]:
+    """Return by source of which times it holds no CI history, the latest gap first.
+
+    Those of a source that is being loaded right now are left out.
+    """
+    found: dict[str, list[dict[str, str | None]]] = {}
+    for source, module in SOURCES.items():
+        if not any(table.name == "history_gaps" for table in module.TABLES):
+            continue
+        try:
+            with duckdb.connect(str(raw_file(source)), read_only=True) as raw:
+                answer = raw.execute(GAPS.format(address=source))
+                names = [name for name, *_ in answer.description]
+                found[source] = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+        except (duckdb.IOException, duckdb.CatalogException):  # locked, or never loaded
+            continue
+    return found
+
+
 SHOWN = 5
 """How many rows of a warning are shown; the others are in the working warehouse."""
 
@@ -189,6 +221,7 @@ def _unless_locked(read: Callable[[], list[Any]]) -> list[Any]:
 def status() -> dict[str, Any]:
     """Return per source its last load and gaps, what is published, and what the tests warn of."""
     rows = loads()
+    gaps = history_gaps()
     now = datetime.now(UTC)
     sources = []
     for source in SOURCES:
@@ -214,6 +247,7 @@ def status() -> dict[str, Any]:
                     for row in latest
                     if row["status"] == "complete" and row["message"]
                 ],
+                "history_gaps": gaps.get(source, []),
             }
         )
     link = published_folder() / "warehouse.duckdb"

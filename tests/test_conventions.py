@@ -23,7 +23,7 @@ PREFIXES = {
     "simulations": ("sim_",),
     "metrics": ("metric_",),
     "checks": ("check_",),
-    "meta": ("load_audits", "refreshes"),
+    "meta": ("history_gaps", "load_audits", "refreshes"),
 }
 MAY_READ = {
     "staging": {"source"},

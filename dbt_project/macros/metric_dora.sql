@@ -126,6 +126,34 @@ grid as (
 
 ),
 
+-- What happened in a period, where the runs that tell of it were deleted before anybody read them,
+-- nobody knows.
+unknown as (
+
+    select
+        grid.service_key,
+        grid.period_start
+
+    from grid
+
+    inner join zones
+        on grid.service_key = zones.service_key
+
+    inner join {{ ref('history_gaps') }} as gaps
+        on
+            grid.service_key = gaps.service_key
+            and {{ local_time('gaps.gap_to', "coalesce(zones.time_zone, 'UTC')") }}
+            > cast(grid.period_start as timestamp)
+            and coalesce(
+                {{ local_time('gaps.gap_from', "coalesce(zones.time_zone, 'UTC')") }}
+                < cast(grid.period_start + {{ length }} as timestamp),
+                true
+            )
+
+    group by 1, 2
+
+),
+
 -- Since when a change of a repository's first known deployment had been there nobody knows.
 deployed_changes as (
 
@@ -212,6 +240,22 @@ counted as (
 
 ),
 
+-- Where nothing is counted that is none, or not known.
+judged as (
+
+    select
+        grid.service_key,
+        grid.period_start,
+        grid.is_complete_period,
+        case when unknown.service_key is null then 0 end as nothing
+
+    from grid
+
+    left join unknown
+        on grid.service_key = unknown.service_key and grid.period_start = unknown.period_start
+
+),
+
 final as (
 
     select
@@ -219,40 +263,45 @@ final as (
             as {{ this.identifier }}_key,
         grid.service_key,
         '{{ period }}' as period,
-        coalesce(counted.deployments, 0) as deployments,
-        cast(coalesce(counted.matched_deployments, 0) as bigint) as matched_deployments,
+        coalesce(counted.deployments, grid.nothing) as deployments,
+        cast(coalesce(counted.matched_deployments, grid.nothing) as bigint) as matched_deployments,
         cast(counted.matched_deployments as double) / counted.deployments
             as commit_coverage_share,
         coalesce(merged.merged_changes, 0) as merged_changes,
         coalesce(merged.traced_changes, 0) as traced_changes,
         cast(merged.traced_changes as double) / merged.merged_changes as lead_time_coverage_share,
-        coalesce(lead_times.deployed_changes, 0) as deployed_changes,
-        coalesce(lead_times.changes, 0) as changes,
+        coalesce(lead_times.deployed_changes, grid.nothing) as deployed_changes,
+        coalesce(lead_times.changes, grid.nothing) as changes,
         lead_times.lead_time_p50_s,
         lead_times.lead_time_p85_s,
-        cast(coalesce(counted.failed_deployments, 0) as bigint) as failed_deployments,
-        cast(coalesce(counted.assumed_failed_deployments, 0) as bigint)
+        cast(coalesce(counted.failed_deployments, grid.nothing) as bigint) as failed_deployments,
+        cast(coalesce(counted.assumed_failed_deployments, grid.nothing) as bigint)
             as assumed_failed_deployments,
         cast(counted.failed_deployments as double) / counted.deployments as change_fail_share,
         cast(counted.failed_deployments + counted.assumed_failed_deployments as double)
         / counted.deployments as change_fail_with_guesses_share,
-        coalesce(counted.recovered_deployments, 0) as recovered_deployments,
+        coalesce(counted.recovered_deployments, grid.nothing) as recovered_deployments,
         counted.recovery_time_p50_s,
-        cast(coalesce(counted.rework_deployments, 0) as bigint) as rework_deployments,
+        cast(coalesce(counted.rework_deployments, grid.nothing) as bigint) as rework_deployments,
         cast(counted.rework_deployments as double) / counted.deployments
             as deployment_rework_share,
+        grid.nothing is not null as is_history_known,
         grid.is_complete_period,
         grid.period_start
 
-    from grid
+    from judged as grid
 
     left join counted
-        on grid.service_key = counted.service_key and grid.period_start = counted.period_start
+        on
+            grid.service_key = counted.service_key
+            and grid.period_start = counted.period_start
+            and grid.nothing is not null
 
     left join lead_times
         on
             grid.service_key = lead_times.service_key
             and grid.period_start = lead_times.period_start
+            and grid.nothing is not null
 
     left join merged
         on grid.service_key = merged.service_key and grid.period_start = merged.period_start

@@ -39,6 +39,7 @@
         'fct_task_slas',
         'fct_work_item_flows',
         'fct_work_item_stages',
+        'history_gaps',
         'load_audits',
         'metric_aging_wip',
         'metric_cumulative_flow',

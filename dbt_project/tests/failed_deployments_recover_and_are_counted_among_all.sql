@@ -1,5 +1,6 @@
 -- The change fail rate of every service over its whole history, from the deployments themselves:
--- incidents are counted by no means, and of a release only the first deployment is.
+-- incidents are counted by no means, and of a release only the first deployment is. Of a period of
+-- which not all is known nothing is counted.
 with
 
 recounted as (
@@ -26,7 +27,8 @@ published as (
             sum(deployments) as deployments,
             sum(failed_deployments) as failed_deployments,
             max(change_fail_with_guesses_share) as most,
-            max(recovered_deployments - failed_deployments) as too_many_recovered
+            max(recovered_deployments - failed_deployments) as too_many_recovered,
+            count(case when not is_history_known then 1 end) as unknown_periods
         from {{ ref(table) }}
         group by 1, 2
         {% if not loop.last %}union all{% endif %}
@@ -43,8 +45,15 @@ left join published
 
 where
     published.table_name is null
-    or recounted.deployments <> published.deployments
-    or recounted.failed_deployments <> published.failed_deployments
+    or recounted.deployments < published.deployments
+    or recounted.failed_deployments < published.failed_deployments
+    or (
+        published.unknown_periods = 0
+        and (
+            recounted.deployments <> published.deployments
+            or recounted.failed_deployments <> published.failed_deployments
+        )
+    )
     or published.most > 1
     or published.too_many_recovered > 0
 

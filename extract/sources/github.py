@@ -46,12 +46,14 @@ from extract.sources.github_reader import (
     last_page,
     listed_rows,
     pages,
+    runs_kept,
 )
 from extract.sources.github_rows import (
     BRANCH_COMMITS,
     COMMITS,
     DEPLOYMENTS,
     ENVIRONMENTS,
+    HISTORY_GAPS,
     ISSUE_EVENTS,
     ISSUES,
     JOBS,
@@ -87,6 +89,7 @@ TABLES = (
     MAIN_LINES,
     RUNS,
     JOBS,
+    HISTORY_GAPS,
     DEPLOYMENTS,
     STATUSES,
     ENVIRONMENTS,
@@ -212,6 +215,9 @@ def probes() -> Iterator[Probe]:
     for row in found[:MOST_PROBED]:
         yield counts(row["full_name"], _counted(api, row["full_name"]))
         yield from _issues(graph, Repository.of(row))
+        kept = runs_kept(api, row["full_name"])
+        how_long = f"{kept.days} days" if kept else "this token is not told (administration: read)"
+        yield Probe(True, f"{row['full_name']}: for how long runs are kept: {how_long}")
 
 
 def _counted(api: Api, repository: str) -> Iterator[tuple[str, Reply, str]]:
@@ -365,7 +371,7 @@ def build(work: Load) -> DltSource:
             yield REPOSITORIES.resource(listed)
         yield from Issues(reader).resources()
         yield from reader.resources((PULL_REQUESTS, COMMITS, REVIEWS), reader.pulls)
-        yield from reader.resources((RUNS, JOBS), reader.runs)
+        yield from reader.resources((RUNS, JOBS, HISTORY_GAPS), reader.runs)
         yield from reader.resources((DEPLOYMENTS, STATUSES), reader.deployments)
         if not work.windows:
             yield from reader.resources((BRANCH_COMMITS, MAIN_LINES), reader.commits)

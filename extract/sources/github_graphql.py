@@ -47,9 +47,28 @@ ISSUE_EVENTS = (
     "TRANSFERRED_EVENT",
 )
 """Timeline entries that are loaded, as far as the server knows them."""
+YOUNG_EVENTS = (
+    "BLOCKED_BY_ADDED_EVENT",
+    "BLOCKED_BY_REMOVED_EVENT",
+    "BLOCKING_ADDED_EVENT",
+    "BLOCKING_REMOVED_EVENT",
+    "SUB_ISSUE_ADDED_EVENT",
+    "SUB_ISSUE_REMOVED_EVENT",
+    "ISSUE_TYPE_ADDED_EVENT",
+    "ISSUE_TYPE_CHANGED_EVENT",
+    "ISSUE_TYPE_REMOVED_EVENT",
+    "ISSUE_FIELD_ADDED_EVENT",
+    "ISSUE_FIELD_CHANGED_EVENT",
+    "ISSUE_FIELD_REMOVED_EVENT",
+)
+"""Entries of 2025 and later, of issues: asked for only where the server says that it knows them."""
 
 _ITEM = "{ __typename ... on Issue { id } ... on PullRequest { id } }"
 _PROJECT = {"project": "{ id }"}
+_TYPE = {"issueType": "{ name }"}
+_FIELD = "issueField"
+_FIELD_KINDS = ("IssueFieldSingleSelect", "IssueFieldNumber", "IssueFieldDate")
+"""Kinds of fields whose names and values are asked for: texts are free, and may name people."""
 _OF_EVENT: Mapping[str, Mapping[str, str]] = {
     "HEAD_REF_FORCE_PUSHED_EVENT": {"beforeCommit": "{ ...What }"},
     "CLOSED_EVENT": {"stateReason": ""},
@@ -64,6 +83,18 @@ _OF_EVENT: Mapping[str, Mapping[str, str]] = {
     "PARENT_ISSUE_ADDED_EVENT": {"parent": "{ id }"},
     "PARENT_ISSUE_REMOVED_EVENT": {"parent": "{ id }"},
     "TRANSFERRED_EVENT": {"fromRepository": "{ nameWithOwner }"},
+    "BLOCKED_BY_ADDED_EVENT": {"blockingIssue": "{ id }"},
+    "BLOCKED_BY_REMOVED_EVENT": {"blockingIssue": "{ id }"},
+    "BLOCKING_ADDED_EVENT": {"blockedIssue": "{ id }"},
+    "BLOCKING_REMOVED_EVENT": {"blockedIssue": "{ id }"},
+    "SUB_ISSUE_ADDED_EVENT": {"subIssue": "{ id }"},
+    "SUB_ISSUE_REMOVED_EVENT": {"subIssue": "{ id }"},
+    "ISSUE_TYPE_ADDED_EVENT": _TYPE,
+    "ISSUE_TYPE_CHANGED_EVENT": {**_TYPE, "prevIssueType": "{ name }"},
+    "ISSUE_TYPE_REMOVED_EVENT": _TYPE,
+    "ISSUE_FIELD_ADDED_EVENT": {"value": "", _FIELD: ""},
+    "ISSUE_FIELD_CHANGED_EVENT": {"previousValue": "", "newValue": "", _FIELD: ""},
+    "ISSUE_FIELD_REMOVED_EVENT": {_FIELD: ""},
 }
 """What is asked of an entry beside its time and actor, as far as the server knows it."""
 _OF_ISSUE = {"stateReason": "", "issueType": "{ name }"}
@@ -74,6 +105,10 @@ query {
   issues: __type(name: "IssueTimelineItems") { possibleTypes { ...Known } }
   issue: __type(name: "Issue") { ...Known }
   projects: __type(name: "ProjectV2Item") { ...Known }
+  archived: __type(name: "ProjectV2ItemArchivedState") { ...Known }
+  select: __type(name: "IssueFieldSingleSelect") { ...Known }
+  number: __type(name: "IssueFieldNumber") { ...Known }
+  date: __type(name: "IssueFieldDate") { ...Known }
 }
 fragment Known on __Type { name fields { name } }
 """
@@ -189,6 +224,7 @@ def page_of(type: str, connection: str, shape: str, more: str = "", variables: s
 def kinds(known: Known) -> dict[str, Kind]:
     """Return what is read of pull requests and issues; what a server lacks is not asked for."""
     issue = [f"{name} {shape}" for name, shape in _OF_ISSUE.items() if _has(known, "Issue", name)]
+    events = (*ISSUE_EVENTS, *(YOUNG_EVENTS if known else ()))
     return {
         "pull_requests": Kind(
             "PullRequest",
@@ -206,7 +242,7 @@ def kinds(known: Known) -> dict[str, Kind]:
             f"id number state createdAt updatedAt closedAt author {{ ...Who }} {' '.join(issue)}",
             {
                 "labels": ("", f"{{ totalCount {_PAGE_INFO} nodes {{ name }} }}"),
-                "timelineItems": _timeline(ISSUE_EVENTS, known),
+                "timelineItems": _timeline(events, known),
             },
         ),
     }
@@ -219,10 +255,22 @@ def _timeline(events: Sequence[str], known: Known) -> tuple[str, str]:
     for event in events:
         name = type_of(event)
         fields = _OF_EVENT.get(event, {}).items()
-        more = " ".join(f"{field} {shape}" for field, shape in fields if _has(known, name, field))
+        more = " ".join(
+            f"{field} {shape or _shape(field, known)}"
+            for field, shape in fields
+            if _has(known, name, field)
+        )
         parts.append(f"... on {name} {{ id createdAt actor {{ ...Who }} {more} }}")
     shape = f"{{ {_PAGE_INFO} nodes {{ __typename {' '.join(parts)} }} }}"
     return f", itemTypes: [{', '.join(events)}]", shape
+
+
+def _shape(field: str, known: Known) -> str:
+    """Return the shape of a field whose shape is the server's: of the kinds that it has."""
+    if field != _FIELD:
+        return ""
+    kinds = [kind for kind in _FIELD_KINDS if _has(known, kind, "name")]
+    return f"{{ __typename {' '.join(f'... on {kind} {{ name }}' for kind in kinds)} }}"
 
 
 def _has(known: Known, name: str, field: str) -> bool:
@@ -238,6 +286,8 @@ def queries(known: Known) -> dict[str, str]:
     )
     order = ", orderBy: {field: %s, direction: ASC}"
     updated = f"{order % 'UPDATED_AT'}, filterBy: $filter"
+    is_archive_known = known is not None and "ProjectV2ItemArchivedState" in known
+    archived = ", archivedStates: [ARCHIVED, NOT_ARCHIVED]" if is_archive_known else ""
     made = {
         **dict(read["pull_requests"].queries("pull_requests")),
         **dict(read["issues"].queries("issues")),
@@ -247,7 +297,7 @@ def queries(known: Known) -> dict[str, str]:
         "census": page_of("Repository", "issues", counted, order % "CREATED_AT"),
         "pull_census": page_of("Repository", "pullRequests", counted, order % "CREATED_AT"),
         "projects": page_of("ProjectV2Owner", "projectsV2", named),
-        "project_items": page_of("ProjectV2", "items", _PROJECT_ITEMS),
+        "project_items": page_of("ProjectV2", "items", _PROJECT_ITEMS, archived),
     }
     return {name: _closed(query) for name, query in made.items()}
 

@@ -35,12 +35,15 @@ from extract.api import (
     SourceError,
     Unavailable,
 )
+from extract.gaps import History, known_gaps, moment
+from extract.probes import NOT_READABLE
 from extract.sources.github_graphql import ITEMS_PER_QUERY, MOST_PAGES, Graph
 from extract.sources.github_rows import (
     BRANCH_COMMITS,
     COMMITS,
     DEPLOYMENTS,
     ENVIRONMENTS,
+    HISTORY_GAPS,
     JOBS,
     MAIN_LINES,
     NAME,
@@ -73,6 +76,10 @@ PULL_OVERLAP = timedelta(hours=1)
 SAFETY_LAG = timedelta(minutes=2)
 RUN_LOOK_BACK = timedelta(days=31)
 """Runs can be started again for 30 days after their first attempt."""
+RUNS_KEPT_AT_MOST = {True: timedelta(days=90), False: timedelta(days=400)}
+"""For how long a repository can keep its runs, by whether it is public. From October 2026 on GitHub
+deletes them, with their checks, after the time that the repository sets for logs."""
+SHORTEST_RETENTION = timedelta(days=1)
 DEPLOYMENT_LOOK_BACK = timedelta(days=30)
 CENSUS_EVERY = timedelta(days=7)
 """How often all pull requests are counted, to find those that no listing showed."""
@@ -170,6 +177,14 @@ def _stored(sql: str, *values: Any) -> list[tuple]:
         return raw.execute(sql, values).fetchall()
 
 
+def runs_kept(api: Api, repository: str) -> timedelta | None:
+    """Return for how long a repository keeps its runs; None where this token is not told."""
+    place = f"/repos/{repository}/actions/permissions/artifact-and-log-retention"
+    reply = api.get(place, allow=NOT_READABLE)
+    days = (reply.data or {}).get("days") if reply.status == 200 else None
+    return timedelta(days=days) if days else None
+
+
 def _second(text: Any) -> int | None:
     moment = instant(text)
     return int(moment.timestamp()) if moment else None
@@ -219,7 +234,7 @@ class Reader:
         """
 
         def take(table: RawTable) -> Callable[[Bundle], Any]:
-            return lambda bundle: bundle[table.name]
+            return lambda bundle: bundle.get(table.name)
 
         parent = dlt.resource(
             lambda: self._every(tables, read, only), name=f"read_{tables[0].name}", selected=False
@@ -520,6 +535,7 @@ class Reader:
     ) -> Generator[Bundle, None, bool]:
         """Yield the attempts, with their jobs, of runs that are new, changed or still open."""
         audit = audits[RUNS.name]
+        history = self._run_history(state, repo)
         window = self.window(state, repo, audit, RUN_LOOK_BACK, timedelta(0))
         lo, hi = window.lo or BEGINNING, window.hi
         audit.api_count = 0
@@ -531,6 +547,7 @@ class Reader:
         for bucket in self._buckets(repo, int(lo.timestamp()), int(hi.timestamp())):
             audit.api_count += bucket.total
             seen += len(bucket.runs)
+            history.note(instant(run.get("created_at")) for run in bucket.runs)
             known = self._known_runs(repo, bucket)
             fresh = [run for run in bucket.runs if not _is_known(run, known)]
             audit.extracted += len(bucket.runs) - len(fresh)
@@ -548,7 +565,36 @@ class Reader:
                     return False
         if audit.rejected:
             _say(audit, f"earlier attempts that are not there any more: {audit.rejected:,}")
+        if is_whole and not is_backfill():
+            yield self.bundle(repo, audits, (HISTORY_GAPS, self._gaps(repo, history)))
         return True
+
+    def _run_history(self, state: Any, repo: Repository) -> History:
+        """Return what this load is shown of the runs, and for how long the repository keeps them.
+
+        That is asked for where runs may have been deleted before they were ever seen.
+        """
+        kept = self.work.kept
+        if (RUNS.name, repo.key) not in kept:
+            mark = state.get("watermarks", {}).get(repo.key)
+            history = kept[RUNS.name, repo.key] = History(
+                mark and datetime.fromisoformat(mark),
+                self.start,
+                born=repo.created_at,
+                keeps_at_most=RUNS_KEPT_AT_MOST[repo.is_public],
+            )
+            if not mark or self.server_now - history.read_to > SHORTEST_RETENTION:
+                history.keeps = runs_kept(self.api, repo.name)
+        return kept[RUNS.name, repo.key]
+
+    def _gaps(self, repo: Repository, history: History) -> list[Row]:
+        """Return of which times GitHub shows no runs because it has deleted them."""
+        [(oldest,)] = _stored(
+            "select min(epoch_us(created_at)) from github.workflow_runs where repository = ?",
+            repo.name,
+        )
+        known = known_gaps(NAME, RUNS)
+        return history.gaps(RUNS, repo.name, self.server_now, known, moment(oldest))
 
     def _buckets(self, repo: Repository, lo: int, hi: int) -> Iterator[Bucket]:
         """Yield the runs of a span in order of time, in pieces that the search shows whole."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from extract.census import tombstones
+from extract.gaps import history_gaps
 from extract.privacy import KEEP, person, pick, shown_environment
 from extract.snapshots import snapshots
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
@@ -161,6 +162,7 @@ JOBS = RawTable(
         "completed_at": TIMESTAMP,
     },
 )
+HISTORY_GAPS = history_gaps(f"{_REPO}/actions/permissions/artifact-and-log-retention")
 DEPLOYMENTS = RawTable(
     "deployments",
     f"{_REPO}/deployments",
@@ -199,6 +201,14 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 """Labels that say stage, type or priority; others may be names."""
+_OTHERS = ("source", "canonical", "blockingIssue", "blockedIssue", "subIssue")
+"""What an entry of a timeline calls the item that it is about beside its own."""
+_FIELD = re.compile(
+    r"status|stage|phase|priority|severity|impact|urgency|effort|estimate|size|(?:story )?points"
+    r"|(?:start|target|due|end) date",
+    re.IGNORECASE,
+)
+"""Fields of issues that say how they stand; others may hold names."""
 _SQUASHED = re.compile(r".*\(#([1-9][0-9]{0,9})\)\s*")
 """Title of the one commit that a pull request was made into; so ends GitHub's own, too."""
 _HOTFIX = re.compile(r"hot[-_ ]?fix", re.IGNORECASE)
@@ -217,6 +227,8 @@ class Repository:
     node_id: str | None = None
     owner_id: str | None = None
     has_issues: bool = True
+    created_at: datetime | None = None
+    is_public: bool = False
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Repository":
@@ -228,6 +240,8 @@ class Repository:
             row.get("node_id"),
             (row.get("owner") or {}).get("node_id"),
             bool(row.get("has_issues", True)),
+            instant(row.get("created_at")),
+            row.get("private") is False,
         )
 
     @property
@@ -358,7 +372,7 @@ def issue_event_rows(node: Mapping[str, Any]) -> list[Row]:
         label = (entry.get("label") or {}).get("name")
         if label is not None and not shown_labels([label]):
             continue
-        other = next((entry[name] for name in ("source", "canonical") if entry.get(name)), {})
+        other = next((entry[name] for name in _OTHERS if entry.get(name)), {})
         event = event_of(entry)
         rows.append(
             {
@@ -376,10 +390,25 @@ def issue_event_rows(node: Mapping[str, Any]) -> list[Row]:
                     "other_id": other.get("id"),
                     "parent_id": (entry.get("parent") or {}).get("id"),
                     "fromRepository": (entry.get("fromRepository") or {}).get("nameWithOwner"),
+                    "issueType": (entry.get("issueType") or {}).get("name"),
+                    "prevIssueType": (entry.get("prevIssueType") or {}).get("name"),
+                    **_field_of(entry),
                 },
             }
         )
     return rows
+
+
+def _field_of(entry: Mapping[str, Any]) -> Row:
+    """Return which field of an issue an entry changes, and from what to what, if it is a usual one.
+
+    Anybody may make a field, and choices may be names.
+    """
+    name = str((entry.get("issueField") or {}).get("name") or "")
+    if not _FIELD.fullmatch(name.strip()):
+        return {}
+    after = entry.get("newValue", entry.get("value"))
+    return {"field": name, "value": after, "previousValue": entry.get("previousValue")}
 
 
 def project_item_row(project_id: str, item: Mapping[str, Any]) -> Row:

@@ -43,12 +43,16 @@ from extract.api import (
     Refused,
     Reply,
     SourceError,
+    Unavailable,
 )
 from extract.census import EVERY, PRESENT, Census, tombstones
+from extract.gaps import FOREVER, History, history_gaps, known_gaps, moment
 from extract.privacy import person, person_key, shown_environment
 from extract.probes import MOST_PROBED, NOT_READABLE, Probe, clock, counts, scopes
 from extract.settings import SettingFault, setting_name, settings_for, start_of
-from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
+from extract.snapshots import changed as changed_since
+from extract.snapshots import snapshots
+from extract.tables import BIGINT, EARLIEST, TEXT, TIMESTAMP, RawTable, instant
 from extract.windows import Window, close_window, is_backfill, next_window, shortened
 from extract.work import Audit, Load
 
@@ -93,6 +97,7 @@ BRIDGES = RawTable(
     ("id",),
     {**_JOB, "downstream_pipeline_id": TEXT},
 )
+HISTORY_GAPS = history_gaps(_PROJECT)
 ENVIRONMENTS = RawTable(
     "environments",
     f"{_PROJECT}/environments",
@@ -169,12 +174,15 @@ ISSUE_LABELS = RawTable(
     ("id",),
     {"id": TEXT, "issue_id": TEXT, "action": TEXT, "label": TEXT, "created_at": TIMESTAMP},
 )
+ISSUE_STATUSES = RawTable("issue_statuses", "/api/graphql Project.workItems", ("id",), {"id": TEXT})
+SNAPSHOTS = snapshots("/api/graphql Project.workItems")
 TOMBSTONES = tombstones(_PROJECT)
 TABLES = (
     PROJECTS,
     PIPELINES,
     JOBS,
     BRIDGES,
+    HISTORY_GAPS,
     ENVIRONMENTS,
     DEPLOYMENTS,
     MERGE_REQUESTS,
@@ -184,6 +192,8 @@ TABLES = (
     ISSUES,
     ISSUE_STATES,
     ISSUE_LABELS,
+    ISSUE_STATUSES,
+    SNAPSHOTS,
     TOMBSTONES,
 )
 
@@ -198,6 +208,25 @@ CONCURRENT_REQUESTS = 4
 
 REFUSED_OFFSET = (400, 405)
 """What GitLab answers past the largest offset, by version."""
+
+KNOWN_STATUSES = """
+query {
+  widget: __type(name: "WorkItemWidgetStatus") { fields { name type { name } } }
+  status: __type(name: "WorkItemStatus") { fields { name } }
+}
+"""
+STATUSES = """
+query($path: ID!, $iids: [String!], $state: IssuableState, $after: String) {
+  project(fullPath: $path) {
+    workItems(iids: $iids, state: $state, first: 50, after: $after) {
+      pageInfo { hasNextPage endCursor }
+      nodes { id widgets { ... on WorkItemWidgetStatus { status { name category } } } }
+    }
+  }
+}
+"""
+"""A work item's status, which REST does not tell; the number in its id is that of the issue."""
+STATUSES_PER_QUERY = 50
 
 OPEN = (
     "created",
@@ -284,6 +313,11 @@ def probes() -> Iterator[Probe]:
     yield from scopes("projects", len(found), work)
     for row in found[:MOST_PROBED]:
         yield counts(_path(row), _sizes(api, row["id"]))
+        kept = Project.of(row).keeps_pipelines
+        how_long = "this token is not told (maintainer)"
+        if kept:
+            how_long = "for ever" if kept == FOREVER else f"{kept.days} days"
+        yield Probe(True, f"{_path(row)}: for how long pipelines are kept: {how_long}")
 
 
 def _sizes(api: Api, project_id: int) -> Iterator[tuple[str, Reply, str]]:
@@ -325,6 +359,18 @@ class Project:
     id: str
     path: str
     default_branch: str | None
+    created_at: datetime | None = None
+    keeps_pipelines: timedelta | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "Project":
+        """Read a project; GitLab tells those only who may delete how long pipelines are kept."""
+        told = "ci_delete_pipelines_in_seconds"
+        keeps = None if told not in row else FOREVER
+        if row.get(told):
+            keeps = timedelta(seconds=row[told])
+        created = instant(row.get("created_at"))
+        return cls(str(row["id"]), _path(row), row.get("default_branch"), created, keeps)
 
     @property
     def key(self) -> str:
@@ -659,6 +705,15 @@ def label_row(issue_id: str, row: Mapping[str, Any]) -> Row:
     }
 
 
+def status_of(node: Mapping[str, Any]) -> Row | None:
+    """Return the raw row of a work item's status; None where it has none."""
+    told = next((w["status"] for w in node.get("widgets") or () if w and w.get("status")), None)
+    return told and {
+        "id": str(node["id"]).rpartition("/")[2],
+        "payload": {"status": told.get("name"), "category": told.get("category")},
+    }
+
+
 # reading
 
 
@@ -802,6 +857,7 @@ class Reader:
     ) -> Generator[dict[str, pa.Table], None, bool]:
         """Yield what changed in a window, and after the last one what windows do not show."""
         audit, mark, goes_on = audits[kind.table.name], _mark(kind, project), self.work.windows > 0
+        history = self._history(state, kind, project)
         whole = next_window(
             state,
             mark,
@@ -815,6 +871,7 @@ class Reader:
         window, listed = self._listed(kind, project, whole)
         audit.window_from, audit.window_to = window.lo, window.hi
         audit.api_count = len(listed)
+        history.note(instant(row.get("created_at")) for row in listed.values())
         census = Census.of(NAME, kind.table, project.path, version=VERSION)
         is_anew = self.work.full or is_backfill()
         changed = [
@@ -827,6 +884,8 @@ class Reader:
         yield from self._whole(kind, project, changed, audits)
         close_window(state, mark, window)
         self.room -= len(changed)
+        if kind.table is ISSUES:
+            yield from self._statuses(project, changed, window.hi == whole.hi)
         if window.hi < whole.hi:
             return False
         if is_backfill():
@@ -836,8 +895,112 @@ class Reader:
         yield from self._whole(kind, project, polled, audits)
         done.update(str(row["id"]) for row in polled)
         if census.is_due(state.setdefault(mark, {}), self.server_now):
-            yield from self._counted(state[mark], kind, project, census, done, audits)
+            yield from self._counted(state[mark], kind, project, census, done, audits, history)
+        if kind.table is PIPELINES:
+            yield {HISTORY_GAPS.name: self._gaps(project, history)}
         return True
+
+    @property
+    def graphql(self) -> str:
+        """Where GraphQL is; empty where this GitLab gives work items no status of their own."""
+        address = f"{self.api.base_url.removesuffix('/v4')}/graphql"
+        if "statuses" not in self.work.kept:
+            reply = self.api.post(address, {"query": KNOWN_STATUSES}, allow=(400, 403, 404, 405))
+            types = ((reply.data or {}).get("data") or {}) if reply.status == 200 else {}
+            fields = {
+                (name, field["name"], (field.get("type") or {}).get("name"))
+                for name in ("widget", "status")
+                for field in (types.get(name) or {}).get("fields") or ()
+            }
+            wanted = {("status", "name", None), ("status", "category", None)}
+            # Requirements had a status of this name, which was a text.
+            self.work.kept["statuses"] = fields >= {*wanted, ("widget", "status", "WorkItemStatus")}
+        return address if self.work.kept["statuses"] else ""
+
+    def _statuses(
+        self, project: Project, changed: Sequence[Row], with_open: bool
+    ) -> Iterator[dict[str, pa.Table]]:
+        """Yield the statuses of issues that are not stored as they are.
+
+        That one moved changes no `updated_at`, so all open ones are asked for. No history is told:
+        what changes is kept with the day on which a load saw it.
+        """
+        if not self.graphql:
+            return
+        audit = self.work.audit(ISSUE_STATUSES.name, scope=project.path)
+        closed = [str(row["iid"]) for row in changed if row.get("state") == "closed"]
+        asked: list[Row] = [
+            {"iids": closed[start : start + STATUSES_PER_QUERY]}
+            for start in range(0, len(closed), STATUSES_PER_QUERY)
+        ]
+        try:
+            found = {
+                row["id"]: row
+                for some in [*asked, *([{"state": "opened"}] if with_open else [])]
+                for node in self._work_items(project, some)
+                for row in [status_of(node)]
+                if row
+            }
+        except Unavailable as failure:
+            audit.status = "failed"
+            audit.message = f"{failure}; not asked again in this load"
+            self.work.kept["statuses"] = False
+            return
+        except SourceError as failure:
+            self._note({ISSUE_STATUSES.name: audit}, failure)
+            return
+        audit.extracted = len(found)
+        rows, seen = changed_since(NAME, ISSUE_STATUSES, found.values(), self.server_now)
+        audit.loaded = len(rows)
+        yield {
+            ISSUE_STATUSES.name: ISSUE_STATUSES.batch(rows, project.path),
+            SNAPSHOTS.name: SNAPSHOTS.batch(seen, project.path),
+        }
+
+    def _work_items(self, project: Project, asked: Row) -> Iterator[Row]:
+        """Yield work items of a project page by page.
+
+        Raises:
+            IncompleteRead: The listing comes back to a page that was there.
+        """
+        after, seen = None, set[Any]()
+        while after not in seen:
+            seen.add(after)
+            body = {
+                "query": STATUSES,
+                "variables": {"path": project.path, **asked, "after": after},
+            }
+            data = self.api.post(self.graphql, body, reject=_errors).data["data"]
+            page = (data.get("project") or {}).get("workItems")
+            if page is None:
+                raise Forbidden(f"gitlab: GraphQL shows no work items of {project.path}")
+            yield from filter(None, page["nodes"])
+            if not page["pageInfo"]["hasNextPage"]:
+                return
+            after = page["pageInfo"]["endCursor"]
+        raise IncompleteRead("gitlab: the pages of work items do not end")
+
+    def _history(self, state: Any, kind: Kind, project: Project) -> History:
+        """Return what all windows of this load are shown of a kind; of pipelines, how long kept."""
+        mark = _mark(kind, project)
+        read_to = state.get("watermarks", {}).get(mark)
+        history = History(
+            read_to and datetime.fromisoformat(read_to), self.start, born=project.created_at
+        )
+        if kind.table is PIPELINES:
+            history.keeps = project.keeps_pipelines
+        return self.work.kept.setdefault(mark, history)
+
+    def _gaps(self, project: Project, history: History) -> pa.Table:
+        """Return of which times GitLab shows no pipelines because it has deleted them."""
+        [(oldest,)] = warehouse.rows(
+            NAME,
+            "select min(epoch_us(created_at)) from gitlab.pipelines where _scope = $scope",
+            scope=project.path,
+        )
+        known = known_gaps(NAME, PIPELINES)
+        rows = history.gaps(PIPELINES, project.path, self.server_now, known, moment(oldest))
+        return HISTORY_GAPS.batch(rows, project.path)
 
     def _listed(
         self, kind: Kind, project: Project, window: Window
@@ -984,9 +1147,25 @@ class Reader:
         census: Census,
         done: set[str],
         audits: Mapping[str, Audit],
+        history: History,
     ) -> Iterator[dict[str, pa.Table]]:
-        """Yield what a census of the project finds beside the windows, and its tombstones."""
+        """Yield what a census of the project finds beside the windows, and its tombstones.
+
+        What GitLab deletes because of its age is not missed.
+        """
         listed = self._all(kind, project)
+        history.note(instant(row.get("created_at")) for row in listed.values())
+        if history.keeps not in (None, FOREVER):
+            expired = max(self.server_now - history.keeps, history.oldest or EARLIEST)
+            for (row_id,) in warehouse.rows(
+                NAME,
+                f"select id from gitlab.{kind.table.name}"
+                " where _scope = $scope and epoch_ms(created_at) < $expired",
+                scope=project.path,
+                expired=int(expired.timestamp() * 1000),
+            ):
+                if row_id not in listed:
+                    census.known.pop(row_id, None)
         found = census.compare(
             {row_id: (kind.version(row), project.path) for row_id, row in listed.items()}
         )
@@ -1031,6 +1210,12 @@ class Reader:
             found |= rows
             rest = Window(window.hi, rest.hi)
         return found
+
+
+def _errors(answer: Any) -> str | None:
+    """Return why an answer of GraphQL is no whole one: an error, whose text may quote anything."""
+    is_whole = isinstance(answer, dict) and answer.get("data") and not answer.get("errors")
+    return None if is_whole else "errors"
 
 
 def _stamp(moment: datetime) -> str:
@@ -1093,7 +1278,7 @@ def build(work: Load) -> DltSource:
     api = _api(config)
     server_now = _server_time(api)
     found = found_projects(work, api, config)
-    projects = [Project(str(row["id"]), _path(row), row.get("default_branch")) for row in found]
+    projects = [Project.of(row) for row in found]
     reader = Reader(work, api, projects, server_now, start_of(NAME, config.start_date))
 
     def listed() -> Iterator[pa.Table]:

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -28,8 +29,9 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltSource
 
-from extract import settings
+from extract import settings, warehouse
 from extract.api import Api, Forbidden, IncompleteRead, Outage, Unavailable
+from extract.gaps import FOREVER, History, Known, history_gaps, known_gaps, moment
 from extract.privacy import person_key
 from extract.probes import Probe, clock, scopes
 from extract.settings import SettingFault, setting_name, settings_for, start_of
@@ -57,7 +59,7 @@ BUILDS = RawTable(
 )
 STAGES = RawTable(
     "stages",
-    "/job/{name}/{number}/wfapi/describe",
+    "/job/{name}/{number}/stages/tree, or wfapi/describe",
     ("job_full_name", "number", "build_started_at", "stage_id"),
     {
         "job_full_name": TEXT,
@@ -69,7 +71,8 @@ STAGES = RawTable(
         "status": TEXT,
     },
 )
-TABLES = (JOBS, BUILDS, STAGES)
+HISTORY_GAPS = history_gaps("/job/{name}/api/json?tree=firstBuild[...]")
+TABLES = (JOBS, BUILDS, STAGES, HISTORY_GAPS)
 
 LISTED = "jobs[name,builds[number,timestamp]{0,10},jobs[name]{0,1}]"
 BUILD = (
@@ -87,8 +90,14 @@ MOST_TRIES, TRIED_FOR = 5, timedelta(days=30)
 """How many loads at least, and how long after its start at least, ask for the stages of a build
 until it counts as broken."""
 
+STAGE_VIEW = "wfapi/describe"
+GRAPH_VIEW = ("stages/tree", "pipeline-overview/tree", "pipeline-graph/tree")
+"""Where the stages of a build are: by the plugin Pipeline: Stage View, and by Pipeline Graph View,
+which Jenkins installs by default now, under its present and its former names."""
+PLACES = (STAGE_VIEW, *GRAPH_VIEW)
+NO_PLUGIN = "neither the plugin Pipeline Graph View nor Pipeline: Stage View is there (404)"
 MOST_WITHOUT_STAGES = 20
-"""After so many 404 in a row, and no stage at all, the plugin that shows stages is not there."""
+"""After so many 404 and no stage at all the plugin that shows them in a place is not there."""
 
 MULTIBRANCH = "WorkflowMultiBranchProject"
 PIPELINE_JOB, PIPELINE_RUN = "WorkflowJob", "WorkflowRun"
@@ -142,13 +151,14 @@ def probes() -> Iterator[Probe]:
     pipelines = [job for job in built if job.kind == PIPELINE_JOB]
     if pipelines:
         newest, _ = pipelines[0].newest[0]
-        path = f"{path_of(pipelines[0].full_name)}/{newest}/wfapi/describe"
-        status = api.get(path, allow=(403, 404)).status
+        build = f"{path_of(pipelines[0].full_name)}/{newest}"
+        answers = (api.get(f"{build}/{place}", allow=(403, 404)).status for place in PLACES)
+        status = next((status for status in answers if status != 404), 404)
         yield Probe(
             status == 200,
             "stages: readable"
             if status == 200
-            else f"stages: not readable ({status}); is the plugin Pipeline: REST API there?",
+            else f"stages: not readable: {NO_PLUGIN if status == 404 else status}",
         )
 
 
@@ -258,6 +268,26 @@ def repository_of(addresses: Any) -> str | None:
     return "/".join(parts[-2:]) if len(parts) > 1 else None
 
 
+def stages_in(answer: Any) -> list[dict[str, Any]]:
+    """Return the stages of an answer of either plugin, in the words of the older one.
+
+    The tree of the graph view has the stages and branches inside others, too, and what a pipeline
+    declares and never came to.
+    """
+    answer = answer if isinstance(answer, dict) else {}
+    if "data" not in answer:
+        return answer.get("stages") or []
+    found: list[dict[str, Any]] = []
+    left = list((answer["data"] or {}).get("stages") or ())
+    while left:
+        stage = left.pop(0)
+        left = [*(stage.get("children") or ()), *left]
+        if stage.get("type") in ("STAGE", "PARALLEL") and not stage.get("placeholder"):
+            took = {"durationMillis": stage.get("totalDurationMillis")}
+            found.append({**stage, **took, "status": stage.get("state")})
+    return found
+
+
 def stage_rows(build: Mapping[str, Any], stages: Any) -> list[dict[str, Any]]:
     """Return the raw rows of a build's stages, each with its own result."""
     return [
@@ -281,8 +311,10 @@ def stage_rows(build: Mapping[str, Any], stages: Any) -> list[dict[str, Any]]:
 
 def builds_of(
     api: Api, job: Job, known: list[list[int]], start: datetime | None
-) -> Iterator[list[dict[str, Any]]]:
+) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Yield the builds of a job that are not known yet, range by range, from the newest back.
+
+    With each range comes the oldest build that Jenkins has not discarded.
 
     Builds that start while we read push the ranges towards the end, which only repeats some. One
     that is deleted pulls them back, so where numbers are missing between two ranges the place is
@@ -294,7 +326,7 @@ def builds_of(
     seen: set[int] = set()
     place, reread = 0, -1
     for _ in range(MOST_RANGES):
-        tree = f"firstBuild[number],allBuilds[{BUILD}]{{{place},{place + RANGE}}}"
+        tree = f"firstBuild[number,timestamp],allBuilds[{BUILD}]{{{place},{place + RANGE}}}"
         reply = api.get(f"{path_of(job.full_name)}/api/json", {"tree": tree}, allow=(404,))
         if reply.status == 404:
             # Deleted since it was listed; what we have stays.
@@ -313,9 +345,9 @@ def builds_of(
         ]
         seen.update(numbers)
         wanted = [build for build in fresh if start is None or instant(build["timestamp"]) >= start]
-        if wanted:
-            yield wanted
         first = (reply.data or {}).get("firstBuild") or {}
+        if wanted:
+            yield first, wanted
         is_known = any(not _is_new(build, known) for build in page)
         is_old = len(wanted) < len(fresh)
         if not page or is_known or is_old or min(numbers) <= int(first.get("number") or 0):
@@ -346,7 +378,11 @@ class Reader:
     jobs: list[Job] = field(default_factory=list)
     counted: dict[str, Audit] = field(default_factory=dict)
     stages: Audit | None = None
-    without_stages: int = 0
+    without_stages: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PLACES, 0))
+    """How many builds have no stages in a place; one that never had any is given up."""
+    with_stages: list[str] = field(default_factory=list)
+    first: dict[str, tuple[Mapping[str, Any], list[list[int]]]] = field(default_factory=dict)
+    """The oldest build that Jenkins has of a job, and what was known of the job before."""
     outage: Outage = field(default_factory=Outage)
     silent: list[Unavailable] = field(default_factory=list)
     """What the last builds in a row failed with that were asked for their stages."""
@@ -450,9 +486,10 @@ class Reader:
         """
         seen: set[str] = set()
         if job.newest != known:
-            for page in builds_of(self.api, job, known, self.start):
+            for first, page in builds_of(self.api, job, known, self.start):
                 rows = [build_row(job, build) for build in page]
                 seen.update(map(_mark, rows))
+                self.first[job.shown] = first, known
                 yield BUILDS.batch(rows, job.scope), rows
         rows = [self._polled(job, row) for mark, row in open_rows.items() if mark not in seen]
         for mark in [mark for mark in owed if mark not in seen and mark not in open_rows]:
@@ -490,21 +527,18 @@ class Reader:
             ["job_full_name", "number", "started_at", "class", "_scope"]
         ).to_pylist()
         rows = [row for row in rows if row["class"] == PIPELINE_RUN]
-        if not rows or self.without_stages >= MOST_WITHOUT_STAGES:
+        if not rows:
             return
 
         def describe(row: Mapping[str, Any]) -> Any:
             failures = [*self.silent]
             if len(failures) >= Outage.MOST:  # left for the next load
                 return failures[-1]
-            path = f"{paths[row['job_full_name']]}/{row['number']}/wfapi/describe"
             try:
-                reply = self.api.get(path, allow=(404,))
+                return self._described(f"{paths[row['job_full_name']]}/{row['number']}")
             except Unavailable as failure:
                 self.silent.append(failure)
                 return failure
-            self.silent.clear()
-            return (reply.data or {}) if reply.status == 200 else None
 
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             answers = list(pool.map(describe, rows))
@@ -513,19 +547,69 @@ class Reader:
             job, mark = row["job_full_name"], _mark(row)
             tries = _settle(job, mark) + 1
             if not isinstance(answer, Unavailable):
-                found += stage_rows(row, (answer or {}).get("stages"))
+                found += stage_rows(row, stages_in(answer))
             elif tries < MOST_TRIES or self.server_now - row["started_at"] < TRIED_FOR:
                 _owed().setdefault(job, {})[mark] = tries
                 self.stages.status, self.stages.message = "incomplete", f"{answer}; asked again"
             else:
                 self.stages.rejected += 1
-        missing = sum(answer is None for answer in answers)
-        self.without_stages = 0 if missing < len(rows) else self.without_stages + missing
-        self.stages.rejected += missing
+        self.stages.rejected += sum(answer is None for answer in answers)
         self.stages.extracted += len(found)
         if self.stages.rejected and self.stages.status == "complete":
-            self.stages.message = "builds without stages: discarded, broken, or without the plugin"
+            self.stages.message = (
+                f"{self.stages.rejected:,} builds without stages: discarded, or broken"
+                if self.with_stages
+                else f"no stages: {NO_PLUGIN}"
+            )
         yield STAGES.batch(found, rows[0]["_scope"])
+
+    def _described(self, build: str) -> Any:
+        """Return what a plugin tells of the stages of a build; None where none tells anything.
+
+        Raises:
+            Unavailable: Jenkins gives no answer.
+        """
+        unlikely = [p for p in PLACES if p not in self.with_stages]
+        for place in (*self.with_stages, *unlikely):
+            if self.without_stages[place] >= MOST_WITHOUT_STAGES and place in unlikely:
+                continue
+            reply = self.api.get(f"{build}/{place}", allow=(404,))
+            self.silent.clear()
+            if reply.status == 200:
+                if place in unlikely:
+                    self.with_stages.append(place)
+                return reply.data or {}
+            self.without_stages[place] += 1
+        return None
+
+    @cached_property
+    def stored(self) -> tuple[Known, dict[str, datetime | None]]:
+        """The gaps that are stored, and the start of the oldest stored build of every job."""
+        oldest = warehouse.rows(
+            NAME, "select job_full_name, min(epoch_us(started_at)) from jenkins.builds group by 1"
+        )
+        return known_gaps(NAME, BUILDS), {name: moment(started) for name, started in oldest}
+
+    def gaps_of(self, builds: pa.Table) -> Iterator[pa.Table]:
+        """Yield of which times a job's builds were discarded before a load saw them.
+
+        Numbers tell: the first build of all is 1, and each has the one after the last one's.
+        """
+        for name in set(builds["job_full_name"].to_pylist()) & self.first.keys():
+            first, known = self.first.pop(name)
+            started = instant(first.get("timestamp"))
+            if started is None:
+                continue
+            last, last_started = max(known, default=(0, None))
+            history = History(
+                instant(last_started) if int(first["number"]) > last + 1 else None,
+                self.start,
+                oldest=max(filter(None, (started, self.start))),
+                keeps=FOREVER if int(first["number"]) == 1 else self.server_now - started,
+            )
+            gaps, oldest = self.stored
+            rows = history.gaps(BUILDS, name, self.server_now, gaps, oldest.get(name))
+            yield HISTORY_GAPS.batch(rows, builds["_scope"][0].as_py())
 
     def known_jobs(self) -> Iterator[pa.Table]:
         """Yield the jobs that Jenkins shows."""
@@ -586,5 +670,6 @@ def build(work: Load) -> DltSource:
         builds = BUILDS.resource(lambda: reader.builds())
         yield builds
         yield STAGES.transformer(lambda rows: reader.stages_of(rows), builds)
+        yield HISTORY_GAPS.transformer(lambda rows: reader.gaps_of(rows), builds)
 
     return jenkins()

@@ -25,6 +25,8 @@ class Hub:
         self.name, self.repo_id = "acme/shop", 7
         self.pulls: list[dict] = []
         self.runs: list[dict] = []
+        self.born = "2024-01-01T00:00:00Z"
+        self.keeps_runs: int | None = None
         self.deployments: list[dict] = []
         self.issues: list[dict] = []
         self.projects: dict[str, list[dict]] = {}
@@ -36,7 +38,9 @@ class Hub:
         self.events: list[str] | None = [
             *github_graphql.PULL_EVENTS,
             *github_graphql.ISSUE_EVENTS,
+            *github_graphql.YOUNG_EVENTS,
         ]
+        self.knows_archive = True
         self.enterprise = False
         self.seen: list[tuple[str, str, Any]] = []
         self.unchanged: list[str] = []
@@ -117,6 +121,8 @@ class Hub:
             "node_id": f"R_{self.repo_id}",
             "full_name": self.name,
             "default_branch": "main",
+            "created_at": self.born,
+            "private": True,
             "owner": {"node_id": "O_acme", "login": "acme"},
         }
 
@@ -139,8 +145,10 @@ class Hub:
             return self.page(target, self.releases)
         if path == "/deployments":
             return self.page(target, self.deployments[::-1])
+        if path == "/actions/permissions/artifact-and-log-retention" and self.keeps_runs:
+            return 200, {"days": self.keeps_runs, "maximum_allowed_days": 400}, ""
         if path == "/actions/runs":
-            lo, hi = asked["created"].split("..")
+            lo, hi = asked.get("created", "0..9").split("..")
             rows = [self.run(run) for run in self.runs if lo <= run["created"] <= hi][::-1]
             if status := asked.get("status"):
                 rows = [row for row in rows if status in (row["status"], row["conclusion"])]
@@ -233,6 +241,8 @@ class Hub:
             return {"pull_requests": None, "issues": None, "issue": None, "projects": None}
         fields = ["label", "status", "previousStatus", "project", "source", "canonical", "parent"]
         fields += ["stateReason", "fromRepository", "beforeCommit"]
+        fields += ["blockingIssue", "blockedIssue", "subIssue", "issueType", "prevIssueType"]
+        fields += ["issueField", "value", "previousValue", "newValue"]
         types = [
             {"name": github_graphql.type_of(event), "fields": [{"name": name} for name in fields]}
             for event in self.events
@@ -243,6 +253,9 @@ class Hub:
             "issues": {"possibleTypes": types},
             "issue": {"name": "Issue", **named},
             "projects": {"name": "ProjectV2Item", **named} if self.projects else None,
+            "archived": {"name": "ProjectV2ItemArchivedState"} if self.knows_archive else None,
+            "select": {"name": "IssueFieldSingleSelect", "fields": [{"name": "name"}]},
+            "number": None,
         }
 
     def listing(self, query: str, variables: dict) -> dict:

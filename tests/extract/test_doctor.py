@@ -109,7 +109,8 @@ def test_jenkins_shows_its_jobs_and_whether_stages_can_be_read(
     assert "stages: readable" in well
     served.fault("jenkins", "wfapi", status=404, times=9, body="")
     _, wrong = asked("jenkins")
-    assert wrong == ["stages: not readable (404); is the plugin Pipeline: REST API there?"]
+    plugins = "neither the plugin Pipeline Graph View nor Pipeline: Stage View is there (404)"
+    assert wrong == [f"stages: not readable: {plugins}"]
     monkeypatch.setenv("SOURCES__JENKINS__FOLDERS", '["nowhere"]')
     _, wrong = asked("jenkins")
     assert wrong[0].startswith("SOURCES__JENKINS__FOLDERS: ") and "jobs: 0 visible" in wrong

@@ -148,6 +148,7 @@ def test_everything_that_github_holds_is_loaded(cloud: Any, loaded: Any) -> None
         "reviews": sum(len(rows) for rows in recorded("reviews").values()),
         "workflow_runs": counts["runs"],
         "jobs": len(jobs),
+        "history_gaps": sum(bool(runs) for runs in listed.values()),
         "deployments": counts["deployments"],
         "deployment_statuses": sum(len(r) for r in recorded("deployment_statuses").values()),
         "environments": len(
@@ -199,7 +200,9 @@ def test_day_by_day_equals_one_full_load(
         days |= set(sorted(times)[:: len(times) // most])
     for cloud.clock in sorted(days):
         assert {audit.status for audit in home.load("github").audits} == {"complete"}
-    found = {table: home.content("github", table) for table in TABLES}
+    # Between loads that lie months apart, who knows.
+    tables = [table for table in TABLES if table != "history_gaps"]
+    found = {table: home.content("github", table) for table in tables}
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path / "full"))
     full = type(home)(tmp_path / "full")
     full.load("github")
@@ -212,7 +215,7 @@ def test_day_by_day_equals_one_full_load(
     alone = [row for row in found["workflow_runs"] if row[1] < later.get(row[0], 0)]
     assert {row[5] for row in alone} == {"in_progress"}
     found["workflow_runs"] = [row for row in found["workflow_runs"] if row not in alone]
-    assert found == {table: full.content("github", table) for table in TABLES}
+    assert found == {table: full.content("github", table) for table in tables}
 
 
 @real
@@ -796,6 +799,92 @@ def stored_commits(home: Any) -> list[str]:
 
 def stored_line(home: Any) -> list[str]:
     return [sha for (sha,) in home.rows("github", "select sha from github.main_lines order by 1")]
+
+
+def gaps(home: Any) -> list[tuple]:
+    """Reason, beginning and end of the gaps in a history, as days."""
+    return home.rows(
+        "github",
+        "select object, scope, reason, timezone('UTC', gap_from)::date::text,"
+        " timezone('UTC', gap_to)::date::text from github.history_gaps order by gap_to",
+    )
+
+
+def test_runs_that_github_deleted_before_the_first_load_are_a_gap_and_no_silence(
+    hub: Hub, home: Any
+) -> None:
+    hub.keeps_runs = 90
+    for month in (3, 4, 5):
+        hub.add_run(month, f"2025-0{month}-20T00:00:00Z")
+    home.load("github")
+    # 90 days before the first of June.
+    gap = ("workflow_runs", "acme/shop", "retention", "2024-01-01", "2025-03-03")
+    assert gaps(home) == [gap]
+    # The source keeps less and less of it; what was loaded stays, and so does what is known.
+    hub.now, hub.runs = datetime(2025, 7, 1, tzinfo=UTC), hub.runs[1:]
+    home.load("github")
+    assert gaps(home) == [gap]
+    assert home.value("github", "select count(*) from github.workflow_runs") == 3
+    # To keep them longer brings back none that was deleted.
+    hub.keeps_runs = 400
+    home.load("github", full=True)
+    assert gaps(home) == [gap]
+
+
+def test_runs_that_github_deleted_while_no_load_ran_are_a_gap(hub: Hub, home: Any) -> None:
+    hub.keeps_runs, hub.born = 90, "2025-05-01T00:00:00Z"
+    hub.add_run(1, "2025-05-20T00:00:00Z")
+    home.load("github")
+    assert gaps(home) == [("workflow_runs", "acme/shop", None, None, None)]
+    hub.now, hub.runs = datetime(2025, 12, 1, tzinfo=UTC), []
+    hub.add_run(2, "2025-11-20T00:00:00Z")
+    home.load("github")
+    pause = ("workflow_runs", "acme/shop", "pause", "2025-06-01", "2025-09-02")
+    assert gaps(home) == [pause, ("workflow_runs", "acme/shop", None, None, None)]
+    home.load("github")
+    assert len(gaps(home)) == 2
+
+
+@pytest.mark.parametrize(
+    ("start", "keeps", "gap"),
+    [
+        # Nobody tells for how long runs are kept: before the oldest one there may have been some.
+        ("", None, ("oldest_shown", "2024-01-01", "2025-02-20")),
+        # More is shown than would have to be: it is not deleted to the day.
+        ("", 30, ("retention", "2024-01-01", "2025-02-20")),
+        ("2025-01-01", 400, ("start_date", "2024-01-01", "2025-01-01")),
+        ("2025-01-01", 60, ("retention", "2024-01-01", "2025-02-20")),
+        ("", 2000, (None, None, None)),
+    ],
+)
+def test_since_when_runs_are_known(
+    hub: Hub, home: Any, monkeypatch: pytest.MonkeyPatch, start: str, keeps: Any, gap: tuple
+) -> None:
+    monkeypatch.setenv("SOURCES__GITHUB__START_DATE", start)
+    hub.keeps_runs = keeps
+    hub.add_run(1, "2025-02-20T00:00:00Z")
+    home.load("github")
+    assert gaps(home) == [("workflow_runs", "acme/shop", *gap)]
+    asked = hub.asked("log-retention")
+    home.load("github")
+    assert hub.asked("log-retention") == asked  # nothing can have been deleted since
+
+
+def test_a_repository_without_a_run_has_no_gap(hub: Hub, home: Any) -> None:
+    home.load("github")
+    assert gaps(home) == []
+
+
+def test_doctor_says_for_how_long_runs_are_kept(hub: Hub, home: Any) -> None:
+    said = "acme/shop: for how long runs are kept"
+    assert f"{said}: this token is not told (administration: read)" in lines(github)
+    hub.keeps_runs = 90
+    assert f"{said}: 90 days" in lines(github)
+
+
+def lines(module: Any) -> list[str]:
+    """What doctor says of a source, and well of it."""
+    return [probe.line for probe in module.probes() if probe.is_well]
 
 
 def test_commits_that_come_late_with_old_dates_are_found(hub: Hub, home: Any) -> None:

@@ -497,17 +497,22 @@ def test_a_project_whose_items_end_too_early_is_incomplete(hub: Hub, home: Any) 
 
 
 def test_g11_an_older_server_is_asked_only_for_what_it_knows(hub: Hub, home: Any) -> None:
-    lacking = {"PROJECT_V2", "PARENT_ISSUE", "DUPLICATE"}
-    hub.events = [
-        name
-        for name in (*github_graphql.PULL_EVENTS, *github_graphql.ISSUE_EVENTS)
-        if not any(part in name for part in lacking)
-    ]
+    lacking = {
+        "PROJECT_V2",
+        "PARENT_ISSUE",
+        "DUPLICATE",
+        "BLOCK",
+        "SUB_ISSUE",
+        "ISSUE_TYPE",
+        "FIELD",
+    }
+    hub.events = [name for name in hub.events if not any(part in name for part in lacking)]
     hub.add_issue(1, "2025-05-10T00:00:00Z", labeled(1, "2025-05-10T00:00:00Z", "bug"))
     home.load("github")
     asked = json.dumps(hub.asked("/graphql"))
     assert "CROSS_REFERENCED_EVENT" in asked
     assert not any(f"{name}_" in asked for name in lacking)
+    assert not any(name in asked for name in ("blockingIssue", "subIssue", "issueField"))
     assert "projectsV2" not in asked
     assert home.value("github", "select count(*) from github.issue_events") == 1
 
@@ -516,8 +521,86 @@ def test_a_server_that_tells_nothing_of_itself_is_asked_for_everything(hub: Hub,
     hub.events = None
     hub.add_issue(1, "2025-05-10T00:00:00Z", labeled(1, "2025-05-10T00:00:00Z", "bug"))
     home.load("github")
-    assert "PARENT_ISSUE_ADDED_EVENT" in json.dumps(hub.asked("/graphql"))
+    asked = json.dumps(hub.asked("/graphql"))
+    assert "PARENT_ISSUE_ADDED_EVENT" in asked
+    assert not any(name in asked for name in (*github_graphql.YOUNG_EVENTS, "archivedStates"))
     assert home.value("github", "select count(*) from github.issue_events") == 1
+
+
+def test_blocks_parts_types_and_fields_are_read_with_their_dates(hub: Hub, home: Any) -> None:
+    def on(day: int) -> str:
+        return f"2025-05-{day:02d}T00:00:00Z"
+
+    priority, team = {"name": "Priority"}, {"__typename": "IssueFieldSingleSelect", "name": "Buddy"}
+    bug, task = {"name": "Bug"}, {"name": "Task"}
+    hub.add_issue(
+        1,
+        on(1),
+        event(1, "BlockedByAddedEvent", on(2), blockingIssue={"id": "I_2"}),
+        event(2, "BlockedByRemovedEvent", on(3), blockingIssue={"id": "I_2"}),
+        event(3, "BlockingAddedEvent", on(4), blockedIssue={"id": "I_3"}),
+        event(4, "SubIssueAddedEvent", on(5), subIssue={"id": "I_4"}),
+        event(5, "SubIssueRemovedEvent", on(6), subIssue={"id": "I_4"}),
+        # Of another repository, which this token does not see.
+        event(6, "BlockingRemovedEvent", on(7), blockedIssue=None),
+        event(7, "IssueTypeChangedEvent", on(8), issueType=bug, prevIssueType=task),
+        event(8, "IssueFieldChangedEvent", on(9), issueField=priority, previousValue="P2",
+              newValue="P1"),
+        event(9, "IssueFieldAddedEvent", on(10), issueField=priority, value="P2"),
+        event(10, "IssueFieldRemovedEvent", on(11), issueField=priority),
+        event(11, "IssueFieldChangedEvent", on(12), issueField=team, newValue="mia-example"),
+        # A text: its name is not even asked for.
+        event(12, "IssueFieldAddedEvent", on(13), issueField={"__typename": "IssueFieldText"},
+              value="ask eva-example"),
+    )  # fmt: skip
+    home.load("github")
+    keys = ("other_id", "issueType", "prevIssueType", "field", "previousValue", "value")
+    found = [
+        (kind, at, *(json.loads(payload).get(key) for key in keys))
+        for kind, at, payload in home.rows(
+            "github",
+            "select type, day(timezone('UTC', created_at)), payload from github.issue_events"
+            " order by created_at",
+        )
+    ]
+    assert found == [
+        ("blocked_by_added", 2, "I_2", None, None, None, None, None),
+        ("blocked_by_removed", 3, "I_2", None, None, None, None, None),
+        ("blocking_added", 4, "I_3", None, None, None, None, None),
+        ("sub_issue_added", 5, "I_4", None, None, None, None, None),
+        ("sub_issue_removed", 6, "I_4", None, None, None, None, None),
+        ("blocking_removed", 7, None, None, None, None, None, None),
+        ("issue_type_changed", 8, None, "Bug", "Task", None, None, None),
+        ("issue_field_changed", 9, None, None, None, "Priority", "P2", "P1"),
+        ("issue_field_added", 10, None, None, None, "Priority", None, "P2"),
+        ("issue_field_removed", 11, None, None, None, "Priority", None, None),
+        ("issue_field_changed", 12, None, None, None, None, None, None),
+        ("issue_field_added", 13, None, None, None, None, None, None),
+    ]
+    asked = json.dumps(hub.asked("/graphql"))
+    for name in github_graphql.YOUNG_EVENTS:
+        assert name in asked
+    # Fields by the kinds that the server has.
+    assert "issueField { __typename ... on IssueFieldSingleSelect { name } }" in asked
+    assert [name for name in ("eva", "Buddy", "mia-") if name in home.texts("github")] == []
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_archived_items_of_a_project_are_asked_for_where_the_server_can_tell_them(
+    hub: Hub, home: Any, knows: bool
+) -> None:
+    hub.knows_archive = knows
+    hub.projects = {"PVT_1": [item(1, None, "Idea", isArchived=True)]}
+    home.load("github")
+    [query] = {
+        body["query"] for body in hub.asked("/graphql") if "fieldValueByName" in body["query"]
+    }
+    assert (
+        "items(first: $first, after: $after, archivedStates: [ARCHIVED, NOT_ARCHIVED])" in query
+    ) is knows
+    assert (
+        home.value("github", "select payload->>'$.isArchived' from github.project_items") == "true"
+    )
 
 
 def test_a_repository_that_has_no_issues_is_not_asked(

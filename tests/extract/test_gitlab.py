@@ -23,7 +23,9 @@ from extract.sources import gitlab
 real = pytest.mark.real
 SHARED = Path(__file__).parents[3] / "shared"
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
-FACTS = [table.name for table in gitlab.TABLES if table is not gitlab.TOMBSTONES]
+FACTS = [
+    table.name for table in gitlab.TABLES if table not in (gitlab.TOMBSTONES, gitlab.HISTORY_GAPS)
+]
 
 
 def recorded(kind: str) -> list[dict[str, Any]]:
@@ -106,13 +108,13 @@ def test_a_second_load_reads_listings_and_changes_nothing(instance: Any, loaded:
     home.load("gitlab")
     assert content(home) == before
     asked = instance.requests("gitlab", last)
-    # Two for the clock and the projects; of both projects one for the environments, two listings
-    # (the window, the census) of four kinds, of pipelines the child pipelines too; then what never
-    # ended: two pipelines with jobs and bridges, three deployments.
+    # Three for the clock, the projects and what GraphQL knows; of both projects one for the
+    # environments, two listings (the window, the census) of four kinds, of pipelines the child
+    # pipelines too; then what never ended: two pipelines with jobs and bridges, three deployments.
     unfinished = [row for row in recorded("pipelines") if row["status"] == "running"]
     going = {"created", "running", "blocked"}
     deployed = [row for row in recorded("deployments") if row["status"] in going]
-    assert len(asked) == 2 + 2 * (1 + 2 * 5) + 3 * len(unfinished) + len(deployed)
+    assert len(asked) == 3 + 2 * (1 + 2 * 5) + 3 * len(unfinished) + len(deployed)
 
 
 @real
@@ -298,11 +300,16 @@ class Instance(Api):
         self.project = {"id": 7, "path_with_namespace": "org/api", "default_branch": "main"}
         self.rows: dict[str, list[dict[str, Any]]] = {}
         self.most_offset = 50_000
+        self.statuses: dict[int, tuple[str, str]] | None = None
+        self.status_type: str | None = "WorkItemStatus"
+        self.graphql_fault: dict[str, Any] | None = None
         self.asked: list[str] = []
+        self.queries: list[dict[str, Any]] = []
         self.after: list[tuple[str, Callable[[], None]]] = []
         self.lock = threading.Lock()
         self.route("GET", r"/api/v4/projects", lambda r, m: Response(200, [self.project]))
         self.route("GET", r"/api/v4/projects/7/(?P<path>.+)", self.answered)
+        self.route("POST", r"/api/graphql", self.graphql)
 
     def refuse(self, request: Request) -> Response | None:
         is_good = request.headers.get("private-token") == "token"
@@ -354,6 +361,36 @@ class Instance(Api):
             headers["Link"] = f'<{address}>; rel="next", <{address}>; rel="last"'
         return Response(200, rows[(page - 1) * size : page * size], headers)
 
+    def graphql(self, request: Request, match: re.Match[str]) -> Response:
+        """Answer what types there are, and the statuses of work items in pages of two."""
+        asked = json.loads(request.body)
+        if "__type" in asked["query"]:
+            if self.statuses is None:
+                return Response(200, {"data": {"widget": None, "status": None}})
+            widget = [{"name": "status", "type": {"name": self.status_type}}]
+            named = [{"name": name, "type": {"name": None}} for name in ("id", "name", "category")]
+            return Response(
+                200, {"data": {"widget": {"fields": widget}, "status": {"fields": named}}}
+            )
+        if self.graphql_fault is not None:
+            return Response(200, self.graphql_fault)
+        self.queries.append(asked["variables"])
+        iids, state = asked["variables"].get("iids"), asked["variables"].get("state")
+        rows = [
+            row
+            for row in self.rows.get("issues", [])
+            if (iids is None or str(row["iid"]) in iids) and state in (None, row["state"])
+        ]
+        start = int(asked["variables"]["after"] or 0)
+        nodes = []
+        for row in rows[start : start + 2]:
+            name, category = self.statuses.get(row["iid"], (None, None))
+            told = {"status": {"name": name, "category": category} if name else None}
+            nodes.append({"id": f"gid://gitlab/WorkItem/{row['id']}", "widgets": [{}, told, {}]})
+        page = {"hasNextPage": start + 2 < len(rows), "endCursor": str(start + 2)}
+        found = {"workItems": {"pageInfo": page, "nodes": nodes}}
+        return Response(200, {"data": {"project": found}})
+
     def add(self, kind: str, number: int, minute: float, **values: Any) -> dict[str, Any]:
         """Add a row of a kind; everything happened in its minute."""
         row = {
@@ -368,7 +405,8 @@ class Instance(Api):
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
     api = Instance()
-    server = Server(api, 0, Clock(int(NOW.timestamp())), [], Faults())
+    api.clock = Clock(int(NOW.timestamp()))
+    server = Server(api, 0, api.clock, [], Faults())
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setenv("SOURCES__GITLAB__BASE_URL", f"{server.url}/api/v4/")
     monkeypatch.setenv("SOURCES__GITLAB__TOKEN", "token")
@@ -405,6 +443,162 @@ def test_l1_retried_and_cancelled_jobs_and_child_pipelines_are_loaded(
     scripted.asked.clear()
     home.load("gitlab")
     assert not [target for target in scripted.asked if "/jobs" in target]
+
+
+def seen(home: Any) -> list[tuple]:
+    """Issue, day on which it was seen, status and category."""
+    return home.rows(
+        "gitlab",
+        "select id, day(timezone('UTC', seen_at)), payload->>'$.status', payload->>'$.category'"
+        " from gitlab.snapshots where object = 'issue_statuses' order by seen_at, id",
+    )
+
+
+def test_a_status_of_work_items_is_read_where_this_gitlab_has_one(scripted: Any, home: Any) -> None:
+    for number in range(1, 6):
+        scripted.add("issues", 100 + number, number, iid=number)
+    scripted.add("issues", 106, 6, iid=6, state="closed")
+    scripted.statuses = {1: ("To do", "to_do"), 2: ("In progress", "in_progress"),
+                         3: ("Refining", "triage"), 6: ("Won't do", "canceled")}  # fmt: skip
+    work = home.load("gitlab")
+    first = [
+        ("101", 10, "To do", "to_do"), ("102", 10, "In progress", "in_progress"),
+        ("103", 10, "Refining", "triage"), ("106", 10, "Won't do", "canceled"),
+    ]  # fmt: skip
+    assert seen(home) == first
+    assert audit_of(work, "issue_statuses", "org/api").extracted == 4
+    # A move changes nothing that REST tells of.
+    scripted.statuses[1] = ("In review", "in_progress")
+    scripted.clock.advance(DAY * 60)
+    scripted.queries.clear()
+    home.load("gitlab")
+    assert seen(home) == [*first, ("101", 11, "In review", "in_progress")]
+    now = "select payload->>'$.status' from gitlab.issue_statuses where id = '101'"
+    assert home.value("gitlab", now) == "In review"
+    assert {query.get("state") for query in scripted.queries} == {"opened"}
+    # What is closed is asked for when it changes.
+    scripted.statuses[2] = ("Done", "done")
+    scripted.rows["issues"][1] |= {"state": "closed", "updated_at": at(10.5 * DAY)}
+    scripted.clock.advance(DAY * 60)
+    home.load("gitlab")
+    assert seen(home)[-1] == ("102", 12, "Done", "done")
+    # One that looks as before is no news.
+    scripted.clock.advance(DAY * 60)
+    home.load("gitlab")
+    assert len(seen(home)) == 6
+
+
+@pytest.mark.parametrize("status_type", [None, "String"])
+def test_a_gitlab_without_such_a_status_is_asked_for_labels_alone(
+    scripted: Any, home: Any, status_type: str | None
+) -> None:
+    """Requirements once had a status of that name, a text."""
+    if status_type:
+        scripted.statuses, scripted.status_type = {1: ("To do", "to_do")}, status_type
+    scripted.add("issues", 101, 1, iid=1)
+    work = home.load("gitlab")
+    assert scripted.queries == []
+    assert {audit.status for audit in work.audits} == {"complete"}
+    assert seen(home) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        ({"data": {"project": None}}, "failed"),
+        ({"data": None, "errors": [{"message": "complex"}]}, "failed"),
+        ({"data": {"project": {"workItems": {"pageInfo": {"hasNextPage": True, "endCursor": "2"},
+                                             "nodes": []}}}}, "incomplete"),
+    ],
+)  # fmt: skip
+def test_statuses_that_gitlab_does_not_give_hold_up_nothing_else(
+    scripted: Any, home: Any, waits: list[float], fault: dict, status: str
+) -> None:
+    scripted.statuses, scripted.graphql_fault = {1: ("To do", "to_do")}, fault
+    scripted.add("issues", 101, 1, iid=1)
+    work = home.load("gitlab")
+    assert audit_of(work, "issue_statuses", "org/api").status == status
+    assert audit_of(work, "issues", "org/api").status == "complete"
+    scripted.graphql_fault = None
+    home.load("gitlab")
+    assert seen(home) == [("101", 10, "To do", "to_do")]
+
+
+def gaps(home: Any) -> list[tuple]:
+    """Reason, beginning and end of the gaps, as days."""
+    return home.rows(
+        "gitlab",
+        "select reason, timezone('UTC', gap_from)::date::text,"
+        " timezone('UTC', gap_to)::date::text from gitlab.history_gaps"
+        " where object = 'pipelines' and scope = 'org/api' order by gap_to",
+    )
+
+
+DAY = 24 * 60
+
+
+@pytest.mark.parametrize(
+    ("told", "said", "gap"),
+    [
+        # It is told to those only who may delete: before the oldest there may have been others.
+        ({}, "this token is not told (maintainer)", ("oldest_shown", "2025-06-01", "2026-01-01")),
+        ({"ci_delete_pipelines_in_seconds": None}, "for ever", (None, None, None)),
+        (
+            {"ci_delete_pipelines_in_seconds": 20 * 86400},
+            "20 days",
+            ("retention", "2025-06-01", "2025-12-21"),
+        ),
+        (
+            {"ci_delete_pipelines_in_seconds": 5 * 86400},
+            "5 days",
+            ("retention", "2025-06-01", "2026-01-01"),
+        ),
+    ],
+)
+def test_since_when_pipelines_are_known(
+    scripted: Any, home: Any, told: dict, said: str, gap: tuple
+) -> None:
+    scripted.project |= {"created_at": "2025-06-01T00:00:00Z", **told}
+    answers = [probe.line for probe in gitlab.probes()]
+    assert f"org/api: for how long pipelines are kept: {said}" in answers
+    scripted.add("pipelines", 1, 0)
+    for _ in range(2):
+        home.load("gitlab")
+        assert gaps(home) == [gap]
+
+
+def test_pipelines_that_gitlab_deletes_by_their_age_stay_and_are_not_missed(
+    scripted: Any, home: Any
+) -> None:
+    week = {"ci_delete_pipelines_in_seconds": 7 * 86400}
+    scripted.project |= {"created_at": at(0), **week}
+    for number in range(1, 80):
+        scripted.add("pipelines", number, number)
+    for number in range(80, 90):
+        scripted.add("pipelines", number, 8 * DAY + number)
+    home.load("gitlab")
+    scripted.rows["pipelines"] = scripted.rows["pipelines"][79:]
+    for _ in range(2):
+        assert {audit.status for audit in home.load("gitlab").audits} == {"complete"}
+    assert home.value("gitlab", "select count(*) from gitlab.pipelines") == 89
+    assert home.rows("gitlab", "select object, id from gitlab.tombstones") == []
+    # One that is younger was deleted by somebody.
+    del scripted.rows["pipelines"][1]
+    for _ in range(2):
+        home.load("gitlab")
+    assert home.rows("gitlab", "select id, state from gitlab.tombstones") == [("81", "deleted")]
+
+
+def test_pipelines_that_came_and_went_between_two_loads_are_a_gap(scripted: Any, home: Any) -> None:
+    scripted.project |= {"created_at": at(0), "ci_delete_pipelines_in_seconds": 30 * 86400}
+    scripted.add("pipelines", 1, 1)
+    home.load("gitlab")
+    assert gaps(home) == [(None, None, None)]
+    scripted.clock.advance(90 * DAY * 60)
+    scripted.rows["pipelines"] = []
+    scripted.add("pipelines", 2, 80 * DAY)
+    home.load("gitlab")
+    assert gaps(home) == [("pause", "2026-01-09", "2026-03-11"), (None, None, None)]
 
 
 def test_l1_what_cannot_be_listed_even_in_a_short_window_is_said(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from demo import jenkins as jenkins_server
 from demo.http import Api, Clock, Faults, Request, Response, Server
 from extract.api import Refused
 from extract.settings import SettingFault
 from extract.sources import jenkins
+from orchestration.cli import main
 
 real = pytest.mark.real
 SHARED = Path(__file__).parents[3] / "shared"
@@ -177,14 +180,14 @@ class Controller(Api):
         super().__init__()
         self.classes: dict[str, str] = {}
         self.builds: dict[str, list[dict[str, Any]]] = {}
-        self.has_stages = True
+        self.stages_at: str | None = jenkins.STAGE_VIEW
         self.asked: list[str] = []
         self.broken: list[str] = []
         self.after: list[tuple[str, Callable[[], None]]] = []
         self.route("GET", r"/api/json", lambda r, m: self.shown(r, self.node("")))
         self.route("GET", r"(?P<p>(/job/[^/]+)+)/api/json", self.item)
         self.route("GET", r"(?P<p>(/job/[^/]+)+)/(?P<n>\d+)/api/json", self.build)
-        self.route("GET", r"(?P<p>(/job/[^/]+)+)/(?P<n>\d+)/wfapi/describe", self.describe)
+        self.route("GET", r"(?P<p>(/job/[^/]+)+)/(?P<n>\d+)/(?P<place>\w[\w-]*/\w+)", self.describe)
 
     def refuse(self, request: Request) -> Response | None:
         return None
@@ -230,8 +233,10 @@ class Controller(Api):
 
     def describe(self, request: Request, match: re.Match[str]) -> Response:
         build = self.found(match)
-        if build is None or not self.has_stages:
+        if build is None or match["place"] != self.stages_at:
             return Response(404, b"<html>")
+        if self.stages_at != jenkins.STAGE_VIEW:
+            return Response(200, {"status": "ok", "data": graph_view(build["timestamp"])})
         stages = [
             {"id": "6", "name": "Build", "status": "SUCCESS", "startTimeMillis": build["timestamp"],
              "durationMillis": 1000, "pauseDurationMillis": 0},
@@ -249,6 +254,30 @@ class Controller(Api):
              "building": False, "result": "SUCCESS", "actions": [], **values}
             for n in numbers
         )  # fmt: skip
+
+
+def graph_view(started: int) -> dict[str, Any]:
+    """Return the tree of Pipeline Graph View: stages in branches in stages, and what never ran."""
+
+    def stage(name: str, state: str, kind: str = "STAGE", *children: dict, **more: Any) -> dict:
+        return {
+            "id": name[0], "name": name, "title": name, "state": state, "type": kind,
+            "startTimeMillis": started, "totalDurationMillis": 2000, "pauseDurationMillis": 500,
+            "children": list(children), "agent": "ada's laptop", **more,
+        }  # fmt: skip
+
+    inner = stage("inner", "aborted")
+    branches = (stage("linux", "unstable", "PARALLEL", inner), stage("mac", "failure", "PARALLEL"))
+    return {
+        "complete": True,
+        "stages": [
+            stage("build", "success"),
+            stage("test", "failure", "STAGE", *branches, pauseDurationMillis=0),
+            stage("deploy", "skipped", totalDurationMillis=None, startTimeMillis=0),
+            stage("zero", "not_built", placeholder=True),
+            stage("step", "success", "STEP"),
+        ],
+    }
 
 
 @pytest.fixture
@@ -322,6 +351,77 @@ def test_j1_discarded_builds_stay(scripted: Any, home: Any) -> None:
     scripted.add("job", range(151, 153))
     home.load("jenkins")
     assert numbers(home, "job") == list(range(1, 153))
+
+
+def gaps(home: Any) -> list[tuple]:
+    """Scope, reason, and beginning and end of the gaps, as minutes after the start."""
+    return home.rows(
+        "jenkins",
+        f"""
+        select
+            scope, reason,
+            (epoch_ms(gap_from) - {START}) // {MINUTE}, (epoch_ms(gap_to) - {START}) // {MINUTE}
+        from jenkins.history_gaps where object = 'builds' order by all
+        """,
+    )
+
+
+def test_builds_that_were_discarded_before_a_load_saw_them_are_a_gap(
+    scripted: Any, home: Any
+) -> None:
+    scripted.add("whole", range(1, 4))
+    scripted.add("cut", range(40, 60))
+    home.load("jenkins")
+    assert gaps(home) == [("cut", "retention", None, 40), ("whole", None, None, None)]
+    # What is discarded later was loaded; of what came and went between two loads nobody knows.
+    scripted.builds["cut"], scripted.builds["whole"] = [], scripted.builds["whole"][2:]
+    scripted.add("cut", range(75, 80))
+    scripted.add("whole", range(4, 5))
+    home.load("jenkins")
+    assert gaps(home) == [
+        ("cut", "pause", 59, 75),
+        ("cut", "retention", None, 40),
+        ("whole", None, None, None),
+    ]
+    said = CliRunner().invoke(main, ["status"]).output
+    days = "cut until 2026-01-01 (pause), cut until 2026-01-01 (retention)"
+    assert f"history jenkins is not known of {days}\n" in said
+    told = json.loads(CliRunner().invoke(main, ["status", "--json"]).output)
+    [jenkins_facts] = [facts for facts in told["sources"] if facts["source"] == "jenkins"]
+    assert jenkins_facts["history_gaps"][1] == {
+        "object": "builds", "scope": "cut", "reason": "retention", "gap_from": None,
+        "gap_to": "2026-01-01T00:40:00Z",
+    }  # fmt: skip
+    scripted.classes["whole"], scripted.builds["whole"] = JOB, []
+    scripted.add("whole", range(1, 3), start=START + 500 * MINUTE)  # made anew
+    home.load("jenkins")
+    assert len(gaps(home)) == 3
+
+
+def test_the_raw_files_alone_bring_back_what_jenkins_has_discarded(
+    scripted: Any, home: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What docs/sources.md says of a backup: its rows, and where the next load goes on."""
+    scripted.add("job", range(1, 131))
+    home.load("jenkins")
+    shutil.copytree(home.folder / "raw", tmp_path / "restored" / "raw")
+    del scripted.builds["job"][:120]
+    scripted.add("job", range(131, 133))
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path / "restored"))
+    restored = type(home)(tmp_path / "restored")
+    restored.load("jenkins")
+    assert numbers(restored, "job") == list(range(1, 133))
+    assert gaps(restored) == [("job", None, None, None)]
+    assert len([target for target in scripted.asked if "allBuilds" in target]) == 2 + 1
+
+
+def test_builds_from_before_the_start_date_are_a_gap(
+    scripted: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted.add("job", range(1, 300))
+    monkeypatch.setenv("SOURCES__JENKINS__START_DATE", "2026-01-01T04:00:00Z")
+    home.load("jenkins")
+    assert gaps(home) == [("job", "start_date", None, 240)]
 
 
 def test_j1_a_deleted_branch_stays(scripted: Any, home: Any) -> None:
@@ -404,15 +504,65 @@ def test_j1_a_job_made_anew_is_another_one(scripted: Any, home: Any) -> None:
     assert home.rows("jenkins", results) == [("FAILURE", 130), ("SUCCESS", 120)]
 
 
-def test_j1_without_the_stage_plugin_builds_are_loaded(scripted: Any, home: Any) -> None:
-    scripted.has_stages = False
+@pytest.mark.parametrize("place", jenkins.GRAPH_VIEW)
+def test_where_the_stage_view_is_not_there_stages_are_read_from_the_graph_view(
+    scripted: Any, home: Any, place: str
+) -> None:
+    scripted.stages_at = place
+    scripted.add("job", range(1, 41))
+    audit = audit_of(home.load("jenkins"), "stages")
+    assert (audit.status, audit.message, audit.rejected) == ("complete", "", 0)
+    found = home.rows(
+        "jenkins",
+        """
+        select
+            stage_id, payload->>'$.name', status, duration_ms,
+            (payload->>'$.pauseDurationMillis')::int, started_at is null
+        from jenkins.stages where number = 7 order by 1
+        """,
+    )
+    assert found == [
+        ("b", "build", "success", 2000, 500, False),
+        ("d", "deploy", "skipped", None, 500, True),
+        ("i", "inner", "aborted", 2000, 500, False),
+        ("l", "linux", "unstable", 2000, 500, False),
+        ("m", "mac", "failure", 2000, 500, False),
+        ("t", "test", "failure", 2000, 0, False),
+    ]
+    assert counts(home)["stages"] == 40 * 6
+    assert "laptop" not in home.texts("jenkins")
+    # Where they are is asked for once.
+    assert len([target for target in scripted.asked if "wfapi" in target]) <= 2
+
+
+def test_without_a_plugin_that_shows_stages_builds_are_loaded_and_it_is_said(
+    scripted: Any, home: Any
+) -> None:
+    scripted.stages_at = None
     scripted.add("job", range(1, 301))
-    work = home.load("jenkins")
+    audit = audit_of(home.load("jenkins"), "stages")
     assert counts(home) == {"jobs": 1, "builds": 300, "stages": 0}
-    audit = audit_of(work, "stages")
-    assert (audit.status, audit.extracted) == ("complete", 0)
-    assert "plugin" in audit.message
-    assert len([target for target in scripted.asked if "wfapi" in target]) == 100
+    assert (audit.status, audit.extracted, audit.rejected) == ("complete", 0, 300)
+    missing = "neither the plugin Pipeline Graph View nor Pipeline: Stage View is there (404)"
+    assert audit.message == f"no stages: {missing}"
+    assert (
+        f"note jenkins stages : no stages: {missing}" in CliRunner().invoke(main, "status").output
+    )
+    for place in jenkins.PLACES:
+        assert 20 <= len([target for target in scripted.asked if place in target]) <= 21
+    wrong = [probe.line for probe in jenkins.probes() if not probe.is_well]
+    assert f"stages: not readable: {missing}" in wrong
+    scripted.stages_at = "stages/tree"
+    assert "stages: readable" in [probe.line for probe in jenkins.probes()]
+
+
+def test_builds_without_stages_do_not_hide_those_of_others(scripted: Any, home: Any) -> None:
+    scripted.add("job", range(1, 101))
+    del scripted.builds["job"][40:70]
+    scripted.after.append((r"allBuilds", lambda: scripted.builds["job"].__delitem__(slice(0, 40))))
+    audit = audit_of(home.load("jenkins"), "stages")
+    assert counts(home) == {"jobs": 1, "builds": 70, "stages": 30}
+    assert audit.message == "40 builds without stages: discarded, or broken"
 
 
 def test_stages_that_jenkins_fails_on_hold_up_no_other_and_are_asked_for_again(

@@ -43,6 +43,27 @@ def repository(name: str, made: str = "04-01 00:00", source: str = "github") -> 
     )  # fmt: skip
 
 
+def gap(
+    source: str, object: str, scope: str, name: str, reason: str | None = None,
+    ends: str | None = None, begins: str | None = None,
+) -> Raw:  # fmt: skip
+    """Return a stretch of time of which a source holds no history; without an end there is none."""
+    return Raw(
+        (source, "history_gaps"),
+        [
+            {
+                "object": object,
+                "scope": scope,
+                "gap": name,
+                "reason": reason,
+                "gap_from": begins and may(begins),
+                "gap_to": ends and may(ends),
+                "payload": {},
+            }
+        ],
+    )
+
+
 def commits(name: str, *told: tuple[int, tuple[int, ...], str], **more: Any) -> Raw:
     """Return commits with their parents and when they were made."""
     return Raw(
@@ -531,13 +552,24 @@ CASES = [
                  "started_at": may("05-02 10:00"), "duration_ms": 300000, "is_building": False,
                  "result": "SUCCESS", "class": "WorkflowRun",
                  "payload": {"head_sha": sha(0x62), "repository": None, "causes": []}}]),
+            # Before the 29th of April nothing was kept; for two weeks no load ran, until what was
+            # built had been discarded. Of the other job all is known.
+            gap("jenkins", "builds", "field/deploy-prod", "beginning", "retention", "04-29 00:00"),
+            gap("jenkins", "builds", "field/deploy-prod", "a", "pause", "06-03 00:01",
+                "05-20 00:00"),
+            gap("jenkins", "builds", "field/other", "beginning"),
+            gap("github", "workflow_runs", "field/ci", "beginning", "oldest_shown", "05-02 10:00",
+                "04-01 00:00"),
+            gap("gitlab", "pipelines", "field/ci", "beginning", "start_date", "05-01 00:00"),
             Raw(("jenkins", "stages"), [
                 {"job_full_name": "field/deploy-prod", "number": 1,
                  "build_started_at": may("05-02 10:00"), "stage_id": str(no),
                  "started_at": may("05-02 10:01"), "duration_ms": took, "status": status,
                  "payload": {"name": f"stage {no}"}}
                 for no, (status, took) in enumerate(
-                    (("SUCCESS", 60000), ("SUCCESS", -158445), ("IN_PROGRESS", None)))
+                    # The last ones in the words of the newer plugin.
+                    (("SUCCESS", 60000), ("SUCCESS", -158445), ("IN_PROGRESS", None),
+                     ("failure", 60000), ("not_built", 0), ("paused", 60000), ("unstable", 60000)))
             ]),
         ],
         rows={
@@ -562,11 +594,109 @@ CASES = [
                 ("stage 0", "success", None, 1, False, False),
                 ("stage 1", "success", None, None, False, True),
                 ("stage 2", "unknown", None, None, False, False),
+                ("stage 3", "failure", None, 1, False, False),
+                ("stage 4", "skipped", None, 0, False, False),
+                ("stage 5", "unknown", None, None, False, False),
+                ("stage 6", "failure", None, 1, False, False),
             ],
             # A job that a seed calls a deployment.
             """select source_system, repository, environment_key, is_production, sha, result
                from marts.fct_deployments where source_system = 'jenkins'""": [
                 ("jenkins", "field/deploy-prod", "production", True, sha(0x62), "success"),
+            ],
+            # What no load saw is not known, and not nothing.
+            """select source_system, object, scope, service_key, reason, gap_from, gap_to
+               from meta.history_gaps order by 1, gap_to""": [
+                ("github", "workflow_runs", "field/ci", None, "oldest_shown",
+                 at("04-01 00:00"), at("05-02 10:00")),
+                ("gitlab", "pipelines", "field/ci", None, "start_date", None, at("05-01 00:00")),
+                ("jenkins", "builds", "field/deploy-prod", "unassigned:jenkins:field/deploy-prod",
+                 "retention", None, at("04-29 00:00")),
+                ("jenkins", "builds", "field/deploy-prod", "unassigned:jenkins:field/deploy-prod",
+                 "pause", at("05-20 00:00"), at("06-03 00:01")),
+            ],
+            """select period_start, is_history_known, deployments, failed_deployments, changes,
+                   change_fail_share
+               from metrics.metric_dora_weeks
+               where service_key = 'unassigned:jenkins:field/deploy-prod'
+                   and period_start < '2024-06-17' order by 1""": [
+                (day("04-29"), True, 1, 0, 0, 0.0),
+                (day("05-06"), True, 0, 0, 0, None),
+                (day("05-13"), True, 0, 0, 0, None),
+                (day("05-20"), False, None, None, None, None),
+                (day("05-27"), False, None, None, None, None),
+                (day("06-03"), False, None, None, None, None),
+                (day("06-10"), True, 0, 0, 0, None),
+            ],
+            """select period_start, is_history_known, deployments, merged_changes
+               from metrics.metric_dora
+               where service_key = 'unassigned:jenkins:field/deploy-prod' order by 1""": [
+                (day("05-01"), False, None, 0), (day("06-01"), False, None, 0),
+                (day("07-01"), True, 0, 0),
+            ],
+        },
+    ),
+    Case(
+        "an issue of GitLab is where its labels say, else where loads saw its own status",
+        [
+            repository("field/status-gl", source="gitlab"),
+            Raw(("gitlab", "issues"), [
+                {"id": f"90{no}", "iid": no, "project": "field/status-gl", "status": state,
+                 "created_at": may("05-01 09:00"), "updated_at": may("05-06 12:00"),
+                 "closed_at": may("05-06 12:00") if state == "closed" else None,
+                 "payload": {"labels": labels}}
+                for no, state, labels in (
+                    (61, "opened", []), (62, "closed", []), (63, "opened", []),
+                    (64, "opened", ["workflow::in review"]), (65, "opened", []))
+            ]),
+            Raw(("gitlab", "issue_state_events"), [
+                {"id": f"906{no}", "issue_id": "9062", "state": state, "created_at": may(when),
+                 "payload": {"user": PEOPLE}}
+                for no, (state, when) in enumerate((
+                    ("closed", "05-02 12:00"), ("reopened", "05-03 12:00"),
+                    # A moment after what the issue itself says.
+                    ("closed", "2024-05-06 12:00:00.120")))
+            ]),
+            Raw(("gitlab", "snapshots"), [
+                {"object": "issue_statuses", "id": f"90{no}", "seen_at": may(when),
+                 "payload": {"status": status, "category": category}}
+                for no, when, status, category in (
+                    (61, "05-03 00:00", "To do", "to_do"),
+                    (61, "05-05 00:00", "In progress", "in_progress"),
+                    (62, "05-07 00:00", "Won't do", "canceled"),
+                    # Nobody ever moved it.
+                    (63, "05-03 00:00", "To do", "to_do"),
+                    (64, "05-03 00:00", "In progress", "in_progress"),
+                    # After as_of.
+                    (65, "2024-07-05 00:00", "In progress", "in_progress"))
+            ]),
+        ],
+        rows={
+            """select items.item_key[17:], transitions.to_status, transitions.changed_at
+               from marts.fct_status_transitions as transitions
+               inner join marts.dim_work_items as items
+                   on transitions.work_item_version_key = items.work_item_version_key
+               where items.scope = 'field/status-gl' order by 1, 3""": [
+                ("61", "opened", at("05-01 09:00")), ("61", "to do", at("05-03 00:00")),
+                ("61", "in progress", at("05-05 00:00")),
+                ("62", "opened", at("05-01 09:00")), ("62", "closed", at("05-02 12:00")),
+                ("62", "opened", at("05-03 12:00")),
+                ("62", "won't do", datetime(2024, 5, 6, 12, 0, 0, 120000)),
+                ("63", "opened", at("05-01 09:00")),
+                ("64", "workflow::in review", at("05-01 09:00")),
+                ("65", "opened", at("05-01 09:00")),
+            ],
+            """select items.item_key[17:], items.current_status, flows.outcome,
+                   flows.history_quality
+               from marts.fct_work_item_flows as flows
+               inner join marts.dim_work_items as items
+                   on flows.work_item_version_key = items.work_item_version_key
+               where items.scope = 'field/status-gl' order by 1""": [
+                ("61", "in progress", "open", "snapshot_only"),
+                ("62", "won't do", "cancelled", "snapshot_only"),
+                ("63", "opened", "open", "complete"),
+                ("64", "workflow::in review", "open", "complete"),
+                ("65", "opened", "open", "complete"),
             ],
         },
     ),

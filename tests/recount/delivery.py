@@ -10,7 +10,7 @@ from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -760,14 +760,22 @@ def dora(tables: Tables, name: str, period: str) -> Iterator[Row]:
             day = local_day(change["merged_at"], zones[service])
             first_days[service] = min(day, first_days.get(service, day))
             counts[merged_in]["traced"] += time is not None
+    gaps = defaultdict(list)
+    for gap in tables.rows("history_gaps"):
+        gaps[gap["service_key"]].append(gap)
     for service, first in first_days.items():
         today = local_day(tables.as_of, zones[service])
         start = start_of(first)
         while start <= today:
             following = start_of(start + timedelta(days=7 if period == "week" else 31))
+            begins, ends = (utc_midnight(day, zones[service]) for day in (start, following))
+            is_known = all(
+                gap["gap_to"] <= begins or (gap["gap_from"] and gap["gap_from"] >= ends)
+                for gap in gaps[service]
+            )
             count, times = counts[service, start], lead_times[service, start]
             recovered = recoveries[service, start]
-            yield {
+            row = {
                 f"{name}_key": f"{service}|{period}|{start.isoformat()}",
                 "service_key": service,
                 "period": period,
@@ -791,10 +799,42 @@ def dora(tables: Tables, name: str, period: str) -> Iterator[Row]:
                 "recovery_time_p50_s": nearest_rank(recovered, 0.5),
                 "rework_deployments": count["rework"],
                 "deployment_rework_share": share_of(count["rework"], count["deployments"]),
+                "is_history_known": is_known,
                 "is_complete_period": following <= today,
                 "period_start": start,
             }
+            # That nothing was counted says nothing where what would tell of it was deleted.
+            yield row if is_known else {**row, **dict.fromkeys(OF_DEPLOYMENTS)}
             start = following
+
+
+OF_DEPLOYMENTS = (
+    "deployments", "matched_deployments", "commit_coverage_share", "deployed_changes", "changes",
+    "lead_time_p50_s", "lead_time_p85_s", "failed_deployments", "assumed_failed_deployments",
+    "change_fail_share", "change_fail_with_guesses_share", "recovered_deployments",
+    "recovery_time_p50_s", "rework_deployments", "deployment_rework_share",
+)  # fmt: skip
+
+
+def utc_midnight(day: date, zone: str) -> datetime:
+    """Return the moment of UTC at which a day begins somewhere."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None)
+
+
+@recounts("history_gaps")
+def history_gaps(tables: Tables) -> Iterator[Row]:
+    """What the CI tools hold no more, with the service of whose deployments only it would tell."""
+    services: dict[tuple[str, str], Row] = {}
+    for row in tables.rows("int_deployments_located"):
+        if row["is_by_run"] and row["is_production"]:
+            place = row["source_system"], row["scope"]
+            first = services.setdefault(place, row)
+            order = (row["started_at"], row["deployment_key"])
+            if order < (first["started_at"], first["deployment_key"]):
+                services[place] = row
+    for gap in tables.rows("int_history_gaps_unioned"):
+        service = services.get((gap["source_system"], gap["scope"]), {}).get("service_key")
+        yield {**gap, "service_key": service}
 
 
 @recounts("metric_dora")

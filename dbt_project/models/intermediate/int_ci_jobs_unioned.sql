@@ -139,21 +139,27 @@ jenkins as (
         status as raw_result,
         case
             when status = 'success' then 'success'
-            when status in ('failed', 'unstable') then 'failure'
+            when status in ('failed', 'failure', 'unstable') then 'failure'
             when status = 'aborted' then 'cancelled'
-            when status = 'not_executed' then 'skipped'
-            when status in ('in_progress', 'paused_pending_input') then 'running'
+            when status in ('not_executed', 'not_built', 'skipped') then 'skipped'
+            when is_open then 'running'
             else 'unknown'
         end as result,
         false as is_inherited,
         cast(null as timestamp) as queued_at,
         started_at,
         case
-            when status not in ('in_progress', 'paused_pending_input')
+            when not is_open
                 then {{ add_seconds('started_at', 'cast(floor(duration_ms / 1000.0) as bigint)') }}
         end as finished_at
 
-    from stages
+    from (
+        select
+            *,
+            status in ('in_progress', 'paused_pending_input', 'queued', 'running', 'paused')
+                as is_open
+        from stages
+    ) as stages
 
 ),
 

@@ -121,6 +121,7 @@ inbox as (
         end as result,
         is_told_rollback,
         false as is_by_pattern,
+        false as is_by_run,
         least(started_at, finished_at) as started_at,
         finished_at
 
@@ -157,6 +158,7 @@ github as (
         end as result,
         false as is_told_rollback,
         false as is_by_pattern,
+        false as is_by_run,
         coalesce(outcomes.first_seen_at, deployments.created_at) as started_at,
         coalesce(outcomes.first_success_at, outcomes.first_failure_at) as finished_at
 
@@ -194,6 +196,7 @@ gitlab as (
         end as result,
         false as is_told_rollback,
         false as is_by_pattern,
+        false as is_by_run,
         coalesce(deployments.started_at, deployments.created_at) as started_at,
         case
             when
@@ -282,6 +285,7 @@ by_pattern as (
         case when result in ('timeout', 'error') then 'failure' else result end as result,
         false as is_told_rollback,
         true as is_by_pattern,
+        kind <> 'release' as is_by_run,
         started_at,
         finished_at
 
@@ -348,6 +352,7 @@ final as (
         end as result,
         is_told_rollback,
         is_by_pattern,
+        is_by_run,
         started_at,
         finished_at
 

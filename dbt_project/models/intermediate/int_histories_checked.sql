@@ -21,6 +21,17 @@ seen as (
 
     where not has_status_history and status is not null
 
+    union all
+
+    select
+        work_item_key,
+        'snapshot_only' as history_quality,
+        cast(null as bigint) as history_count,
+        'snapshot' as history_source,
+        cast(86400 as bigint) as precision_s
+
+    from {{ ref('int_gitlab_issue_statuses') }}
+
 ),
 
 final as (

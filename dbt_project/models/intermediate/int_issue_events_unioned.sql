@@ -38,6 +38,18 @@ versions as (
 
 ),
 
+gitlab_statuses as (
+
+    select * from {{ ref('int_gitlab_issue_statuses') }}
+
+),
+
+gitlab_versions as (
+
+    select * from {{ ref('stg_gitlab__issue_status_versions') }}
+
+),
+
 -- A scoped label replaces another one of its scope: the addition counts, the removal follows it.
 labels as (
 
@@ -108,6 +120,27 @@ seen_statuses as (
 
     where not github_projects.has_status_history and github_projects.status is not null
 
+    union all
+
+    -- One that ends an issue closes it, and that is told with its date.
+    select
+        'gitlab:seen:' || versions.issue_status_version_id as source_event_id,
+        versions.work_item_key,
+        versions.status as added,
+        cast(null as varchar) as removed,
+        cast(null as varchar) as state,
+        cast(null as varchar) as actor_key,
+        cast(null as varchar) as actor_type,
+        0 as place,
+        versions.seen_at as happened_at
+
+    from gitlab_versions as versions
+
+    inner join gitlab_statuses as statuses
+        on versions.work_item_key = statuses.work_item_key
+
+    where versions.category not in ('done', 'canceled')
+
 ),
 
 states as (
@@ -115,12 +148,22 @@ states as (
     select
         'gitlab:state:' || gitlab_states.state_event_id as source_event_id,
         gitlab_states.work_item_key,
-        gitlab_states.state,
+        case
+            when
+                gitlab_states.state = 'closed'
+                and gitlab_states.happened_at
+                = max(gitlab_states.happened_at) over (partition by gitlab_states.work_item_key)
+                then issues.closed_status
+            else gitlab_states.state
+        end as state,
         gitlab_states.actor_key,
         gitlab_states.actor_type,
         gitlab_states.happened_at
 
     from gitlab_states
+
+    inner join issues
+        on gitlab_states.work_item_key = issues.work_item_key
 
     union all
 

@@ -12,6 +12,12 @@ gitlab_issues as (
 
 ),
 
+gitlab_statuses as (
+
+    select * from {{ ref('int_gitlab_issue_statuses') }}
+
+),
+
 github_issues as (
 
     select * from {{ ref('stg_github__issues') }}
@@ -134,11 +140,14 @@ gitlab as (
         cast(issues.weight as double) as points,
         cast(null as varchar) as parent_work_item_key,
         'opened' as open_status,
-        'closed' as closed_status,
+        case when statuses.category in ('done', 'canceled') then statuses.status else 'closed' end
+            as closed_status,
         issues.state,
-        cast(null as varchar) as project_status,
+        -- A status that ends an issue closes it: of one that is open a load saw no other yet.
+        case when statuses.category not in ('done', 'canceled') then statuses.status end
+            as project_status,
         cast(null as varchar) as first_project_status,
-        false as is_on_project,
+        statuses.work_item_key is not null as is_on_project,
         issues.created_at,
         issues.updated_at,
         issues.closed_at,
@@ -148,6 +157,9 @@ gitlab as (
 
     left join gitlab_labels as labels
         on issues.work_item_key = labels.work_item_key
+
+    left join gitlab_statuses as statuses
+        on issues.work_item_key = statuses.work_item_key
 
 ),
 

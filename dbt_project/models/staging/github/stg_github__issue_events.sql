@@ -15,7 +15,12 @@ source as (
             'status': 'VARCHAR',
             'previousStatus': 'VARCHAR',
             'other_id': 'VARCHAR',
-            'parent_id': 'VARCHAR'
+            'parent_id': 'VARCHAR',
+            'issueType': 'VARCHAR',
+            'prevIssueType': 'VARCHAR',
+            'field': 'VARCHAR',
+            'value': 'VARCHAR',
+            'previousValue': 'VARCHAR'
         }) }} as payload
 
     from {{ source('github', 'issue_events') }}
@@ -36,6 +41,11 @@ renamed as (
         lower(nullif(payload.status, '')) as to_status,
         payload.other_id as other_node_id,
         'github:issue:' || payload.parent_id as parent_work_item_key,
+        lower(payload.prevIssueType) as from_issue_type,
+        lower(payload.issueType) as to_issue_type,
+        lower(payload.field) as field,
+        payload.previousValue as from_value,
+        payload.value as to_value,
         payload.actor.person_key as actor_key,
         payload.actor.actor_type as actor_type,
         {{ utc('created_at') }} as happened_at
