@@ -94,6 +94,7 @@ fragment What on Commit {
   oid
   authoredDate
   committedDate
+  message
   author { user { __typename login databaseId } }
 }
 """,
