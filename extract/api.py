@@ -5,6 +5,7 @@ whole one.
 """
 
 import logging
+import os
 import random
 import threading
 import time
@@ -20,6 +21,7 @@ import msgspec
 import requests
 import tenacity
 
+from extract.settings import setting_name
 from extract.tables import decode
 
 log = logging.getLogger("flowhouse.extract")
@@ -27,6 +29,8 @@ log = logging.getLogger("flowhouse.extract")
 TRIES = 5
 RUN_BUDGET_S = 65 * 60
 TIMEOUT_S = (10, 120)
+LARGEST_ANSWER = 256 * 2**20
+"""Bytes of an answer, unpacked. A page has a few; what is larger is none, and fills the memory."""
 THROTTLED = "throttled"
 """What `reject` returns for an answer that says, with status 200, that a limit is reached."""
 
@@ -144,11 +148,7 @@ class Api:
         self.waited_s = 0.0
         self.lock = threading.Lock()
         self.quiet_until = 0.0
-        self.session = requests.Session()
-        self.session.trust_env = False
-        adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=8)
-        self.session.mount("http://", adapter)
-        self.session.mount("https://", adapter)
+        self.session = opened(self.base_url)
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, **options: Any) -> Reply:
         """GET a path below the base, or a whole URL on the same host (a `Link`)."""
@@ -231,12 +231,12 @@ class Api:
             if path.startswith(("http://", "https://"))
             else f"{self.base_url}/{path.lstrip('/')}"
         )
-        host = urlsplit(self.base_url).netloc
+        base = urlsplit(self.base_url)
         for _ in range(5):
-            if urlsplit(url).netloc != host:
-                raise Unavailable(
-                    f"{self.source}: {_place(path)} leads to another host; not followed"
-                )
+            place = urlsplit(url)
+            if place.netloc != base.netloc or place.scheme not in (base.scheme, "https"):
+                where = "another host" if place.netloc != base.netloc else "plain http"
+                raise Unavailable(f"{self.source}: {_place(path)} leads to {where}; not followed")
             try:
                 reply = self.session.request(
                     method,
@@ -251,15 +251,33 @@ class Api:
                     },
                     timeout=TIMEOUT_S,
                     allow_redirects=False,
+                    stream=True,
                 )
-            except (requests.ConnectionError, requests.Timeout) as error:
-                raise _Passing(_reason(error)) from None
-            except requests.RequestException as error:
-                raise _Passing(type(error).__name__) from None
+                self._read(reply, path)
+            except (requests.RequestException, OSError) as error:
+                why, may_pass = failure_of(error)
+                if not may_pass:
+                    setting = setting_name(self.source, "base_url")
+                    raise Unavailable(f"{self.source}: {why} ({setting})") from None
+                raise _Passing(why) from None
             if reply.status_code not in (301, 302, 307, 308) or "Location" not in reply.headers:
                 return reply
             url, params = urljoin(url, reply.headers["Location"]), None
         raise Unavailable(f"{self.source}: {_place(path)} redirects without end")
+
+    def _read(self, reply: requests.Response, path: str) -> None:
+        """Read the whole body, unless it is larger than any answer is."""
+        chunks, size = [], 0
+        for chunk in reply.iter_content(2**16):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > LARGEST_ANSWER:
+                reply.close()
+                raise Unavailable(
+                    f"{self.source}: {_place(path)} answers with more than"
+                    f" {LARGEST_ANSWER // 2**20} MB; not read"
+                )
+        reply._content = b"".join(chunks)  # what `reply.content` would have read without a limit
 
     def _judge(
         self,
@@ -294,7 +312,10 @@ class Api:
         if status == 408 or status >= 500:
             asked = _retry_after(reply.headers, server_time)
             raise _Passing(f"status {status}", asked)
-        raise SourceError(f"{self.source}: {_place(path)} answered {status}")
+        hint = ""
+        if status in (301, 302, 303, 307, 308, 404, 405):
+            hint = f": does {setting_name(self.source, 'base_url')} name the root of its API?"
+        raise SourceError(f"{self.source}: {_place(path)} answered {status}{hint}")
 
     def _stop(self, state: tenacity.RetryCallState) -> bool:
         failure = state.outcome.exception()
@@ -400,6 +421,8 @@ def _decoded(reply: requests.Response, type: Any = Any, lenient: bool = False) -
     except ValueError:
         if lenient:
             return None
+        if content.lstrip()[:1] == b"<":
+            raise _Passing("the answer is a web page and no JSON, as of a login") from None
         raise _Passing("the answer is no JSON") from None
 
 
@@ -408,5 +431,57 @@ def _place(path: str) -> str:
     return urlsplit(path).path or path
 
 
-def _reason(error: Exception) -> str:
-    return "timed out" if isinstance(error, requests.Timeout) else "connection failed"
+def opened(url: str) -> requests.Session:
+    """Return a session for a server, by the proxy and with the CA file that the environment names.
+
+    The variables are those of curl, pip and requests: HTTPS_PROXY, HTTP_PROXY, NO_PROXY,
+    REQUESTS_CA_BUNDLE, SSL_CERT_FILE. A .netrc is never read: its passwords are not ours.
+
+    Raises:
+        SourceError: There is no such CA file.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=8)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    if urlsplit(url).hostname not in ("127.0.0.1", "::1", "localhost"):
+        session.proxies = requests.utils.get_environ_proxies(url)
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        if os.environ.get(name):
+            if not os.path.exists(os.environ[name]):
+                raise SourceError(f"{name}: there is no such file")
+            session.verify = os.environ[name]
+            break
+    return session
+
+
+CAUSES = (
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted: REQUESTS_CA_BUNDLE names the"
+     " file with your own CA's", False),
+    ("WRONG_VERSION_NUMBER", "it does not speak TLS: is its address http?", False),
+    ("record layer failure", "it does not speak TLS: is its address http?", False),
+    ("ProxyError", "the proxy does not answer", True),
+    ("NameResolutionError", "the host is not known", True),
+    ("Connection refused", "connection refused", True),
+    ("IncompleteRead", "the answer was cut", True),
+    ("ContentDecodingError", "the answer cannot be unpacked", True),
+)  # fmt: skip
+"""What connections fail with: a text of it, the reason for people, and whether it may pass."""
+
+
+def failure_of(error: Exception) -> tuple[str, bool]:
+    """Return why a request failed, in words without addresses, and whether it may pass."""
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
+        return "this is no address of a server", False
+    if isinstance(error, requests.Timeout):
+        return "timed out", True
+    if isinstance(error, requests.HTTPError):
+        return f"the server of its tokens answered {error.response.status_code}", True
+    text = repr(error)
+    for sign, why, may_pass in CAUSES:
+        if sign in text:
+            return why, may_pass
+    if isinstance(error, requests.ConnectionError | OSError):
+        return "connection failed", True
+    return type(error).__name__, True

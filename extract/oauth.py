@@ -3,9 +3,7 @@
 import threading
 import time
 
-import requests
-
-from extract.api import TIMEOUT_S, Refused
+from extract.api import TIMEOUT_S, Refused, opened
 from extract.settings import setting_name
 
 
@@ -44,19 +42,21 @@ class ClientToken:
             return {"Authorization": f"Bearer {self.token}"}
 
     def _mint(self) -> None:
-        with requests.Session() as session:
-            session.trust_env = False
+        with opened(self.url) as session:
             reply = session.post(
                 self.url,
                 data={"grant_type": "client_credentials", **self.client},
                 timeout=TIMEOUT_S,
                 allow_redirects=False,
             )
-        if reply.status_code in (400, 401, 403, 404, 405):
-            name = setting_name(self.source, "client_secret")
+        name = setting_name(self.source, "client_secret")
+        if reply.status_code < 500 and not reply.ok:
             raise Refused(f"{name}: {self.url} refused the client ({reply.status_code})")
         reply.raise_for_status()
-        answer = reply.json()
-        self.token = answer["access_token"]
+        try:
+            answer = reply.json()
+            self.token = answer["access_token"]
+        except (ValueError, LookupError, TypeError):
+            raise Refused(f"{name}: {self.url} answered without a token") from None
         life = float(answer.get("expires_in") or 1800)
         self.good_until = time.monotonic() + max(life - 300, life / 2)

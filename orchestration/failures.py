@@ -32,8 +32,10 @@ def nothing_loaded(reasons: Mapping[str, Iterable[str]], is_answering: Iterable[
     told = []
     for source, whys in reasons.items():
         why = _listed([text.removeprefix(f"{source}: ") for text in dict.fromkeys(whys)], 2)
+        setting = address_setting(source)
         rights = " and what its user may see" if source in is_answering else ""
-        told.append(f"{source}: {why} (check {address_setting(source)}{rights})")
+        check = "" if setting in why else f" (check {setting}{rights})"
+        told.append(f"{source}: {why}{check}")
     return f"nothing was loaded from any source yet, so nothing is published: {'; '.join(told)}"
 
 

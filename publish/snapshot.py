@@ -2,10 +2,12 @@
 
 Readers that hold the old version keep it; whoever opens the link next gets the new one. Version
 names are never reused, so a write-ahead log that some reader left behind can never be replayed
-into another file.
+into another file. Versions are counted: a clock may be set back, and what is newest is not asked of
+it.
 """
 
 import os
+import re
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,10 +32,17 @@ def publish(build: Path, folder: Path) -> Path:
         The path of the new version.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    version = folder / f"warehouse-{stamp}.duckdb"
-    draft = folder / f".warehouse-{stamp}.draft"
-    draft.unlink(missing_ok=True)
+    link = folder / "warehouse.duckdb"
+    linked = link.resolve() if link.exists() else None
+    for rest in folder.glob(".warehouse*"):  # of a publication that was killed
+        rest.unlink()
+    if linked:
+        for version in versions(folder):
+            if _number(version) > _number(linked):  # nobody was ever shown it
+                _remove(version)
+    number = max(map(_number, versions(folder)), default=0) + 1
+    version = folder / f"warehouse-{number:06}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.duckdb"
+    draft = folder / f".{version.stem}.draft"
     try:
         _copy(build, draft)
         os.chmod(draft, 0o444)
@@ -42,14 +51,28 @@ def publish(build: Path, folder: Path) -> Path:
         draft.unlink(missing_ok=True)
     with duckdb.connect(str(version), read_only=True) as copy:
         copy.execute("select count(*) from duckdb_tables()")
-    link = folder / ".warehouse.link"
-    link.unlink(missing_ok=True)
-    link.symlink_to(version.name)
-    os.replace(link, folder / "warehouse.duckdb")
-    for old in sorted(folder.glob("warehouse-*.duckdb"))[:-KEPT_VERSIONS]:
-        old.unlink()
-        Path(f"{old}.wal").unlink(missing_ok=True)
+    flip = folder / ".warehouse.link"
+    flip.symlink_to(version.name)
+    os.replace(flip, link)
+    for old in versions(folder)[:-KEPT_VERSIONS]:
+        _remove(old)
     return version
+
+
+def versions(folder: Path) -> list[Path]:
+    """Return the versions that are there, in the order in which they were published."""
+    return sorted(folder.glob("warehouse-*.duckdb"), key=lambda path: (_number(path), path.name))
+
+
+def _number(version: Path) -> int:
+    """Return which publication made a version; 0 for those from before they were counted."""
+    found = re.match(r"warehouse-(\d{6,})-", version.name)
+    return int(found[1]) if found else 0
+
+
+def _remove(version: Path) -> None:
+    version.unlink()
+    Path(f"{version}.wal").unlink(missing_ok=True)
 
 
 def drop_strangers(build: Path, models: Collection[tuple[str, str]]) -> list[str]:

@@ -184,7 +184,7 @@ def test_a_first_refresh_from_an_address_without_a_server_ends_with_one_line(
     assert (done.returncode, done.stderr.splitlines()) == (
         1,
         [
-            NOTHING_LOADED + "jenkins: no answer from /api/json: connection failed"
+            NOTHING_LOADED + "jenkins: no answer from /api/json: connection refused"
             " (check SOURCES__JENKINS__BASE_URL)"
         ],
     )
@@ -238,9 +238,10 @@ def test_the_address_of_another_server_is_told_before_anything_is_written(
     with pytest.raises(SystemExit) as stopped:
         check_configuration((), "")
     assert stopped.value.code == 1
-    assert capsys.readouterr().err.splitlines() == [
-        f"{NOTHING_LOADED}{source}: {says} (check SOURCES__{source.upper()}__BASE_URL)"
-    ]
+    setting = f"SOURCES__{source.upper()}__BASE_URL"
+    root = f": does {setting} name the root of its API?"
+    hint = root if says.endswith("404") else f" (check {setting})"
+    assert capsys.readouterr().err.splitlines() == [f"{NOTHING_LOADED}{source}: {says}{hint}"]
     assert not (tmp_path / "home").exists()
 
 

@@ -1,5 +1,6 @@
 -- Held against what was deployed itself: a change is there at the latest with the first deployment
--- of its own commit after its merge, and has the one link that says so.
+-- of its own commit after its merge, and has the one link that says so. What the first deployment
+-- of its repository brought was there by then, nobody knows since when, whoever brings it again.
 with
 
 deployed_shas as (
@@ -20,6 +21,20 @@ deployed_shas as (
         deployments.is_production
         and deployments.result = 'success'
         and deployments.finished_at >= changes.merged_at
+
+    group by 1
+
+),
+
+first_deployed as (
+
+    select
+        repository,
+        min(finished_at) as finished_at
+
+    from {{ ref('fct_deployments') }}
+
+    where is_production and result = 'success'
 
     group by 1
 
@@ -58,13 +73,18 @@ from {{ ref('fct_changes') }} as changes
 left join deployed_shas
     on changes.change_key = deployed_shas.change_key
 
+left join first_deployed
+    on changes.is_behind_first_deployment and changes.repository = first_deployed.repository
+
 left join linked
     on changes.change_key = linked.change_key
 
 where
     (
         deployed_shas.finished_at is not null
-        and coalesce(changes.deployed_at, timestamp '9999-01-01') > deployed_shas.finished_at
+        and coalesce(
+            changes.deployed_at, first_deployed.finished_at, timestamp '9999-01-01'
+        ) > deployed_shas.finished_at
     )
     or changes.deployed_at is distinct from linked.finished_at
     or (changes.deployed_at is not null and linked.repository <> changes.repository)

@@ -1,14 +1,31 @@
 """The HTTP client, against a server that answers what each test scripts."""
 
+import gzip
+import ipaddress
 import json
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from extract.api import Api, BudgetExhausted, Forbidden, Refused, Unavailable, throttle_wait
+from extract.api import (
+    Api,
+    BudgetExhausted,
+    Forbidden,
+    Refused,
+    SourceError,
+    Unavailable,
+    throttle_wait,
+)
+from extract.oauth import ClientToken
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 DATE = "Thu, 01 Jan 2026 12:00:00 GMT"
@@ -24,6 +41,10 @@ class Script:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
 
             def do_GET(self) -> None:
                 script.seen.append((self.path, dict(self.headers)))
@@ -55,6 +76,57 @@ def script() -> Iterator[Script]:
     yield script
     script.server.shutdown()
     script.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and the certificate of 127.0.0.1 that it signed itself, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2120, 1, 1, tzinfo=UTC))
+        .add_extension(here, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "own.pem"
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return file
+
+
+@pytest.fixture
+def tls(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Script]]:
+    """Starts servers that speak TLS with a certificate of our own CA, which is trusted."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    started = []
+
+    def start() -> Script:
+        script = Script()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        script.server.socket = context.wrap_socket(script.server.socket, server_side=True)
+        script.url = script.url.replace("http", "https")
+        started.append(script)
+        return script
+
+    yield start
+    for script in started:
+        script.server.shutdown()
+        script.server.server_close()
 
 
 @pytest.fixture
@@ -222,6 +294,139 @@ def test_t7_a_redirect_to_another_host_gets_no_credentials(api: Api, script: Scr
     other.server.server_close()
 
 
+def test_a_redirect_to_plain_http_gets_no_credentials(
+    tls: Callable[[], Script], waits: list[float]
+) -> None:
+    script = tls()
+    api = Api(
+        "jira", script.url, credential="X", authorize=lambda _: {"Authorization": "Bearer s"},
+        sleep=waits.append,
+    )  # fmt: skip
+    script.will(307, {"Location": script.url.replace("https", "http") + "/y"})
+    script.will(body={"ok": True})
+    with pytest.raises(Unavailable, match="jira: /x leads to plain http; not followed"):
+        api.get("/x")
+    assert [path for path, _ in script.seen] == ["/x"]
+
+
+def test_a_page_of_the_listing_may_not_lead_to_plain_http(
+    tls: Callable[[], Script], waits: list[float]
+) -> None:
+    script = tls()
+    api = Api("github", script.url, credential="X", authorize=lambda _: {}, sleep=waits.append)
+    with pytest.raises(Unavailable, match="plain http"):
+        api.get(script.url.replace("https", "http") + "/next?page=2")
+    assert script.seen == []
+
+
+def test_what_a_connection_fails_with_is_said_with_its_setting(
+    tls: Callable[[], Script],
+    script: Script,
+    waits: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def failure(url: str, source: str = "gitlab") -> str:
+        api = Api(source, url, credential="X", authorize=lambda _: {}, sleep=waits.append)
+        with pytest.raises(Unavailable) as failed:
+            api.get("/x?token=secret")
+        return str(failed.value)
+
+    untrusted = tls()
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    assert failure(untrusted.url) == (
+        "gitlab: its certificate is not trusted: REQUESTS_CA_BUNDLE names the file with your own"
+        " CA's (SOURCES__GITLAB__BASE_URL)"
+    )
+    assert failure(script.url.replace("http", "https"), "jenkins") == (
+        "jenkins: it does not speak TLS: is its address http? (SOURCES__JENKINS__BASE_URL)"
+    )
+    assert waits == []  # neither passes
+    assert "the host is not known" in failure("http://no-such-host.invalid")
+    assert "connection refused" in failure("http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    assert "the proxy does not answer" in failure("http://192.0.2.1")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    with pytest.raises(SourceError, match="REQUESTS_CA_BUNDLE: there is no such file"):
+        Api("jira", untrusted.url, credential="X", authorize=lambda _: {})
+
+
+def test_a_proxy_is_asked_for_other_hosts_alone(
+    script: Script, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", script.url)
+    monkeypatch.setenv("NO_PROXY", "192.0.2.7")
+    script.will(body={"by": "proxy"})
+
+    def api(url: str) -> Api:
+        return Api("jira", url, credential="X", authorize=lambda _: {}, sleep=waits.append)
+
+    assert api("http://jira.example").get("/x").data == {"by": "proxy"}
+    assert script.seen[0][0] == "http://jira.example/x"
+    assert api("http://192.0.2.7").session.proxies == {}
+    assert api("http://localhost:1").session.proxies == {}
+
+
+def test_a_netrc_says_nothing(
+    api: Api, script: Script, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    script.will(body={})
+    api.get("/x")
+    assert script.seen[0][1]["Authorization"] == "Bearer old"
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_an_answer_that_would_fill_the_memory_is_not_read(
+    api: Api, script: Script, monkeypatch: pytest.MonkeyPatch, waits: list[float], is_packed: bool
+) -> None:
+    monkeypatch.setattr("extract.api.LARGEST_ANSWER", 2**20)
+    body = b'"' + b"a" * 3 * 2**20 + b'"'
+    if is_packed:
+        script.will(200, {"Content-Encoding": "gzip"}, gzip.compress(body))
+    else:
+        script.will(200, {}, body)
+    with pytest.raises(Unavailable, match="jira: /x answers with more than 1 MB; not read"):
+        api.get("/x")
+    assert waits == []
+    script.will(body={"ok": True})
+    assert api.get("/y").data == {"ok": True}
+
+
+def test_a_page_in_the_place_of_an_answer_is_called_so(api: Api, script: Script) -> None:
+    for _ in range(5):
+        script.will(200, {"Content-Type": "text/html"}, b"<html><title>Log in</title></html>")
+    with pytest.raises(Unavailable, match="a web page and no JSON"):
+        api.get("/x")
+    script.will(404)
+    with pytest.raises(SourceError, match=r"404: does SOURCES__JIRA__BASE_URL name the root"):
+        api.get("/x")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (200, b"{}", "SOURCES__JIRA__CLIENT_SECRET: .* answered without a token"),
+        (200, b"<html>", "answered without a token"),
+        (422, b"{}", r"refused the client \(422\)"),
+        (503, b"", "the server of its tokens answered 503"),
+    ],
+)
+def test_a_token_that_is_not_minted_says_why(
+    script: Script, waits: list[float], status: int, body: bytes, told: str
+) -> None:
+    token = ClientToken("jira", f"{script.url}/token", "id", "secret")
+    api = Api(
+        "jira", script.url, credential="X", authorize=token.headers, sleep=waits.append
+    )  # fmt: skip
+    for _ in range(5):
+        script.will(status, {}, body)
+    with pytest.raises(SourceError, match=told):
+        api.get("/x")
+
+
 def test_a_redirect_on_the_same_host_is_followed(api: Api, script: Script) -> None:
     script.will(301, {"Location": "/y"})
     script.will(body={"ok": True})
@@ -233,7 +438,7 @@ def test_t8_a_source_that_is_down_says_so(waits: list[float]) -> None:
     api = Api(
         "jira", "http://127.0.0.1:9", credential="X", authorize=lambda _: {}, sleep=waits.append
     )
-    with pytest.raises(Unavailable, match="connection failed"):
+    with pytest.raises(Unavailable, match="connection refused"):
         api.get("/secret-path?token=abc")
     assert len(waits) == 4
 

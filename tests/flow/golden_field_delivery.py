@@ -311,6 +311,8 @@ CASES = [
             Told("gr-3", "service.deployed", "2024-05-07 12:00", {
                 "repository": "field/graph", "environment": "live", "sha": sha(0x26)}),
             *run("field/graph", "gr-4", 0x28, "05-08 11:00", "05-08 12:00"),
+            # What lies behind the first one was there before, whoever brings it again.
+            *run("field/graph", "gr-5", 0x21, "05-09 11:00", "05-09 12:00"),
             # Where nobody shows the commits: by the order of merges, but not of another branch.
             repository("field/order", source="gitlab"),
             merge_request("field/order", 9021, "05-01 09:00", "05-01 10:00"),
@@ -320,6 +322,7 @@ CASES = [
             merge_request("field/order", 9025, "05-01 09:00", "05-05 10:00", head=0x9926),
             gitlab("field/order", 1, 9022, "05-02 11:00", "05-02 12:00"),
             gitlab("field/order", 2, 0x9926, "05-05 11:00", "05-05 12:00"),
+            gitlab("field/order", 3, 9021, "05-06 11:00", "05-06 12:00"),
         ],
         rows={
             DEPLOYED.format("field/graph"): [

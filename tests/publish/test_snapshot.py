@@ -1,12 +1,13 @@
 """Publishing: whole versions only, old readers undisturbed, nothing but the public schemas."""
 
 import os
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from publish.snapshot import drop_strangers, publish
+from publish.snapshot import drop_strangers, publish, versions
 
 
 @pytest.fixture
@@ -67,6 +68,52 @@ def test_two_versions_are_kept_and_none_is_writable(build: Path, tmp_path: Path)
     assert sorted(folder.glob("warehouse-*.duckdb")) == versions[1:]
     assert os.stat(versions[-1]).st_mode & 0o777 == 0o444
     assert [path.name for path in folder.iterdir() if path.name.endswith((".draft", ".wal"))] == []
+
+
+class Clock(datetime):
+    """A clock that goes backwards by an hour each time it is asked."""
+
+    asked = 0
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        cls.asked += 1
+        return datetime(2026, 10, 25, 3, tzinfo=tz) - timedelta(hours=cls.asked)
+
+
+def test_a_clock_that_is_set_back_takes_no_version_away(
+    build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "published"
+    folder.mkdir()
+    old = folder / "warehouse-20270101T000000000000.duckdb"  # as names were before
+    with duckdb.connect(str(old)) as former:
+        former.execute("create table before as select 1 as number")
+    (folder / "warehouse.duckdb").symlink_to(old.name)
+    monkeypatch.setattr("publish.snapshot.datetime", Clock)
+    published = [old]
+    for _ in range(4):
+        published.append(publish(build, folder))
+        assert (folder / "warehouse.duckdb").resolve() == published[-1]
+        assert versions(folder) == published[-2:]
+
+
+def test_what_a_killed_publication_left_counts_for_nothing(build: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "published"
+    first = publish(build, folder)
+    second = publish(build, folder)
+    # Killed between the name and the link, while it wrote, and before the link was moved.
+    orphan = folder / "warehouse-000003-20260101T000000000000.duckdb"
+    orphan.write_bytes(second.read_bytes())
+    (folder / ".warehouse-000003-20260101T000000000000.draft").write_bytes(b"half")
+    (folder / ".warehouse.link").symlink_to(orphan.name)
+    with duckdb.connect(str(second), read_only=True) as reader:
+        third = publish(build, folder)
+        assert days(reader) == [("2026-01-01",)]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [second.name, third.name, "warehouse.duckdb"]
+    )
+    assert not first.exists()
 
 
 def test_a_failed_publication_leaves_the_last_version(build: Path, tmp_path: Path) -> None:
