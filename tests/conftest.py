@@ -26,6 +26,7 @@ LONGEST = (
     "test_pipeline.py",
     "test_real.py",
     "test_delivery.py",
+    "test_day.py",
     "test_incremental.py",
     "test_github.py",
     "test_jira_scripted.py",

@@ -22,6 +22,7 @@
         'dim_work_items',
         'dim_xmr_baselines',
         'fct_blocked_intervals',
+        'fct_change_keys',
         'fct_change_requests',
         'fct_changes',
         'fct_ci_jobs',

@@ -8,6 +8,18 @@ items as (
 
 ),
 
+-- A commit outside of a pull request implements, too.
+ends as (
+
+    select work_item_key from items
+
+    union all
+
+    select change_key as work_item_key from {{ ref('fct_changes') }}
+    where kind = 'commit'
+
+),
+
 keys as (
 
     select
@@ -54,7 +66,7 @@ expected as (
 
     where
         told.from_key <> told.to_key
-        and told.from_key in (select items.work_item_key from items)
+        and told.from_key in (select ends.work_item_key from ends)
         and told.to_key in (select items.work_item_key from items)
 
 ),

@@ -129,6 +129,7 @@ fragment What on Commit {
   oid
   authoredDate
   committedDate
+  message
   author { user { __typename login databaseId } }
 }
 """,

@@ -12,6 +12,7 @@ from typing import Any
 
 from extract.census import tombstones
 from extract.gaps import history_gaps
+from extract.mentions import keys_in
 from extract.privacy import KEEP, person, pick, shown_environment
 from extract.snapshots import snapshots
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
@@ -188,7 +189,6 @@ _SHARED_BRANCH = re.compile(
     r"(?:main|master|trunk|dev|develop|development|next|stable|staging|production|prod)"
     r"|(?:(?:releases?|hotfix|support|maintenance|stable|v)[-/_.]?)?v?\d+(?:[._-]\d+)*(?:[._-]?[xX])?"
 )
-_ISSUE_KEY = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9_]+-[1-9][0-9]*(?![A-Za-z0-9_])")
 _LABEL = re.compile(
     r"(?:workflow|status|stage|state|phase|type|kind|priority|severity)\s*[:/]+\s*\S.*"
     r"|bug|defect|regression|feature|enhancement|improvement|documentation|docs|question|task|chore"
@@ -273,13 +273,12 @@ def derived(pull: Mapping[str, Any]) -> dict[str, Any]:
     title, body = str(pull.get("title") or ""), str(pull.get("body") or "")
     branch = str((pull.get("head") or {}).get("ref") or "")
     labels = [str((label or {}).get("name") or "") for label in pull.get("labels") or []]
-    keys = [key for text in (branch, title, body) for key in _ISSUE_KEY.findall(text)]
     return {
         "is_revert": bool(
             _REVERT_TITLE.match(title) or _REVERT_BRANCH.match(branch) or _REVERT_TEXT.match(body)
         ),
         "is_hotfix": any(_HOTFIX.search(text) for text in (title, branch, *labels)),
-        "issue_keys": list(dict.fromkeys(keys)),
+        **keys_in(branch, title, body),
     }
 
 
@@ -320,6 +319,8 @@ class Listed:
 def pull_row(repo: Repository, listed: Listed, node: Mapping[str, Any]) -> Row:
     """Return the raw row of a pull request."""
     kept = ("isDraft", "closedAt", "mergedAt", "headRefOid", "additions", "deletions")
+    commits = [entry["commit"] for entry in node["commits"]["nodes"]]
+    keys = keys_in(*(str(commit.get("message") or "") for commit in commits))
     return {
         "id": listed.id,
         "repository": repo.name,
@@ -333,6 +334,7 @@ def pull_row(repo: Repository, listed: Listed, node: Mapping[str, Any]) -> Row:
             "baseRefName": base_branch(node.get("baseRefName"), repo.default_branch),
             "mergeCommitOid": (node.get("mergeCommit") or {}).get("oid"),
             **listed.derived,
+            **{name: list(dict.fromkeys([*listed.derived[name], *keys[name]])) for name in keys},
             "node_id": listed.node_id,
             "closes": [issue["id"] for issue in node["closingIssuesReferences"]["nodes"]],
             "events": [event_of(entry) for entry in node["timelineItems"]["nodes"]],

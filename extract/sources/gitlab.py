@@ -47,6 +47,7 @@ from extract.api import (
 )
 from extract.census import EVERY, PRESENT, Census, tombstones
 from extract.gaps import FOREVER, History, history_gaps, known_gaps, moment
+from extract.mentions import keys_in
 from extract.privacy import person, person_key, shown_environment
 from extract.probes import MOST_PROBED, NOT_READABLE, Probe, clock, counts, scopes
 from extract.settings import SettingFault, setting_name, settings_for, start_of
@@ -253,7 +254,6 @@ _USUAL_REF = re.compile(
 _LABEL = re.compile(
     r"(?:workflow|status|stage|state|phase|type|priority|severity)::.+", re.IGNORECASE
 )
-_ISSUE_KEY = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9_]+-[1-9][0-9]*(?![A-Za-z0-9_])")
 _ISSUE_NUMBER = re.compile(r"(?<![\w/])#([1-9][0-9]*)(?!\w)")
 _HOTFIX = re.compile(r"hot[-_ ]?fix", re.IGNORECASE)
 _REVERT_TITLE = re.compile(r"revert(?:\b\s*[:(]|\s+\")", re.IGNORECASE)
@@ -502,19 +502,22 @@ def shown_labels(names: Any) -> list[str]:
     return [name for name in names or () if isinstance(name, str) and _LABEL.fullmatch(name)]
 
 
-def derived(project: Project, row: Mapping[str, Any]) -> Row:
-    """Return what title, text, labels and branch of a merge request say, without them."""
+def derived(project: Project, row: Mapping[str, Any], commits: Iterable[Row] = ()) -> Row:
+    """Return what title, text, labels, branch and commits of a merge request say, without them."""
     title, text = str(row.get("title") or ""), str(row.get("description") or "")
     branch, labels = str(row.get("source_branch") or ""), row.get("labels") or []
-    keys = [key for part in (branch, title, text) for key in _ISSUE_KEY.findall(part)]
-    numbers = [number for part in (title, text) for number in _ISSUE_NUMBER.findall(part)]
-    keys += [f"{project.path}#{number}" for number in numbers]
+    messages = [str(commit.get("message") or commit.get("title") or "") for commit in commits]
+    keys = keys_in(branch, title, text, *messages)
+    numbers = [
+        number for part in (title, text, *messages) for number in _ISSUE_NUMBER.findall(part)
+    ]
+    keys["issue_keys"] += dict.fromkeys(f"{project.path}#{number}" for number in numbers)
     return {
         "is_revert": bool(
             _REVERT_TITLE.match(title) or _REVERT_BRANCH.match(branch) or _REVERT_TEXT.search(text)
         ),
         "is_hotfix": any(_HOTFIX.search(str(part)) for part in (title, branch, *labels)),
-        "issue_keys": list(dict.fromkeys(keys)),
+        **keys,
     }
 
 
@@ -631,7 +634,7 @@ def _item_row(project: Project, row: Mapping[str, Any]) -> Row:
     }
 
 
-def merge_request_row(project: Project, row: Mapping[str, Any]) -> Row:
+def merge_request_row(project: Project, row: Mapping[str, Any], commits: Iterable[Row]) -> Row:
     """Return the raw row of a merge request."""
     return {
         **_item_row(project, row),
@@ -642,7 +645,7 @@ def merge_request_row(project: Project, row: Mapping[str, Any]) -> Row:
             "target_branch": shown_ref(row.get("target_branch"), project.default_branch),
             **{name: row.get(name) for name in ("sha", "merge_commit_sha", "squash_commit_sha")},
             "labels": shown_labels(row.get("labels")),
-            **derived(project, row),
+            **derived(project, row, commits),
         },
     }
 
@@ -1086,7 +1089,7 @@ class Reader:
         notes = self._below(place, "notes", sort="asc", order_by="created_at")
         states = self._below(place, "resource_state_events")
         return {
-            MERGE_REQUESTS.name: [merge_request_row(project, row)],
+            MERGE_REQUESTS.name: [merge_request_row(project, row, commits)],
             COMMITS.name: [commit_row(row_id, commit) for commit in commits],
             NOTES.name: [note_row(row_id, note) for note in notes if note_kind(note)],
             MERGE_REQUEST_STATES.name: [

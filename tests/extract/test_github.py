@@ -1028,6 +1028,21 @@ def test_a_commit_says_nothing_but_what_its_message_is_about(hub: Hub, home: Any
     assert [name for name in ("mia", "Mia", "otto", "@") if name in text] == []
 
 
+def test_a_pull_request_has_the_keys_of_its_commits_and_not_their_messages(
+    hub: Hub, home: Any
+) -> None:
+    one, two = commits(2)
+    one["commit"]["message"] = "PAY-12 as otto said\n\nSigned-off-by: otto-12 <o@example.com>"
+    two["commit"]["message"] = "pay-13, PAY-12"
+    hub.add_pull(1, commits=[one, two])
+    hub.pulls[-1]["title"] = "PAY-11"
+    home.load("github")
+    [(payload,)] = home.rows("github", "select payload from github.pull_requests")
+    told = json.loads(payload)
+    assert (told["issue_keys"], told["typed_keys"]) == (["PAY-11", "PAY-12"], ["PAY-13"])
+    assert "otto" not in home.texts("github").lower()
+
+
 def release(no: int, **facts: Any) -> dict:
     return {
         "id": no,

@@ -758,6 +758,9 @@ def test_merge_requests_say_when_they_were_reviewed_and_not_what_was_said(
         place = "merge_requests/1/notes"
         scripted.add(place, number, number, system=system, body=body, author=ada)
     scripted.add("merge_requests/1/resource_state_events", 30, 9, state="closed", user=ada)
+    scripted.add(
+        "merge_requests/1/commits", "c1", 0, message="ops-4 ask lovelace\n\nPAY-13 too, and #8"
+    )
     home.load("gitlab")
     kinds = [
         k for (k,) in home.rows("gitlab", "select kind from gitlab.merge_request_notes order by id")
@@ -765,7 +768,8 @@ def test_merge_requests_say_when_they_were_reviewed_and_not_what_was_said(
     assert kinds == ["draft", "ready", "comment", "approved", "unapproved"]
     [(text,)] = home.rows("gitlab", "select payload from gitlab.merge_requests")
     payload = json.loads(text)
-    assert payload["issue_keys"] == ["PAY-12", "OPS-3", "org/api#9"]
+    assert payload["issue_keys"] == ["PAY-12", "OPS-3", "PAY-13", "org/api#9", "org/api#8"]
+    assert payload["typed_keys"] == ["OPS-4"]
     assert (payload["is_revert"], payload["is_hotfix"]) == (True, True)
     assert payload["author"]["actor_type"] == "bot"
     assert payload["labels"] == ["workflow::in review"]

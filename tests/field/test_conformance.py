@@ -2,11 +2,18 @@
 
 import csv
 import importlib.util
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import duckdb
 import pytest
 
+from tests.conftest import built_once
+from tests.flow import house
 from tests.flow.house import PROJECT
 
 CASES = Path(__file__).parents[3] / "shared" / "conformance" / "devlake"
@@ -26,8 +33,8 @@ def walks() -> ModuleType:
     return module
 
 
-def table(name: str) -> list[dict[str, str]]:
-    with (CASES / "refdiff" / "deployment_commit_diff" / f"{name}.csv").open() as file:
+def table(name: str, case: str = "refdiff/deployment_commit_diff") -> list[dict[str, str]]:
+    with (CASES / case / f"{name}.csv").open() as file:
         return list(csv.DictReader(file))
 
 
@@ -64,3 +71,169 @@ def test_a_walk_comes_to_every_commit_once_and_an_ancestor_has_the_shorter_line(
     assert [places[sha] for sha in ("m0", "a0", "b0", "m1", "m200", "tip")] == [
         1, 2, 2, 3, 401, 402,
     ]  # fmt: skip
+
+
+LEAD = "dora/change_lead_time"
+BEFORE = "dora/prev_success_deployment_commit"
+
+
+def moment(text: str) -> datetime:
+    """Return a time of theirs: `2023-4-9 4:51:47` or `2023-04-09T04:51:47.000+00:00`."""
+    shown = text.replace("T", " ").split(".")[0]
+    return datetime.strptime(shown, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+
+
+def place(case: str, row: dict[str, str]) -> str:
+    """Return the repository of a deployment: with them each pipeline deploys for itself."""
+    return f"{case}-{row['cicd_scope_id']}/{row['repo_url']}"
+
+
+def deployments(case: str, told: list[dict[str, str]]) -> house.Rows:
+    """Return their deployments as GitHub's."""
+    rows: house.Rows = {("github", "deployments"): [], ("github", "deployment_statuses"): []}
+    for row in told:
+        key = f"{case}-{row['id']}"
+        began, ended = moment(row["started_date"]), moment(row["finished_date"])
+        rows["github", "deployments"].append(
+            {"id": key, "repository": place(case, row), "sha": row["commit_sha"],
+             "environment": row["environment"] or "nameless", "created_at": began,
+             "updated_at": ended, "payload": {}}
+        )  # fmt: skip
+        for at, state in ((began, "in_progress"), (ended, row["result"].lower())):
+            rows["github", "deployment_statuses"].append(
+                {"status_key": f"{key}-{state}", "deployment_id": key, "state": state,
+                 "created_at": at, "payload": {}}
+            )  # fmt: skip
+    return rows
+
+
+def changes() -> house.Rows:
+    """Return their pull requests, where their merge commits are deployed, with the graph."""
+    deployed = table("cicd_deployment_commits", LEAD)
+    places = {row["commit_sha"]: place("lead", row) for row in deployed}
+    parents: dict[str, list[str]] = {sha: [] for sha in places}
+    homes = {}
+    for row in table("commits_diffs", LEAD):
+        new, old = row["new_commit_sha"], row["old_commit_sha"].replace("NULL", "")
+        homes[row["commit_sha"]] = places[row["commit_sha"]] = places[new]
+        parents[row["commit_sha"]] = [old] if old else []
+        parents[new].append(row["commit_sha"])
+    rows: house.Rows = {
+        ("github", "commits"): [
+            {"repository": places[sha], "sha": sha, "payload": {"parents": behind}}
+            for sha, behind in parents.items()
+        ],
+        ("github", "pull_requests"): [],
+        ("github", "pull_request_commits"): [
+            {"pull_request_id": row["pull_request_id"], "sha": row["commit_sha"],
+             "repository": "x", "authored_at": moment(row["commit_authored_date"]),
+             "committed_at": moment(row["commit_authored_date"]), "payload": {}}
+            for row in table("pull_request_commits", LEAD)
+        ],
+        ("github", "reviews"): [
+            {"id": row["id"], "pull_request_id": row["pull_request_id"], "state": "COMMENTED",
+             "submitted_at": moment(row["created_date"]), "payload": {"author": person(row)}}
+            for row in table("pull_request_comments", LEAD)
+        ],
+    }  # fmt: skip
+    for no, row in enumerate(table("pull_requests", LEAD)):
+        merged = row["merged_date"] and moment(row["merged_date"])
+        opened = moment(row["created_date"])
+        payload = {
+            "mergedAt": merged and merged.isoformat(), "mergeCommitOid": row["merge_commit_sha"],
+            "author": {"person_key": row["author_id"], "actor_type": "human"},
+        }  # fmt: skip
+        rows["github", "pull_requests"].append(
+            {"id": row["id"], "repository": homes.get(row["merge_commit_sha"], "lead-cicd1/none"),
+             "number": no, "state": "closed" if merged else "open", "created_at": opened,
+             "updated_at": merged or opened, "payload": payload}
+        )  # fmt: skip
+    return rows
+
+
+def person(row: dict[str, str]) -> dict[str, str]:
+    return {"person_key": row["account_id"], "actor_type": "human"}
+
+
+@pytest.fixture(scope="module")
+def dora(
+    golden_house: house.House, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Their two cases of DORA, built together by what makes changes and deployments."""
+
+    def build(folder: Path) -> None:
+        rows = deployments("lead", table("cicd_deployment_commits", LEAD)) | changes()
+        for name, more in deployments(
+            "before", table("cicd_deployment_commits_before", BEFORE)
+        ).items():
+            rows[name] += more
+        house.write_raw(folder / "raw", rows)
+        shutil.copytree(golden_house.project, folder / "project")
+        words = ("--select", "+fct_changes", "+fct_deployments", "refreshes")
+        done = house.House(folder, "2023-06-01 00:00:00").dbt(
+            "build", *words, "--resource-type", "model", "--resource-type", "seed"
+        )
+        assert done.returncode == 0, done.stdout[-6000:]
+
+    path = built_once(tmp_path_factory, "conformance", build) / "build.duckdb"
+    with duckdb.connect(str(path), read_only=True) as connection:
+        yield connection
+
+
+def test_the_deployment_before_is_devlakes(dora: duckdb.DuckDBPyConnection) -> None:
+    theirs = {
+        row["id"]: row["prev_success_deployment_commit_id"] or None
+        for row in table("cicd_deployment_commits_after", BEFORE)
+    }
+    assert len(theirs) == 16
+    ours = dora.execute(
+        """
+        select replace(deployment_key, 'github:deployment:before-', ''),
+            replace(previous_deployment_key, 'github:deployment:before-', '')
+        from marts.fct_deployments where deployment_key like '%:before-%'
+        """
+    ).fetchall()
+    assert dict(ours) == theirs
+
+
+def test_lead_times_are_devlakes_but_for_a_comment_before_the_opening(
+    dora: duckdb.DuckDBPyConnection,
+) -> None:
+    parts = ("coding", "pickup", "review", "deploy")
+    theirs = {
+        row["id"]: tuple(int(row[f"pr_{part}_time"] or -1) for part in parts)
+        for row in table("project_pr_metrics", LEAD)
+    }
+    assert len(theirs) == 6
+    found = dora.execute(
+        """
+        select replace(change_key, 'github:pr:', ''), coding_s, pickup_s, review_s,
+            merge_to_deploy_s
+        from marts.fct_changes where merged_at is not null and kind = 'pull_request'
+        """
+    ).fetchall()
+    ours: dict[str, tuple[Any, ...]] = {
+        key: tuple(-1 if part is None else -(-part // 60) for part in clocks)
+        for key, *clocks in found
+    }
+    # Theirs begins with a comment of the day before the pull request; ours is the first one that
+    # was made while it could be merged.
+    assert theirs["pr3"] == (5883, -1, 5760, -1)
+    assert ours == {**theirs, "pr3": (5883, 24 * 60, 48 * 60, -1)}
+    # What they leave null is flagged, and what was there with the first deployment too.
+    flagged = dora.execute(
+        """
+        select replace(change_key, 'github:pr:', ''), is_coded_after_opening,
+            is_reviewed_before_ready, is_reviewed_after_merge, is_behind_first_deployment
+        from marts.fct_changes
+        where is_coded_after_opening or is_reviewed_before_ready or is_reviewed_after_merge
+            or is_behind_first_deployment
+        order by 1
+        """
+    ).fetchall()
+    assert flagged == [
+        ("pr0", False, None, None, True),
+        ("pr2", True, False, False, False),
+        ("pr4", False, False, True, False),
+        ("pr5", False, True, False, False),
+    ]

@@ -79,6 +79,8 @@ def commits(name: str, *told: tuple[int, tuple[int, ...], str], **more: Any) -> 
                     "parents": [sha(parent) for parent in parents],
                     "author": PEOPLE,
                     "pull_request_no": more.get("pull"),
+                    "issue_keys": more.get("keys"),
+                    "typed_keys": more.get("typed"),
                 },
             }
             for number, parents, when in told

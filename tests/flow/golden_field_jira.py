@@ -11,6 +11,7 @@ from typing import Any
 from extract.sources import jira_rows
 from extract.tables import decode
 from tests.flow.golden import Case, H, at
+from tests.flow.golden_field_delivery import commits, line, pull, repository
 from tests.flow.house import CATALOGUE, Delivery, Named, Rows, Ticket, moment
 
 FIELDS = [
@@ -504,8 +505,52 @@ CASES: list[Case] = [
                 ("FLD-70", "jira:F901"), ("FLD-71", "jira:F901"), ("FLD-72", "jira:F901"),
             ],
             """select from_key, method from marts.bridge_work_item_links
-               where to_key = 'jira:F901' and link_type = 'implements'""": [
+               where to_key = 'jira:F901' and from_key = 'github:pr:P900'""": [
                 ("github:pr:P900", "issue_key"),
+            ],
+        },
+    ),
+    Case(
+        "a change implements what its commits name, pushed, merged by hand, in any letters",
+        [
+            Shown("FLD-75", ("f1", "Open")),
+            Shown("FLD-76", ("f1", "Open")),
+            repository("field/keys"),
+            commits("field/keys", (0x701, (), "05-08 09:00"), keys=["FLD-76"], typed=["FLD-75"]),
+            commits("field/keys", (0x702, (0x701,), "05-08 10:00"), keys=["FLD-75", "FLD-75"]),
+            pull("field/keys", 1, "05-08 09:30", "05-08 10:00", merged_as=0x702),
+            # A branch that was merged by hand, and one that nobody merged.
+            commits("field/keys", (0x703, (0x701,), "05-08 09:30"), keys=["FOLD-1"]),
+            commits("field/keys", (0x704, (0x703,), "05-08 10:30"), keys=["FLD-76"]),
+            commits(
+                "field/keys", (0x705, (0x702, 0x704), "05-08 11:00"), keys=["NOWHERE-9"],
+                typed=["UTF-8"],
+            ),
+            commits("field/keys", (0x706, (0x702,), "05-08 12:00"), keys=["FLD-75"]),
+            line("field/keys", 0x701, 0x702, 0x705),
+        ],
+        flows={"FLD-76": {"first_commit_at": at("05-08 09:00")}},
+        rows={
+            f"""select replace(from_key, 'field/keys:{0:036x}', ''), to_key, method,
+                    confidence, valid_from
+                from marts.bridge_work_item_links
+                where from_key like '%field/keys%' order by 1, 2""": [
+                ("github:commit:0701", "jira:FLD-75", "issue_key", 0.9, at("05-08 09:00")),
+                ("github:commit:0701", "jira:FLD-76", "issue_key", 0.9, at("05-08 09:00")),
+                ("github:commit:0705", "jira:F901", "issue_key", 0.9, at("05-08 11:00")),
+                ("github:commit:0705", "jira:FLD-76", "issue_key", 0.9, at("05-08 11:00")),
+                ("github:pr:field/keys-1", "jira:FLD-75", "issue_key", 0.9, at("05-08 09:30")),
+            ],
+            """select replace(change_key, 'github:commit:field/keys:', ''), key_project, named_keys,
+                    keys_without_item
+                from marts.fct_change_keys where change_key like '%field/keys%'
+                    and keys_without_item > 0 order by 2""": [
+                (f"{0x705:040x}", "NOWHERE", 1, 1), (f"{0x705:040x}", "other", 1, 1),
+            ],
+            """select measure, affected from metrics.metric_data_quality
+               where measure in ('keys_without_item_FLD', 'keys_without_item_NOWHERE',
+                   'keys_without_item_UTF', 'keys_without_item_other') order by 1""": [
+                ("keys_without_item_NOWHERE", 1), ("keys_without_item_other", 1),
             ],
         },
     ),

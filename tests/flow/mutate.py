@@ -99,6 +99,26 @@ MUTATIONS = [
         "    where place = 1 and rank_no = 1",
     ),
     Mutation(
+        "a commit that was pushed names what it implements",
+        f"{MARTS}/bridge_work_item_links.sql",
+        "inner join known_from as from_items", "inner join known as from_items",
+    ),
+    Mutation(
+        "a branch that was merged by hand implements what its commits name",
+        f"{INTERMEDIATE}/int_commits_brought.py",
+        "                todo += parents[sha]\n", "",
+    ),
+    Mutation(
+        "what nobody writes as a key is not called a project",
+        f"{INTERMEDIATE}/int_work_item_links_unioned.sql",
+        "when issue_keys.is_written_as_key then split", "when true then split",
+    ),
+    Mutation(
+        "a renamed repository has its commits once",
+        "models/staging/github/stg_github__commits.sql",
+        "where repositories.full_name is not null or read_again.sha is null", "where true",
+    ),
+    Mutation(
         "what is done to an issue is told from the other one",
         f"{INTERMEDIATE}/int_work_item_links_unioned.sql",
         "coalesce(said.is_reversed, named.is_reversed, false)", "false",

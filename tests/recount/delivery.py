@@ -977,12 +977,16 @@ def source_systems(tables: Tables) -> Iterator[Row]:
 
 @recounts("bridge_work_item_links")
 def links_between_items(tables: Tables) -> Iterator[Row]:
-    """Parents as long as they lasted, and what the sources link; both ends are loaded."""
+    """Parents as long as they lasted, and what the sources link; both ends are loaded.
+
+    A link begins at an item, or at a commit that no pull request brought.
+    """
     versions, by_item_key = defaultdict(list), {}
     for version in tables.rows("dim_work_items"):
         key, item_key = version["work_item_key"], version["item_key"]
         versions[key].append(version)
         by_item_key[item_key] = min(key, by_item_key.get(item_key, key))
+    direct = {change["change_key"] for change in written(tables) if change["kind"] == "commit"}
     found: dict[tuple, float] = {}
     for key, some in versions.items():
         some.sort(key=lambda version: version["valid_from"])
@@ -1002,7 +1006,8 @@ def links_between_items(tables: Tables) -> Iterator[Row]:
         )  # fmt: skip
         found[what] = max(link["confidence"], found.get(what, 0))
     for (from_key, to_key, kind, method, begins, ends), confidence in found.items():
-        if from_key == to_key or from_key not in versions or to_key not in versions:
+        is_known = from_key in versions or from_key in direct
+        if from_key == to_key or not is_known or to_key not in versions:
             continue
         since = "always" if begins is None else told(begins)
         yield {
@@ -1014,6 +1019,27 @@ def links_between_items(tables: Tables) -> Iterator[Row]:
             "confidence": confidence,
             "valid_from": begins,
             "valid_to": ends,
+        }
+
+
+@recounts("fct_change_keys")
+def keys_of_changes(tables: Tables) -> Iterator[Row]:
+    """The keys that each change names, by project, and those that are of no item."""
+    owned = {version["item_key"] for version in tables.rows("dim_work_items")}
+    sources = {change["change_key"]: change["source_system"] for change in written(tables)}
+    named: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
+    for link in tables.rows("int_work_item_links_unioned"):
+        if link["key_project"] and link["from_key"] in sources:
+            is_owned = link["to_key"] is not None or link["to_item_key"] in owned
+            named[link["from_key"], link["key_project"]][link["to_item_key"]] = is_owned
+    for (change, project), keys in named.items():
+        yield {
+            "change_key_project_key": f"{change}>{project}",
+            "source_system": sources[change],
+            "change_key": change,
+            "key_project": project,
+            "named_keys": len(keys),
+            "keys_without_item": list(keys.values()).count(False),
         }
 
 

@@ -686,6 +686,15 @@ def data_quality(tables: Tables) -> Iterator[Row]:
         for row in tables.rows(f"fct_ci_{table}"):
             name = f"clock_ci_{table}_backwards"
             measure(row["source_system"], name, row["is_clock_backwards"])
+    named = tables.rows("fct_change_keys")
+    every = Counter()
+    for row in named:
+        every[row["source_system"]] += row["named_keys"]
+    for row in named:
+        if row["keys_without_item"]:
+            source, name = row["source_system"], f"keys_without_item_{row['key_project']}"
+            affected[source, name] += row["keys_without_item"]
+            total[source, name] = every[source]
     for source, name in total:
         all_of_them = total[source, name]
         yield {

@@ -29,44 +29,106 @@ former_keys as (
 
 ),
 
--- The commits of a pull request, and the one that it was merged as.
+pull_requests as (
+
+    select * from {{ ref('int_work_items_unioned') }}
+    where item_kind = 'pull_request'
+
+),
+
+commits_of_pull_requests as (
+
+    select * from {{ ref('int_commits_of_pull_requests') }}
+
+),
+
+direct_commits as (
+
+    select * from {{ ref('int_direct_commits') }}
+
+),
+
+-- What names an issue is a pull request, or a commit that came to the branch outside of one.
+changes as (
+
+    select
+        work_item_key as change_key,
+        created_at as begins_at
+
+    from pull_requests
+
+    union all
+
+    select
+        commit_key as change_key,
+        committed_at as begins_at
+
+    from direct_commits
+
+),
+
+-- A commit of a branch that no pull request shows belongs to what the branch was merged with.
 commits as (
 
     select
-        work_item_key,
         repository,
-        merge_commit_sha as sha
+        sha,
+        work_item_key as change_key
 
-    from {{ ref('int_pull_requests_unioned') }}
-
-    where source_system = 'github' and merged_at is not null
+    from commits_of_pull_requests
 
     union
 
     select
-        work_item_key,
         repository,
-        sha
+        sha,
+        commit_key as change_key
 
-    from {{ ref('stg_github__pull_request_commits') }}
+    from direct_commits
+
+    union
+
+    select
+        brought.repository,
+        brought.sha,
+        coalesce(bringing.work_item_key, direct_commits.commit_key) as change_key
+
+    from {{ ref('int_commits_brought') }} as brought
+
+    left join commits_of_pull_requests as own
+        on brought.repository = own.repository and brought.sha = own.sha
+
+    left join commits_of_pull_requests as bringing
+        on
+            brought.repository = bringing.repository
+            and brought.brought_by_sha = bringing.sha
+
+    left join direct_commits
+        on
+            brought.repository = direct_commits.repository
+            and brought.brought_by_sha = direct_commits.sha
+
+    where own.sha is null
 
 ),
 
 issue_keys as (
 
     select
-        pull_request_issue_key_id,
-        work_item_key,
-        issue_key
+        pull_request_issue_key_id as issue_key_id,
+        work_item_key as change_key,
+        issue_key,
+        is_written_as_key
 
     from {{ ref('stg_github__pull_request_issue_keys') }}
 
     union all
 
     select
-        commits.work_item_key || ':' || keys.commit_issue_key_id as pull_request_issue_key_id,
-        commits.work_item_key,
-        keys.issue_key
+        commits.change_key || ':' || keys.commit_issue_key_id as issue_key_id,
+        commits.change_key,
+        keys.issue_key,
+        keys.is_written_as_key
 
     from {{ ref('stg_github__commit_issue_keys') }} as keys
 
@@ -120,13 +182,6 @@ github_items as (
 
 ),
 
-pull_requests as (
-
-    select * from {{ ref('int_work_items_unioned') }}
-    where item_kind = 'pull_request'
-
-),
-
 jira as (
 
     select
@@ -145,7 +200,8 @@ jira as (
         'jira_link' as method,
         cast(1 as double) as confidence,
         cast(null as timestamp) as valid_from,
-        cast(null as timestamp) as valid_to
+        cast(null as timestamp) as valid_to,
+        cast(null as varchar) as key_project
 
     from issue_links
 
@@ -157,24 +213,28 @@ jira as (
 
 ),
 
--- A pull request names the issues it implements in its title, branch or commits.
+-- A change names the issues that it implements, a pull request in its title, branch or commits.
 github as (
 
     select
-        'github:issue_key:' || issue_keys.pull_request_issue_key_id as source_link_id,
-        issue_keys.work_item_key as from_key,
+        'github:issue_key:' || issue_keys.issue_key_id as source_link_id,
+        issue_keys.change_key as from_key,
         former_keys.work_item_key as to_key,
         issue_keys.issue_key as to_item_key,
         'implements' as link_type,
         'issue_key' as method,
         cast(0.9 as double) as confidence,
-        pull_requests.created_at as valid_from,
-        cast(null as timestamp) as valid_to
+        changes.begins_at as valid_from,
+        cast(null as timestamp) as valid_to,
+        case
+            when issue_keys.is_written_as_key then split_part(issue_keys.issue_key, '-', 1)
+            else 'other'
+        end as key_project
 
     from issue_keys
 
-    inner join pull_requests
-        on issue_keys.work_item_key = pull_requests.work_item_key
+    inner join changes
+        on issue_keys.change_key = changes.change_key
 
     left join former_keys
         on issue_keys.issue_key = former_keys.issue_key
@@ -193,7 +253,8 @@ github_closings as (
         'closing_reference' as method,
         cast(1 as double) as confidence,
         pull_requests.created_at as valid_from,
-        cast(null as timestamp) as valid_to
+        cast(null as timestamp) as valid_to,
+        cast(null as varchar) as key_project
 
     from closings
 
@@ -245,7 +306,8 @@ github_references as (
             case when github_events.event = 'cross_referenced' then 0.5 else 1 end as double
         ) as confidence,
         github_events.happened_at as valid_from,
-        unmarks.happened_at as valid_to
+        unmarks.happened_at as valid_to,
+        cast(null as varchar) as key_project
 
     from github_events
 
@@ -279,7 +341,13 @@ gitlab as (
         'issue_key' as method,
         cast(0.9 as double) as confidence,
         pull_requests.created_at as valid_from,
-        cast(null as timestamp) as valid_to
+        cast(null as timestamp) as valid_to,
+        case
+            when not gitlab_issue_keys.is_written_as_key then 'other'
+            when gitlab_issue_keys.issue_key like '%#%'
+                then split_part(gitlab_issue_keys.issue_key, '#', 1)
+            else split_part(gitlab_issue_keys.issue_key, '-', 1)
+        end as key_project
 
     from gitlab_issue_keys
 
@@ -302,7 +370,8 @@ servicenow as (
         method,
         confidence,
         valid_from,
-        valid_to
+        valid_to,
+        cast(null as varchar) as key_project
 
     from {{ ref('int_servicenow_links') }}
 

@@ -22,6 +22,17 @@ known as (
 
 ),
 
+-- A commit that came to its branch outside of a pull request is a change, and no work item.
+known_from as (
+
+    select work_item_key from known
+
+    union
+
+    select commit_key as work_item_key from {{ ref('int_direct_commits') }}
+
+),
+
 -- Keys change when an item moves; a key that it had before is still its own.
 known_keys as (
 
@@ -124,7 +135,7 @@ final as (
 
     from unioned
 
-    inner join known as from_items
+    inner join known_from as from_items
         on unioned.from_key = from_items.work_item_key
 
     inner join known as to_items

@@ -189,8 +189,41 @@ ci as (
 
 ),
 
+named_keys as (
+
+    select
+        *,
+        sum(named_keys) over (partition by source_system) as total
+
+    from {{ ref('fct_change_keys') }}
+
+),
+
+lost_keys as (
+
+    select
+        source_system,
+        'keys_without_item_' || key_project as measure,
+        sum(keys_without_item) as affected,
+        total
+
+    from named_keys
+
+    where keys_without_item > 0
+
+    group by source_system, key_project, total
+
+),
+
 unioned as (
 
+    select
+        source_system,
+        measure,
+        affected,
+        total
+    from lost_keys
+    union all
     select
         source_system,
         measure,

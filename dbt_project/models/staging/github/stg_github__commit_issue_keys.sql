@@ -5,7 +5,10 @@ source as (
     select
         repository,
         sha,
-        {{ parse_json('payload', {'issue_keys': ['VARCHAR']}) }} as payload
+        {{ parse_json('payload', {
+            'issue_keys': ['VARCHAR'],
+            'typed_keys': ['VARCHAR']
+        }) }} as payload
 
     from {{ source('github', 'commits') }}
 
@@ -17,11 +20,25 @@ renamed as (
         source.repository || ':' || source.sha || ':' || key_no as commit_issue_key_id,
         source.repository,
         source.sha,
-        issue_key
+        issue_key,
+        true as is_written_as_key
 
     from source
 
     {{ each('source.payload.issue_keys', 'issue_key', 'key_no') }}
+
+    union all
+
+    select
+        source.repository || ':' || source.sha || ':typed:' || key_no as commit_issue_key_id,
+        source.repository,
+        source.sha,
+        issue_key,
+        false as is_written_as_key
+
+    from source
+
+    {{ each('source.payload.typed_keys', 'issue_key', 'key_no') }}
 
 )
 

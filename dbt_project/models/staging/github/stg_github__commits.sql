@@ -20,6 +20,32 @@ source as (
 
 ),
 
+repositories as (
+
+    select
+        full_name,
+        min(id) as repository_id
+
+    from {{ source('github', 'repositories') }}
+
+    group by 1
+
+),
+
+-- A renamed repository is read again under its present name.
+read_again as (
+
+    select source.sha
+
+    from source
+
+    inner join repositories
+        on source.repository = repositories.full_name
+
+    group by 1
+
+),
+
 main_lines as (
 
     select
@@ -70,6 +96,14 @@ renamed as (
 
     left join main_lines
         on source.repository = main_lines.repository and source.sha = main_lines.sha
+
+    left join repositories
+        on source.repository = repositories.full_name
+
+    left join read_again
+        on source.sha = read_again.sha
+
+    where repositories.full_name is not null or read_again.sha is null
 
 )
 
