@@ -247,6 +247,7 @@ judged as (
         grid.service_key,
         grid.period_start,
         grid.is_complete_period,
+        case when unknown.service_key is null then grid.service_key end as known_service_key,
         case when unknown.service_key is null then 0 end as nothing
 
     from grid
@@ -293,15 +294,13 @@ final as (
 
     left join counted
         on
-            grid.service_key = counted.service_key
+            grid.known_service_key = counted.service_key
             and grid.period_start = counted.period_start
-            and grid.nothing is not null
 
     left join lead_times
         on
-            grid.service_key = lead_times.service_key
+            grid.known_service_key = lead_times.service_key
             and grid.period_start = lead_times.period_start
-            and grid.nothing is not null
 
     left join merged
         on grid.service_key = merged.service_key and grid.period_start = merged.period_start

@@ -74,7 +74,7 @@ left join deployed_shas
     on changes.change_key = deployed_shas.change_key
 
 left join first_deployed
-    on changes.is_behind_first_deployment and changes.repository = first_deployed.repository
+    on changes.repository = first_deployed.repository
 
 left join linked
     on changes.change_key = linked.change_key
@@ -83,7 +83,9 @@ where
     (
         deployed_shas.finished_at is not null
         and coalesce(
-            changes.deployed_at, first_deployed.finished_at, timestamp '9999-01-01'
+            changes.deployed_at,
+            case when changes.is_behind_first_deployment then first_deployed.finished_at end,
+            timestamp '9999-01-01'
         ) > deployed_shas.finished_at
     )
     or changes.deployed_at is distinct from linked.finished_at
