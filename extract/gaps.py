@@ -17,6 +17,9 @@ from extract.tables import TEXT, TIMESTAMP, RawTable
 FOREVER = timedelta.max
 """How long a source keeps things that deletes none."""
 
+DELETED_WITHIN = timedelta(days=2)
+"""How late a source may be to delete what it keeps no longer."""
+
 BEGINNING = "beginning"
 START_DATE, RETENTION, OLDEST_SHOWN, PAUSE = "start_date", "retention", "oldest_shown", "pause"
 """Why nothing is known: it was not asked for, it is deleted after a time that the source tells, it
@@ -127,10 +130,13 @@ class History:
     def _pause(self, now: datetime) -> Row | None:
         """Return the gap between the last load and what was left when this one began.
 
-        What is deleted goes in order of age: who shows what was made before, has it all.
+        What is deleted goes in order of age: who shows what was made before, has it all. So has who
+        shows what would have been deleted long ago.
         """
         kept_from = _kept_from(now, self.keeps_at_most if self.keeps is None else self.keeps)
         if self.read_to is None or kept_from is None or kept_from <= self.read_to:
+            return None
+        if self.oldest and self.oldest < kept_from - DELETED_WITHIN:
             return None
         ends = min(filter(None, (self.oldest, now if self.keeps is None else kept_from)))
         gap = self.read_to.isoformat()

@@ -92,6 +92,30 @@ def load(source: str, refresh_id: str, full: bool = False, span: Window | None =
     return work
 
 
+def prepare(source: str) -> None:
+    """Create the raw tables and columns of a source that a newer version has, and ask it nothing.
+
+    Models read the tables of all sources, whichever of them a refresh loads.
+
+    Raises:
+        Busy: Another process loads the source.
+    """
+    wanted = {(table.name, column) for table in SOURCES[source].TABLES for column in table.columns}
+    if warehouse.raw_file(source).exists():
+        there = warehouse.rows(
+            source,
+            "select table_name, column_name from duckdb_columns() where schema_name = $schema",
+            schema=source,
+        )
+        if wanted <= set(there):
+            return
+    try:
+        with FileLock(_lock_folder() / f"{source}.lock", timeout=0):
+            _create_tables(warehouse.pipeline_for(source), source)
+    except Timeout:
+        raise Busy(f"{source}: another process is loading this source; try again later") from None
+
+
 def is_anything_loaded() -> bool:
     """Whether any raw table of any source holds a row: without one there is nothing to build on."""
     return any(_has_rows(source) for source in SOURCES)

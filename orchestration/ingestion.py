@@ -11,7 +11,7 @@ import dagster as dg
 from dagster_dlt import DagsterDltTranslator, build_dlt_asset_specs
 from dagster_dlt.translator import DltResourceTranslatorData
 
-from extract.load import Load, load, tables_of
+from extract.load import Load, load, prepare, tables_of
 from extract.sources import SOURCES
 from extract.tables import instant
 from extract.warehouse import pipeline_for
@@ -75,6 +75,7 @@ def build_ingestion(source: str) -> dg.Definitions:
         context: dg.AssetExecutionContext, refresh: RefreshOptions
     ) -> Iterator[dg.MaterializeResult]:
         if refresh.sources and source not in refresh.sources:
+            prepare(source)
             work = Load(source, context.run_id)
         else:
             span = Window(*map(instant, refresh.span)) if refresh.span else None

@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -36,6 +37,7 @@ from extract.api import (
     Unavailable,
 )
 from extract.gaps import History, known_gaps, moment
+from extract.gaps import Known as Gaps
 from extract.probes import NOT_READABLE
 from extract.sources.github_graphql import ITEMS_PER_QUERY, MOST_PAGES, Graph
 from extract.sources.github_rows import (
@@ -593,8 +595,12 @@ class Reader:
             "select min(epoch_us(created_at)) from github.workflow_runs where repository = ?",
             repo.name,
         )
-        known = known_gaps(NAME, RUNS)
-        return history.gaps(RUNS, repo.name, self.server_now, known, moment(oldest))
+        return history.gaps(RUNS, repo.name, self.server_now, self.known_gaps, moment(oldest))
+
+    @cached_property
+    def known_gaps(self) -> Gaps:
+        """The gaps that are stored; each scope is asked for once a load."""
+        return known_gaps(NAME, RUNS)
 
     def _buckets(self, repo: Repository, lo: int, hi: int) -> Iterator[Bucket]:
         """Yield the runs of a span in order of time, in pieces that the search shows whole."""

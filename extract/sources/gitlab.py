@@ -23,6 +23,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -47,6 +48,7 @@ from extract.api import (
 )
 from extract.census import EVERY, PRESENT, Census, tombstones
 from extract.gaps import FOREVER, History, history_gaps, known_gaps, moment
+from extract.gaps import Known as Gaps
 from extract.mentions import keys_in
 from extract.privacy import person, person_key, shown_environment
 from extract.probes import MOST_PROBED, NOT_READABLE, Probe, clock, counts, scopes
@@ -1001,9 +1003,15 @@ class Reader:
             "select min(epoch_us(created_at)) from gitlab.pipelines where _scope = $scope",
             scope=project.path,
         )
-        known = known_gaps(NAME, PIPELINES)
-        rows = history.gaps(PIPELINES, project.path, self.server_now, known, moment(oldest))
+        rows = history.gaps(
+            PIPELINES, project.path, self.server_now, self.known_gaps, moment(oldest)
+        )
         return HISTORY_GAPS.batch(rows, project.path)
+
+    @cached_property
+    def known_gaps(self) -> Gaps:
+        """The gaps that are stored; each scope is asked for once a load."""
+        return known_gaps(NAME, PIPELINES)
 
     def _listed(
         self, kind: Kind, project: Project, window: Window

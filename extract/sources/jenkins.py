@@ -609,7 +609,8 @@ class Reader:
             )
             gaps, oldest = self.stored
             rows = history.gaps(BUILDS, name, self.server_now, gaps, oldest.get(name))
-            yield HISTORY_GAPS.batch(rows, builds["_scope"][0].as_py())
+            if rows:
+                yield HISTORY_GAPS.batch(rows, builds["_scope"][0].as_py())
 
     def known_jobs(self) -> Iterator[pa.Table]:
         """Yield the jobs that Jenkins shows."""

@@ -845,6 +845,20 @@ def test_runs_that_github_deleted_while_no_load_ran_are_a_gap(hub: Hub, home: An
     assert len(gaps(home)) == 2
 
 
+@pytest.mark.parametrize("made", ["2025-05-30T00:00:00Z", "2025-08-20T00:00:00Z"])
+def test_a_pause_loses_nothing_where_older_runs_are_still_shown(
+    hub: Hub, home: Any, made: str
+) -> None:
+    hub.keeps_runs, hub.born = 90, "2025-05-01T00:00:00Z"
+    home.load("github")
+    # Made before the last load, or since then, but long before what would have to be kept.
+    hub.now = datetime(2025, 12, 1, tzinfo=UTC)
+    hub.add_run(1, made)
+    hub.add_run(2, "2025-11-20T00:00:00Z")
+    home.load("github")
+    assert gaps(home) == [("workflow_runs", "acme/shop", None, None, None)]
+
+
 @pytest.mark.parametrize(
     ("start", "keeps", "gap"),
     [

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from demo import jenkins as jenkins_server
 from demo.http import Api, Clock, Faults, Request, Response, Server
 from extract.api import Refused
+from extract.load import load, prepare
 from extract.settings import SettingFault
 from extract.sources import jenkins
 from orchestration.cli import main
@@ -413,6 +414,21 @@ def test_the_raw_files_alone_bring_back_what_jenkins_has_discarded(
     assert numbers(restored, "job") == list(range(1, 133))
     assert gaps(restored) == [("job", None, None, None)]
     assert len([target for target in scripted.asked if "allBuilds" in target]) == 2 + 1
+
+
+def test_a_table_that_a_newer_version_has_is_created_without_a_load(
+    scripted: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models read it, whatever `refresh --source` loads."""
+    with monkeypatch.context() as older:
+        older.setattr(jenkins, "TABLES", jenkins.TABLES[:3])
+        older.delenv("SOURCES__JENKINS__BASE_URL")
+        load("jenkins", "before")
+    for _ in range(2):
+        prepare("jenkins")
+        columns = home.rows("jenkins", "describe jenkins.history_gaps")
+        assert {"object", "scope", "gap_to", "payload"} <= {name for name, *_ in columns}
+    assert scripted.asked == []
 
 
 def test_builds_from_before_the_start_date_are_a_gap(
