@@ -528,6 +528,9 @@ CASES: list[Case] = [
             ),
             commits("field/keys", (0x706, (0x702,), "05-08 12:00"), keys=["FLD-75"]),
             line("field/keys", 0x701, 0x702, 0x705),
+            # What the repository was called before: its commits were read again.
+            commits("field/former-keys", (0x701, (), "05-08 09:00")),
+            line("field/former-keys", 0x701),
         ],
         flows={"FLD-76": {"first_commit_at": at("05-08 09:00")}},
         rows={
@@ -540,6 +543,10 @@ CASES: list[Case] = [
                 ("github:commit:0705", "jira:F901", "issue_key", 0.9, at("05-08 11:00")),
                 ("github:commit:0705", "jira:FLD-76", "issue_key", 0.9, at("05-08 11:00")),
                 ("github:pr:field/keys-1", "jira:FLD-75", "issue_key", 0.9, at("05-08 09:30")),
+            ],
+            f"""select change_key from marts.fct_changes
+                where merge_commit_sha = '{0x701:040x}'""": [
+                (f"github:commit:field/keys:{0x701:040x}",),
             ],
             """select replace(change_key, 'github:commit:field/keys:', ''), key_project, named_keys,
                     keys_without_item
