@@ -1,7 +1,11 @@
-"""Points every setting at a scratch folder before the product is imported."""
+"""Points every setting at a scratch folder before the product is imported.
+
+Scratch folders lie in memory where there is enough of it: what a test writes needs no disk.
+"""
 
 import gc
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,11 +18,14 @@ from filelock import FileLock
 from tests.flow import golden, house
 
 SHARED = Path(__file__).parents[2] / "shared"
+MEMORY = Path("/dev/shm")
 
 
 def pytest_configure() -> None:
     for name in [name for name in os.environ if name.startswith(("SOURCES__", "FLOWHOUSE_"))]:
         del os.environ[name]
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 8 << 30:
+        os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
     os.environ["FLOWHOUSE_HOME"] = tempfile.mkdtemp(prefix="flowhouse-test-")
 
 
