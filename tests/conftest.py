@@ -34,12 +34,20 @@ LONGEST = (
     "test_real.py",
     "test_delivery.py",
     "test_incremental.py",
+    "test_flow.py",
     "test_github.py",
+    "test_jira.py",
     "test_jira_scripted.py",
     "test_servicenow.py",
     "test_jira_days.py",
-    "test_flow.py",
+    "test_servicenow_models.py",
+    "test_github_issues.py",
     "test_gitlab.py",
+    "test_cli.py",
+    "test_recount.py",
+    "test_jenkins.py",
+    "test_jira_census.py",
+    "test_proofs.py",
 )
 
 
@@ -82,6 +90,20 @@ def golden_house(tmp_path_factory: pytest.TempPathFactory) -> house.House:
 def golden_build(golden_house: house.House) -> Path:
     """The golden company's working warehouse."""
     return golden_house.home / "build.duckdb"
+
+
+@pytest.fixture(scope="session")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What dbt has parsed for a company of no special name; copy it to `dbt` in a home."""
+
+    def build(folder: Path) -> None:
+        subprocess.run(
+            [sys.executable, "-c", "import orchestration.transformation"],
+            env={**os.environ, "FLOWHOUSE_HOME": str(folder)},
+            check=True,
+        )
+
+    return built_once(tmp_path_factory, "parsed", build) / "dbt"
 
 
 @pytest.fixture(scope="session")
