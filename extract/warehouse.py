@@ -7,9 +7,7 @@ published file can never hold a payload.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -26,25 +24,6 @@ os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")
 os.environ.setdefault("LOAD__TRUNCATE_STAGING_DATASET", "true")
 os.environ.setdefault("ENABLE_RUNTIME_TRACE", "false")
 os.environ.setdefault("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
-
-
-@cache
-def _dlt() -> ModuleType:
-    """Import dlt, which takes a second that who only looks at a file need not spend.
-
-    dlt reads the annotations of its schema types anew for every table that it looks at ("very slow
-    and we possibly should cache the result", it says there): a sixth of a load that changes little.
-    """
-    import dlt
-    from dlt.common import validation
-
-    read = cache(validation.get_type_hints)
-
-    def hints_once(of: type, globalns: dict[str, Any] | None = None) -> dict[str, Any]:
-        return read(of)  # in whose module's names they are written
-
-    validation.get_type_hints = hints_once
-    return dlt
 
 
 _open: dict[str, duckdb.DuckDBPyConnection] = {}
@@ -114,17 +93,8 @@ def is_whole(source: str) -> str:
 
 
 def pipeline_for(source: str) -> "dlt.Pipeline":
-    """Return the pipeline that loads a source into the schema of the same name.
+    """Return the pipeline that loads a source into the schema of the same name."""
+    from extract import quick_dlt  # takes a second, which who only looks at a file need not spend
 
-    Parquet, because dlt's default of INSERT statements costs six times the CPU on DuckDB.
-    """
     raw_folder().mkdir(parents=True, exist_ok=True)
-    dlt = _dlt()
-    return dlt.pipeline(
-        pipeline_name=source,
-        destination=dlt.destinations.duckdb(
-            str(raw_file(source)), preferred_loader_file_format="parquet"
-        ),
-        dataset_name=source,
-        pipelines_dir=str(home() / "dlt"),
-    )
+    return quick_dlt.pipeline(source, str(home() / "dlt"), str(raw_file(source)))

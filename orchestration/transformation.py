@@ -36,7 +36,7 @@ from publish.quality import begin, kept_results, record_results, unproven
 
 log = logging.getLogger("flowhouse")
 
-DBT = str(Path(sys.executable).with_name("dbt"))
+DBT = (sys.executable, "-P", "-m", "orchestration.quick_dbt")
 TARGET = Path(os.environ["DBT_TARGET_PATH"])
 DBT_LOG = Path(os.environ["DBT_LOG_PATH"]) / "build.log"
 ENDED = re.compile(r"\S+ +(\d+) of (\d+) (?!START)")
@@ -62,7 +62,7 @@ def parse_if_stale() -> None:
     if dbt_project.manifest_path.exists() and known == wanted:
         return
     done = subprocess.run(
-        [DBT, "parse", "--quiet"], cwd=DBT_PROJECT, capture_output=True, text=True, check=False
+        [*DBT, "parse", "--quiet"], cwd=DBT_PROJECT, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError(f"the dbt project cannot be parsed:\n{done.stdout}{done.stderr}")
@@ -160,7 +160,7 @@ def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool
     with (
         DBT_LOG.open("w") as file,
         subprocess.Popen(
-            [DBT, *words],
+            [*DBT, *words],
             cwd=DBT_PROJECT,
             env={**os.environ, **settings},
             stdout=subprocess.PIPE,

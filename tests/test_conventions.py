@@ -2,10 +2,8 @@
 
 import ast
 import json
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -38,15 +36,8 @@ MAY_READ = {
 
 
 @pytest.fixture(scope="session")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    target = tmp_path_factory.mktemp("dbt")
-    subprocess.run(
-        [Path(sys.executable).with_name("dbt"), "parse", "--quiet", "--target-path", target],
-        cwd=PROJECT,
-        env={**os.environ, "DBT_PROFILES_DIR": str(PROJECT), "DBT_LOG_PATH": str(target)},
-        check=True,
-    )
-    return json.loads((target / "manifest.json").read_text())
+def manifest(parsed: Path) -> dict:
+    return json.loads((parsed / "target" / "manifest.json").read_text())
 
 
 @pytest.fixture(scope="session")

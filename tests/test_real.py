@@ -4,6 +4,7 @@ import base64
 import json
 import lzma
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -83,8 +84,9 @@ def replay() -> Iterator[Replay]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, replay: Replay) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, parsed: Path, replay: Replay) -> Path:
     home = tmp_path_factory.mktemp("real")
+    shutil.copytree(parsed, home / "dbt")
     done = refresh(home, replay)
     assert done.returncode == 0, done.stderr[-4000:]
     return home

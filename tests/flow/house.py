@@ -34,7 +34,7 @@ from publish.quality import unproven
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 SEEDS = Path(__file__).with_name("seeds")
-DBT = Path(sys.executable).with_name("dbt")
+DBT = (sys.executable, "-P", "-m", "orchestration.quick_dbt")
 
 LINE = re.compile(
     r"(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?) "
@@ -1000,7 +1000,7 @@ class House:
     def dbt(self, *words: str, **environment: str) -> subprocess.CompletedProcess:
         """Run dbt; every test that failed is in what it printed."""
         return subprocess.run(
-            [DBT, "--no-use-colors", *words],
+            [*DBT, "--no-use-colors", *words],
             cwd=self.project,
             env={**os.environ, **self.environment, **environment},
             capture_output=True,

@@ -45,7 +45,7 @@ def models_of(
     variant = house.House(home, as_of)
     done = variant.dbt(
         "build", "--resource-type", "model", "--resource-type", "seed",
-        "--select", *select.split(), **environment,
+        "--select", *select.split(), DBT_WRITE_JSON="false", **environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:]
     return variant

@@ -1,5 +1,8 @@
 """The graph is whole: it starts at an API endpoint and ends at what people look at."""
 
+import os
+import shutil
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -7,8 +10,9 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def defs() -> dg.Definitions:
-    """The whole graph; not imported above, because it parses the dbt project in every worker."""
+def defs(parsed: Path) -> dg.Definitions:
+    """The whole graph; not imported above, for it wants the dbt project to be parsed."""
+    shutil.copytree(parsed, Path(os.environ["FLOWHOUSE_HOME"]) / "dbt", dirs_exist_ok=True)
     from orchestration.definitions import defs
 
     return defs
