@@ -391,7 +391,7 @@ def test_a_day_of_other_names_leaves_no_trace(
         "select count(*) from marts.dim_work_items where item_key like 'LAB-%'": (11,),
         "select count(*) from marts.bridge_work_item_links where link_type = 'implements'": (4,),
         "select count(*), count(nullif(is_rollback, false)), count(nullif(is_retried, false))"
-        " from marts.fct_deployments": (6, 1, 2),
+        " from marts.fct_deployments": (6, 1, 1),
         "select count(*), count(nullif(is_flaky, false)) from marts.fct_ci_runs": (4, 2),
     }
     with duckdb.connect(str(renamed), read_only=True) as build:
