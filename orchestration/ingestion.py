@@ -51,7 +51,9 @@ class RefreshOptions(dg.ConfigurableResource):
         side by side in processes of their own.
         """
         if not self._loads:
-            steps = context.run.step_keys_to_execute or [node.name for node in context.job_def.nodes]
+            steps = context.run.step_keys_to_execute or [
+                node.name for node in context.job_def.nodes
+            ]
             span = Window(*map(instant, self.span)) if self.span else None
             with ProcessPoolExecutor(AT_ONCE, initializer=end_as_others_do) as pool:
                 for name in self.sources or SOURCES:
