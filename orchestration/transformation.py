@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.context.system import StepExecutionContext
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -39,6 +40,7 @@ from orchestration.failures import keep_log, what_failed
 from orchestration.ingestion import RefreshOptions
 from orchestration.termination import end_as_others_do
 from publish.quality import begin, kept_results, record_results, unproven
+from publish.snapshot import will_change
 
 log = logging.getLogger("flowhouse")
 
@@ -47,6 +49,9 @@ TARGET = Path(os.environ["DBT_TARGET_PATH"])
 DBT_LOG = Path(os.environ["DBT_LOG_PATH"]) / "build.log"
 ENDED = re.compile(r"\S+ +(\d+) of (\d+) (?!START)")
 """A line of dbt that says how a node ended."""
+
+# Dagster collects the assets of a step anew for each of them: with some hundred, seconds.
+StepExecutionContext.get_output_asset_keys = cache(StepExecutionContext.get_output_asset_keys)
 
 WANTED = "wanted"
 """The tag of what a build is to do: dbt would hold each name against each node."""
@@ -99,11 +104,16 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
     before = {} if refresh.full else changes.of_last_build(build_file())
     wanted = changes.to_build(MANIFEST, before, now)
     kept: dict[str, dict] = {}
+    nodes = MANIFEST["nodes"]
     if context.is_subset:
         wanted = with_tests(context.selected_asset_keys)
     elif wanted is not None:
-        kept = kept_results(build_file(), MANIFEST, MANIFEST["nodes"].keys() - wanted)
+        kept = kept_results(build_file(), MANIFEST, nodes.keys() - wanted)
     begin(build_file(), context.run_id)
+    will_change(
+        build_file(),
+        None if wanted is None else [(nodes[key]["schema"], nodes[key]["name"]) for key in wanted],
+    )
     how = rebuild.begin(
         build_file(),
         rebuild.definitions(MANIFEST, DBT_PROJECT),
