@@ -165,14 +165,14 @@ def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool
     """
     # Unit tests prove the code and not the data: they run in `make test`.
     words = ["build", "--exclude-resource-type", "unit_test", "--target-path", str(target)]
-    words += ["--no-use-colors", "--log-level-file", "none"]
+    words += ["--no-use-colors", "--log-level-file", "none", "--no-write-json"]
     if wanted is not None:
         words += ["--indirect-selection", "empty", "--select", f"tag:{WANTED}"]
     DBT_LOG.parent.mkdir(parents=True, exist_ok=True)
     began = told = time.monotonic()
     done = "0"
     reader, writer = multiprocessing.Pipe(duplex=False)
-    dbt = multiprocessing.Process(target=_run_dbt, args=(words, wanted, settings, writer))
+    dbt = multiprocessing.Process(target=_run_dbt, args=(words, wanted, target, settings, writer))
     dbt.start()
     writer.close()
     with DBT_LOG.open("w") as file, open(reader.fileno(), closefd=False) as lines:
@@ -196,12 +196,17 @@ def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool
 
 
 def _run_dbt(
-    words: list[str], wanted: Collection[str] | None, settings: dict[str, str], output: Connection
+    words: list[str],
+    wanted: Collection[str] | None,
+    target: Path,
+    settings: dict[str, str],
+    output: Connection,
 ) -> None:
     """Run dbt in a process that has it imported, and ends with it: so does its hold on DuckDB.
 
     It is given what was parsed: to compare that with every file of the project, and the settings
-    with those of the last time, would take as long as a small build.
+    with those of the last time, would take as long as a small build; so would it to write all of
+    that down again beside the results.
     """
     end_as_others_do()
     for stream in (1, 2):
@@ -214,6 +219,8 @@ def _run_dbt(
     for key in wanted or ():
         manifest.nodes[key].tags.append(WANTED)
     done = dbtRunner(manifest).invoke(words)
+    if done.result:
+        done.result.write(str(target / "run_results.json"))
     print(done.exception or "", flush=True)
     sys.exit(0 if done.success else 1)
 
