@@ -62,6 +62,10 @@ class EventLog(SqliteEventLogStorage):
         try:
             for event in events:
                 super().store_event(event)
+        except BaseException:
+            while self._begun:
+                self._begun.popitem()[1].close()  # without what was not committed
+            raise
         finally:
             self._is_more_to_come = is_more_to_come and time.monotonic() - self._since < MOST_S
             self._end_unless_more_comes()
@@ -81,7 +85,8 @@ class EventLog(SqliteEventLogStorage):
             try:
                 yield self._begun[shard]
             except BaseException:
-                self._begun.pop(shard).close()  # without what was not committed
+                if shard in self._begun:
+                    self._begun.pop(shard).close()  # without what was not committed
                 raise
             self._end_unless_more_comes()
 
