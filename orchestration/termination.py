@@ -56,6 +56,7 @@ def _wait(reader: int, grace_s: float) -> None:
             break
         time.sleep(0.2)
     there = _processes()
+    sys.setswitchinterval(GRACE_S)  # whoever waits for what is killed here must not go on first
     _send(
         [pid for pid, began in known.items() if there.get(pid, (0, ""))[1] == began]
         + list(_below(os.getpid(), there)),
