@@ -127,7 +127,7 @@ def _has_rows(source: str) -> bool:
     try:
         with duckdb.connect(str(warehouse.raw_file(source)), read_only=True) as raw:
             there = raw.execute(
-                "select table_name from information_schema.tables where table_schema = $1", [source]
+                "select table_name from duckdb_tables() where schema_name = $1", [source]
             ).fetchall()
             return any(
                 raw.execute(f"select 1 from {source}.{table.name} limit 1").fetchone()

@@ -2,28 +2,10 @@
 
 import dagster as dg
 
-# Loads wait for their servers, so they run side by side; more than four steps are never ready.
-# Children are forked from one process that has imported everything: a step starts in no time.
-# pandas is what DuckDB imports at its first query.
-side_by_side = dg.multiprocess_executor.configured(
-    {
-        "max_concurrent": 4,
-        "start_method": {
-            "forkserver": {
-                "preload_modules": [
-                    "orchestration.definitions",
-                    "orchestration.event_log",
-                    "pandas",
-                ]
-            }
-        },
-    }
-)
-
 refresh = dg.define_asset_job(
     "refresh",
     selection=dg.AssetSelection.all().materializable(),
-    executor_def=side_by_side,
+    executor_def=dg.in_process_executor,
     description="Extract what changed, transform, test, publish, report.",
 )
 

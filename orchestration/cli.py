@@ -5,13 +5,14 @@ configuration, 3 partial (some scopes failed or a value stream has too many stat
 stage; all else was published).
 """
 
+import gc
 import json
 import logging
 import os
 import shutil
 import sys
 import time
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +259,7 @@ def run_refresh(
     from orchestration.definitions import defs  # noqa: F401
     from orchestration.status import marked_streams, warnings
 
+    gc.freeze()  # what is imported stays: no collection looks through it, here or in what is forked
     with dg.DagsterInstance.get() as instance:
         result = dg.execute_job(
             dg.reconstructable(refresh_job),
@@ -289,11 +291,15 @@ def run_refresh(
 
 
 def refresh_job() -> Any:
-    """Return the Dagster job; Dagster's step processes build it anew through this function."""
-    start_logging()
+    """Return the Dagster job; Dagster asks for it through this function, several times."""
+    return _resolved("refresh")
+
+
+@cache
+def _resolved(job: str) -> Any:
     from orchestration.definitions import defs
 
-    return defs.resolve_job_def("refresh")
+    return defs.resolve_job_def(job)
 
 
 def failures_of(result: Any) -> list[str]:

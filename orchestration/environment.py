@@ -67,6 +67,8 @@ def prepare() -> None:
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "GX_ANALYTICS_ENABLED": "false",
         "DAGSTER_HOME": home() / "dagster",
+        # What a run plans is noted at once, and not in an event after the other.
+        "DAGSTER_EVENT_BATCH_SIZE": 1_000,
     }.items():
         os.environ[name] = str(value)
     if not os.environ.get("FLOWHOUSE_MEMORY_LIMIT"):

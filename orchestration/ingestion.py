@@ -1,21 +1,28 @@
 """Raw tables: one asset per dlt resource, keyed by its address, fed by the API that it comes from.
 
-Each source is one step, so that sources load side by side and none stops another: a source that
-cannot be read leaves its tables as they were, and its check `is_complete` says why.
+Each source is one step and none stops another: a source that cannot be read leaves its tables as
+they were, and its check `is_complete` says why.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import dagster as dg
 from dagster_dlt import DagsterDltTranslator, build_dlt_asset_specs
 from dagster_dlt.translator import DltResourceTranslatorData
+from pydantic import PrivateAttr
 
 from extract.load import Load, load, prepare, tables_of
 from extract.sources import SOURCES
 from extract.tables import instant
 from extract.warehouse import pipeline_for
 from extract.windows import Window
+from orchestration.termination import end_as_others_do
+
+AT_ONCE = 4
+"""How many sources are loaded side by side."""
 
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36))
 
@@ -34,6 +41,32 @@ class RefreshOptions(dg.ConfigurableResource):
     full: bool = False
     as_of: str = ""
     span: list[str] = []
+
+    _loads: dict[str, "Future[Load]"] = PrivateAttr(default_factory=dict)
+
+    def loaded(self, source: str, context: dg.AssetExecutionContext) -> Load:
+        """Load what the run asks of a source, and say what was done; or raise what stopped it.
+
+        Loads wait for their servers: who asks first has the loads of all steps of the run done,
+        side by side in processes of their own.
+        """
+        if not self._loads:
+            steps = context.run.step_keys_to_execute or [
+                node.name for node in context.job_def.nodes
+            ]
+            span = Window(*map(instant, self.span)) if self.span else None
+            with ProcessPoolExecutor(AT_ONCE, initializer=end_as_others_do) as pool:
+                for name in self.sources or SOURCES:
+                    if f"load_{name}" in steps:
+                        self._loads[name] = pool.submit(
+                            _told_load, name, context.run_id, self.full, span
+                        )
+        return self._loads[source].result()
+
+
+def _told_load(source: str, refresh_id: str, full: bool, span: Window | None) -> Load:
+    """Load a source and return what of it another process can be told."""
+    return replace(load(source, refresh_id, full, span), kept={})
 
 
 class RawTableTranslator(DagsterDltTranslator):
@@ -78,8 +111,7 @@ def build_ingestion(source: str) -> dg.Definitions:
             prepare(source)
             work = Load(source, context.run_id)
         else:
-            span = Window(*map(instant, refresh.span)) if refresh.span else None
-            work = load(source, context.run_id, refresh.full, span)
+            work = refresh.loaded(source, context)
         for spec in specs:
             yield _result(spec.key, work)
 

@@ -6,7 +6,7 @@ from orchestration.environment import build_file, published_folder, report_file
 from orchestration.transformation import MANIFEST, published_models
 from publish.quality import lack_of_proof
 from publish.report import write_report
-from publish.snapshot import drop_strangers, publish
+from publish.snapshot import drop_strangers, note_published, publish, standing
 
 
 @dg.asset(
@@ -27,7 +27,8 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
     }
     for table in drop_strangers(build_file(), models):
         context.log.info("dropped %s: no model makes it any more", table)
-    version = publish(build_file(), published_folder())
+    version = publish(build_file(), published_folder(), standing(build_file(), published_folder()))
+    note_published(build_file(), version)
     return dg.MaterializeResult(
         metadata={"path": dg.MetadataValue.path(version), "bytes": version.stat().st_size}
     )

@@ -5,6 +5,7 @@ Keys and groups come from dbt_project.yml (`+schema`, `+meta`): nothing is renam
 
 import json
 import logging
+import multiprocessing
 import os
 import re
 import shutil
@@ -15,10 +16,12 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from graphlib import TopologicalSorter
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.context.system import StepExecutionContext
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -26,21 +29,32 @@ from dagster_dbt import (
     dbt_assets,
 )
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+from dbt.parser.manifest import extended_mashumuro_decoder
 
 from extract.tables import instant
-from orchestration import changes, rebuild, seeds
+from orchestration import changes, quick_dbt, rebuild, seeds
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
 from orchestration.failures import keep_log, what_failed
 from orchestration.ingestion import RefreshOptions
+from orchestration.termination import end_as_others_do
 from publish.quality import begin, kept_results, record_results, unproven
+from publish.snapshot import will_change
 
 log = logging.getLogger("flowhouse")
 
-DBT = (sys.executable, "-P", "-m", "orchestration.quick_dbt")
+DBT = (sys.executable, "-P", "-m", quick_dbt.__name__)
 TARGET = Path(os.environ["DBT_TARGET_PATH"])
 DBT_LOG = Path(os.environ["DBT_LOG_PATH"]) / "build.log"
 ENDED = re.compile(r"\S+ +(\d+) of (\d+) (?!START)")
 """A line of dbt that says how a node ended."""
+
+# Dagster collects the assets of a step anew for each of them: with some hundred, seconds.
+StepExecutionContext.get_output_asset_keys = cache(StepExecutionContext.get_output_asset_keys)
+
+WANTED = "wanted"
+"""The tag of what a build is to do: dbt would hold each name against each node."""
 
 dbt_project = DbtProject(DBT_PROJECT, target_path=TARGET, profiles_dir=DBT_PROJECT)
 translator = DagsterDbtTranslator(
@@ -90,11 +104,16 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
     before = {} if refresh.full else changes.of_last_build(build_file())
     wanted = changes.to_build(MANIFEST, before, now)
     kept: dict[str, dict] = {}
+    nodes = MANIFEST["nodes"]
     if context.is_subset:
         wanted = with_tests(context.selected_asset_keys)
     elif wanted is not None:
-        kept = kept_results(build_file(), MANIFEST, MANIFEST["nodes"].keys() - wanted)
+        kept = kept_results(build_file(), MANIFEST, nodes.keys() - wanted)
     begin(build_file(), context.run_id)
+    will_change(
+        build_file(),
+        None if wanted is None else [(nodes[key]["schema"], nodes[key]["name"]) for key in wanted],
+    )
     how = rebuild.begin(
         build_file(),
         rebuild.definitions(MANIFEST, DBT_PROJECT),
@@ -137,38 +156,27 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
 def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool:
     """Run `dbt build` of all or of some nodes, and return whether all went well.
 
-    dagster-dbt would start dbt two times more, for its version and for its adapter, and have it
-    write each of its events as JSON. dbt's lines go to a file, the terminal hears how far it is.
+    dbt's lines go to a file, the terminal hears how far it is.
 
     Args:
         wanted: The ids of the nodes; None builds all of them.
         target: Where dbt leaves what it did.
-        settings: What dbt is told through the environment. As `--vars` it would change with every
-            refresh, and dbt would parse the whole project anew.
+        settings: What dbt is told through the environment.
     """
-    nodes = MANIFEST["nodes"]
     # Unit tests prove the code and not the data: they run in `make test`.
     words = ["build", "--exclude-resource-type", "unit_test", "--target-path", str(target)]
-    words += ["--partial-parse-file-path", str(TARGET / "partial_parse.msgpack")]
-    words += ["--no-use-colors", "--log-level-file", "none"]
+    words += ["--no-use-colors", "--log-level-file", "none", "--no-write-json"]
     if wanted is not None:
-        chosen = sorted(nodes[key]["name"] for key in wanted)
-        words += ["--indirect-selection", "empty", "--select", *chosen]
+        words += ["--indirect-selection", "empty", "--select", f"tag:{WANTED}"]
     DBT_LOG.parent.mkdir(parents=True, exist_ok=True)
     began = told = time.monotonic()
     done = "0"
-    with (
-        DBT_LOG.open("w") as file,
-        subprocess.Popen(
-            [*DBT, *words],
-            cwd=DBT_PROJECT,
-            env={**os.environ, **settings},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as dbt,
-    ):
-        for line in dbt.stdout:
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    dbt = multiprocessing.Process(target=_run_dbt, args=(words, wanted, target, settings, writer))
+    dbt.start()
+    writer.close()
+    with DBT_LOG.open("w") as file, open(reader.fileno(), closefd=False) as lines:
+        for line in lines:
             file.write(line)
             ended = ENDED.match(line)
             if ended is None:
@@ -178,10 +186,43 @@ def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool
                 told = time.monotonic()
                 left = (int(total) - int(done)) * (told - began) / int(done)
                 log.info("dbt: %s of %s models and tests, %.0f s left", done, total, left)
+    dbt.join()
+    reader.close()
     log.info("dbt: %s models and tests in %.0f s", done, time.monotonic() - began)
     if wanted is not None:
-        log.info("dbt: %d rest on nothing that changed, and stay", len(nodes) - len(wanted))
-    return dbt.returncode == 0
+        kept = len(MANIFEST["nodes"]) - len(wanted)
+        log.info("dbt: %d rest on nothing that changed, and stay", kept)
+    return dbt.exitcode == 0
+
+
+def _run_dbt(
+    words: list[str],
+    wanted: Collection[str] | None,
+    target: Path,
+    settings: dict[str, str],
+    output: Connection,
+) -> None:
+    """Run dbt in a process that has it imported, and ends with it: so does its hold on DuckDB.
+
+    It is given what was parsed: to compare that with every file of the project, and the settings
+    with those of the last time, would take as long as a small build; so would it to write all of
+    that down again beside the results.
+    """
+    end_as_others_do()
+    for stream in (1, 2):
+        os.dup2(output.fileno(), stream)
+    os.chdir(DBT_PROJECT)
+    os.environ.update(settings)
+    parsed = (TARGET / "partial_parse.msgpack").read_bytes()
+    manifest = Manifest.from_msgpack(parsed, decoder=extended_mashumuro_decoder)
+    manifest.build_flat_graph()
+    for key in wanted or ():
+        manifest.nodes[key].tags.append(WANTED)
+    done = dbtRunner(manifest).invoke(words)
+    if done.result:
+        done.result.write(str(target / "run_results.json"))
+    print(done.exception or "", flush=True)
+    sys.exit(0 if done.success else 1)
 
 
 def with_tests(assets: Collection[dg.AssetKey]) -> set[str]:

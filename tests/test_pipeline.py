@@ -691,6 +691,32 @@ def test_the_time_zone_of_the_machine_changes_nothing(company: Company, backfill
     assert changed == {}
 
 
+def test_what_is_published_is_what_was_built(company: Company, backfill: Backfill) -> None:
+    """Also of the tables that nobody wrote anew, since nothing below them had changed."""
+    with duckdb.connect() as link:
+        link.execute(f"attach '{company.link.resolve()}' as published (read_only)")
+        link.execute(f"attach '{company.home / 'build.duckdb'}' as build (read_only)")
+        told = "select schema_name, table_name, column_name, data_type, comment"
+        columns = {
+            of: link.execute(
+                f"{told} from duckdb_columns() where database_name = '{of}'"
+                " and schema_name in ('marts', 'metrics', 'meta') order by all"
+            ).fetchall()
+            for of in ("build", "published")
+        }
+        assert columns["published"] == columns["build"] and len(columns["build"]) > 1_000
+        names = {f'{schema}."{table}"' for schema, table, *_ in columns["build"]}
+        differing = {
+            name
+            for name in names
+            if link.execute(
+                f"(from build.{name} except all from published.{name})"
+                f" union all (from published.{name} except all from build.{name}) limit 1"
+            ).fetchall()
+        }
+    assert differing == set()
+
+
 def test_a_violated_invariant_stops_publication_and_keeps_its_rows(company: Company) -> None:
     version = company.link.resolve()
     path = company.home / "raw" / "raw_jira.duckdb"

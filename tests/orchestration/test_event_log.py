@@ -10,11 +10,20 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
-from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
+from dagster._check import CheckError
+from dagster._core.events import (
+    AssetMaterializationPlannedData,
+    DagsterEvent,
+    DagsterEventType,
+    StepMaterializationData,
+)
 from dagster._core.events.log import EventLogEntry
+from dagster._core.execution.plan.objects import StepSuccessData
+from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from extract.warehouse import ROOT
+from orchestration import event_log
 from orchestration.event_log import EventLog
 
 
@@ -112,3 +121,58 @@ def test_dagster_yaml_asks_for_it_where_dagster_keeps_its_own(
     with dg.DagsterInstance.get() as instance:
         assert not isinstance(instance.event_log_storage, EventLog)
         assert instance.get_latest_materialization_event(dg.AssetKey("made"))
+
+
+def of(kind: DagsterEventType, asset: str = "made") -> EventLogEntry:
+    told = {
+        DagsterEventType.ASSET_MATERIALIZATION: StepMaterializationData(
+            dg.AssetMaterialization(asset)
+        ),
+        DagsterEventType.STEP_OUTPUT: StepOutputData(StepOutputHandle("a_step", "made")),
+        DagsterEventType.STEP_SUCCESS: StepSuccessData(0.0),
+    }
+    return EventLogEntry(
+        error_info=None, level=10, user_message="", run_id="a_run", timestamp=0.0,
+        job_name="refresh", dagster_event=DagsterEvent(
+            kind.value, "refresh", step_key="a_step", event_specific_data=told.get(kind)
+        ),
+    )  # fmt: skip
+
+
+def test_events_of_outputs_are_written_together_before_the_one_that_ends_the_step(
+    log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen_by_others() -> tuple[int, set[str]]:
+        own = SqliteEventLogStorage(str(tmp_path))
+        made = {key.to_user_string() for key in own.all_asset_keys()}
+        return len(own.get_logs_for_run("a_run")), made
+
+    monkeypatch.setattr(event_log, "MOST_S", 600)
+    log.store_event(of(DagsterEventType.STEP_START))
+    for asset in ("one", "two"):
+        log.store_event(of(DagsterEventType.STEP_OUTPUT))
+        log.store_event(of(DagsterEventType.ASSET_MATERIALIZATION, asset=asset))
+    # Who writes them reads them.
+    assert len(log.get_logs_for_run("a_run")) == 5
+    assert log.get_latest_materialization_events([dg.AssetKey("two")])[dg.AssetKey("two")]
+    assert seen_by_others() == (1, set())
+    log.store_event(of(DagsterEventType.STEP_SUCCESS))
+    assert seen_by_others() == (6, {"one", "two"})
+    # One that takes long does not keep the others waiting, and no end of a process loses any.
+    log.store_event(of(DagsterEventType.STEP_OUTPUT))
+    monkeypatch.setattr(event_log, "MOST_S", 0)
+    log.store_event(of(DagsterEventType.STEP_OUTPUT))
+    assert seen_by_others()[0] == 8
+    monkeypatch.setattr(event_log, "MOST_S", 600)
+    log.store_event(of(DagsterEventType.ASSET_MATERIALIZATION, asset="three"))
+    log.dispose()
+    assert seen_by_others() == (9, {"one", "two", "three"})
+
+
+def test_a_batch_is_one_transaction_or_none(log: EventLog, tmp_path: Path) -> None:
+    log.store_event(planned("a_run", "before"))
+    with pytest.raises(CheckError):
+        log.store_event_batch([planned("a_run", "one"), None])
+    assert assets(SqliteEventLogStorage(str(tmp_path)), "a_run") == ["before"]
+    log.store_event_batch([planned("a_run", "one"), planned("a_run", "two")])
+    assert assets(SqliteEventLogStorage(str(tmp_path)), "a_run") == ["before", "one", "two"]

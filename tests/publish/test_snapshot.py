@@ -7,7 +7,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from publish.snapshot import drop_strangers, publish, versions
+from publish.snapshot import (
+    drop_strangers,
+    note_published,
+    publish,
+    standing,
+    versions,
+    will_change,
+)
 
 
 @pytest.fixture
@@ -135,3 +142,82 @@ def test_a_table_that_no_model_makes_any_more_is_dropped(build: Path, tmp_path: 
     with duckdb.connect(str(link), read_only=True) as published:
         tables = published.execute("select table_name from duckdb_tables() order by 1").fetchall()
     assert tables == [("dim_dates",), ("quality_results",)]
+
+
+def published_again(build: Path, folder: Path) -> Path:
+    version = publish(build, folder, standing(build, folder))
+    note_published(build, version)
+    return version
+
+
+def found(version: Path, what: str = "marts.dim_dates") -> list[tuple]:
+    with duckdb.connect(str(version), read_only=True) as published:
+        return published.execute(f"from {what}").fetchall()
+
+
+@pytest.fixture
+def folder(build: Path, tmp_path: Path) -> Path:
+    """Published versions of a working warehouse whose models are a large table and two small."""
+    with duckdb.connect(str(build)) as warehouse:
+        warehouse.execute("create table marts.large as select range as n from range(1000)")
+        warehouse.execute("comment on column marts.large.n is 'A number.'")
+        warehouse.execute("create table metrics.gone as select 1 as n")
+        warehouse.execute("create table meta.quality_results as select 'first' as refresh_id")
+    published_again(build, tmp_path / "published")
+    return tmp_path / "published"
+
+
+def test_what_was_made_anew_is_published_anew_and_the_rest_as_it_was(
+    build: Path, folder: Path
+) -> None:
+    will_change(build, [("marts", "dim_dates"), ("metrics", "fresh"), ("staging", "secret")])
+    with duckdb.connect(str(build)) as warehouse:
+        warehouse.execute("create or replace table marts.dim_dates as select 1 as day_number")
+        warehouse.execute("comment on column marts.dim_dates.day_number is 'Another one.'")
+        warehouse.execute("create table metrics.fresh as select 2 as n")
+        warehouse.execute("drop table metrics.gone")
+        warehouse.execute("insert into meta.quality_results values ('second')")
+        # Nobody says that it changed: it is not read again.
+        warehouse.execute("update marts.large set n = -n")
+    assert standing(build, folder) == {("marts", "large")}
+    version = published_again(build, folder)
+    assert found(version) == [(1,)] and found(version, "metrics.fresh") == [(2,)]
+    assert found(version, "meta.quality_results") == [("first",), ("second",)]
+    assert found(version, "(select sum(n) from marts.large)") == [(499_500,)]
+    assert {name for (name,) in found(version, "(select table_name from duckdb_tables())")} == {
+        "dim_dates", "large", "fresh", "quality_results"
+    }  # fmt: skip
+    comments = found(version, "(select comment from duckdb_columns() where comment is not null)")
+    assert sorted(comments) == [("A number.",), ("Another one.",)]
+    assert list(folder.glob("*.wal")) == list(folder.glob(".*")) == []
+
+
+def test_all_is_published_anew_where_nobody_knows_what_changed(build: Path, folder: Path) -> None:
+    models = {("marts", "large"), ("marts", "dim_dates"), ("metrics", "gone")}
+    assert standing(build, folder) == models
+    will_change(build, [])
+    assert standing(build, folder) == models
+    publish(build, folder)  # as `forget` does
+    assert standing(build, folder) == set()
+    published_again(build, folder)
+    assert standing(build, folder) == models
+    will_change(build, None)
+    assert standing(build, folder) == set()
+
+
+def test_a_build_that_was_killed_is_published_with_what_it_had_made(
+    build: Path, folder: Path
+) -> None:
+    will_change(build, [("marts", "dim_dates")])
+    with duckdb.connect(str(build)) as warehouse:
+        warehouse.execute("insert into marts.dim_dates values (date '2026-01-02')")
+    # Killed here; the next one makes something else, and fails; the third one does nothing.
+    will_change(build, [("metrics", "gone")])
+    will_change(build, [])
+    assert standing(build, folder) == {("marts", "large")}
+    assert len(found(published_again(build, folder))) == 2
+
+
+def test_where_most_has_changed_all_is_written_anew(build: Path, folder: Path) -> None:
+    will_change(build, [("marts", "large")])
+    assert standing(build, folder) == set()
