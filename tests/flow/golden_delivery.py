@@ -842,7 +842,8 @@ CASES = [
                from marts.dim_services
                where
                    service_key not in (
-                       'app', 'shop', 'corsvc', 'skiff', 'unassigned:github:lab/desk')
+                       'app', 'shop', 'corsvc', 'skiff', 'harbour', 'mole',
+                       'unassigned:github:lab/desk')
                    and service_key not like 'unassigned:%:field/%'
                order by 1""": [
                 ("buoy", "Buoy", "dock", "unassigned", True, day("04-01"), None),

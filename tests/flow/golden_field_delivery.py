@@ -97,6 +97,7 @@ def line(name: str, *numbers: int) -> Raw:
 def pull(
     name: str, number: int, opened: str, ended: str, *, merged_as: int | None = None,
     head: int = 0, base: str | None = "main", events: tuple[tuple[str, str], ...] = (),
+    closes: tuple[str, ...] = (),
 ) -> Raw:  # fmt: skip
     """Return a pull request that was merged as a commit, or closed."""
     is_merged = merged_as is not None
@@ -116,6 +117,7 @@ def pull(
                     "mergeCommitOid": sha(merged_as) if merged_as else None,
                     "headRefOid": sha(head) if head else None,
                     "baseRefName": base,
+                    "closes": list(closes),
                     "author": PEOPLE,
                     "events": [
                         {"type": kind, "at": may(when).isoformat(), "actor": PEOPLE}
@@ -603,12 +605,12 @@ CASES = [
             ],
             # A job that a seed calls a deployment.
             """select source_system, repository, environment_key, is_production, sha, result
-               from marts.fct_deployments where source_system = 'jenkins'""": [
+               from marts.fct_deployments where repository = 'field/deploy-prod'""": [
                 ("jenkins", "field/deploy-prod", "production", True, sha(0x62), "success"),
             ],
             # What no load saw is not known, and not nothing.
             """select source_system, object, scope, service_key, reason, gap_from, gap_to
-               from meta.history_gaps order by 1, gap_to""": [
+               from meta.history_gaps where scope like 'field/%' order by 1, gap_to""": [
                 ("github", "workflow_runs", "field/ci", None, "oldest_shown",
                  at("04-01 00:00"), at("05-02 10:00")),
                 ("gitlab", "pipelines", "field/ci", None, "start_date", None, at("05-01 00:00")),
@@ -700,6 +702,74 @@ CASES = [
                 ("64", "workflow::in review", "open", "complete"),
                 ("65", "opened", "open", "complete"),
             ],
+        },
+    ),
+    Case(
+        "a period is not known when a gap touches it, by the clock of its stream",
+        [
+            # Dock keeps the time of Los Angeles: midnight is at 08:00, from 10 March at 07:00.
+            *(
+                Raw(("jenkins", "builds"), [
+                    {"job_full_name": "harbour/deploy-prod", "number": no,
+                     "started_at": may(when), "duration_ms": 300000, "is_building": False,
+                     "result": "SUCCESS", "class": "WorkflowRun",
+                     "payload": {"head_sha": sha(0x80 + no), "repository": None, "causes": []}}])
+                for no, when in ((1, "01-20 10:00"), (2, "05-15 10:00"))
+            ),
+            *(
+                gap("jenkins", "builds", "harbour/deploy-prod", name, "pause", ends, begins)
+                for name, begins, ends in (
+                    ("a", None, "01-25 00:00"),
+                    ("b", "03-01 03:00", "03-02 00:00"),
+                    ("c", "03-11 03:00", "03-12 00:00"),
+                    ("d", "05-01 07:00", "05-13 07:00"),
+                    ("e", "05-20 07:00", "06-01 07:00"),
+                )
+            ),
+        ],
+        rows={
+            """select period_start, is_history_known, deployments from metrics.metric_dora
+               where service_key = 'harbour' order by 1""": [
+                (day("01-01"), False, None), (day("02-01"), False, None),
+                (day("03-01"), False, None), (day("04-01"), True, 0), (day("05-01"), False, None),
+                (day("06-01"), True, 0),
+            ],
+            """select period_start, deployments from metrics.metric_dora_weeks
+               where service_key = 'harbour' and (not is_history_known or deployments > 0)
+               order by 1""": [
+                (day(monday), deployments)
+                for monday, deployments in (
+                    ("01-15", None), ("01-22", None), ("02-26", None), ("03-04", None),
+                    ("03-11", None), ("04-29", None), ("05-06", None), ("05-13", 1),
+                    ("05-20", None), ("05-27", None),
+                )
+            ],
+        },
+    ),
+    Case(
+        "a service begins on the day of its first change or try",
+        [
+            # In Los Angeles it still was March.
+            repository("harbour/mole", "01-01 00:00"),
+            pull("harbour/mole", 1, "03-30 09:00", "04-01 03:00", merged_as=0x93),
+            repository("field/never", "01-01 00:00"),
+            *github("field/never", "n-1", 0x94, ("in_progress", "03-31 23:40"),
+                    ("failure", "03-31 23:50")),
+            *github("field/never", "n-2", 0x94, ("in_progress", "04-01 00:05"),
+                    ("failure", "04-01 00:10")),
+        ],
+        rows={
+            f"""select period_start, merged_changes from metrics.{table}
+                where service_key = 'mole' order by 1 limit 2""": [
+                (day(first), 1), (day("04-01"), 0)
+            ]
+            for table, first in (("metric_dora", "03-01"), ("metric_dora_weeks", "03-25"))
+        } | {
+            f"""select period_start, deployments, failed_deployments from metrics.{table}
+                where service_key = 'unassigned:github:field/never' order by 1 limit 2""": [
+                (day(first), 1, 1), (day("04-01"), 0, 0)
+            ]
+            for table, first in (("metric_dora", "03-01"), ("metric_dora_weeks", "03-25"))
         },
     ),
     Case(

@@ -518,7 +518,7 @@ CASES: list[Case] = [
             repository("field/keys"),
             commits("field/keys", (0x701, (), "05-08 09:00"), keys=["FLD-76"], typed=["FLD-75"]),
             commits("field/keys", (0x702, (0x701,), "05-08 10:00"), keys=["FLD-75", "FLD-75"]),
-            pull("field/keys", 1, "05-08 09:30", "05-08 10:00", merged_as=0x702),
+            pull("field/keys", 1, "05-08 09:30", "05-08 10:00", merged_as=0x702, closes=("I1",)),
             # A branch that was merged by hand, and one that nobody merged.
             commits("field/keys", (0x703, (0x701,), "05-08 09:30"), keys=["FOLD-1"]),
             commits("field/keys", (0x704, (0x703,), "05-08 10:30"), keys=["FLD-76"]),
@@ -542,6 +542,8 @@ CASES: list[Case] = [
                 ("github:commit:0701", "jira:FLD-76", "issue_key", 0.9, at("05-08 09:00")),
                 ("github:commit:0705", "jira:F901", "issue_key", 0.9, at("05-08 11:00")),
                 ("github:commit:0705", "jira:FLD-76", "issue_key", 0.9, at("05-08 11:00")),
+                ("github:pr:field/keys-1", "github:issue:I1", "closing_reference", 1.0,
+                 at("05-08 09:30")),
                 ("github:pr:field/keys-1", "jira:FLD-75", "issue_key", 0.9, at("05-08 09:30")),
             ],
             f"""select change_key from marts.fct_changes
