@@ -1025,13 +1025,21 @@ def links_between_items(tables: Tables) -> Iterator[Row]:
 @recounts("fct_change_keys")
 def keys_of_changes(tables: Tables) -> Iterator[Row]:
     """The keys that each change names, by project, and those that are of no item."""
-    owned = {version["item_key"] for version in tables.rows("dim_work_items")}
+    owners: dict[str, str] = {}
+    scopes = {}
+    for version in tables.rows("dim_work_items"):
+        key, item_key = version["work_item_key"], version["item_key"]
+        owners[item_key] = min(key, owners.get(item_key, key))
+        if version["is_current"]:
+            scopes[key] = version["scope"]
     sources = {change["change_key"]: change["source_system"] for change in written(tables)}
     named: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
     for link in tables.rows("int_work_item_links_unioned"):
         if link["key_project"] and link["from_key"] in sources:
-            is_owned = link["to_key"] is not None or link["to_item_key"] in owned
-            named[link["from_key"], link["key_project"]][link["to_item_key"]] = is_owned
+            item = link["to_key"] or owners.get(link["to_item_key"])
+            project = scopes[item] if item in scopes else link["key_project"]
+            is_known = item in scopes
+            named[link["from_key"], project][item if is_known else link["to_item_key"]] = is_known
     for (change, project), keys in named.items():
         yield {
             "change_key_project_key": f"{change}>{project}",

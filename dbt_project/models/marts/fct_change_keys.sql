@@ -13,9 +13,21 @@ changes as (
 
 ),
 
-item_keys as (
+items as (
 
-    select distinct item_key from {{ ref('dim_work_items') }}
+    select * from {{ ref('dim_work_items') }}
+
+),
+
+owners as (
+
+    select
+        item_key,
+        min(work_item_key) as work_item_key
+
+    from items
+
+    group by 1
 
 ),
 
@@ -24,17 +36,23 @@ named as (
     select
         changes.source_system,
         changes.change_key,
-        links.key_project,
-        links.to_item_key,
-        links.to_key is null and item_keys.item_key is null as is_lost
+        -- A project that was renamed since is called what it is called today.
+        coalesce(items.scope, links.key_project) as key_project,
+        coalesce(items.work_item_key, links.to_item_key) as named_key,
+        items.work_item_key is null as is_lost
 
     from links
 
     inner join changes
         on links.from_key = changes.change_key
 
-    left join item_keys
-        on links.to_item_key = item_keys.item_key
+    left join owners
+        on links.to_item_key = owners.item_key
+
+    left join items
+        on
+            coalesce(links.to_key, owners.work_item_key) = items.work_item_key
+            and items.is_current
 
     group by 1, 2, 3, 4, 5
 
