@@ -521,7 +521,8 @@ CASES: list[Case] = [
             pull("field/keys", 1, "05-08 09:30", "05-08 10:00", merged_as=0x702, closes=("I1",)),
             # A branch that was merged by hand, and one that nobody merged.
             commits("field/keys", (0x703, (0x701,), "05-08 09:30"), keys=["FOLD-1"]),
-            commits("field/keys", (0x704, (0x703,), "05-08 10:30"), keys=["FLD-76"]),
+            # An issue by two of its keys is one.
+            commits("field/keys", (0x704, (0x703,), "05-08 10:30"), keys=["FLD-76", "FNW-1"]),
             commits(
                 "field/keys", (0x705, (0x702, 0x704), "05-08 11:00"), keys=["NOWHERE-9"],
                 typed=["UTF-8"],
@@ -556,6 +557,8 @@ CASES: list[Case] = [
                     and keys_without_item > 0 order by 2""": [
                 (f"{0x705:040x}", "NOWHERE", 1, 1), (f"{0x705:040x}", "other", 1, 1),
             ],
+            """select named_keys from marts.fct_change_keys
+               where change_key like '%field/keys%' and key_project = 'FNW'""": [(1,)],
             """select measure, affected from metrics.metric_data_quality
                where measure in ('keys_without_item_FLD', 'keys_without_item_NOWHERE',
                    'keys_without_item_UTF', 'keys_without_item_other') order by 1""": [
