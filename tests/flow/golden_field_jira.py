@@ -524,8 +524,8 @@ CASES: list[Case] = [
             # An issue by two of its keys is one.
             commits("field/keys", (0x704, (0x703,), "05-08 10:30"), keys=["FLD-76", "FNW-1"]),
             commits(
-                "field/keys", (0x705, (0x702, 0x704), "05-08 11:00"), keys=["NOWHERE-9"],
-                typed=["UTF-8"],
+                "field/keys", (0x705, (0x702, 0x704), "05-08 11:00"),
+                keys=["NOWHERE-9", "NOWHERE-8"], typed=["UTF-8"],
             ),
             commits("field/keys", (0x706, (0x702,), "05-08 12:00"), keys=["FLD-75"]),
             line("field/keys", 0x701, 0x702, 0x705),
@@ -555,14 +555,14 @@ CASES: list[Case] = [
                     keys_without_item
                 from marts.fct_change_keys where change_key like '%field/keys%'
                     and keys_without_item > 0 order by 2""": [
-                (f"{0x705:040x}", "NOWHERE", 1, 1), (f"{0x705:040x}", "other", 1, 1),
+                (f"{0x705:040x}", "NOWHERE", 2, 2), (f"{0x705:040x}", "other", 1, 1),
             ],
             """select named_keys from marts.fct_change_keys
                where change_key like '%field/keys%' and key_project = 'FNW'""": [(1,)],
             """select measure, affected from metrics.metric_data_quality
                where measure in ('keys_without_item_FLD', 'keys_without_item_NOWHERE',
                    'keys_without_item_UTF', 'keys_without_item_other') order by 1""": [
-                ("keys_without_item_NOWHERE", 1), ("keys_without_item_other", 1),
+                ("keys_without_item_NOWHERE", 2), ("keys_without_item_other", 1),
             ],
         },
     ),
