@@ -38,8 +38,8 @@ demo: install
 test: install
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --junitxml $(FLOWHOUSE_HOME)/proofs/tests.xml
 
-# The demo company of `make demo` is used where it is there; else one is made.
-mutate: install
+# Mutants are tried on the demo company too: it is made anew where the project has changed.
+mutate: demo
 	@$(BIN)/python -m tests.mutate.run --demo $(FLOWHOUSE_HOME)/demo --output $(FLOWHOUSE_HOME)/proofs
 	@$(BIN)/python -m tests.flow.mutate --output $(FLOWHOUSE_HOME)/proofs
 	@$(BIN)/python -m tests.flow.faults --output $(FLOWHOUSE_HOME)/proofs
