@@ -341,6 +341,12 @@ CASES = [
             line("field/graph", 0x29),
             pull("field/graph", 8, "05-01 09:00", "05-10 12:00", merged_as=0x29),
             *run("field/graph", "gr-6", 0x29, "05-10 11:00", "05-10 12:00"),
+            # Its branch was deployed before it was merged: tried, and not there yet.
+            commits("field/graph", (0x2b, (0x29,), "05-11 10:00"), (0x2a, (0x29,), "05-12 10:00")),
+            line("field/graph", 0x2a),
+            pull("field/graph", 9, "05-10 13:00", "05-12 10:00", merged_as=0x2a, head=0x2b),
+            *run("field/graph", "gr-7", 0x2b, "05-11 11:00", "05-11 12:00"),
+            *run("field/graph", "gr-8", 0x2a, "05-13 11:00", "05-13 12:00"),
             # Where nobody shows the commits: by the order of merges, but not of another branch.
             repository("field/order", source="gitlab"),
             merge_request("field/order", 9021, "05-01 09:00", "05-01 10:00"),
@@ -358,6 +364,7 @@ CASES = [
                 ("pr:0024", "gr-3", "descent", False), ("pr:0023", "gr-2", "sha", False),
                 ("pr:0025", None, None, False), ("pr:0026", "gr-3", "sha", False),
                 ("pr:0027", "gr-4", "sha", False), ("pr:0029", "gr-6", "sha", False),
+                ("pr:002a", "gr-8", "sha", False),
             ],
             """select merge_to_deploy_s from marts.fct_changes
                where repository = 'field/graph' and merge_commit_sha like '%29'""": [(0,)],

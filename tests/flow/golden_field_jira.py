@@ -517,12 +517,13 @@ CASES: list[Case] = [
             Shown("FLD-76", ("f1", "Open")),
             repository("field/keys"),
             commits("field/keys", (0x701, (), "05-08 09:00"), keys=["FLD-76"], typed=["FLD-75"]),
-            commits("field/keys", (0x702, (0x701,), "05-08 10:00"), keys=["FLD-75", "FLD-75"]),
+            # An issue by two of its keys is one.
+            commits("field/keys", (0x702, (0x701,), "05-08 10:00"),
+                    keys=["FLD-75", "FLD-75", "FNW-1", "FOLD-1"]),
             pull("field/keys", 1, "05-08 09:30", "05-08 10:00", merged_as=0x702, closes=("I1",)),
             # A branch that was merged by hand, and one that nobody merged.
             commits("field/keys", (0x703, (0x701,), "05-08 09:30"), keys=["FOLD-1"]),
-            # An issue by two of its keys is one.
-            commits("field/keys", (0x704, (0x703,), "05-08 10:30"), keys=["FLD-76", "FNW-1"]),
+            commits("field/keys", (0x704, (0x703,), "05-08 10:30"), keys=["FLD-76"]),
             commits(
                 "field/keys", (0x705, (0x702, 0x704), "05-08 11:00"),
                 keys=["NOWHERE-9", "NOWHERE-8"], typed=["UTF-8"],
@@ -545,6 +546,7 @@ CASES: list[Case] = [
                 ("github:commit:0705", "jira:FLD-76", "issue_key", 0.9, at("05-08 11:00")),
                 ("github:pr:field/keys-1", "github:issue:I1", "closing_reference", 1.0,
                  at("05-08 09:30")),
+                ("github:pr:field/keys-1", "jira:F901", "issue_key", 0.9, at("05-08 09:30")),
                 ("github:pr:field/keys-1", "jira:FLD-75", "issue_key", 0.9, at("05-08 09:30")),
             ],
             f"""select change_key from marts.fct_changes
@@ -558,7 +560,7 @@ CASES: list[Case] = [
                 (f"{0x705:040x}", "NOWHERE", 2, 2), (f"{0x705:040x}", "other", 1, 1),
             ],
             """select named_keys from marts.fct_change_keys
-               where change_key like '%field/keys%' and key_project = 'FNW'""": [(1,)],
+               where change_key like '%field/keys%' and key_project = 'FNW'""": [(1,), (1,)],
             """select measure, affected from metrics.metric_data_quality
                where measure in ('keys_without_item_FLD', 'keys_without_item_NOWHERE',
                    'keys_without_item_UTF', 'keys_without_item_other') order by 1""": [

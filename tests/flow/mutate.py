@@ -420,7 +420,7 @@ MUTATIONS = [
         "percentiles are values of items",
         f"{MEASURES}/measure_flow_periods.sql",
         "{{ percentile(0.5, 'finishes.start_to_done_s') }}",
-        "percentile_cont(0.5) within group (order by finishes.start_to_done_s)",
+        "cast(percentile_cont(0.5) within group (order by finishes.start_to_done_s) as bigint)",
     ),
     Mutation(
         "the period of as_of is not complete",
