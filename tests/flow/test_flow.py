@@ -15,7 +15,7 @@ import pytest
 
 from tests.flow import golden, house, mutate
 
-DATED_BY_SEEDS = ("LAB-11", "LAB-23", "BER-3", "OWN-1")
+DATED_BY_SEEDS = ("LAB-11", "LAB-23", "BER-3", "FLE-4", "OWN-1")
 """Items whose values depend on a date of a seed: a holiday, a mapping, an owner."""
 
 
