@@ -50,7 +50,7 @@ class ClientToken:
                 allow_redirects=False,
             )
         name = setting_name(self.source, "client_secret")
-        if reply.status_code < 500 and not reply.ok:
+        if 300 <= reply.status_code < 500:
             raise Refused(f"{name}: {self.url} refused the client ({reply.status_code})")
         reply.raise_for_status()
         try:

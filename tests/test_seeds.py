@@ -259,7 +259,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     (
         "lines of one status for ever", "defaults/status_stages", "",
         "jira,software,to do,selected,,\n",
-        [f"{D}/status_stages.csv line 253: source_system 'jira', workflow 'software',"
+        [f"{D}/status_stages.csv line 258: source_system 'jira', workflow 'software',"
          " status 'to do' is in line 5 already, and both hold from ever on; give the older one a"
          " valid_to that is the valid_from of the newer one"],
     ),
@@ -655,7 +655,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     (
         "a status in capitals, which is the same", "defaults/status_stages", "",
         "jira,software,To Do,backlog,,\n",
-        [f"{D}/status_stages.csv line 253: source_system 'jira', workflow 'software',"
+        [f"{D}/status_stages.csv line 258: source_system 'jira', workflow 'software',"
          " status 'to do' is in line 5 already, and both hold from ever on; give the older one a"
          " valid_to that is the valid_from of the newer one"],
     ),

@@ -556,7 +556,9 @@ def test_pull_requests_say_what_happened_to_them(company: Any, read: Any) -> Non
             for event in pull.events
             if event.at <= now and event.kind in kinds
         ]
-        keys = re.findall(r"\b(?:PAY|SHOP|PLAT)-\d+", f"{pull.branch} {pull.title} {pull.body}")
+        messages = (commit.message for commit in pull.commits if commit.seen_from <= now)
+        texts = " ".join([pull.branch, pull.title, pull.body, *messages])
+        keys = re.findall(r"\b(?:PAY|SHOP|PLAT)-\d+", texts)
         flags[str(pull.id)] = (
             pull.kind == "revert",
             pull.kind == "hotfix",

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from demo.servicenow import API_KEY
-from extract import oauth
 from extract.api import Refused
 from extract.settings import SettingFault
 from extract.sources import servicenow
@@ -407,7 +407,7 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
     answers: list[Answer] = []
     monkeypatch.setenv("SOURCES__SERVICENOW__CLIENT_ID", "a-client")
     monkeypatch.setenv("SOURCES__SERVICENOW__CLIENT_SECRET", "a-secret")
-    monkeypatch.setattr(oauth.requests.Session, "post", lambda self, url, **facts: answers.pop(0))
+    monkeypatch.setattr(requests.Session, "post", lambda self, url, **facts: answers.pop(0))
     return answers
 
 

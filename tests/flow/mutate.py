@@ -617,7 +617,8 @@ MUTATIONS = [
     Mutation(
         "a custom field that is named like another one is not that",
         "models/staging/jira/stg_jira__issue_changes.sql",
-        "when item.fieldtype = 'custom'", "when item.fieldtype = 'none'",
+        "when item.fieldtype = 'custom' or substr(item.fieldId, 1, 12) = 'customfield_'",
+        "when false",
     ),
     Mutation(
         "programs do not acknowledge",
