@@ -21,12 +21,13 @@ SHARED = Path(__file__).parents[2] / "shared"
 MEMORY = Path("/dev/shm")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith(("SOURCES__", "FLOWHOUSE_"))]:
         del os.environ[name]
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 8 << 30:
         os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
-    os.environ["FLOWHOUSE_HOME"] = tempfile.mkdtemp(prefix="flowhouse-test-")
+    home = os.environ["FLOWHOUSE_HOME"] = tempfile.mkdtemp(prefix="flowhouse-test-")
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
 
 
 LONGEST = (
