@@ -131,6 +131,7 @@ class Generator:
         self._set("load_id", f"{1_795_000_000 + self.loads}.0")
         self._set("fetched_at", as_of(self.loads))
         self._set("as_of", as_of(self.loads))
+        self._set("since", as_of(self.loads - 1) if self.loads > 1 else None)
 
     def first_load(self, items: int) -> None:
         """Write a company with so many work items."""
@@ -249,6 +250,8 @@ class Generator:
                 select
                     '{source}-{table}-' || getvariable('load_id') as audit_key,
                     'bench' as refresh_id, '{source}' as source, '{table}' as object, '' as scope,
+                    cast(getvariable('since') as timestamp) as window_from,
+                    getvariable('as_of') as window_to,
                     count(*) as api_count, count(*) as extracted, count(*) as loaded,
                     0 as rejected, 0 as deleted, 0 as acl_gap, 'complete' as status,
                     '' as message, getvariable('as_of') as finished_at,
