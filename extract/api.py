@@ -21,7 +21,7 @@ import msgspec
 import requests
 import tenacity
 
-from extract.settings import setting_name
+from extract.settings import SettingFault, setting_name
 from extract.tables import decode
 
 log = logging.getLogger("flowhouse.extract")
@@ -438,7 +438,7 @@ def opened(url: str) -> requests.Session:
     REQUESTS_CA_BUNDLE, SSL_CERT_FILE. A .netrc is never read: its passwords are not ours.
 
     Raises:
-        SourceError: There is no such CA file.
+        SettingFault: There is no such CA file.
     """
     session = requests.Session()
     session.trust_env = False
@@ -450,7 +450,7 @@ def opened(url: str) -> requests.Session:
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
         if os.environ.get(name):
             if not os.path.exists(os.environ[name]):
-                raise SourceError(f"{name}: there is no such file")
+                raise SettingFault(f"{name}: there is no such file")
             session.verify = os.environ[name]
             break
     return session
@@ -472,6 +472,8 @@ CAUSES = (
 
 def failure_of(error: Exception) -> tuple[str, bool]:
     """Return why a request failed, in words without addresses, and whether it may pass."""
+    if isinstance(error, requests.exceptions.InvalidProxyURL):
+        return "HTTPS_PROXY or HTTP_PROXY is no address of a proxy", False
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
         return "this is no address of a server", False
     if isinstance(error, requests.Timeout):

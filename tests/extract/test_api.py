@@ -26,6 +26,7 @@ from extract.api import (
     throttle_wait,
 )
 from extract.oauth import ClientToken
+from extract.settings import SettingFault
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 DATE = "Thu, 01 Jan 2026 12:00:00 GMT"
@@ -347,8 +348,10 @@ def test_what_a_connection_fails_with_is_said_with_its_setting(
     assert "connection refused" in failure("http://127.0.0.1:9")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     assert "the proxy does not answer" in failure("http://192.0.2.1")
+    monkeypatch.setenv("HTTP_PROXY", "http://")
+    assert "HTTP_PROXY is no address of a proxy" in failure("http://192.0.2.1")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
-    with pytest.raises(SourceError, match="REQUESTS_CA_BUNDLE: there is no such file"):
+    with pytest.raises(SettingFault, match="REQUESTS_CA_BUNDLE: there is no such file"):
         Api("jira", untrusted.url, credential="X", authorize=lambda _: {})
 
 
