@@ -116,113 +116,140 @@ first_passed as (
 
 ),
 
-passed_daily as (
+-- A line of the diagram: a stage between the first day of its group and the last. A stage that
+-- nobody has visited still has items that passed it by.
+lines as (
+
+    select
+        spans.value_stream_key,
+        spans.workflow,
+        spans.level,
+        spans.group_no,
+        spans.first_day,
+        spans.last_day,
+        stages.stage_key,
+        stages.stage,
+        stages.ordinal,
+        stages.flow_state,
+        row_number() over (order by spans.group_no, stages.ordinal, stages.stage) as line_no
+
+    from (
+        select
+            value_stream_key,
+            workflow,
+            level,
+            min(date_day) as first_day,
+            max(date_day) as last_day,
+            row_number() over (order by value_stream_key, workflow, level) as group_no
+
+        from daily_flows
+
+        group by 1, 2, 3
+    ) as spans
+
+    inner join stages
+        on spans.workflow = stages.workflow
+
+),
+
+events as (
 
     select
         value_stream_key,
         level,
         stage_key,
         date_day,
-        sum(passed_items) as passed_items,
-        sum(reached_items) as reached_items
-
-    from (
-        select
-            value_stream_key,
-            level,
-            stage_key,
-            passed_day as date_day,
-            1 as passed_items,
-            0 as reached_items
-        from first_passed
-
-        union all
-
-        select
-            value_stream_key,
-            level,
-            stage_key,
-            reached_day as date_day,
-            0 as passed_items,
-            1 as reached_items
-        from first_passed
-        where reached_day is not null
-    ) as events
-
-    group by 1, 2, 3, 4
-
-),
-
--- A stage that nobody has visited still has items that passed it by.
-spans as (
-
-    select
-        value_stream_key,
-        workflow,
-        level,
-        min(date_day) as first_day,
-        max(date_day) as last_day
+        arrivals - departures as wip_change,
+        0 as passed_items,
+        0 as reached_items
 
     from daily_flows
 
-    group by 1, 2, 3
+    where arrivals <> 0 or departures <> 0
+
+    union all
+
+    select
+        value_stream_key,
+        level,
+        stage_key,
+        passed_day as date_day,
+        0 as wip_change,
+        1 as passed_items,
+        0 as reached_items
+
+    from first_passed
+
+    union all
+
+    select
+        value_stream_key,
+        level,
+        stage_key,
+        reached_day as date_day,
+        0 as wip_change,
+        0 as passed_items,
+        1 as reached_items
+
+    from first_passed
+
+    where reached_day is not null
 
 ),
 
-grid as (
+daily_events as (
 
     select
-        spans.value_stream_key,
-        spans.workflow,
-        spans.level,
-        stages.stage_key,
-        stages.stage,
-        stages.ordinal,
-        stages.flow_state,
-        value_streams.time_zone,
-        value_streams.as_of_day,
+        lines.line_no,
+        events.date_day,
+        cast(sum(events.wip_change) as bigint) as wip_change,
+        cast(sum(events.passed_items) as bigint) as passed_items,
+        cast(sum(events.reached_items) as bigint) as reached_items
+
+    from events
+
+    inner join lines
+        on
+            events.value_stream_key = lines.value_stream_key
+            and events.level = lines.level
+            and events.stage_key = lines.stage_key
+
+    group by 1, 2
+
+),
+
+-- Numbers instead of names: as many rows as lines have days are sorted twice.
+days as (
+
+    select
+        lines.line_no,
+        lines.group_no,
         date_day
 
-    from spans
+    from lines
 
-    {{ each_day('spans.first_day', 'spans.last_day', 'date_day') }}
-
-    inner join stages
-        on spans.workflow = stages.workflow
-
-    inner join value_streams
-        on spans.value_stream_key = value_streams.value_stream_key
+    {{ each_day('lines.first_day', 'lines.last_day', 'date_day') }}
 
 ),
 
 counted as (
 
     select
-        grid.*,
-        sum(coalesce(daily_flows.arrivals, 0) - coalesce(daily_flows.departures, 0)) over so_far
-            as wip_by_stage,
-        sum(coalesce(passed_daily.passed_items, 0)) over so_far as cfd_highwater,
-        sum(coalesce(passed_daily.reached_items, 0)) over so_far as reached_items
+        days.*,
+        sum(coalesce(daily_events.wip_change, 0)) over so_far as wip_by_stage,
+        sum(coalesce(daily_events.passed_items, 0)) over so_far as cfd_highwater,
+        sum(coalesce(daily_events.reached_items, 0)) over so_far as reached_items
 
-    from grid
+    from days
 
-    left join daily_flows
+    left join daily_events
         on
-            grid.value_stream_key = daily_flows.value_stream_key
-            and grid.level = daily_flows.level
-            and grid.stage_key = daily_flows.stage_key
-            and grid.date_day = daily_flows.date_day
-
-    left join passed_daily
-        on
-            grid.value_stream_key = passed_daily.value_stream_key
-            and grid.level = passed_daily.level
-            and grid.stage_key = passed_daily.stage_key
-            and grid.date_day = passed_daily.date_day
+            days.line_no = daily_events.line_no
+            and days.date_day = daily_events.date_day
 
     window so_far as (
-        partition by grid.value_stream_key, grid.level, grid.stage_key
-        order by grid.date_day
+        partition by days.line_no
+        order by days.date_day
         rows between unbounded preceding and current row
     )
 
@@ -233,8 +260,8 @@ compared as (
     select
         *,
         lead(cfd_highwater) over (
-            partition by value_stream_key, workflow, level, date_day
-            order by ordinal, stage
+            partition by group_no, date_day
+            order by line_no
         ) as next_highwater
 
     from counted
@@ -244,27 +271,36 @@ compared as (
 final as (
 
     select
-        value_stream_key || '|' || level || '|' || stage_key || '|'
-        || cast(date_day as varchar) as metric_cumulative_flow_key,
-        value_stream_key,
-        workflow,
-        level,
-        stage_key,
-        stage,
-        flow_state,
-        time_zone,
-        ordinal,
-        cast(wip_by_stage as bigint) as wip_by_stage,
-        cast(cfd_highwater as bigint) as cfd_highwater,
-        cast(reached_items as bigint) as reached_items,
-        cast(cfd_highwater - reached_items as bigint) as left_before_items,
+        lines.value_stream_key || '|' || lines.level || '|' || lines.stage_key || '|'
+        || cast(compared.date_day as varchar) as metric_cumulative_flow_key,
+        lines.value_stream_key,
+        lines.workflow,
+        lines.level,
+        lines.stage_key,
+        lines.stage,
+        lines.flow_state,
+        value_streams.time_zone,
+        lines.ordinal,
+        cast(compared.wip_by_stage as bigint) as wip_by_stage,
+        cast(compared.cfd_highwater as bigint) as cfd_highwater,
+        cast(compared.reached_items as bigint) as reached_items,
+        cast(compared.cfd_highwater - compared.reached_items as bigint) as left_before_items,
         cast(
-            case when flow_state = 'done' then 0 else cfd_highwater - next_highwater end as bigint
+            case
+                when lines.flow_state = 'done' then 0
+                else compared.cfd_highwater - compared.next_highwater
+            end as bigint
         ) as open_items,
-        date_day < as_of_day as is_complete_period,
-        date_day
+        compared.date_day < value_streams.as_of_day as is_complete_period,
+        compared.date_day
 
     from compared
+
+    inner join lines
+        on compared.line_no = lines.line_no
+
+    inner join value_streams
+        on lines.value_stream_key = value_streams.value_stream_key
 
 )
 
