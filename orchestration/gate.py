@@ -14,8 +14,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from extract.warehouse import home
-
 log = logging.getLogger("flowhouse")
 
 FAILED, BAD_CONFIGURATION = 1, 2
@@ -65,12 +63,12 @@ def passed(wish: Wish) -> Iterator[None]:
         return
     with ExitStack() as stack:
         lock = alone("a refresh is running already; wait until it has ended")
-        if home().exists():  # nothing is asked of a source while another refresh asks it
+        if lock_file().parent.exists():  # two refreshes do not ask the sources at once
             stack.enter_context(lock)
             check(wish)
         else:
             check(wish)
-            home().mkdir(parents=True, exist_ok=True)
+            lock_file().parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(lock)
         _Passed.is_open = True
         try:
@@ -95,6 +93,8 @@ def alone(otherwise: str) -> Iterator[None]:
 
 def lock_file() -> Path:
     """Return the file whose lock is held by who changes the house."""
+    from extract.warehouse import home  # imports DuckDB, which `flowhouse --help` need not wait for
+
     return home() / "refresh.lock"
 
 
@@ -125,7 +125,7 @@ def check(wish: Wish) -> None:
     from extract.settings import address_setting
     from extract.sources import SOURCES
     from extract.tables import instant
-    from orchestration import seeds
+    from orchestration import alerts, seeds, when
     from orchestration.failures import nothing_loaded
 
     faults = [
@@ -135,7 +135,7 @@ def check(wish: Wish) -> None:
     ]
     if wish.as_of and instant(wish.as_of) is None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
-    faults += _faults_of_span(wish.span)
+    faults += [*_faults_of_span(wish.span), *alerts.faults(), *when.faults()]
     on = [name for name, module in SOURCES.items() if module.is_on()]
     if not on:
         addresses = " or ".join(address_setting(name) for name in SOURCES)
