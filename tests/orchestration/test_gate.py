@@ -161,8 +161,8 @@ def test_the_last_failure_stays_known_after_a_good_refresh(house: Path) -> None:
     outcome.note(begun)
     outcome.note(outcome.Outcome("good", "Dagster", "2024-01-03", "2024-01-04", outcome.PUBLISHED))
     assert outcome.told()["lines"] == [
-        "refresh    good published, at 2024-01-04, started by Dagster",
-        "before that bad failed, at 2024-01-02, started by Dagster",
+        "refresh    good published at 2024-01-04, started by Dagster",
+        "before that bad failed at 2024-01-02, started by Dagster",
         "  a test",
     ]
     (house / "refreshes.json").write_text("{half")
