@@ -380,6 +380,10 @@ def status(as_json: bool, as_seeds: bool) -> None:
     for warning in facts["warnings"]:
         tell(f"warning {warning}")
     tell(f"published  {facts['published'] or 'nothing yet'}")
+    if facts["restated"]:
+        tell(f"restated   {facts['restated']}")
+    if facts["rolled_back"]:
+        tell(f"attention  {facts['rolled_back']}")
     tell(f"size       {facts['bytes'] / 1e6:.1f} MB")
 
 

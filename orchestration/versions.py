@@ -45,6 +45,32 @@ def facts(version: Path) -> dict[str, Any]:
     return {}
 
 
+def restated(version: Path) -> str:
+    """Say how many values of past periods a publication changed, and why; nothing if it did not."""
+    with duckdb.connect(str(version), read_only=True) as file:
+        try:
+            # Without parameters: for those duckdb imports pandas.
+            found = file.execute(
+                """
+                select cause, count(*), count(distinct period_start), count(distinct table_name)
+                from meta.restatements
+                where version_no = (select max(version_no) from meta.publications)
+                group by grouping sets ((), (cause))
+                order by cause is not null, cause
+                """
+            ).fetchall()
+        except duckdb.CatalogException:  # of an older flowhouse
+            return ""
+    (_, values, periods, tables), *causes = found or [(None, 0, 0, 0)]
+    if not values:
+        return ""
+    why = ", ".join(f"{cause.replace('_', ' ')} {count:,}" for cause, count, *_ in causes)
+    return (
+        f"{values:,} values of {periods:,} past periods in {tables:,} tables are other than in the"
+        f" publication before ({why}); rows are in meta.restatements"
+    )
+
+
 def shown(folder: Path) -> list[str]:
     """Return one line per version, the newest first; a star marks the one that readers have."""
     now = linked(folder)

@@ -375,7 +375,7 @@ def _copy(
                     f'comment on column copy.{schema}."{table}"."{column}" is {_quoted(comment)}'
                 )
         link.execute("commit")
-        write_facts(link, number=number, made_of=made_of, same=stays)
+        write_facts(link, number=number, made_of=made_of, same=same)
         link.execute("checkpoint copy")
         link.execute("detach copy")
     log = Path(f"{draft}.wal")
