@@ -6,9 +6,11 @@ Expectations keeps a DuckDB handle open, which would lock the raw files against 
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -16,8 +18,9 @@ import dagster as dg
 from extract.fingerprints import raw_tables
 from extract.load import is_anything_loaded
 from extract.sources import SOURCES
+from extract.tables import instant
 from extract.warehouse import ROOT
-from orchestration.environment import expectation_results_file
+from orchestration.environment import expectation_docs_folder, expectation_results_file
 from orchestration.failures import EXPECTATIONS as CHECK
 from orchestration.failures import nothing_loaded
 from orchestration.ingestion import POOL, RefreshOptions
@@ -39,13 +42,20 @@ def _why_nothing_is_loaded(refresh_id: str) -> str:
     return nothing_loaded(reasons, is_answering)
 
 
-def evaluated(target: Path) -> dict[str, dict]:
+def evaluated(target: Path, docs: Path, as_of: datetime) -> dict[str, dict]:
     """Return what holds of every raw table, and keep it in a file.
 
     Tables in which no load has changed a row since they were last evaluated keep their results:
-    Great Expectations takes seconds to start and a statement for every expectation.
+    Great Expectations takes seconds to start and a statement for every expectation. All but one
+    rule would find the same; that no row has come for too long is due at a known instant.
+
+    Args:
+        target: The file for this refresh.
+        docs: The folder of the pages on each table.
+        as_of: The instant of this refresh.
     """
-    rules = hashlib.sha256((ROOT / "extract" / "expectations.py").read_bytes()).hexdigest()
+    files = (ROOT / "extract" / name for name in ("expectations.py", "expectation_docs.py"))
+    rules = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     words = raw_tables()
     wanted = {
         f"{source}/{table.name}": f"{rules} {table.key} {words.get(f'{source}/{table.name}')}"
@@ -54,13 +64,21 @@ def evaluated(target: Path) -> dict[str, dict]:
     }
     memory = target.with_name("last.json")
     last = json.loads(memory.read_text()) if memory.exists() else {}
-    known = {name: last[name] for name, of in wanted.items() if last.get(name, {}).get("of") == of}
+    known = {
+        name: last[name]
+        for name, of in wanted.items()
+        if last.get(name, {}).get("of") == of and not _is_due(last[name]["found"], as_of)
+    }
+    if not (docs / "index.html").exists():
+        known = {}
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = {}
     if len(known) < len(wanted):
+        names = [*(wanted.keys() - known.keys())]
         done = subprocess.run(
-            [sys.executable, "-m", "extract.expectations", target, *(wanted.keys() - known.keys())],
+            [sys.executable, "-m", "extract.expectations", target, docs, *names],
             cwd=ROOT,
+            env={**os.environ, "FLOWHOUSE_AS_OF": as_of.isoformat()},
             capture_output=True,
             text=True,
             check=False,
@@ -75,6 +93,12 @@ def evaluated(target: Path) -> dict[str, dict]:
     return results
 
 
+def _is_due(found: dict, as_of: datetime) -> bool:
+    """Return whether it is odd by now that no newer row has come, and was not before."""
+    stale_from = found.get("stale_from")
+    return bool(stale_from) and datetime.fromisoformat(stale_from) < as_of
+
+
 def build_checks() -> dg.AssetChecksDefinition:
     """Define one blocking check per raw table, all evaluated by one Great Expectations run."""
     specs = [
@@ -86,15 +110,17 @@ def build_checks() -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         name="raw_tables_meet_expectations",
         specs=specs,
-        required_resource_keys={"refresh"},
         pool=POOL,
     )
     def raw_tables_meet_expectations(
-        context: dg.AssetCheckExecutionContext,
+        context: dg.AssetCheckExecutionContext, refresh: RefreshOptions
     ) -> Iterator[dg.AssetCheckResult]:
         if not is_anything_loaded():
             raise NothingLoaded(_why_nothing_is_loaded(context.run.run_id), allow_retries=False)
-        results = evaluated(expectation_results_file(context.run.run_id))
+        as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
+        results = evaluated(
+            expectation_results_file(context.run.run_id), expectation_docs_folder(), as_of
+        )
         for spec in specs:
             result = results["/".join(spec.asset_key.path)]
             failures, warnings = result["failures"], result["warnings"]

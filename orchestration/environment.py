@@ -35,6 +35,11 @@ def expectation_results_file(refresh_id: str) -> Path:
     return home() / "expectations" / f"{refresh_id}.json"
 
 
+def expectation_docs_folder() -> Path:
+    """Return the folder of the pages on the raw tables, beside the report that leads to them."""
+    return report_file().parent / "expectations"
+
+
 MEMORY_LIMIT_MB = 3_000
 
 

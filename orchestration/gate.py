@@ -125,7 +125,7 @@ def check(wish: Wish) -> None:
     from extract.settings import address_setting
     from extract.sources import SOURCES
     from extract.tables import instant
-    from orchestration import alerts, seeds, when
+    from orchestration import alerts, seeds, versions, when
     from orchestration.failures import nothing_loaded
 
     faults = [
@@ -136,6 +136,7 @@ def check(wish: Wish) -> None:
     if wish.as_of and instant(wish.as_of) is None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
     faults += [*_faults_of_span(wish.span), *alerts.faults(), *when.faults()]
+    faults += versions.fault_of_kept()
     on = [name for name, module in SOURCES.items() if module.is_on()]
     if not on:
         addresses = " or ".join(address_setting(name) for name in SOURCES)

@@ -13,6 +13,8 @@ from extract.warehouse import home, raw_file
 from orchestration import outcome, unmapped
 from orchestration.environment import build_file, expectation_results_file, published_folder
 from orchestration.failures import shown_rows
+from orchestration.versions import facts, line_of, restated
+from publish.snapshot import rolled_back
 
 LOADS = """
 select
@@ -258,6 +260,7 @@ def status() -> dict[str, Any]:
             }
         )
     link = published_folder() / "warehouse.duckdb"
+    back = rolled_back(published_folder())
     files = [build_file(), *(raw_file(source) for source in SOURCES), link]
     return {
         "home": str(home()),
@@ -267,6 +270,9 @@ def status() -> dict[str, Any]:
             if link.exists()
             else None
         ),
+        "publication": facts(link) if link.exists() else {},
+        "restated": restated(link) if link.exists() else "",
+        "rolled_back": line_of(back, published_folder()) if back else "",
         "bytes": sum(file.stat().st_size for file in files if file.exists()),
         "sources": sources,
         "refreshes": outcome.told(),

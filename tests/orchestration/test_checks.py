@@ -1,0 +1,67 @@
+"""Great Expectations is started only for tables of which it could find something else."""
+
+import json
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.flow import house
+
+NOW = house.moment("2024-03-04 09:00")
+ALL = 5
+"""More tables than this are all of them."""
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parsed: Path) -> list[set[str]]:
+    """What Great Expectations was asked for, run by run; it finds no fault in anything."""
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+    shutil.copytree(parsed, tmp_path / "dbt")
+    from orchestration import checks
+
+    runs: list[set[str]] = []
+
+    def run(words: list[Any], **more: Any) -> SimpleNamespace:
+        target, docs, *names = words[3:]
+        runs.append({*names})
+        found = {"evaluated": 3, "rows": 1, "failures": [], "warnings": []}
+        stale = {"jira/issues": (NOW + timedelta(days=2)).isoformat()}
+        late = more["env"]["FLOWHOUSE_AS_OF"] > stale["jira/issues"]
+        told = {name: {**found, "stale_from": None if late else stale.get(name)} for name in names}
+        target.write_text(json.dumps(told))
+        docs.mkdir(exist_ok=True)
+        (docs / "index.html").touch()
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(checks, "subprocess", SimpleNamespace(run=run))
+    house.write_raw(tmp_path / "raw", {})
+    return runs
+
+
+def test_only_what_changed_or_is_due_is_evaluated(asked: list[set[str]], tmp_path: Path) -> None:
+    from orchestration import checks
+
+    target, docs = tmp_path / "expectations" / "one.json", tmp_path / "docs"
+
+    def evaluated(days: int) -> list[set[str]]:
+        asked.clear()
+        found = checks.evaluated(target, docs, NOW + timedelta(days=days))
+        assert len(found) > ALL
+        return [*asked]
+
+    [everything] = evaluated(0)
+    assert len(everything) > ALL
+    assert evaluated(1) == []
+    assert evaluated(2) == []
+    # Two days without a newer issue are as usual, three are odd; that is said once.
+    assert evaluated(3) == [{"jira/issues"}]
+    assert evaluated(4) == []
+    row = {"id": "1", "name": "To Do", "payload": {}}
+    house.write_raw(tmp_path / "raw", {("jira", "statuses"): [row]})
+    assert evaluated(4) == [{"jira/statuses"}]
+    (docs / "index.html").unlink()  # somebody took the pages away
+    assert evaluated(4) == [everything]
