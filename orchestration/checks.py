@@ -6,8 +6,6 @@ the raw files against the next load.
 
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from extract.warehouse import ROOT
 from orchestration.environment import expectation_results_file
 from orchestration.failures import nothing_loaded
 from orchestration.status import loads
+from orchestration.termination import run
 
 CHECK = "meets_expectations"
 
@@ -53,20 +52,18 @@ def evaluated(target: Path) -> dict[str, dict]:
         for table in module.TABLES
     }
     memory = target.with_name("last.json")
-    last = json.loads(memory.read_text()) if memory.exists() else {}
+    try:
+        last = json.loads(memory.read_text())
+    except (OSError, ValueError):  # there is none, or who wrote it was killed
+        last = {}
     known = {name: last[name] for name, of in wanted.items() if last.get(name, {}).get("of") == of}
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = {}
     if len(known) < len(wanted):
-        done = subprocess.run(
-            [sys.executable, "-m", "extract.expectations", target, *(wanted.keys() - known.keys())],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        names = wanted.keys() - known.keys()
+        done = run("extract.expectations", target, *names, folder=ROOT)
         if done.returncode:
-            raise dg.Failure(f"the expectations could not be evaluated: {done.stderr[-2000:]}")
+            raise dg.Failure(f"the expectations could not be evaluated: {done.stdout[-2000:]}")
         fresh = json.loads(target.read_text())
     results = {name: fresh.get(name) or known[name]["found"] for name in wanted}
     target.write_text(json.dumps(results, indent=1))

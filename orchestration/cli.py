@@ -186,9 +186,12 @@ def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -
 def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
     """Exit with 2 and one line per fault, before anything is written or read from a source.
 
+    A source that refuses its credentials is such a fault where no other one was asked: else it is
+    one that cannot be read, and the others go on without it.
+
     Exit with 1 when no source can be read and none was ever loaded: a load would ask the same.
     """
-    from extract.api import offline
+    from extract.api import Refused, offline
     from extract.load import is_anything_loaded
     from extract.settings import address_setting
     from extract.sources import SOURCES
@@ -215,8 +218,9 @@ def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
     if faults:
         stop(BAD_CONFIGURATION, *faults)
     faults, failures = check_sources(asked)
-    if faults:
-        stop(BAD_CONFIGURATION, *faults)
+    refused = {name: why for name, why in failures.items() if isinstance(why, Refused)}
+    if faults or len(refused) == len(asked):
+        stop(BAD_CONFIGURATION, *faults, *map(str, refused.values()))
     if len(failures) == len(asked) and not is_anything_loaded():
         stop(FAILED, nothing_loaded({name: [str(why)] for name, why in failures.items()}))
     for failure in failures.values():
@@ -229,7 +233,7 @@ def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
 
 def check_sources(names: list[str]) -> tuple[list[str], dict[str, Exception]]:
     """Return one line per fault of the settings, and the sources that cannot be read right now."""
-    from extract.api import Refused, SourceError
+    from extract.api import SourceError
     from extract.settings import SettingFault
     from extract.sources import SOURCES
 
@@ -238,7 +242,7 @@ def check_sources(names: list[str]) -> tuple[list[str], dict[str, Exception]]:
     for name in names:
         try:
             SOURCES[name].check()
-        except (SettingFault, Refused) as fault:
+        except SettingFault as fault:
             faults.extend(str(fault).splitlines())
         except SourceError as failure:
             failures[name] = failure

@@ -4,17 +4,19 @@ Each source is one step and none stops another: a source that cannot be read lea
 they were, and its check `is_complete` says why.
 """
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 from dagster_dlt import DagsterDltTranslator, build_dlt_asset_specs
 from dagster_dlt.translator import DltResourceTranslatorData
 from pydantic import PrivateAttr
 
-from extract.load import Load, load, prepare, tables_of
+from extract.load import Load, load, note_failure, prepare, tables_of
 from extract.sources import SOURCES
 from extract.tables import instant
 from extract.warehouse import pipeline_for
@@ -23,6 +25,11 @@ from orchestration.termination import end_as_others_do
 
 AT_ONCE = 4
 """How many sources are loaded side by side."""
+
+ENDED = (
+    "{}: the process that loaded it was ended from outside, mostly for its memory; what it had"
+    " committed stays, the next refresh goes on; give the machine more memory if it ends again"
+)
 
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36))
 
@@ -43,6 +50,7 @@ class RefreshOptions(dg.ConfigurableResource):
     span: list[str] = []
 
     _loads: dict[str, "Future[Load]"] = PrivateAttr(default_factory=dict)
+    _ended: set[str] = PrivateAttr(default_factory=set)
 
     def loaded(self, source: str, context: dg.AssetExecutionContext) -> Load:
         """Load what the run asks of a source, and say what was done; or raise what stopped it.
@@ -55,13 +63,34 @@ class RefreshOptions(dg.ConfigurableResource):
                 node.name for node in context.job_def.nodes
             ]
             span = Window(*map(instant, self.span)) if self.span else None
-            with ProcessPoolExecutor(AT_ONCE, initializer=end_as_others_do) as pool:
-                for name in self.sources or SOURCES:
-                    if f"load_{name}" in steps:
-                        self._loads[name] = pool.submit(
-                            _told_load, name, context.run_id, self.full, span
-                        )
+            self._load_all(
+                [name for name in self.sources or SOURCES if f"load_{name}" in steps],
+                (context.run_id, self.full, span),
+            )
         return self._loads[source].result()
+
+    def _load_all(self, waiting: list[str], how: tuple[str, bool, Window | None]) -> None:
+        """Load sources side by side, so many at once.
+
+        Each has a process that no other load shares: one that is killed, for its memory, ends none.
+        Then a new process notes that.
+        """
+        running: dict[Future[Load], tuple[str, ProcessPoolExecutor]] = {}
+
+        def start(name: str, task: Callable[..., Load], *words: Any) -> None:
+            pool = ProcessPoolExecutor(1, initializer=end_as_others_do)
+            self._loads[name] = pool.submit(task, name, *words)
+            running[self._loads[name]] = name, pool
+
+        while waiting or running:
+            while waiting and len(running) < AT_ONCE:
+                start(waiting.pop(0), _told_load, *how)
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                name, pool = running.pop(future)
+                pool.shutdown()
+                if isinstance(future.exception(), BrokenProcessPool) and name not in self._ended:
+                    self._ended.add(name)
+                    start(name, note_failure, how[0], ENDED.format(name))
 
 
 def _told_load(source: str, refresh_id: str, full: bool, span: Window | None) -> Load:

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from extract import soundness
 from orchestration.environment import build_file, published_folder, report_file
 from orchestration.transformation import MANIFEST, published_models
 from publish.quality import lack_of_proof
@@ -29,6 +30,7 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
         context.log.info("dropped %s: no model makes it any more", table)
     version = publish(build_file(), published_folder(), standing(build_file(), published_folder()))
     note_published(build_file(), version)
+    soundness.seal(build_file())
     return dg.MaterializeResult(
         metadata={"path": dg.MetadataValue.path(version), "bytes": version.stat().st_size}
     )
