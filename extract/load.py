@@ -13,7 +13,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from filelock import FileLock, Timeout
 
 from extract import warehouse
-from extract.api import BudgetExhausted, Refused, SourceError
+from extract.api import MISREAD, BudgetExhausted, Refused, SourceError, misread
 from extract.sources import SOURCES
 from extract.tables import (
     ARROW_TYPES,
@@ -168,13 +168,14 @@ def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:
                 return
     except PipelineStepFailed as failure:
         pipeline.abort_packages()
-        error = _cause(failure)
+        error = _cause(work.source, failure)
         if error is None or isinstance(error, Refused):
             raise error or failure from None
         work.audits = committed
         _note_failure(pipeline, work, error)
-    except SourceError as error:
-        if isinstance(error, Refused):
+    except (SourceError, *MISREAD) as failure:
+        error = _cause(work.source, failure)
+        if error is None or isinstance(error, Refused):
             raise
         work.audits = committed
         _note_failure(pipeline, work, error)
@@ -210,14 +211,16 @@ def _note_failure(pipeline: dlt.Pipeline, work: Load, error: SourceError) -> Non
     _commit(pipeline)
 
 
-def _cause(failure: BaseException) -> SourceError | None:
+def _cause(source: str, failure: BaseException) -> SourceError | None:
     """Return the source's own error inside dlt's, or None when the fault is ours."""
     seen: BaseException | None = failure
+    unread: SourceError | None = None
     while seen is not None:
         if isinstance(seen, SourceError):
             return seen
+        unread = misread(source, seen) or unread
         seen = seen.__cause__ or seen.__context__
-    return None
+    return unread
 
 
 def tables_of(source: str) -> dlt.sources.DltSource:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 
-from extract.api import Reply, SourceError
+from extract.api import Reply, SourceError, understood
 from extract.privacy import DEMO_KEY
 from extract.settings import SettingFault
 from extract.warehouse import home
@@ -79,10 +79,11 @@ def of_house() -> Iterator[Probe]:
 def of_source(module: ModuleType) -> Iterator[Probe]:
     """Probe one source: its settings and credentials, then what its module asks by itself."""
     try:
-        module.check()
-        yield Probe(True, "settings and credentials are good")
-        if hasattr(module, "probes"):
-            yield from module.probes()
+        with understood(module.NAME):
+            module.check()
+            yield Probe(True, "settings and credentials are good")
+            if hasattr(module, "probes"):
+                yield from module.probes()
     except (SettingFault, SourceError) as fault:
         for line in str(fault).splitlines():
             yield Probe(False, line)

@@ -109,14 +109,21 @@ def backfill(source: str, first: str, last: str) -> None:
 @main.command()
 def doctor() -> None:
     """Check seeds, settings, credentials, permissions, clocks and counts; read-only."""
-    from extract import probes
+    from extract import probes, settings
     from extract.sources import SOURCES
     from orchestration import seeds
 
+    if faults := settings.file_faults():
+        for fault in faults:
+            click.echo(f"FAIL  {'settings':<11} {fault}")
+        raise SystemExit(FAILED)
+
     on = [name for name, module in SOURCES.items() if module.is_on()]
     answers = [("house", probe) for probe in probes.of_house()] if on else []
+    slipped = [("settings", probes.Probe(False, slip)) for slip in settings.slips()]
     if not on:
         answers = [("house", probes.Probe(False, "no source is configured"))]
+    answers += slipped
     found = seeds.checked()
     answers += [("seeds", probes.Probe(False, fault)) for fault in found.shown()]
     if on and not found.faults:
@@ -190,17 +197,21 @@ def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
     """
     from extract.api import offline
     from extract.load import is_anything_loaded
-    from extract.settings import address_setting
+    from extract.settings import address_setting, file_faults, slips
     from extract.sources import SOURCES
     from extract.tables import instant
     from orchestration import seeds
     from orchestration.failures import nothing_loaded
 
+    faults = file_faults()
+    if faults:  # whatever is set in them is not known
+        stop(BAD_CONFIGURATION, *faults)
     faults = [
         f"--source {name}: there is no such source; choose from {', '.join(SOURCES)}"
         for name in sources
         if name not in SOURCES
     ]
+    faults += slips()
     if as_of and instant(as_of) is None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
     on = [name for name, module in SOURCES.items() if module.is_on()]
@@ -229,7 +240,7 @@ def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
 
 def check_sources(names: list[str]) -> tuple[list[str], dict[str, Exception]]:
     """Return one line per fault of the settings, and the sources that cannot be read right now."""
-    from extract.api import Refused, SourceError
+    from extract.api import Refused, SourceError, understood
     from extract.settings import SettingFault
     from extract.sources import SOURCES
 
@@ -237,7 +248,8 @@ def check_sources(names: list[str]) -> tuple[list[str], dict[str, Exception]]:
     failures: dict[str, Exception] = {}
     for name in names:
         try:
-            SOURCES[name].check()
+            with understood(name):
+                SOURCES[name].check()
         except (SettingFault, Refused) as fault:
             faults.extend(str(fault).splitlines())
         except SourceError as failure:
