@@ -1280,7 +1280,7 @@ def _members(api: Api) -> list[Row]:
 
 
 def _path(row: Mapping[str, Any]) -> str:
-    return str(row.get("path_with_namespace") or "")
+    return str(row["path_with_namespace"])
 
 
 def build(work: Load) -> DltSource:
