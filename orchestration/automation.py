@@ -1,12 +1,36 @@
-"""When things run: one job for the whole graph, every night."""
+"""When things run: one job for the whole graph, every night; the same for one source, or a window.
+
+A backfill is a job with its window and not a partition: a window is of when things changed at the
+source, so its rows lie in every day of every table, and what is built from them has no partitions.
+"""
 
 import dagster as dg
 
+from extract.sources import SOURCES
+
+EVERYTHING = dg.AssetSelection.all().materializable()
+
 refresh = dg.define_asset_job(
     "refresh",
-    selection=dg.AssetSelection.all().materializable(),
-    executor_def=dg.in_process_executor,
+    selection=EVERYTHING,
     description="Extract what changed, transform, test, publish, report.",
+)
+
+of_one_source = [
+    dg.define_asset_job(
+        f"refresh_{source}",
+        selection=EVERYTHING,
+        config=dg.RunConfig(resources={"refresh": {"config": {"sources": [source]}}}),
+        description=f"Like `refresh`, of {source} alone: what is of the others stays as it is.",
+    )
+    for source in SOURCES
+]
+
+
+backfill = dg.define_asset_job(
+    "backfill",
+    selection=EVERYTHING,
+    description="Read again what changed in a window (`sources`, `span`), and publish.",
 )
 
 every_night = dg.ScheduleDefinition(
@@ -16,4 +40,4 @@ every_night = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
-defs = dg.Definitions(jobs=[refresh], schedules=[every_night])
+defs = dg.Definitions(jobs=[refresh, backfill, *of_one_source], schedules=[every_night])

@@ -1,7 +1,7 @@
-"""Expectations on raw tables, as asset checks that stop dbt from building on bad data.
+"""What is expected of raw tables and of what is published, as asset checks.
 
-They run in a process of their own: Great Expectations keeps a DuckDB handle open, which would lock
-the raw files against the next load.
+Those of raw tables stop dbt from building on bad data. They run in a process of their own: Great
+Expectations keeps a DuckDB handle open, which would lock the raw files against the next load.
 """
 
 import hashlib
@@ -18,10 +18,10 @@ from extract.load import is_anything_loaded
 from extract.sources import SOURCES
 from extract.warehouse import ROOT
 from orchestration.environment import expectation_results_file
+from orchestration.failures import EXPECTATIONS as CHECK
 from orchestration.failures import nothing_loaded
-from orchestration.status import loads
-
-CHECK = "meets_expectations"
+from orchestration.ingestion import POOL, RefreshOptions
+from orchestration.status import gaps_of, loads, marked_streams
 
 
 class NothingLoaded(dg.Failure):
@@ -83,7 +83,12 @@ def build_checks() -> dg.AssetChecksDefinition:
         for table in module.TABLES
     ]
 
-    @dg.multi_asset_check(name="raw_tables_meet_expectations", specs=specs)
+    @dg.multi_asset_check(
+        name="raw_tables_meet_expectations",
+        specs=specs,
+        required_resource_keys={"refresh"},
+        pool=POOL,
+    )
     def raw_tables_meet_expectations(
         context: dg.AssetCheckExecutionContext,
     ) -> Iterator[dg.AssetCheckResult]:
@@ -104,4 +109,25 @@ def build_checks() -> dg.AssetChecksDefinition:
     return raw_tables_meet_expectations
 
 
-defs = dg.Definitions(asset_checks=[build_checks()])
+@dg.asset_check(
+    asset=["published", "warehouse"],
+    name="is_whole",
+    description="No source, scope or value stream is missing from what was published.",
+    pool=POOL,
+)
+def published_warehouse_is_whole(
+    context: dg.AssetCheckExecutionContext, refresh: RefreshOptions
+) -> dg.AssetCheckResult:
+    """Say what the command line says with exit code 3."""
+    refresh_id = context.run.run_id
+    gaps = [*gaps_of(refresh_id), *marked_streams(refresh_id)]
+    refresh.published_with(gaps)
+    return dg.AssetCheckResult(
+        passed=not gaps,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(gaps) or None,
+        metadata={"gaps": gaps},
+    )
+
+
+defs = dg.Definitions(asset_checks=[build_checks(), published_warehouse_is_whole])

@@ -9,22 +9,26 @@ import gc
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import time
+import traceback
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import click
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
 from extract.redaction import Redacting, redact
+from orchestration import gate
+from orchestration.gate import BAD_CONFIGURATION, FAILED
 
-PUBLISHED, FAILED, BAD_CONFIGURATION, PARTIAL = 0, 1, 2, 3
+PARTIAL = 3
 
 log = logging.getLogger("flowhouse")
 
@@ -53,7 +57,38 @@ def stop(code: int, *lines: str) -> None:
     raise SystemExit(code)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Told(click.Group):
+    """Ends in one line whatever nobody has foreseen; the rest is for a file."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            stop(FAILED, _told(error))
+
+
+def _told(error: Exception) -> str:
+    """Say what stopped a command, and keep where; values that an error quotes are of nobody."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        return f"{place}{error.strerror}"
+    said = str(error).strip().splitlines() or [""]
+    text = f"{type(error).__name__}: " + re.sub(r"\"[^\"]*\"?|'[^']*'?", "…", said[0])[:200]
+    places = "".join(traceback.format_tb(error.__traceback__))
+    try:
+        from extract.warehouse import home
+
+        kept = home() / "failure.txt"
+        kept.write_text(redact(f"{places}{text}\n"))
+    except OSError:
+        return text
+    return f"{text} (where: {kept})"
+
+
+@click.group(cls=Told, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="flowhouse")
 def main() -> None:
     """The open value-stream warehouse."""
@@ -66,16 +101,8 @@ def main() -> None:
 @click.option("--full", is_flag=True, help="Read everything again, not only what changed.")
 def refresh(sources: tuple[str, ...], as_of: str | None, full: bool) -> None:
     """Extract what changed, transform, test, publish, report."""
-    from extract.warehouse import home
-
     as_of = as_of or os.environ.get("FLOWHOUSE_AS_OF", "")
-    check_configuration(sources, as_of)
-    home().mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(home() / "refresh.lock", timeout=0):
-            run_refresh(sources, as_of, full)
-    except Timeout:
-        stop(FAILED, "a refresh is running already; wait until it has ended")
+    run_refresh(refresh_job, gate.Wish(sources, as_of), full)
 
 
 @main.command()
@@ -84,26 +111,8 @@ def refresh(sources: tuple[str, ...], as_of: str | None, full: bool) -> None:
 @click.option("--to", "last", required=True, metavar="D", help="Where it ends (ISO).")
 def backfill(source: str, first: str, last: str) -> None:
     """Read again what changed in a window, and publish; one that was stopped goes on."""
-    from extract.tables import instant
-    from extract.warehouse import home
-
-    lo, hi = instant(first), instant(last)
-    faults = [
-        f"{name} is not an ISO date, for example 2024-01-31"
-        for name, moment in (("--from", lo), ("--to", hi))
-        if moment is None
-    ]
-    if lo and hi and lo >= hi:
-        faults.append("--from must lie before --to")
-    if faults:
-        stop(BAD_CONFIGURATION, *faults)
-    check_configuration((source,), "")
-    home().mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(home() / "refresh.lock", timeout=0):
-            run_refresh((source,), "", False, [lo.isoformat(), hi.isoformat()])
-    except Timeout:
-        stop(FAILED, "a refresh is running already; wait until it has ended")
+    as_of = os.environ.get("FLOWHOUSE_AS_OF", "")
+    run_refresh(backfill_job, gate.Wish((source,), as_of, (first, last)))
 
 
 @main.command()
@@ -142,13 +151,11 @@ def doctor() -> None:
 def forget(person_keys: tuple[str, ...]) -> None:
     """Erase people everywhere, and keep them erased on later loads."""
     from extract.forgotten import PERSON_KEY, erase, erase_raw, remember
-    from extract.warehouse import home
 
     if not all(PERSON_KEY.fullmatch(key) for key in person_keys):
         stop(BAD_CONFIGURATION, "a person key is 20 characters of a-z and 2-7, as in dim_people")
-    home().mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(home() / "refresh.lock", timeout=0):
+        with gate.alone("a refresh is running; wait until it has ended"):
             remember(person_keys)
             rows = erase_raw(list(person_keys))
             from orchestration.environment import build_file, published_folder, report_file
@@ -157,8 +164,8 @@ def forget(person_keys: tuple[str, ...]) -> None:
                 rows += erase(build_file(), list(person_keys))
             if (published_folder() / "warehouse.duckdb").exists():
                 republish(build_file(), published_folder(), report_file(), list(person_keys))
-    except Timeout:
-        stop(FAILED, "a refresh is running; wait until it has ended")
+    except gate.Stopped as stopped:
+        stop(stopped.code, *stopped.lines)
     click.echo(f"erased from {rows:,} rows; later loads keep it so")
 
 
@@ -190,77 +197,19 @@ def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -
         write_report(folder / "warehouse.duckdb", report)
 
 
-def check_configuration(sources: tuple[str, ...], as_of: str) -> None:
-    """Exit with 2 and one line per fault, before anything is written or read from a source.
-
-    Exit with 1 when no source can be read and none was ever loaded: a load would ask the same.
-    """
-    from extract.api import offline
-    from extract.load import is_anything_loaded
-    from extract.settings import address_setting, file_faults, slips
-    from extract.sources import SOURCES
-    from extract.tables import instant
-    from orchestration import seeds
-    from orchestration.failures import nothing_loaded
-
-    faults = file_faults()
-    if faults:  # whatever is set in them is not known
-        stop(BAD_CONFIGURATION, *faults)
-    faults = [
-        f"--source {name}: there is no such source; choose from {', '.join(SOURCES)}"
-        for name in sources
-        if name not in SOURCES
-    ]
-    faults += slips()
-    if as_of and instant(as_of) is None:
-        faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
-    on = [name for name, module in SOURCES.items() if module.is_on()]
-    if not on:
-        addresses = " or ".join(address_setting(name) for name in SOURCES)
-        faults.append(f"no source is configured; set {addresses}")
-    asked = [name for name in dict.fromkeys(sources or on) if name in SOURCES]
-    faults += [f"{address_setting(name)} is not set" for name in asked if name not in on]
-    with offline():
-        faults += check_sources([name for name in asked if name in on])[0]
-    faults += seeds.checked().shown()
-    if faults:
-        stop(BAD_CONFIGURATION, *faults)
-    faults, failures = check_sources(asked)
-    if faults:
-        stop(BAD_CONFIGURATION, *faults)
-    if len(failures) == len(asked) and not is_anything_loaded():
-        stop(FAILED, nothing_loaded({name: [str(why)] for name, why in failures.items()}))
-    for failure in failures.values():
-        log.warning("%s; the other sources go on", failure)
-    if not os.environ.get("FLOWHOUSE_PSEUDONYM_KEY"):
-        log.warning(
-            "FLOWHOUSE_PSEUDONYM_KEY is not set: people are hashed with the public demo key"
-        )
+def run_refresh(job: Callable[[], Any], wish: gate.Wish, full: bool = False) -> None:
+    """Pass the gate, run a Dagster job that refreshes, and exit with what came out."""
+    try:
+        with gate.passed(wish):
+            code, lines = run_job(job, wish, full)
+    except gate.Stopped as stopped:
+        code, lines = stopped.code, stopped.lines
+    if code:
+        stop(code, *lines)
 
 
-def check_sources(names: list[str]) -> tuple[list[str], dict[str, Exception]]:
-    """Return one line per fault of the settings, and the sources that cannot be read right now."""
-    from extract.api import Refused, SourceError, understood
-    from extract.settings import SettingFault
-    from extract.sources import SOURCES
-
-    faults: list[str] = []
-    failures: dict[str, Exception] = {}
-    for name in names:
-        try:
-            with understood(name):
-                SOURCES[name].check()
-        except (SettingFault, Refused) as fault:
-            faults.extend(str(fault).splitlines())
-        except SourceError as failure:
-            failures[name] = failure
-    return faults, failures
-
-
-def run_refresh(
-    sources: tuple[str, ...], as_of: str, full: bool, span: list[str] | None = None
-) -> None:
-    """Run the Dagster job `refresh` and exit with what came out."""
+def run_job(job: Callable[[], Any], wish: gate.Wish, full: bool) -> tuple[int, list[str]]:
+    """Run a job in this process and say what came out; return the exit code and its reasons."""
     began = time.monotonic()
     from orchestration.termination import end_whole_tree
 
@@ -268,38 +217,41 @@ def run_refresh(
     from orchestration import environment  # noqa: I001  first: the others read what it sets
 
     import dagster as dg
+    from orchestration import outcome
     from orchestration.definitions import defs  # noqa: F401
-    from orchestration.status import marked_streams, warnings
+    from orchestration.failures import NOT_PUBLISHED
+    from orchestration.status import warnings
 
     gc.freeze()  # what is imported stays: no collection looks through it, here or in what is forked
     with dg.DagsterInstance.get() as instance:
         result = dg.execute_job(
-            dg.reconstructable(refresh_job),
+            dg.reconstructable(job),
             instance=instance,
             run_config={
                 "resources": {
                     "refresh": {
                         "config": {
-                            "sources": list(sources),
-                            "as_of": as_of,
+                            "sources": list(wish.sources),
+                            "as_of": wish.as_of,
                             "full": full,
-                            "span": span or [],
+                            "span": list(wish.span),
                         }
                     }
                 },
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
+            tags={outcome.STARTED_BY: "the command line"},
         )
+    came = outcome.last()
+    lines = list(came.lines) if came and came.refresh_id == result.run_id else []
     if not result.success:
-        stop(FAILED, *failures_of(result))
-    gaps = [*gaps_of(result.run_id), *marked_streams(result.run_id)]
+        return FAILED, lines or ["the refresh failed; see `make dev`", NOT_PUBLISHED]
     for warning in warnings(result.run_id):
         log.warning("warning: %s", warning)
     click.echo(f"published  {environment.published_folder() / 'warehouse.duckdb'}")
     click.echo(f"report     {environment.report_file()}")
     click.echo(f"refresh    {result.run_id} in {time.monotonic() - began:.0f} s")
-    if gaps:
-        stop(PARTIAL, *gaps)
+    return (PARTIAL if lines else 0), lines
 
 
 def refresh_job() -> Any:
@@ -307,45 +259,16 @@ def refresh_job() -> Any:
     return _resolved("refresh")
 
 
+def backfill_job() -> Any:
+    """Return the job that reads a window again."""
+    return _resolved("backfill")
+
+
 @cache
 def _resolved(job: str) -> Any:
     from orchestration.definitions import defs
 
     return defs.resolve_job_def(job)
-
-
-def failures_of(result: Any) -> list[str]:
-    """Return one line per failed step and per failed check of a Dagster run, and what follows."""
-    lines = []
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            cause = error.cause or error
-            message = cause.message.strip().splitlines()[0]
-            name, _, text = message.partition(": ")
-            if name.endswith(".NothingLoaded"):  # whatever else failed, failed for that
-                return [text]
-            if cause.cls_name != "DagsterAssetCheckFailedError":  # the check has a line of its own
-                said = text if name.endswith(".Failure") else message
-                lines.append(f"{event.step_key}: {said}")
-        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
-            check = event.asset_check_evaluation_data
-            if not check.passed and check.severity.value == "ERROR":
-                where = check.asset_key.to_user_string()
-                reason = f": {check.description}" if check.description else ""
-                lines.append(f"{where}: the check {check.check_name} failed{reason}")
-    return [*(lines or ["the refresh failed; see `make dev`"]), "nothing was published"]
-
-
-def gaps_of(refresh_id: str) -> list[str]:
-    """Return one line per gap that the loads of a refresh noted."""
-    from orchestration.status import loads
-
-    return [
-        f"{row['source']} {row['object']} {row['scope']}: {row['status']}: {row['message']}"
-        for row in loads()
-        if row["refresh_id"] == refresh_id and row["status"] != "complete"
-    ]
 
 
 @main.command()
@@ -392,6 +315,8 @@ def status(as_json: bool, as_seeds: bool) -> None:
         tell(f"note {line}")
     for warning in facts["warnings"]:
         tell(f"warning {warning}")
+    for line in facts["refreshes"]["lines"]:
+        tell(line)
     tell(f"published  {facts['published'] or 'nothing yet'}")
     tell(f"size       {facts['bytes'] / 1e6:.1f} MB")
 

@@ -12,4 +12,6 @@ defs = dg.Definitions.merge(
     transformation.defs,
     publication.defs,
     automation.defs,
+    # The lock of a run is held by one process, and dbt and the loads have processes of their own.
+    dg.Definitions(executor=dg.in_process_executor),
 )

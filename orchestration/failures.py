@@ -4,12 +4,30 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from extract.settings import address_setting
 
 MOST_NAMED = 3
+
+BAD = ("fail", "error", "runtime error")
+"""What dbt calls a node that stops a publication."""
+
+NOT_PUBLISHED = "nothing was published"
+
+EXPECTATIONS = "meets_expectations"
+"""The check of a raw table that stops a build."""
+
+WITHOUT_ROWS = "without_rows"
+"""Where a failure keeps what may leave the house."""
+
+OWN_WORDS = (
+    "Failure", "NothingLoaded", "SourceError", "Refused", "Busy", "BudgetExhausted", "SettingFault",
+    "Stopped",
+)  # fmt: skip
+"""Errors whose text was written for people, and shows no value."""
 
 KEPT_LOGS = 30
 
@@ -39,7 +57,60 @@ def nothing_loaded(reasons: Mapping[str, Iterable[str]], is_answering: Iterable[
     return f"nothing was loaded from any source yet, so nothing is published: {'; '.join(told)}"
 
 
-def what_failed(run_results: Path, manifest: Path, build: Path | None = None) -> str:
+def lines_of(entries: Iterable[Any], *, with_rows: bool = True) -> list[str]:
+    """Return one line per failed step and per failed check of a run, and what follows from it.
+
+    Args:
+        entries: What Dagster has logged of the run.
+        with_rows: Whether the lines may show keys of rows; what leaves the house must not.
+    """
+    lines = []
+    for event in (entry.dagster_event for entry in entries if entry.dagster_event):
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            own = event.step_failure_data.user_failure_data
+            cause, said = _cause_of(error)
+            if cause.endswith("NothingLoaded"):  # whatever else failed, failed for that
+                return [said, NOT_PUBLISHED]
+            if not with_rows and own and WITHOUT_ROWS in own.metadata:
+                said = own.metadata[WITHOUT_ROWS].value
+            if cause != "DagsterAssetCheckFailedError":  # the check has a line of its own
+                lines.append(f"{event.step_key}: {said}")
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            check = event.asset_check_evaluation_data
+            is_bad = not check.passed and check.severity.value == "ERROR"
+            if is_bad and check.check_name == EXPECTATIONS:  # the step of dbt tells of its own
+                where = check.asset_key.to_user_string()
+                reason = f": {check.description}" if check.description and with_rows else ""
+                lines.append(f"{where}: the check {check.check_name} failed{reason}")
+    return [*(lines or ["the refresh failed; see `make dev`"]), NOT_PUBLISHED]
+
+
+def _cause_of(error: Any) -> tuple[str, str]:
+    """Return the class and the text of what a step failed for: the first cause of all.
+
+    Tools wrap it, often several times, and their own words only say that something failed.
+    """
+    while error.cls_name not in OWN_WORDS and error.cause:
+        error = error.cause
+    _, _, text = error.message.partition(": ")
+    lines = [line.strip() for line in (text or error.message).splitlines() if line.strip()]
+    said = lines[0] if lines else str(error.cls_name)
+    if error.cls_name in OWN_WORDS:
+        return str(error.cls_name), said
+    return str(error.cls_name), f"{error.cls_name}: {_without_values(said)}"
+
+
+def _without_values(text: str) -> str:
+    """Leave out what an error quotes: it may stand in a row."""
+    if not text.startswith(_OF_SQL):
+        text = re.sub(r"\"[^\"]*\"?|'[^']*'?", "…", text)
+    return text[:200]
+
+
+def what_failed(
+    run_results: Path, manifest: Path, build: Path | None = None, *, with_rows: bool = True
+) -> str:
     """Name the models and tests of a dbt build that failed, and why; of a test its first rows.
 
     What tests find are keys, names of statuses and numbers: the working warehouse has no others.
@@ -48,16 +119,20 @@ def what_failed(run_results: Path, manifest: Path, build: Path | None = None) ->
         run_results: dbt's run_results.json; it is missing where dbt did not come to build.
         manifest: dbt's manifest.json, for names.
         build: The working warehouse, which has the failing rows.
+        with_rows: Whether to show the first of them.
     """
     if not run_results.exists():
         return ""
     nodes = json.loads(manifest.read_text())["nodes"]
+    results = json.loads(run_results.read_text())["results"]
     failed = [
-        _told(result, nodes[result["unique_id"]], build)
-        for result in json.loads(run_results.read_text())["results"]
-        if result["status"] in ("fail", "error", "runtime error") and result["unique_id"] in nodes
+        finding(result, nodes[result["unique_id"]], build if with_rows else None)
+        for result in results
+        if result["status"] in BAD and result["unique_id"] in nodes
     ]
-    return _listed(failed, MOST_NAMED)
+    skipped = sum(result["status"] == "skipped" for result in results)
+    rest = [f"{skipped:,} that rest on it were left out"] if failed and skipped else []
+    return "; ".join([_listed(failed, MOST_NAMED), *rest])
 
 
 def keep_log(log: Path, refresh_id: str) -> Path:
@@ -77,8 +152,14 @@ def _listed(texts: list[str], most: int) -> str:
 
 
 def shown_rows(link: duckdb.DuckDBPyConnection, table: str, most: int) -> list[str]:
-    """Return the first rows of a table of findings in words, those with the most items first."""
-    columns = link.execute(f"describe {table}").fetchall()
+    """Return the first rows of a table of findings in words, those with the most items first.
+
+    Args:
+        link: A connection to the working warehouse.
+        table: The name of a table, or a query in brackets.
+        most: How many rows to show.
+    """
+    columns = link.execute(f"describe select * from {table}").fetchall()
     counts = [name for name, kind, *_ in columns if kind in ("BIGINT", "HUGEINT", "INTEGER")]
     order = [f'"{counts[-1]}" desc nulls last'] if counts else []
     order += [f'"{name}"' for name, *_ in columns]
@@ -94,30 +175,36 @@ def shown_rows(link: duckdb.DuckDBPyConnection, table: str, most: int) -> list[s
     ]
 
 
-def _first_rows(node: dict, build: Path | None) -> str:
-    """Return the first failing rows of a test, where it keeps them."""
+def _first_rows(result: dict, node: dict, build: Path | None) -> str:
+    """Return the first failing rows of a test: those that it kept, or what it finds once more."""
     if build is None or not build.exists():
         return ""
+    table = f"failures.{node.get('alias') or node['name']}"
+    if not node["config"].get("store_failures"):
+        table = f"({result.get('compiled_code') or 'select null'}) as found"
     try:
         with duckdb.connect(str(build), read_only=True) as link:
-            table = f"failures.{node.get('alias') or node['name']}"
-            return "; ".join(shown_rows(link, table, MOST_ROWS))
+            return "; ".join(row for row in shown_rows(link, table, MOST_ROWS) if row)
     except duckdb.Error:  # locked, or the table is of another build
         return ""
 
 
-def _told(result: dict, node: dict, build: Path | None) -> str:
+def finding(result: dict, node: dict, build: Path | None) -> str:
+    """Say what dbt found wrong with a node, and of a test how many rows and which.
+
+    Args:
+        result: What run_results.json says of the node.
+        node: What the manifest says of it.
+        build: The working warehouse; None shows no rows.
+    """
     name = f"{node['resource_type']} {node['name']}"
     if result["status"] == "fail":
         count = result["failures"] or 0
         kept = node["config"].get("store_failures")
         where = f" (kept in failures.{node.get('alias') or node['name']})" if kept else ""
-        rows = _first_rows(node, build) if kept else ""
+        rows = _first_rows(result, node, build)
         shown = f": {rows}" if rows else ""
         return f"{name}: {count:,} failing row{'' if count == 1 else 's'}{where}{shown}"
     lines = [line.strip() for line in str(result["message"] or "").splitlines()]
     lines = [line for line in lines if line and not _HEADING.fullmatch(line)]
-    reason = lines[0] if lines else "no reason given"
-    if not reason.startswith(_OF_SQL):
-        reason = re.sub(r"\"[^\"]*\"?|'[^']*'?", "…", reason)
-    return f"{name}: {reason[:200]}"
+    return f"{name}: {_without_values(lines[0] if lines else 'no reason given')}"

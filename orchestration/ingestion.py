@@ -1,30 +1,72 @@
 """Raw tables: one asset per dlt resource, keyed by its address, fed by the API that it comes from.
 
 Each source is one step and none stops another: a source that cannot be read leaves its tables as
-they were, and its check `is_complete` says why.
+they were, and its check `is_complete` says why. Only what was loaded is materialised, so that a
+table grows stale when its source is down; the rest is built on its last good rows.
 """
 
+import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
+import duckdb
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from dagster_dlt import DagsterDltTranslator, build_dlt_asset_specs
 from dagster_dlt.translator import DltResourceTranslatorData
 from pydantic import PrivateAttr
 
-from extract.load import Load, load, prepare, tables_of
+from extract.api import Refused
+from extract.load import AUDITS, Load, load, prepare, tables_of
+from extract.settings import SettingFault
 from extract.sources import SOURCES
 from extract.tables import instant
-from extract.warehouse import pipeline_for
+from extract.warehouse import pipeline_for, raw_file
 from extract.windows import Window
+from extract.work import Audit
+from orchestration import gate, life, outcome
+from orchestration.failures import lines_of
 from orchestration.termination import end_as_others_do
 
 AT_ONCE = 4
 """How many sources are loaded side by side."""
 
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36))
+"""A daily load that did not come is noticed before the next one would."""
+
+OWNERS = [os.environ.get("FLOWHOUSE_OWNER") or "team:flowhouse"]
+"""Who is asked about an asset."""
+
+POOL = "duckdb"
+"""The pool of all steps: DuckDB has one writer, and so has the house."""
+
+AGAIN = dg.RetryPolicy(max_retries=2, delay=20, backoff=dg.Backoff.EXPONENTIAL)
+"""For a load whose process was killed, or could not write; requests are tried again by themselves.
+"""
+
+NO_SPAN = "the job backfill reads a window: set `span`, for example [2024-01-01, 2024-02-01]"
+
+LEFT_AS_IT_WAS = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
+"""Marks an output that is not to count as a materialisation: Dagster skips what rests on an output
+that did not come, and has no other word for "go on with what is there"."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was done with a source in a run.
+
+    Attributes:
+        work: The load; without audits where the source was not asked for anything.
+        seconds: How long it took.
+    """
+
+    work: Load
+    seconds: float = 0.0
 
 
 class RefreshOptions(dg.ConfigurableResource):
@@ -42,31 +84,93 @@ class RefreshOptions(dg.ConfigurableResource):
     as_of: str = ""
     span: list[str] = []
 
-    _loads: dict[str, "Future[Load]"] = PrivateAttr(default_factory=dict)
+    _loads: dict[str, "Future[Loaded]"] = PrivateAttr(default_factory=dict)
+    _gaps: list[str] | None = PrivateAttr(default=None)
 
-    def loaded(self, source: str, context: dg.AssetExecutionContext) -> Load:
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["RefreshOptions"]:
+        """Pass the gate before the first step, and note after the last one what came of the run."""
+        run, instance = context.run, context.instance
+        life.give_sign(instance, run.run_id)
+        life.end_dead_runs(instance)
+        began = outcome.Outcome(run.run_id, _starter(run.tags), outcome.now())
+        as_of = self.as_of or os.environ.get("FLOWHOUSE_AS_OF", "")
+        try:
+            if run.job_name == "backfill" and not self.span:
+                raise gate.Stopped(gate.BAD_CONFIGURATION, [NO_SPAN])
+            with gate.passed(gate.Wish(self.sources, as_of, self.span)):
+                outcome.note(began)
+                try:
+                    yield self
+                except BaseException:
+                    _note(instance, began, outcome.FAILED, ["it was told to end"])
+                    raise
+                _note(instance, began, *self._came_to(instance, run.run_id))
+        except gate.Stopped as stopped:
+            for line in stopped.lines:
+                context.log.error(line)
+            if stopped.code == gate.BAD_CONFIGURATION:
+                _note(instance, began, outcome.FAILED, stopped.lines)
+            raise dg.Failure(str(stopped), allow_retries=False) from None
+
+    def _came_to(self, instance: dg.DagsterInstance, run_id: str) -> tuple[str, list[str]]:
+        """Return in a word and in lines what became of a run whose steps have ended."""
+        if instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+            of_type = {
+                dg.DagsterEventType.STEP_FAILURE,
+                dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+            }
+            return outcome.FAILED, lines_of(instance.all_logs(run_id, of_type=of_type))
+        if self._gaps is None:
+            return outcome.BUILT, []
+        return (outcome.PARTIAL if self._gaps else outcome.PUBLISHED), self._gaps
+
+    def published_with(self, gaps: list[str]) -> None:
+        """Note what is missing from what was published."""
+        self._gaps = gaps
+
+    def loaded(self, source: str, context: dg.AssetExecutionContext) -> Loaded:
         """Load what the run asks of a source, and say what was done; or raise what stopped it.
 
         Loads wait for their servers: who asks first has the loads of all steps of the run done,
-        side by side in processes of their own.
+        side by side in processes of their own. A load that is tried again is tried alone.
         """
-        if not self._loads:
+        if context.retry_number:
+            self._load([source], context.run_id)
+        elif not self._loads:
             steps = context.run.step_keys_to_execute or [
                 node.name for node in context.job_def.nodes
             ]
-            span = Window(*map(instant, self.span)) if self.span else None
-            with ProcessPoolExecutor(AT_ONCE, initializer=end_as_others_do) as pool:
-                for name in self.sources or SOURCES:
-                    if f"load_{name}" in steps:
-                        self._loads[name] = pool.submit(
-                            _told_load, name, context.run_id, self.full, span
-                        )
+            wanted = [name for name in self.sources or SOURCES if f"load_{name}" in steps]
+            self._load(wanted, context.run_id)
         return self._loads[source].result()
 
+    def _load(self, names: list[str], run_id: str) -> None:
+        span = Window(*map(instant, self.span)) if self.span else None
+        with ProcessPoolExecutor(AT_ONCE, initializer=end_as_others_do) as pool:
+            for name in names:
+                self._loads[name] = pool.submit(_told_load, name, run_id, self.full, span)
 
-def _told_load(source: str, refresh_id: str, full: bool, span: Window | None) -> Load:
+
+def _told_load(source: str, refresh_id: str, full: bool, span: Window | None) -> Loaded:
     """Load a source and return what of it another process can be told."""
-    return replace(load(source, refresh_id, full, span), kept={})
+    began = time.monotonic()
+    work = replace(load(source, refresh_id, full, span), kept={})
+    return Loaded(work, round(time.monotonic() - began, 3))
+
+
+def _starter(tags: dict[str, str]) -> str:
+    """Say what started a run."""
+    if schedule := tags.get("dagster/schedule_name"):
+        return f"the schedule {schedule}"
+    return tags.get(outcome.STARTED_BY) or "Dagster"
+
+
+def _note(
+    instance: dg.DagsterInstance, began: outcome.Outcome, word: str, lines: list[str]
+) -> None:
+    outcome.note(replace(began, ended_at=outcome.now(), outcome=word, lines=lines))
+    instance.add_run_tags(began.refresh_id, {outcome.TAG: word})
 
 
 class RawTableTranslator(DagsterDltTranslator):
@@ -84,6 +188,7 @@ class RawTableTranslator(DagsterDltTranslator):
                 deps=[["api", source, table]] if table in endpoints else [],
                 group_name=source,
                 freshness_policy=FRESHNESS,
+                owners=OWNERS,
                 description=(
                     f"Raw table, filled from {endpoints.get(table, 'the loads themselves')}."
                 ),
@@ -103,20 +208,32 @@ def build_ingestion(source: str) -> dg.Definitions:
         name=f"load_{source}",
         specs=specs,
         check_specs=[dg.AssetCheckSpec("is_complete", asset=spec.key) for spec in specs],
+        retry_policy=AGAIN,
+        pool=POOL,
     )
     def raw_tables(
         context: dg.AssetExecutionContext, refresh: RefreshOptions
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.Output | dg.AssetObservation | dg.AssetCheckResult]:
         if refresh.sources and source not in refresh.sources:
             prepare(source)
-            work = Load(source, context.run_id)
+            done = Loaded(Load(source, context.run_id))
         else:
-            work = refresh.loaded(source, context)
+            try:
+                done = refresh.loaded(source, context)
+            except (Refused, SettingFault) as fault:
+                raise dg.Failure(str(fault), allow_retries=False) from None
+        there = _rows_there(source)
         for spec in specs:
-            yield _result(spec.key, work)
+            yield from _told(spec.key, done, there)
 
     endpoints = [
-        dg.AssetSpec(["api", source, table], group_name=source, kinds={"api"}, description=endpoint)
+        dg.AssetSpec(
+            ["api", source, table],
+            group_name=source,
+            kinds={"api"},
+            owners=OWNERS,
+            description=endpoint,
+        )
         for table, endpoint in _endpoints(source).items()
     ]
     return dg.Definitions(assets=[*endpoints, raw_tables])
@@ -126,28 +243,63 @@ def _endpoints(source: str) -> dict[str, str]:
     return {table.name: table.endpoint for table in SOURCES[source].TABLES}
 
 
-def _result(key: dg.AssetKey, work: Load) -> dg.MaterializeResult:
-    """Say how many rows came, and whether the source gave all that it counts."""
-    gaps = [
-        audit
-        for audit in work.audits
-        if audit.object in (key.path[-1], "*") and audit.status != "complete"
-    ]
-    return dg.MaterializeResult(
-        asset_key=key,
-        metadata={"rows_loaded": work.rows.get(key.path[-1], 0)},
-        check_results=[
-            dg.AssetCheckResult(
-                asset_key=key,
-                check_name="is_complete",
-                passed=not gaps,
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={
-                    "gaps": [f"{gap.scope or 'all'}: {gap.status}: {gap.message}" for gap in gaps]
-                },
-            )
-        ],
+def _rows_there(source: str) -> dict[str, int]:
+    """Return about how many rows each raw table of a source has."""
+    with duckdb.connect(str(raw_file(source)), read_only=True) as raw:
+        return dict(
+            raw.execute(
+                "select table_name, estimated_size from duckdb_tables() where schema_name = $1",
+                [source],
+            ).fetchall()
+        )
+
+
+def _told(
+    key: dg.AssetKey, done: Loaded, there: dict[str, int]
+) -> Iterator[dg.MaterializeResult | dg.Output | dg.AssetObservation | dg.AssetCheckResult]:
+    """Say how many rows came, and whether the source gave all that it counts.
+
+    What no load has told of is as it was: of a source that is off or was not asked, all of one that
+    could not be read to its end, and a table of which no scope could be read.
+    """
+    work, table = done.work, key.path[-1]
+    audits = [audit for audit in work.audits if audit.object in (table, "*")]
+    gaps = [audit for audit in audits if audit.status != "complete"]
+    shown = [f"{gap.scope or 'all'}: {gap.status}: {gap.message}" for gap in gaps]
+    failed = [audit.object for audit in audits if audit.status == "failed"]
+    is_loaded = bool(work.audits) and (
+        table == AUDITS or ("*" not in failed and (not failed or len(failed) < len(audits)))
     )
+    metadata: dict[str, Any] = {
+        "rows_loaded": work.rows.get(table, 0),
+        "dagster/row_count": there.get(table, 0),
+        "source_bytes": raw_file(work.source).stat().st_size,
+        "source_seconds": done.seconds,
+        "gaps": shown,
+        **_window(audits),
+    }
+    if is_loaded:
+        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+    else:
+        yield dg.AssetObservation(key, description="nothing was loaded", metadata=metadata)
+        yield dg.Output(None, key.to_python_identifier(), metadata=LEFT_AS_IT_WAS)
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name="is_complete",
+        passed=not gaps,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"gaps": shown},
+    )
+
+
+def _window(audits: list[Audit]) -> dict[str, dg.MetadataValue]:
+    """Return between which times of the server a table was read."""
+    found = {}
+    for name, choose in (("window_from", min), ("window_to", max)):
+        times = [at for audit in audits if (at := getattr(audit, name)) is not None]
+        if times:
+            found[name] = dg.MetadataValue.timestamp(choose(times))
+    return found
 
 
 defs = dg.Definitions.merge(

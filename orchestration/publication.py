@@ -1,9 +1,12 @@
 """What people get: the published warehouse and the report, only after every test passed."""
 
+import time
+
 import dagster as dg
 
 from orchestration.environment import build_file, published_folder, report_file
-from orchestration.transformation import MANIFEST, published_models
+from orchestration.ingestion import FRESHNESS, OWNERS, POOL
+from orchestration.transformation import MANIFEST, published_models, rows_of_tables
 from publish.quality import lack_of_proof
 from publish.report import write_report
 from publish.snapshot import drop_strangers, note_published, publish, standing
@@ -14,9 +17,14 @@ from publish.snapshot import drop_strangers, note_published, publish, standing
     deps=published_models(MANIFEST),
     group_name="published",
     kinds={"duckdb"},
+    owners=OWNERS,
+    freshness_policy=FRESHNESS,
+    required_resource_keys={"refresh"},
+    pool=POOL,
 )
 def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """The schemas marts, metrics and meta as a new read-only file, and the link that names it."""
+    began = time.monotonic()
     lack = lack_of_proof(build_file())
     if lack:
         raise dg.Failure(f"{lack}; run a whole refresh", allow_retries=False)
@@ -30,7 +38,12 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
     version = publish(build_file(), published_folder(), standing(build_file(), published_folder()))
     note_published(build_file(), version)
     return dg.MaterializeResult(
-        metadata={"path": dg.MetadataValue.path(version), "bytes": version.stat().st_size}
+        metadata={
+            "path": dg.MetadataValue.path(version),
+            "bytes": version.stat().st_size,
+            "dagster/row_count": sum(rows_of_tables(version).values()),
+            "seconds": round(time.monotonic() - began, 3),
+        }
     )
 
 
@@ -39,11 +52,22 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
     deps=[["published", "warehouse"]],
     group_name="published",
     kinds={"html"},
+    owners=OWNERS,
+    freshness_policy=FRESHNESS,
+    required_resource_keys={"refresh"},
+    pool=POOL,
 )
 def published_report() -> dg.MaterializeResult:
     """One self-contained page of pictures of where work waits, drawn from the published file."""
+    began = time.monotonic()
     path = write_report(published_folder() / "warehouse.duckdb", report_file())
-    return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path)})
+    return dg.MaterializeResult(
+        metadata={
+            "path": dg.MetadataValue.path(path),
+            "bytes": path.stat().st_size,
+            "seconds": round(time.monotonic() - began, 3),
+        }
+    )
 
 
 defs = dg.Definitions(assets=[published_warehouse, published_report])

@@ -10,7 +10,7 @@ import duckdb
 from extract.settings import is_on
 from extract.sources import SOURCES
 from extract.warehouse import home, raw_file
-from orchestration import unmapped
+from orchestration import outcome, unmapped
 from orchestration.environment import build_file, expectation_results_file, published_folder
 from orchestration.failures import shown_rows
 
@@ -65,6 +65,15 @@ def _records(database: duckdb.DuckDBPyConnection, schema: str) -> list[dict[str,
     answer = database.execute(LOADS.format(address=schema))
     names = [name for name, *_ in answer.description]
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def gaps_of(refresh_id: str) -> list[str]:
+    """Return one line per gap that the loads of a refresh noted."""
+    return [
+        f"{row['source']} {row['object']} {row['scope']}: {row['status']}: {row['message']}"
+        for row in loads()
+        if row["refresh_id"] == refresh_id and row["status"] != "complete"
+    ]
 
 
 GAPS = """
@@ -260,6 +269,7 @@ def status() -> dict[str, Any]:
         ),
         "bytes": sum(file.stat().st_size for file in files if file.exists()),
         "sources": sources,
+        "refreshes": outcome.told(),
         "warnings": warnings(),
         "marked": _unless_locked(marked_streams),
         "default_streams": _unless_locked(default_streams),

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 from dagster._core.execution.context.system import StepExecutionContext
 from dagster_dbt import (
     DagsterDbtTranslator,
@@ -34,10 +35,10 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt.parser.manifest import extended_mashumuro_decoder
 
 from extract.tables import instant
-from orchestration import changes, quick_dbt, rebuild, seeds
+from orchestration import changes, quick_dbt, rebuild
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
-from orchestration.failures import keep_log, what_failed
-from orchestration.ingestion import RefreshOptions
+from orchestration.failures import BAD, WITHOUT_ROWS, finding, keep_log, what_failed
+from orchestration.ingestion import OWNERS, POOL, RefreshOptions
 from orchestration.termination import end_as_others_do
 from publish.quality import begin, kept_results, record_results, unproven
 from publish.snapshot import will_change
@@ -50,6 +51,9 @@ DBT_LOG = Path(os.environ["DBT_LOG_PATH"]) / "build.log"
 ENDED = re.compile(r"\S+ +(\d+) of (\d+) (?!START)")
 """A line of dbt that says how a node ended."""
 
+PUBLISHED = ("marts", "metrics", "meta")
+"""Schemas that leave the working warehouse."""
+
 # Dagster collects the assets of a step anew for each of them: with some hundred, seconds.
 StepExecutionContext.get_output_asset_keys = cache(StepExecutionContext.get_output_asset_keys)
 
@@ -57,7 +61,30 @@ WANTED = "wanted"
 """The tag of what a build is to do: dbt would hold each name against each node."""
 
 dbt_project = DbtProject(DBT_PROJECT, target_path=TARGET, profiles_dir=DBT_PROJECT)
-translator = DagsterDbtTranslator(
+
+
+class Translator(DagsterDbtTranslator):
+    """Gives assets their owners, and checks the description that their test has."""
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        """Return who is asked about a model."""
+        return OWNERS
+
+    def get_asset_check_spec(
+        self,
+        asset_spec: dg.AssetSpec,
+        manifest: Mapping[str, Any],
+        unique_id: str,
+        project: DbtProject | None,
+    ) -> dg.AssetCheckSpec | None:
+        """Describe the check that a test of dbt is."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        if spec is None or not manifest["nodes"][unique_id]["description"]:
+            return spec
+        return spec._replace(description=manifest["nodes"][unique_id]["description"])
+
+
+translator = Translator(
     settings=DagsterDbtTranslatorSettings(
         enable_asset_checks=True, enable_source_tests_as_checks=True
     )
@@ -86,17 +113,40 @@ def parse_if_stale() -> None:
 parse_if_stale()
 
 
+def attach_tests(manifest: dict[str, Any]) -> None:
+    """Say of each test of several models which one it is a check of: the last that it looks at.
+
+    Dagster would show no check at all, for it does not choose. Published models come first: a check
+    is looked for where people read. `meta: {dagster: {ref: ...}}` in a test's yml goes before.
+    """
+    nodes = manifest["nodes"]
+    order = {
+        key: at for at, key in enumerate(TopologicalSorter(manifest["parent_map"]).static_order())
+    }
+    for key, node in nodes.items():
+        if node["resource_type"] != "test" or get_asset_check_key_for_test(
+            manifest, translator, key, dbt_project
+        ):
+            continue
+        looked_at = [parent for parent in node["depends_on"]["nodes"] if parent in nodes]
+        last = max(looked_at, key=lambda of: (nodes[of]["schema"] in PUBLISHED, order[of]))
+        meta = node["config"].setdefault("meta", {})
+        meta["dagster"] = {"ref": {"name": nodes[last]["name"]}}
+
+
+MANIFEST = json.loads(dbt_project.manifest_path.read_text())
+attach_tests(MANIFEST)
+
+
 @dbt_assets(
-    manifest=dbt_project.manifest_path,
+    manifest=MANIFEST,
     project=dbt_project,
     dagster_dbt_translator=translator,
     name="build_models",
+    pool=POOL,
 )
 def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> Iterator:
     """Build what changed among the selected models and test it, then keep every result."""
-    faults = seeds.checked().shown()
-    if faults:  # the command has asked before it read anything; a schedule has not
-        raise dg.Failure(f"the seeds have faults: {'; '.join(faults)}")
     as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
     as_of = as_of.replace(tzinfo=None, microsecond=0)
     told = as_of.isoformat(sep=" ")
@@ -142,11 +192,17 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
     if is_good and not context.is_subset:
         rebuild.end(build_file())
     gap = unproven(results, manifest, is_whole=not context.is_subset, kept=kept)
-    why = what_failed(results, manifest, build_file())
+    why, quiet = (
+        what_failed(results, manifest, build_file(), with_rows=with_rows)
+        for with_rows in (True, False)
+    )
     kept_log = keep_log(DBT_LOG, context.run_id)
     shutil.rmtree(results.parent, ignore_errors=True)
     if not is_good:
-        raise dg.Failure(f"dbt build failed: {why or 'nothing was built'}; more in {kept_log}")
+        raise dg.Failure(
+            f"dbt build failed: {why or 'nothing was built'}; more in {kept_log}",
+            metadata={WITHOUT_ROWS: f"dbt build failed: {quiet or 'nothing was built'}"},
+        )
     if gap:
         raise dg.Failure(gap)
     if not context.is_subset:
@@ -242,16 +298,20 @@ def events(
     wanted: Collection[str] | None,
     kept: Mapping[str, dict],
 ) -> Iterator[dg.Output | dg.AssetCheckResult | dg.AssetObservation]:
-    """Tell Dagster what became of each node: left as it is, made, tested.
-
-    A test of several models belongs to none of them: what it finds is noted at each.
-    """
+    """Tell Dagster what became of each node: left as it is, made, tested."""
     nodes = MANIFEST["nodes"]
+    rows = rows_of_tables(build_file())
+
+    def made(key: str, told: dict[str, Any]) -> dg.Output:
+        table = nodes[key]["schema"], nodes[key]["name"]
+        told |= {"dagster/row_count": rows[table]} if table in rows else {}
+        return dg.Output(None, _key(key).to_python_identifier(), metadata=told)
+
     if wanted is not None and not context.is_subset:  # nothing below them was built: they are first
         told = {"status": "rests on nothing that changed"}
         for key in TopologicalSorter(MANIFEST["parent_map"]).static_order():
             if key in nodes and key not in wanted and nodes[key]["resource_type"] != "test":
-                yield dg.Output(None, _key(key).to_python_identifier(), metadata=told)
+                yield made(key, {**told})
         for key, result in kept.items():
             yield from _tested(context, key, result["status"], {**told, "found": result["status"]})
     outcomes = json.loads(results.read_text())["results"] if results.exists() else []
@@ -260,13 +320,27 @@ def events(
         told = {"status": status, "seconds": outcome["execution_time"]}
         if key.startswith("test."):
             told["failures"] = outcome["failures"] or 0
-            yield from _tested(context, key, status, told)
+            said = finding(outcome, nodes[key], build_file()) if status in BAD else None
+            yield from _tested(context, key, status, told, said)
         elif key in nodes and status == "success":
-            yield dg.Output(None, _key(key).to_python_identifier(), metadata=told)
+            yield made(key, told)
+
+
+def rows_of_tables(build: Path) -> dict[tuple[str, str], int]:
+    """Return how many rows the tables of the working warehouse have, by schema and name."""
+    with duckdb.connect(str(build), read_only=True) as warehouse:
+        found = warehouse.execute(
+            "select schema_name, table_name, estimated_size from duckdb_tables()"
+        ).fetchall()
+    return {(schema, name): rows for schema, name, rows in found}
 
 
 def _tested(
-    context: dg.AssetExecutionContext, key: str, status: str, told: dict[str, Any]
+    context: dg.AssetExecutionContext,
+    key: str,
+    status: str,
+    told: dict[str, Any],
+    said: str | None = None,
 ) -> Iterator[dg.AssetCheckResult | dg.AssetObservation]:
     node = MANIFEST["nodes"][key]
     check = get_asset_check_key_for_test(MANIFEST, translator, key, dbt_project)
@@ -277,9 +351,10 @@ def _tested(
             check_name=check.name,
             passed=status == "pass",
             severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
+            description=said,
             metadata=told,
         )
-    elif status != "pass":
+    elif status != "pass":  # of a build of a part: its asset was not chosen
         for model in node["depends_on"]["nodes"]:
             yield dg.AssetObservation(_key(model), description=node["name"], metadata=told)
 
@@ -290,14 +365,15 @@ def _key(node_id: str) -> dg.AssetKey:
 
 
 def build_exposures(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
-    """Describe every exposure as an external asset, so that lineage ends where people look."""
+    """Describe every exposure as an external asset, so that lineage ends where people look.
+
+    What it reads of the published file, it reads there; the models behind it are the file's own.
+    """
     return [
         dg.AssetSpec(
             ["exposure", exposure["name"]],
-            deps=[
-                translator.get_asset_spec(manifest, node, dbt_project)
-                for node in exposure["depends_on"]["nodes"]
-            ],
+            deps=[["published", "report" if exposure["name"] == "report" else "warehouse"]],
+            owners=OWNERS,
             description=exposure["description"],
             group_name="exposures",
             kinds={exposure["type"]},
@@ -311,10 +387,8 @@ def published_models(manifest: Mapping[str, Any]) -> list[dg.AssetKey]:
     return [
         translator.get_asset_spec(manifest, node_id, dbt_project).key
         for node_id, node in manifest["nodes"].items()
-        if node["resource_type"] == "model" and node["schema"] in ("marts", "metrics", "meta")
+        if node["resource_type"] == "model" and node["schema"] in PUBLISHED
     ]
 
-
-MANIFEST = json.loads(dbt_project.manifest_path.read_text())
 
 defs = dg.Definitions(assets=[dbt_models, *build_exposures(MANIFEST)])

@@ -1,0 +1,201 @@
+"""One refresh at a time, and none with a faulty configuration, however it is started.
+
+The command passes the gate before it imports what is slow; a run that a schedule or a button
+starts passes it when it begins. Both hear the same lines.
+"""
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from extract.warehouse import home, is_home_writable
+
+log = logging.getLogger("flowhouse")
+
+FAILED, BAD_CONFIGURATION = 1, 2
+"""Why the gate stays shut, as the exit codes of the command."""
+
+
+PEEK_S = 0.5
+"""Who only looks whether a lock is held holds it for an instant."""
+
+
+class Stopped(Exception):
+    """A refresh must not begin: the exit code of the command, and a line per reason."""
+
+    def __init__(self, code: int, lines: Sequence[str]) -> None:
+        super().__init__("; ".join(lines))
+        self.code, self.lines = code, list(lines)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a refresh is asked to do.
+
+    Attributes:
+        sources: Sources to load; empty loads every configured one.
+        as_of: ISO time that open work is aged to, or nothing.
+        span: Two ISO times: read what changed between them again (a backfill).
+    """
+
+    sources: Sequence[str] = ()
+    as_of: str = ""
+    span: Sequence[str] = field(default=())
+
+
+class _Passed:
+    is_open = False
+
+
+@contextmanager
+def passed(wish: Wish) -> Iterator[None]:
+    """Let nobody else refresh meanwhile; the job that a command runs has passed with it.
+
+    Raises:
+        Stopped: Another refresh runs, or the configuration is faulty. Nothing was written.
+    """
+    if _Passed.is_open:
+        yield
+        return
+    with ExitStack() as stack:
+        lock = alone("a refresh is running already; wait until it has ended")
+        if home().exists():  # nothing is asked of a source while another refresh asks it
+            stack.enter_context(lock)
+            check(wish)
+        else:
+            check(wish)
+            stack.enter_context(lock)
+        _Passed.is_open = True
+        try:
+            yield
+        finally:
+            _Passed.is_open = False
+
+
+@contextmanager
+def alone(otherwise: str) -> Iterator[None]:
+    """Hold the lock of the house, or stop at once with a line; it goes with its process."""
+    if not is_home_writable():
+        raise Stopped(BAD_CONFIGURATION, ["FLOWHOUSE_HOME names a folder that cannot be written"])
+    home().mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lock_file(), timeout=PEEK_S)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Stopped(FAILED, [otherwise]) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def lock_file() -> Path:
+    """Return the file whose lock is held by who changes the house."""
+    return home() / "refresh.lock"
+
+
+def is_held(file: Path) -> bool:
+    """Whether a process holds the lock of a file; it need not be one that we may write to."""
+    try:
+        opened = os.open(file, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(opened)
+    return False
+
+
+def check(wish: Wish) -> None:
+    """Find every fault of the configuration before anything is written or read from a source.
+
+    Raises:
+        Stopped: With 2 and a line per fault; with 1 when no source can be read and none was ever
+            loaded, for a load would ask the same.
+    """
+    from extract.api import offline
+    from extract.load import is_anything_loaded
+    from extract.settings import address_setting, file_faults, slips
+    from extract.sources import SOURCES
+    from extract.tables import instant
+    from orchestration import seeds
+    from orchestration.failures import nothing_loaded
+
+    faults = file_faults()
+    if faults:  # what is set in them is not known
+        raise Stopped(BAD_CONFIGURATION, faults)
+    faults = [
+        f"--source {name}: there is no such source; choose from {', '.join(SOURCES)}"
+        for name in wish.sources
+        if name not in SOURCES
+    ]
+    if wish.as_of and instant(wish.as_of) is None:
+        faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
+    faults += [*_faults_of_span(wish.span), *slips()]
+    on = [name for name, module in SOURCES.items() if module.is_on()]
+    if not on:
+        addresses = " or ".join(address_setting(name) for name in SOURCES)
+        faults.append(f"no source is configured; set {addresses}")
+    asked = [name for name in dict.fromkeys(wish.sources or on) if name in SOURCES]
+    faults += [f"{address_setting(name)} is not set" for name in asked if name not in on]
+    with offline():
+        faults += check_sources([name for name in asked if name in on])[0]
+    faults += seeds.checked().shown()
+    if faults:
+        raise Stopped(BAD_CONFIGURATION, faults)
+    faults, failures = check_sources(asked)
+    if faults:
+        raise Stopped(BAD_CONFIGURATION, faults)
+    if len(failures) == len(asked) and not is_anything_loaded():
+        reasons = {name: [str(why)] for name, why in failures.items()}
+        raise Stopped(FAILED, [nothing_loaded(reasons)])
+    for failure in failures.values():
+        log.warning("%s; the other sources go on", failure)
+    if not os.environ.get("FLOWHOUSE_PSEUDONYM_KEY"):
+        log.warning(
+            "FLOWHOUSE_PSEUDONYM_KEY is not set: people are hashed with the public demo key"
+        )
+
+
+def _faults_of_span(span: Sequence[str]) -> list[str]:
+    from extract.tables import instant
+
+    if not span:
+        return []
+    moments = [instant(moment) for moment in span]
+    faults = [
+        f"{name} is not an ISO date, for example 2024-01-31"
+        for name, moment in zip(("--from", "--to"), moments, strict=True)
+        if moment is None
+    ]
+    if None not in moments and moments[0] >= moments[1]:
+        faults.append("--from must lie before --to")
+    return faults
+
+
+def check_sources(names: list[str]) -> tuple[list[str], dict[str, Exception]]:
+    """Return one line per fault of the settings, and the sources that cannot be read right now."""
+    from extract.api import Refused, SourceError, understood
+    from extract.settings import SettingFault
+    from extract.sources import SOURCES
+
+    faults: list[str] = []
+    failures: dict[str, Exception] = {}
+    for name in names:
+        try:
+            with understood(name):
+                SOURCES[name].check()
+        except (SettingFault, Refused) as fault:
+            faults.extend(str(fault).splitlines())
+        except SourceError as failure:
+            failures[name] = failure
+    return faults, failures
