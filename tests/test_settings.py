@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from extract.api import offline
 from extract.settings import file_faults, slips
-from orchestration.cli import check_configuration
+from orchestration.gate import Stopped, Wish, check, check_sources
 
 HUSH = "hush-hush-1"
 GOOD = {
@@ -45,16 +46,12 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def faults(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, source: str, **settings: str
-) -> list[str]:
+def faults(monkeypatch: pytest.MonkeyPatch, source: str, **settings: str) -> list[str]:
     """What a refresh says of these settings of a source, which are never asked of a server."""
     for name, value in {**GOOD[source], **settings}.items():
         monkeypatch.setenv(f"SOURCES__{source.upper()}__{name}", value)
-    with pytest.raises(SystemExit) as stopped:
-        check_configuration((), "")
-    lines = capsys.readouterr().err.splitlines()
-    assert stopped.value.code == 2, lines
+    with offline():
+        lines = [*slips(), *check_sources([source])[0]]
     assert not any(HUSH in line for line in lines)
     return lines
 
@@ -70,14 +67,12 @@ def faults(
 )
 def test_a_list_of_anything_but_texts_is_refused(
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
     source: str,
     field: str,
     value: str,
 ) -> None:
-    assert faults(monkeypatch, capsys, source, **{field: value}) == [
-        f"flowhouse: SOURCES__{source.upper()}__{field} is no JSON list of texts,"
-        ' for example ["a", "b"]'
+    assert faults(monkeypatch, source, **{field: value}) == [
+        f'SOURCES__{source.upper()}__{field} is no JSON list of texts, for example ["a", "b"]'
     ]
 
 
@@ -98,19 +93,18 @@ BAD_TOKENS = {
 )
 def test_a_token_that_can_be_none_is_refused(
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
     source: str,
     field: str,
     kind: str,
 ) -> None:
     value, says = BAD_TOKENS[kind]
-    [line] = faults(monkeypatch, capsys, source, **{field: value})
-    assert line.startswith(f"flowhouse: SOURCES__{source.upper()}__{field} ")
+    [line] = faults(monkeypatch, source, **{field: value})
+    assert line.startswith(f"SOURCES__{source.upper()}__{field} ")
     assert says in line
 
 
 def test_a_quote_inside_of_a_token_and_any_sign_of_a_password_are_good(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """They get as far as the server, which is not there."""
     for source, field, value in (
@@ -120,10 +114,9 @@ def test_a_quote_inside_of_a_token_and_any_sign_of_a_password_are_good(
         for name, good in {**GOOD[source], field: value}.items():
             monkeypatch.setenv(f"SOURCES__{source.upper()}__{name}", good)
     monkeypatch.setattr("extract.api.Api._wait", lambda *_: 0.0)
-    with pytest.raises(SystemExit) as stopped:
-        check_configuration((), "")
+    with pytest.raises(Stopped, match="connection refused") as stopped:
+        check(Wish())
     assert stopped.value.code == 1
-    assert "connection refused" in capsys.readouterr().err
 
 
 INSIDE = {
@@ -156,24 +149,23 @@ INSIDE = {
     ("source", "address"), [(source, address) for source in INSIDE for address in INSIDE[source]]
 )
 def test_an_address_that_leads_into_the_tool_is_refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, source: str, address: str
+    monkeypatch: pytest.MonkeyPatch, source: str, address: str
 ) -> None:
-    [line] = faults(monkeypatch, capsys, source, BASE_URL=address)
+    [line] = faults(monkeypatch, source, BASE_URL=address)
     setting = f"SOURCES__{source.upper()}__BASE_URL"
-    assert line.startswith(
-        (f"flowhouse: {setting} leads into the tool: name its root", f"flowhouse: {setting} names")
-    )
+    assert line.startswith((f"{setting} leads into the tool: name its root", f"{setting} names"))
 
 
 @pytest.mark.parametrize("source", WITH_ADDRESS)
 @pytest.mark.parametrize(
-    "address", ["x.example.com", "https://", "https://[::1", "https://x.example:port", "https://a b"]
+    "address",
+    ["x.example.com", "https://", "https://[::1", "https://x.example:port", "https://a b"],
 )
 def test_what_is_no_address_is_refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, source: str, address: str
+    monkeypatch: pytest.MonkeyPatch, source: str, address: str
 ) -> None:
-    [line] = faults(monkeypatch, capsys, source, BASE_URL=address)
-    assert line == f"flowhouse: SOURCES__{source.upper()}__BASE_URL is not a http(s) address"
+    [line] = faults(monkeypatch, source, BASE_URL=address)
+    assert line == f"SOURCES__{source.upper()}__BASE_URL is not a http(s) address"
 
 
 @pytest.mark.parametrize(
@@ -190,7 +182,7 @@ def test_what_is_no_address_is_refused(
 def test_a_root_below_a_path_is_good(
     monkeypatch: pytest.MonkeyPatch, source: str, address: str
 ) -> None:
-    from extract.api import Unavailable, offline
+    from extract.api import Unavailable
     from extract.sources import SOURCES
 
     for name, value in {**GOOD[source], "BASE_URL": address}.items():
@@ -219,21 +211,18 @@ def test_a_root_below_a_path_is_good(
     ],
 )
 def test_a_misspelt_setting_is_named_with_what_may_be_meant(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, name: str, meant: str
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
 ) -> None:
     monkeypatch.setenv(name, HUSH)
-    assert faults(monkeypatch, capsys, "gitlab") == [
-        f"flowhouse: {name} is no setting of a source; did you mean {meant}?"
+    assert faults(monkeypatch, "gitlab") == [
+        f"{name} is no setting of a source; did you mean {meant}?"
     ]
 
 
-def test_what_is_like_no_setting_is_named_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
+def test_what_is_like_no_setting_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__TRELLO__BOARD_NAMES", "x")
-    assert faults(monkeypatch, capsys, "gitlab") == [
-        "flowhouse: SOURCES__TRELLO__BOARD_NAMES is no setting of a source: .env.example has all"
-        " of them"
+    assert faults(monkeypatch, "gitlab") == [
+        "SOURCES__TRELLO__BOARD_NAMES is no setting of a source: .env.example has all of them"
     ]
 
 
@@ -302,8 +291,7 @@ def test_secrets_of_their_owner_alone_are_read(secrets: Path) -> None:
         ),
         (
             SECRETS + "projects = [1, 2]\n",
-            "SOURCES__GITLAB__PROJECTS is no JSON list of texts, for example"
-            ' ["a", "b"]',
+            'SOURCES__GITLAB__PROJECTS is no JSON list of texts, for example ["a", "b"]',
         ),
     ],
 )

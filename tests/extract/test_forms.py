@@ -10,7 +10,7 @@ import pytest
 
 from extract import probes
 from extract.sources import SOURCES
-from orchestration.cli import check_configuration
+from orchestration.gate import Stopped, Wish, check
 from tests.extract.conftest import Home, Replay
 
 FORMS = {
@@ -89,7 +89,6 @@ HARMLESS = {
 @pytest.mark.parametrize("source", SETTINGS)
 def test_a_server_that_answers_in_another_form_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
     tmp_path: Any,
     waits: list[float],
     server: Any,
@@ -100,13 +99,13 @@ def test_a_server_that_answers_in_another_form_is_told_in_one_line(
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path / "home"))
     configure(monkeypatch, source, f"http://127.0.0.1:{server.server_port}")
     if (source, form) in HARMLESS:
-        check_configuration((), "")
+        check(Wish())
     else:
-        with pytest.raises(SystemExit) as stopped:
-            check_configuration((), "")
-        said = capsys.readouterr().err.splitlines()
-        assert (stopped.value.code, len(said)) == (1, 1)
-        assert said[0].startswith("flowhouse: nothing was loaded from any source yet, so nothing")
+        with pytest.raises(Stopped) as stopped:
+            check(Wish())
+        [line] = stopped.value.lines
+        assert stopped.value.code == 1
+        assert line.startswith("nothing was loaded from any source yet, so nothing")
     assert not all(probe.is_well for probe in probes.of_source(SOURCES[source]))
 
 
@@ -124,12 +123,20 @@ REPLAYED = {"jira": 24, "github": 24, "jenkins": 12, "gitlab": 24, "servicenow":
     ],
 )
 def test_explore(
-    home: Home, replay: Replay, monkeypatch: Any, waits: list[float], source: str, skip: int, form: str
+    home: Home,
+    replay: Replay,
+    monkeypatch: Any,
+    waits: list[float],
+    source: str,
+    skip: int,
+    form: str,
 ) -> None:
     configure(monkeypatch, source, replay.url(source))
     for name, value in NARROW.get(source, {}).items():
         monkeypatch.setenv(f"SOURCES__{source.upper()}__{name}", value)
-    replay.fault(source, ".", skip=skip, times=10_000, status=200, body=FORMS[form].decode(errors="replace"))
+    replay.fault(
+        source, ".", skip=skip, times=10_000, status=200, body=FORMS[form].decode(errors="replace")
+    )
     work = home.load(source)
     last = replay.requests(source)[skip]
     bad = [(a.object, a.status, a.message[:150]) for a in work.audits if a.status != "complete"]
