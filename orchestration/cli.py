@@ -170,7 +170,7 @@ def forget(person_keys: tuple[str, ...]) -> None:
 
 
 def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -> None:
-    """Publish without people, and take older versions away.
+    """Publish without people, and take all older versions away: they name them.
 
     A working warehouse that no refresh has proven is not for readers: they get what was published
     last, without the people.
@@ -186,13 +186,10 @@ def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -
         place.mkdir()
         base = Path(shutil.copyfile(folder / "warehouse.duckdb", place / "base.duckdb"))
         erase(base, person_keys)
-        version = publish(base, folder)
+        publish(base, folder, kept=1)
         shutil.rmtree(place)
     else:
-        version = publish(build, folder)
-    for old in folder.glob("warehouse-*.duckdb*"):
-        if old != version:
-            old.unlink()
+        publish(build, folder, kept=1)
     if report.exists():
         write_report(folder / "warehouse.duckdb", report)
 
@@ -319,6 +316,49 @@ def status(as_json: bool, as_seeds: bool) -> None:
         tell(line)
     tell(f"published  {facts['published'] or 'nothing yet'}")
     tell(f"size       {facts['bytes'] / 1e6:.1f} MB")
+
+
+@main.command()
+@click.argument("version", required=False, metavar="[NUMBER]")
+@click.option("--list", "is_list", is_flag=True, help="Show which versions there are.")
+def rollback(version: str | None, is_list: bool) -> None:
+    """Let readers have an older published version again: the one before, or the one of a NUMBER."""
+    from orchestration.environment import published_folder, report_file
+    from orchestration.versions import Unknown, chosen, shown
+    from publish.snapshot import roll_back
+
+    folder = published_folder()
+    if is_list:
+        for line in shown(folder):
+            click.echo(line)
+        return
+    try:
+        with gate.alone("a refresh is running; wait until it has ended, then roll back"):
+            wanted = chosen(folder, version)
+            roll_back(folder, wanted)
+            for line in shown(folder):
+                click.echo(line)
+            write_report_of(wanted, report_file())
+    except gate.Stopped as stopped:
+        stop(stopped.code, *stopped.lines)
+    except Unknown as fault:
+        stop(FAILED, str(fault))
+
+
+def write_report_of(version: Path, report: Path) -> None:
+    """Write the report of a version that readers were given back; say so where it cannot be."""
+    import duckdb
+
+    from publish.report import write_report
+
+    try:
+        click.echo(f"report     {write_report(version, report)}")
+    except duckdb.Error:
+        stop(
+            PARTIAL,
+            "the report was not written anew: this version lacks tables that it is drawn from;"
+            " the next refresh writes it",
+        )
 
 
 @main.command()

@@ -129,6 +129,7 @@ def check(wish: Wish) -> None:
     from extract.tables import instant
     from orchestration import seeds
     from orchestration.failures import nothing_loaded
+    from orchestration.versions import fault_of_kept
 
     faults = file_faults()
     if faults:  # what is set in them is not known
@@ -140,7 +141,7 @@ def check(wish: Wish) -> None:
     ]
     if wish.as_of and instant(wish.as_of) is None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
-    faults += [*_faults_of_span(wish.span), *slips()]
+    faults += [*_faults_of_span(wish.span), *slips(), *fault_of_kept()]
     on = [name for name, module in SOURCES.items() if module.is_on()]
     if not on:
         addresses = " or ".join(address_setting(name) for name in SOURCES)
