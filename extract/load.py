@@ -3,7 +3,6 @@
 import errno
 import logging
 import shutil
-import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from extract import archive, soundness, warehouse
-from extract.api import BudgetExhausted, Refused, SourceError
+from extract.api import BudgetExhausted, Refused, SourceError, misread
 from extract.settings import SettingFault, address_setting
 from extract.sources import SOURCES
 from extract.tables import (
@@ -292,17 +291,9 @@ def _in_words(source: str, failure: BaseException) -> str:
     cause = _cause(failure)
     if cause is None:
         *_, root = _chain(failure)
-        places = [
-            f"{Path(frame.filename).name}:{frame.lineno}"
-            for error in _chain(failure)
-            for frame in traceback.extract_tb(error.__traceback__)
-            if Path(frame.filename).is_relative_to(warehouse.ROOT / "extract")
-        ]
-        return (
-            f"{source}: an answer has a form that cannot be read ({type(root).__name__} in"
-            f" {places[-1] if places else 'dlt'}); check {address_setting(source)}, and report this"
-            " line where it is right"
-        )
+        read = next(filter(None, (misread(source, error) for error in _chain(failure))), None)
+        text = str(read or f"{source}: an answer cannot be loaded ({type(root).__name__})")
+        return f"{text}; check {address_setting(source)}, and report this line where it is right"
     text = "; ".join(str(cause).splitlines())
     if isinstance(cause, Refused):
         return f"{text}; set it to one that is valid"

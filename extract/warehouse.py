@@ -41,6 +41,14 @@ def home() -> Path:
     return Path(os.environ.get("FLOWHOUSE_HOME") or ROOT / ".flowhouse").resolve()
 
 
+def is_home_writable() -> bool:
+    """Whether the home can be written, or made where it is not there yet."""
+    folder = home()
+    while not folder.exists():
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
 def raw_folder() -> Path:
     """Return the folder of the raw DuckDB files."""
     return home() / "raw"

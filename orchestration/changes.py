@@ -16,7 +16,9 @@ import duckdb
 
 from extract.fingerprints import raw_tables
 from orchestration.environment import DBT_PROJECT
+from publish.facts import MadeOf
 from publish.quality import lack_of_proof
+from publish.snapshot import SCHEMAS
 
 PARTS = ("macros", "models", "seeds", "tests", "dbt_project.yml", "profiles.yml")
 TOOLS = ("dbt-core", "dbt-duckdb", "duckdb")
@@ -100,6 +102,39 @@ def to_build(
         found |= {k for k, node in nodes.items() if aging & set(node["depends_on"]["macros"])}
     found |= changed
     return (found | _below(found, manifest["child_map"])) & nodes.keys()
+
+
+def made_of(manifest: Mapping[str, Any], words: Mapping[str, str]) -> dict[tuple[str, str], MadeOf]:
+    """Return for every model of the public schemas what decided its rows.
+
+    Args:
+        manifest: dbt's manifest.
+        words: The inputs of the build: `of_last_build`.
+    """
+    nodes = manifest["nodes"]
+    common = [version(tool) for tool in TOOLS]
+    common.append(hashlib.sha256((DBT_PROJECT / "dbt_project.yml").read_bytes()).hexdigest())
+    called = {key: macro["depends_on"]["macros"] for key, macro in manifest["macros"].items()}
+    found = {}
+    for key, node in nodes.items():
+        if node["resource_type"] != "model" or node["schema"] not in SCHEMAS:
+            continue
+        below = {key} | _below({key}, manifest["parent_map"])
+        models = [nodes[name] for name in sorted(below) if name.startswith("model.")]
+        macros = {name for model in models for name in model["depends_on"]["macros"]}
+        macros |= _below(macros, called)
+        texts = [model["name"] + model["checksum"]["checksum"] for model in models]
+        texts += [manifest["macros"][name]["macro_sql"] for name in sorted(macros)]
+        seeds = [f"{name} {words.get(name)}" for name in sorted(below) if name.startswith("seed.")]
+        raw = [f"{name} {words.get(name)}" for name in sorted(below) if name.startswith("source.")]
+        found[node["schema"], node["name"]] = MadeOf(
+            _word([*common, *texts]), _word([words.get("company"), *seeds]), _word(raw)
+        )
+    return found
+
+
+def _word(parts: list[Any]) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def _calling(macro: str, macros: Mapping[str, Any]) -> set[str]:

@@ -9,9 +9,11 @@ import gc
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -55,7 +57,38 @@ def stop(code: int, *lines: str) -> None:
     raise SystemExit(code)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Told(click.Group):
+    """Ends in one line whatever nobody has foreseen; the rest is for a file."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            stop(FAILED, _told(error))
+
+
+def _told(error: Exception) -> str:
+    """Say what stopped a command, and keep where; values that an error quotes are of nobody."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        return f"{place}{error.strerror}"
+    said = str(error).strip().splitlines() or [""]
+    text = f"{type(error).__name__}: " + re.sub(r"\"[^\"]*\"?|'[^']*'?", "…", said[0])[:200]
+    places = "".join(traceback.format_tb(error.__traceback__))
+    try:
+        from extract.warehouse import home
+
+        kept = home() / "failure.txt"
+        kept.write_text(redact(f"{places}{text}\n"))
+    except OSError:
+        return text
+    return f"{text} (where: {kept})"
+
+
+@click.group(cls=Told, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="flowhouse")
 def main() -> None:
     """The open value-stream warehouse."""
@@ -85,14 +118,21 @@ def backfill(source: str, first: str, last: str) -> None:
 @main.command()
 def doctor() -> None:
     """Check seeds, settings, credentials, permissions, clocks and counts; read-only."""
-    from extract import probes
+    from extract import probes, settings
     from extract.sources import SOURCES
     from orchestration import seeds
 
+    if faults := settings.file_faults():
+        for fault in faults:
+            click.echo(f"FAIL  {'settings':<11} {fault}")
+        raise SystemExit(FAILED)
+
     on = [name for name, module in SOURCES.items() if module.is_on()]
     answers = [("house", probe) for probe in probes.of_house()] if on else []
+    slipped = [("settings", probes.Probe(False, slip)) for slip in settings.slips()]
     if not on:
         answers = [("house", probes.Probe(False, "no source is configured"))]
+    answers += slipped
     found = seeds.checked()
     answers += [("seeds", probes.Probe(False, fault)) for fault in found.shown()]
     if on and not found.faults:
@@ -111,11 +151,9 @@ def doctor() -> None:
 def forget(person_keys: tuple[str, ...]) -> None:
     """Erase people everywhere, and keep them erased on later loads."""
     from extract.forgotten import PERSON_KEY, erase, erase_raw, remember
-    from extract.warehouse import home
 
     if not all(PERSON_KEY.fullmatch(key) for key in person_keys):
         stop(BAD_CONFIGURATION, "a person key is 20 characters of a-z and 2-7, as in dim_people")
-    home().mkdir(parents=True, exist_ok=True)
     try:
         with gate.alone("a refresh is running; wait until it has ended"):
             remember(person_keys)
@@ -132,7 +170,7 @@ def forget(person_keys: tuple[str, ...]) -> None:
 
 
 def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -> None:
-    """Publish without people, and take older versions away.
+    """Publish without people, and take all older versions away: they name them.
 
     A working warehouse that no refresh has proven is not for readers: they get what was published
     last, without the people.
@@ -148,13 +186,10 @@ def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -
         place.mkdir()
         base = Path(shutil.copyfile(folder / "warehouse.duckdb", place / "base.duckdb"))
         erase(base, person_keys)
-        version = publish(base, folder)
+        publish(base, folder, kept=1)
         shutil.rmtree(place)
     else:
-        version = publish(build, folder)
-    for old in folder.glob("warehouse-*.duckdb*"):
-        if old != version:
-            old.unlink()
+        publish(build, folder, kept=1)
     if report.exists():
         write_report(folder / "warehouse.duckdb", report)
 
@@ -281,6 +316,49 @@ def status(as_json: bool, as_seeds: bool) -> None:
         tell(line)
     tell(f"published  {facts['published'] or 'nothing yet'}")
     tell(f"size       {facts['bytes'] / 1e6:.1f} MB")
+
+
+@main.command()
+@click.argument("version", required=False, metavar="[NUMBER]")
+@click.option("--list", "is_list", is_flag=True, help="Show which versions there are.")
+def rollback(version: str | None, is_list: bool) -> None:
+    """Let readers have an older published version again: the one before, or the one of a NUMBER."""
+    from orchestration.environment import published_folder, report_file
+    from orchestration.versions import Unknown, chosen, shown
+    from publish.snapshot import roll_back
+
+    folder = published_folder()
+    if is_list:
+        for line in shown(folder):
+            click.echo(line)
+        return
+    try:
+        with gate.alone("a refresh is running; wait until it has ended, then roll back"):
+            wanted = chosen(folder, version)
+            roll_back(folder, wanted)
+            for line in shown(folder):
+                click.echo(line)
+            write_report_of(wanted, report_file())
+    except gate.Stopped as stopped:
+        stop(stopped.code, *stopped.lines)
+    except Unknown as fault:
+        stop(FAILED, str(fault))
+
+
+def write_report_of(version: Path, report: Path) -> None:
+    """Write the report of a version that readers were given back; say so where it cannot be."""
+    import duckdb
+
+    from publish.report import write_report
+
+    try:
+        click.echo(f"report     {write_report(version, report)}")
+    except duckdb.Error:
+        stop(
+            PARTIAL,
+            "the report was not written anew: this version lacks tables that it is drawn from;"
+            " the next refresh writes it",
+        )
 
 
 @main.command()

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from extract.warehouse import home, is_home_writable
+
 log = logging.getLogger("flowhouse")
 
 FAILED, BAD_CONFIGURATION = 1, 2
@@ -68,7 +70,6 @@ def passed(wish: Wish) -> Iterator[None]:
             check(wish)
         else:
             check(wish)
-            lock_file().parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(lock)
         _Passed.is_open = True
         try:
@@ -80,6 +81,9 @@ def passed(wish: Wish) -> Iterator[None]:
 @contextmanager
 def alone(otherwise: str) -> Iterator[None]:
     """Hold the lock of the house, or stop at once with a line; it goes with its process."""
+    if not is_home_writable():
+        raise Stopped(BAD_CONFIGURATION, ["FLOWHOUSE_HOME names a folder that cannot be written"])
+    home().mkdir(parents=True, exist_ok=True)
     lock = FileLock(lock_file(), timeout=PEEK_S)
     try:
         lock.acquire()
@@ -125,12 +129,16 @@ def check(wish: Wish) -> None:
     """
     from extract.api import Refused, offline
     from extract.load import is_anything_loaded
-    from extract.settings import address_setting
+    from extract.settings import address_setting, file_faults, slips
     from extract.sources import SOURCES
     from extract.tables import instant
-    from orchestration import alerts, seeds, when
+    from orchestration import seeds
     from orchestration.failures import nothing_loaded
+    from orchestration.versions import fault_of_kept
 
+    faults = file_faults()
+    if faults:  # what is set in them is not known
+        raise Stopped(BAD_CONFIGURATION, faults)
     faults = [
         f"--source {name}: there is no such source; choose from {', '.join(SOURCES)}"
         for name in wish.sources
@@ -138,7 +146,7 @@ def check(wish: Wish) -> None:
     ]
     if wish.as_of and instant(wish.as_of) is None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
-    faults += [*_faults_of_span(wish.span), *alerts.faults(), *when.faults()]
+    faults += [*_faults_of_span(wish.span), *slips(), *fault_of_kept()]
     on = [name for name, module in SOURCES.items() if module.is_on()]
     if not on:
         addresses = " or ".join(address_setting(name) for name in SOURCES)
@@ -183,7 +191,7 @@ def _faults_of_span(span: Sequence[str]) -> list[str]:
 
 def check_sources(names: list[str]) -> tuple[list[str], dict[str, Exception]]:
     """Return one line per fault of the settings, and the sources that cannot be read right now."""
-    from extract.api import SourceError
+    from extract.api import SourceError, understood
     from extract.settings import SettingFault
     from extract.sources import SOURCES
 
@@ -191,7 +199,8 @@ def check_sources(names: list[str]) -> tuple[list[str], dict[str, Exception]]:
     failures: dict[str, Exception] = {}
     for name in names:
         try:
-            SOURCES[name].check()
+            with understood(name):
+                SOURCES[name].check()
         except SettingFault as fault:
             faults.extend(str(fault).splitlines())
         except SourceError as failure:

@@ -5,9 +5,11 @@ import time
 import dagster as dg
 
 from extract import soundness
+from orchestration import changes
 from orchestration.environment import build_file, published_folder, report_file
 from orchestration.ingestion import FRESHNESS, OWNERS, POOL
 from orchestration.transformation import MANIFEST, published_models, rows_of_tables
+from orchestration.versions import kept_versions
 from publish.quality import lack_of_proof
 from publish.report import write_report
 from publish.snapshot import drop_strangers, note_published, publish, standing
@@ -24,7 +26,7 @@ from publish.snapshot import drop_strangers, note_published, publish, standing
     pool=POOL,
 )
 def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-    """The schemas marts, metrics and meta as a new read-only file, and the link that names it."""
+    """The schemas marts, metrics and meta as a new read-only file and as Parquet, and the links."""
     began = time.monotonic()
     lack = lack_of_proof(build_file())
     if lack:
@@ -36,7 +38,13 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
     }
     for table in drop_strangers(build_file(), models):
         context.log.info("dropped %s: no model makes it any more", table)
-    version = publish(build_file(), published_folder(), standing(build_file(), published_folder()))
+    version = publish(
+        build_file(),
+        published_folder(),
+        standing(build_file(), published_folder()),
+        made_of=changes.made_of(MANIFEST, changes.of_last_build(build_file())),
+        kept=kept_versions(),
+    )
     note_published(build_file(), version)
     soundness.seal(build_file())
     return dg.MaterializeResult(

@@ -3,20 +3,30 @@
 Readers that hold the old version keep it; whoever opens the link next gets the new one. Version
 names are never reused, so a write-ahead log that some reader left behind can never be replayed
 into another file. Versions are counted: a clock may be set back, and what is newest is not asked of
-it.
+it. Beside each version lie its tables as Parquet, and a link to the folder of the newest one.
 """
 
+import json
 import os
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
+from publish.facts import OWN_TABLES, MadeOf, write_facts
+
 SCHEMAS = ("marts", "metrics", "meta")
-KEPT_VERSIONS = 2
+KEPT_VERSIONS = 7
+"""A week of nightly refreshes."""
+
+LEAST_KEPT = 2
+"""Whoever has just followed the link still opens the version before."""
+
+LINK, PARQUET_LINK, ROLLED_BACK = "warehouse.duckdb", "parquet", "rolled_back.json"
 
 # Clients that BI tools ship with are older than ours; they read this storage version.
 STORAGE_VERSION = "v1.2.0"
@@ -51,32 +61,15 @@ def will_change(build: Path, tables: Collection[tuple[str, str]] | None) -> None
 
 
 def standing(build: Path, folder: Path) -> set[tuple[str, str]]:
-    """Return the tables that the newest version has as they stand in the working warehouse.
-
-    None where they are less than half of it: a file in which more is replaced grows.
-    """
-    version = (folder / "warehouse.duckdb").resolve().name
+    """Return the tables that the newest version has as they stand in the working warehouse."""
+    version = (folder / LINK).resolve().name
     with duckdb.connect(str(build)) as warehouse:
         warehouse.execute(STANDING)
         found = warehouse.execute(
-            """
-            with tables as (
-                select
-                    schema_name,
-                    table_name,
-                    estimated_size * column_count as fields,
-                    (schema_name, table_name) in (
-                        select (schema_name, table_name) from builds.published where version = $1
-                    ) as stands
-                from duckdb_tables()
-                where list_contains($2, schema_name)
-            )
-
-            select schema_name, table_name
-            from tables
-            where stands and (select 2 * sum(fields) filter (stands) >= sum(fields) from tables)
-            """,
-            [version, list(SCHEMAS)],
+            "select schema_name, table_name from builds.published where version = $1"
+            " and (schema_name, table_name) in ("
+            "select (schema_name, table_name) from duckdb_tables())",
+            [version],
         )
         return {*found.fetchall()}
 
@@ -95,62 +88,206 @@ def note_published(build: Path, version: Path) -> None:
         )
 
 
-def publish(build: Path, folder: Path, same: Collection[tuple[str, str]] = ()) -> Path:
+def publish(
+    build: Path,
+    folder: Path,
+    same: Collection[tuple[str, str]] = (),
+    *,
+    made_of: Mapping[tuple[str, str], MadeOf] | None = None,
+    kept: int = KEPT_VERSIONS,
+) -> Path:
     """Write marts, metrics and meta of the working warehouse to a new version and link to it.
 
     Args:
         build: The working warehouse; nobody may be writing to it.
-        folder: Where the versions and the link `warehouse.duckdb` are.
+        folder: Where the versions and the links are.
         same: Tables that the newest version has as they stand in the working warehouse: they are
             copied with its file, which costs next to nothing; to write a table is to compress it.
+        made_of: What decided each table; None where that is what it was in the newest version.
+        kept: How many versions stay, this one included.
 
     Returns:
         The path of the new version.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    link = folder / "warehouse.duckdb"
-    linked = link.resolve() if link.exists() else None
-    for rest in folder.glob(".warehouse*"):  # of a publication that was killed
-        rest.unlink()
-    if linked:
-        for version in versions(folder):
-            if _number(version) > _number(linked):  # nobody was ever shown it
-                _remove(version)
-    number = max(map(_number, versions(folder)), default=0) + 1
+    before = linked(folder)
+    clear(folder)
+    number = max(map(number_of, versions(folder)), default=0) + 1
     version = folder / f"warehouse-{number:06}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.duckdb"
-    draft = folder / f".{version.stem}.draft"
+    draft, tables = folder / f".{version.stem}.draft", folder / f".{parquet_of(version).name}"
     try:
-        if same:
-            shutil.copyfile(folder / "warehouse.duckdb", draft)
-        _copy(build, draft, same)
+        if before and same and _is_most(build, same):
+            shutil.copyfile(before, draft)
+        _copy(build, draft, same, before=before, made_of=made_of, number=number)
+        write_parquet(draft, tables, parquet_of(before) if before else None, same)
         os.chmod(draft, 0o444)
+        os.replace(tables, parquet_of(version))
         os.replace(draft, version)
     finally:
         draft.unlink(missing_ok=True)
+        shutil.rmtree(tables, ignore_errors=True)
     with duckdb.connect(str(version), read_only=True) as copy:
         copy.execute("select count(*) from duckdb_tables()")
-    flip = folder / ".warehouse.link"
-    flip.symlink_to(version.name)
-    os.replace(flip, link)
-    for old in versions(folder)[:-KEPT_VERSIONS]:
-        _remove(old)
+    flip(folder, version)
+    (folder / ROLLED_BACK).unlink(missing_ok=True)
+    prune(folder, before, kept)
     return version
+
+
+def linked(folder: Path) -> Path | None:
+    """Return the version that readers get; None where nothing is published."""
+    link = folder / LINK
+    return link.resolve() if link.exists() else None
+
+
+def flip(folder: Path, version: Path) -> None:
+    """Let readers have a version: each link in one step, the one of the Parquet folder last."""
+    targets = {LINK: version.name}
+    if parquet_of(version).is_dir():
+        targets[PARQUET_LINK] = parquet_of(version).name
+    else:  # a version from before there were any
+        (folder / PARQUET_LINK).unlink(missing_ok=True)
+    for link, target in targets.items():
+        draft = folder / f".{link}.link"
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(target)
+        os.replace(draft, folder / link)
+
+
+def clear(folder: Path) -> None:
+    """Remove what killed publications left: drafts, and versions that nobody was ever shown."""
+    for rest in [*folder.glob(".warehouse*"), *folder.glob(".parquet*")]:
+        if rest.is_dir() and not rest.is_symlink():
+            shutil.rmtree(rest)
+        else:
+            rest.unlink()
+    now, back = linked(folder), rolled_back(folder)
+    shown = number_of(folder / back["from"]) if back else number_of(now) if now else None
+    for version in versions(folder):
+        if shown is not None and number_of(version) > shown:
+            _remove(version)
+    there = {parquet_of(version) for version in versions(folder)}
+    for tables in {*folder.glob("parquet-*")} - there:
+        shutil.rmtree(tables)
+
+
+def prune(folder: Path, before: Path | None, kept: int) -> None:
+    """Remove all but some versions: the newest, the one before, then the youngest of the others."""
+    order = versions(folder)
+    if before in order:  # after a rollback it is not the last but one
+        order.remove(before)
+        order.insert(len(order) - 1, before)
+    for old in order[:-kept]:
+        _remove(old)
+
+
+def rolled_back(folder: Path) -> dict[str, Any] | None:
+    """Return from which version readers were taken back to which, and when; None if they were not.
+
+    What was written before a rollback that was killed, or before a later publication, counts for
+    nothing: it names another version than the one that is linked.
+    """
+    note = folder / ROLLED_BACK
+    now = linked(folder)
+    if now is None or not note.exists():
+        return None
+    try:
+        told = json.loads(note.read_text())
+        return told if told["to"] == now.name else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def roll_back(folder: Path, version: Path) -> None:
+    """Let readers have an older version, or a younger one again; the next publication is anew.
+
+    Args:
+        folder: Where the versions and the links are.
+        version: One of `versions`.
+    """
+    clear(folder)
+    newest = versions(folder)[-1]
+    told = {
+        "from": newest.name,
+        "to": version.name,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    draft = folder / f".{ROLLED_BACK}"
+    draft.write_text(json.dumps(told))
+    os.replace(draft, folder / ROLLED_BACK)
+    flip(folder, version)
+    if version == newest:
+        (folder / ROLLED_BACK).unlink()
+
+
+def write_parquet(
+    file: Path, tables: Path, before: Path | None, same: Collection[tuple[str, str]]
+) -> None:
+    """Write all tables of a DuckDB file as `<schema>/<table>.parquet` into a folder.
+
+    Args:
+        file: The DuckDB file.
+        tables: The folder.
+        before: That of the version before.
+        same: Tables that are as they were then: their files are linked, not written.
+    """
+    with duckdb.connect(str(file), read_only=True) as warehouse:
+        found = warehouse.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+        for schema, table in found:
+            target = tables / schema / f"{table}.parquet"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            old = before / schema / target.name if before else None
+            if old and (schema, table) in same and old.exists():
+                _link(old, target)
+            else:
+                warehouse.execute(f"copy {schema}.\"{table}\" to '{target}' (format parquet)")
+                os.chmod(target, 0o444)
+
+
+def _link(old: Path, new: Path) -> None:
+    try:
+        os.link(old, new)
+    except OSError:  # not every file system has hard links
+        shutil.copy(old, new)
 
 
 def versions(folder: Path) -> list[Path]:
     """Return the versions that are there, in the order in which they were published."""
-    return sorted(folder.glob("warehouse-*.duckdb"), key=lambda path: (_number(path), path.name))
+    return sorted(folder.glob("warehouse-*.duckdb"), key=lambda path: (number_of(path), path.name))
 
 
-def _number(version: Path) -> int:
+def number_of(version: Path) -> int:
     """Return which publication made a version; 0 for those from before they were counted."""
     found = re.match(r"warehouse-(\d{6,})-", version.name)
     return int(found[1]) if found else 0
 
 
+def parquet_of(version: Path) -> Path:
+    """Return the folder of a version's tables as Parquet."""
+    return version.with_name(version.stem.replace("warehouse", "parquet", 1))
+
+
 def _remove(version: Path) -> None:
     version.unlink()
     Path(f"{version}.wal").unlink(missing_ok=True)
+    shutil.rmtree(parquet_of(version), ignore_errors=True)
+
+
+def _is_most(build: Path, same: Collection[tuple[str, str]]) -> bool:
+    """Return whether tables are half of all: a file in which more is replaced grows."""
+    with duckdb.connect(str(build), read_only=True) as warehouse:
+        [(is_most,)] = warehouse.execute(
+            """
+            select
+                2 * sum(estimated_size * column_count) filter (
+                    list_contains($1, schema_name || '.' || table_name)
+                ) >= sum(estimated_size * column_count)
+            from duckdb_tables()
+            where list_contains($2, schema_name)
+            """,
+            [[f"{schema}.{table}" for schema, table in same], list(SCHEMAS)],
+        ).fetchall()
+    return bool(is_most)
 
 
 def drop_strangers(build: Path, models: Collection[tuple[str, str]]) -> list[str]:
@@ -175,7 +312,15 @@ def drop_strangers(build: Path, models: Collection[tuple[str, str]]) -> list[str
     return [f"{schema}.{table}" for schema, table in strangers]
 
 
-def _copy(build: Path, draft: Path, same: Collection[tuple[str, str]]) -> None:
+def _copy(
+    build: Path,
+    draft: Path,
+    same: Collection[tuple[str, str]],
+    *,
+    before: Path | None,
+    made_of: Mapping[tuple[str, str], MadeOf] | None,
+    number: int,
+) -> None:
     """Copy the tables of the public schemas, with their descriptions, as one file without a log.
 
     What a draft holds already is replaced, but for the tables that are the same.
@@ -184,13 +329,15 @@ def _copy(build: Path, draft: Path, same: Collection[tuple[str, str]]) -> None:
         link.execute("set enable_progress_bar = false")
         link.execute(f"attach '{build}' as build (read_only)")
         link.execute(f"attach '{draft}' as copy (storage_version '{STORAGE_VERSION}')")
+        if before:
+            link.execute(f"attach '{before}' as before (read_only)")
         for schema in SCHEMAS:
             link.execute(f"create schema if not exists copy.{schema}")
         tables = link.execute(
             """
             select database_name, schema_name, table_name, comment
             from duckdb_tables()
-            where list_contains(?, schema_name)
+            where list_contains(?, schema_name) and database_name in ('build', 'copy')
             order by 1, 2, 3
             """,
             [list(SCHEMAS)],
@@ -207,9 +354,13 @@ def _copy(build: Path, draft: Path, same: Collection[tuple[str, str]]) -> None:
             [list(SCHEMAS)],
         ).fetchall()
         there = {(schema, table) for of, schema, table, _ in tables if of == "copy"}
-        wanted = {(schema, table): text for of, schema, table, text in tables if of == "build"}
+        wanted = {
+            (schema, table): text
+            for of, schema, table, text in tables
+            if of == "build" and (schema, table) not in OWN_TABLES
+        }
         stays = there & wanted.keys() & {*same}
-        for schema, table in sorted(there - stays):
+        for schema, table in sorted(there - stays - OWN_TABLES):
             link.execute(f'drop table copy.{schema}."{table}"')
         for (schema, table), comment in wanted.items():
             if (schema, table) not in stays:
@@ -224,6 +375,7 @@ def _copy(build: Path, draft: Path, same: Collection[tuple[str, str]]) -> None:
                     f'comment on column copy.{schema}."{table}"."{column}" is {_quoted(comment)}'
                 )
         link.execute("commit")
+        write_facts(link, number=number, made_of=made_of, same=stays)
         link.execute("checkpoint copy")
         link.execute("detach copy")
     log = Path(f"{draft}.wal")

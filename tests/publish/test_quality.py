@@ -55,7 +55,8 @@ def built(tmp_path: Path, refresh_id: str, hours: int) -> Path:
         warehouse.execute("comment on table marts.fct_hours is 'One row per person.'")
         warehouse.execute("comment on column marts.fct_hours.hours is 'Hours.'")
         warehouse.execute(
-            f"create or replace table meta.refreshes as select '{refresh_id}' as refresh_id"
+            f"create or replace table meta.refreshes as select '{refresh_id}' as refresh_id,"
+            " timestamp '2026-01-01' as as_of"
         )
     return path
 

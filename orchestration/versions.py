@@ -1,0 +1,101 @@
+"""The published versions that are there: how many stay, which one readers have, what each says."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from publish.snapshot import KEPT_VERSIONS, LEAST_KEPT, linked, number_of, rolled_back, versions
+
+
+class Unknown(Exception):
+    """There is no version to go back to; the message says which there are."""
+
+
+def fault_of_kept() -> list[str]:
+    """Return one line if FLOWHOUSE_KEEP_VERSIONS is no number that can be kept to."""
+    told = os.environ.get("FLOWHOUSE_KEEP_VERSIONS") or str(KEPT_VERSIONS)
+    if told.isdecimal() and int(told) >= LEAST_KEPT:
+        return []
+    return [f"FLOWHOUSE_KEEP_VERSIONS is not a whole number of {LEAST_KEPT} or more"]
+
+
+def kept_versions() -> int:
+    """Return how many published versions stay."""
+    if fault_of_kept():
+        return KEPT_VERSIONS
+    return int(os.environ.get("FLOWHOUSE_KEEP_VERSIONS") or KEPT_VERSIONS)
+
+
+def facts(version: Path) -> dict[str, Any]:
+    """Return what a published file says of itself; of one that older code wrote, what it can."""
+    with duckdb.connect(str(version), read_only=True) as file:
+        for question in (
+            "select * from meta.publications order by version_no desc limit 1",
+            "select refresh_id, as_of from meta.refreshes",
+        ):
+            try:
+                answer = file.execute(question)
+            except duckdb.CatalogException:
+                continue
+            row = answer.fetchone()
+            if row:
+                return dict(zip([name for name, *_ in answer.description], row))
+    return {}
+
+
+def shown(folder: Path) -> list[str]:
+    """Return one line per version, the newest first; a star marks the one that readers have."""
+    now = linked(folder)
+    lines = []
+    for version in reversed(versions(folder)):
+        told = facts(version)
+        says = [
+            f"{'*' if version == now else ' '} {number_of(version):>6}",
+            f"published {_minute(told.get('published_at'))}",
+            f"as of {_minute(told.get('as_of'))}",
+            f"flowhouse {told.get('flowhouse_version', 'unknown')}",
+        ]
+        if "tests" in told:
+            says.append(f"{told['tests']:,} tests, {told['warned']:,} warn")
+            says.append(f"{told['restated_values']:,} values restated")
+        lines.append("  ".join([*says, f"refresh {told.get('refresh_id', 'unknown')}"]))
+    back = rolled_back(folder)
+    if back:
+        lines.append(line_of(back, folder))
+    return lines
+
+
+def line_of(back: dict[str, Any], folder: Path) -> str:
+    """Say that readers were taken back, and how that ends."""
+    first, last = (number_of(folder / back[name]) for name in ("from", "to"))
+    return (
+        f"rolled back from version {first} to {last} at {back['at']}; the next refresh that passes"
+        " publishes anew"
+    )
+
+
+def chosen(folder: Path, number: str | None) -> Path:
+    """Return the version of a number, or the one before the one that readers have.
+
+    Raises:
+        Unknown: There is none.
+    """
+    there, now = versions(folder), linked(folder)
+    if now is None:
+        raise Unknown("nothing is published yet; run `flowhouse refresh` first")
+    numbers = ", ".join(str(number_of(version)) for version in there)
+    if number is None:
+        older = [version for version in there if number_of(version) < number_of(now)]
+        if not older:
+            raise Unknown(f"there is no version before {number_of(now)}; there are: {numbers}")
+        return older[-1]
+    for version in there:
+        if number.isdecimal() and number_of(version) == int(number):
+            return version
+    raise Unknown(f"there is no published version {number}; there are: {numbers}")
+
+
+def _minute(moment: Any) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else "unknown"
