@@ -201,6 +201,17 @@ def run_refresh(job: Callable[[], Any], wish: gate.Wish, full: bool = False) -> 
             code, lines = run_job(job, wish, full)
     except gate.Stopped as stopped:
         code, lines = stopped.code, stopped.lines
+    except Exception as error:
+        if "DatabaseError" not in type(error).__name__:
+            raise
+        from orchestration import event_log
+
+        broken = event_log.damaged(Path(os.environ["DAGSTER_HOME"]), to_the_end=True)
+        if not broken:
+            raise
+        for folder in broken:
+            event_log.set_aside(folder)
+        code, lines = FAILED, ["Dagster's store was damaged; run the refresh again"]
     if code:
         stop(code, *lines)
 
