@@ -9,11 +9,13 @@ import os
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -31,6 +33,8 @@ RUN_BUDGET_S = 65 * 60
 TIMEOUT_S = (10, 120)
 LARGEST_ANSWER = 256 * 2**20
 """Bytes of an answer, unpacked. A page has a few; what is larger is none, and fills the memory."""
+OBJECT, ROWS = dict[str, Any], list[dict[str, Any]]
+"""What answers are made of: one object, or a list of them."""
 THROTTLED = "throttled"
 """What `reject` returns for an answer that says, with status 200, that a limit is reached."""
 
@@ -96,6 +100,39 @@ class BudgetExhausted(SourceError):
 
 class IncompleteRead(SourceError):
     """The source ended a listing before its end."""
+
+
+MISREAD = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
+"""What reading an answer ends in that has not the form that its API promises."""
+
+SOURCES = str(Path(__file__).with_name("sources"))
+
+
+def misread(source: str, error: BaseException) -> SourceError | None:
+    """Say that an answer has another form than it should, if the module of a source stumbled.
+
+    Nothing of the answer is said, which may hold anything; the line of the module is.
+    """
+    if not isinstance(error, MISREAD):
+        return None
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename.startswith(SOURCES)]
+    if not own:
+        return None
+    place = f"{Path(own[-1].filename).name}:{own[-1].lineno}, {type(error).__name__}"
+    return SourceError(f"{source}: an answer has another form than its API's ({place})")
+
+
+@contextmanager
+def understood(source: str) -> Iterator[None]:
+    """Make one line for people of what reading an answer of another form ends in."""
+    try:
+        yield
+    except MISREAD as error:
+        failure = misread(source, error)
+        if failure is None:
+            raise
+        raise failure from None
 
 
 @dataclass(frozen=True)
@@ -168,7 +205,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
         allow: tuple[int, ...] = (),
         reject: Callable[[Any], str | None] | None = None,
-        type: Any = Any,
+        type: Any = OBJECT,
     ) -> Reply:
         """Send a request until there is a whole answer.
 
@@ -181,7 +218,7 @@ class Api:
             allow: Statuses beyond 2xx that are answers for the caller (404, 410, 304, 422).
             reject: Looks at the decoded body and returns why it is no whole answer, or None.
             type: What to decode a 2xx body as (a msgspec type); a body of another form is no whole
-                answer.
+                answer, and neither is none.
 
         Raises:
             Refused: 401 twice.
@@ -412,11 +449,17 @@ def _server_time(reply: requests.Response) -> datetime:
 
 def _decoded(reply: requests.Response, type: Any = Any, lenient: bool = False) -> Any:
     content = reply.content
-    if not content:
-        return None
+    if not content.strip():
+        if lenient:
+            return None
+        raise _Passing("the answer is empty")
     try:
         return decode(content, type)
+    except RecursionError:
+        raise _Passing("the answer is nested too deeply to be one of its API") from None
     except msgspec.ValidationError:
+        if lenient:
+            return None
         raise _Passing("the answer has another form than it should") from None
     except ValueError:
         if lenient:

@@ -1,4 +1,4 @@
-"""Erasure: people who are forgotten, in every raw file, and for good.
+"""Erasure: people who are forgotten, in every raw file and its archive, and for good.
 
 A forgotten person's key is replaced by ERASED wherever it stands, and by ERASED again whenever a
 later load meets it: `privacy.person_key` reads the list. The list holds keyed hashes only.
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from extract import warehouse
+from extract import archive, warehouse
 from extract.privacy import ERASED, forgotten, forgotten_file
 
 PERSON_KEY = re.compile(r"[a-z2-7]{20}")
@@ -27,13 +27,18 @@ def remember(keys: Iterable[str]) -> None:
 
 
 def erase_raw(keys: list[str]) -> int:
-    """Erase keys from all raw files, and from what is left of packages that loads were made of.
+    """Erase keys from all raw files, their archive, and what is left of packages of loads.
 
-    The files are written anew, because a row that was changed leaves its old bytes behind.
+    The files are written anew, because a row that was changed leaves its old bytes behind. Raw
+    files that were damaged and set aside go.
 
     Returns:
         Number of rows that named one of them.
     """
+    for damaged in warehouse.raw_folder().glob("*.damaged"):
+        damaged.unlink()
+    for file in archive.files():
+        _erase_archived(file, keys)
     rows = sum(erase(file, keys) for file in sorted(warehouse.raw_folder().glob("*.duckdb")))
     shutil.rmtree(warehouse.home() / "dlt", ignore_errors=True)  # restored from the raw files
     return rows
@@ -65,6 +70,27 @@ def erase(file: Path, keys: list[str]) -> int:
     if count:
         _write_anew(file)
     return count
+
+
+def _erase_archived(file: Path, keys: list[str]) -> None:
+    """Erase keys from every text column of a Parquet file."""
+    with duckdb.connect() as link:
+        columns = link.execute(f"describe from '{file}'").fetchall()
+        texts = [f'"{name}"' for name, kind, *_ in columns if kind == "VARCHAR"]
+        named = " or ".join(f"contains({text}, '{key}')" for text in texts for key in keys)
+        if not named or not link.execute(f"select 1 from '{file}' where {named}").fetchone():
+            return
+        erased = {text: text for text in texts}
+        for text in texts:
+            for key in keys:
+                erased[text] = f"replace({erased[text]}, '{key}', '{ERASED}')"
+        changed = ", ".join(f"{value} as {text}" for text, value in erased.items())
+        draft = file.with_suffix(".draft")
+        link.execute(
+            f"copy (select * replace ({changed}) from '{file}')"
+            f" to '{draft}' (format parquet, compression zstd)"
+        )
+    draft.replace(file)
 
 
 def _write_anew(file: Path) -> None:

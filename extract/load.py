@@ -1,19 +1,23 @@
 """Loads one source into its raw tables and says, object by object, what it did."""
 
+import errno
 import logging
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import dlt
 import duckdb
 import pyarrow as pa
-from dlt.pipeline.exceptions import PipelineStepFailed
 from filelock import FileLock, Timeout
 
-from extract import warehouse
-from extract.api import BudgetExhausted, Refused, SourceError
+from extract import archive, soundness, warehouse
+from extract.api import BudgetExhausted, Refused, SourceError, misread
+from extract.settings import SettingFault, address_setting
 from extract.sources import SOURCES
 from extract.tables import (
     ARROW_TYPES,
@@ -50,16 +54,35 @@ AUDIT_COLUMNS = {
     "finished_at": TIMESTAMP,
 }
 
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+
+OF_THE_FILE = (
+    duckdb.IOException,
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.SerializationException,
+    duckdb.OutOfMemoryException,
+)
+
 
 class Busy(SourceError):
     """Another process loads the same source."""
 
 
+class Unwritable(SourceError):
+    """What was read cannot be written down."""
+
+
+class Lost(SourceError):
+    """A raw file is damaged, nothing else has its rows, and the source does not bring them back."""
+
+
 def load(source: str, refresh_id: str, full: bool = False, span: Window | None = None) -> Load:
     """Load what changed in a source since the last load, window by window.
 
-    A source that cannot be read leaves its raw tables as they were; the audit says so and the
-    other sources go on. A source that is off gets empty tables, so that every model can be built.
+    A source that cannot be read, for whatever reason, leaves its raw tables as they were; the audit
+    says so and the other sources go on. A source that is off gets empty tables, so that every model
+    can be built.
 
     Args:
         source: Name of the source.
@@ -69,27 +92,53 @@ def load(source: str, refresh_id: str, full: bool = False, span: Window | None =
 
     Raises:
         Busy: Another process loads the same source.
-        SettingFault: A setting is missing or wrong.
-        Refused: The source refuses the credentials.
+        Lost: Its raw file is damaged, and what it had comes back neither from archive nor source.
+        Unwritable: The disk is full, or the folder cannot be written to.
     """
     module = SOURCES[source]
     work = Load(source, refresh_id, full)
-    lock = FileLock(_lock_folder() / f"{source}.lock", timeout=0)
+    with _whole(source) as lost:
+        pipeline = _with_tables(source)
+        if module.is_on():
+            with backfill(span):
+                _read(pipeline, module, work)
+            if span and all(audit.status == "complete" for audit in work.audits):
+                with pipeline.managed_state(extract_state=True) as state:
+                    forget_backfills(state.get("sources", {}).get(source, {}))
+                _commit(pipeline)
+        if lost and (not module.is_on() or any(a.status == "failed" for a in work.audits)):
+            lost.replace(warehouse.raw_file(source))
+            shutil.rmtree(archive.folder_of(source), ignore_errors=True)  # there was none
+            raise Lost(
+                f"{source}: {warehouse.raw_file(source).name} is damaged, there is no archive of"
+                f" it, and the source does not bring its rows back (check {address_setting(source)}"
+                " or put a copy of the file there)"
+            )
+    return work
+
+
+def note_failure(source: str, refresh_id: str, message: str) -> Load:
+    """Note that a load was ended from outside: killed for its memory, for example."""
+    work = Load(source, refresh_id)
+    with _whole(source):
+        pipeline = _with_tables(source)
+        pipeline.abort_packages()
+        _note_failure(pipeline, work, SourceError(message))
+    return work
+
+
+@contextmanager
+def _whole(source: str) -> Iterator[Path | None]:
+    """Have the raw file of a source alone, and whole; see `archive.mend` for what is given.
+
+    Raises:
+        Busy: Another process loads the same source.
+    """
     try:
-        with lock:
-            pipeline = warehouse.pipeline_for(source)
-            pipeline.abort_packages()
-            _create_tables(pipeline, source)
-            if module.is_on():
-                with backfill(span):
-                    _read(pipeline, module, work)
-                if span and all(audit.status == "complete" for audit in work.audits):
-                    with pipeline.managed_state(extract_state=True) as state:
-                        forget_backfills(state.get("sources", {}).get(source, {}))
-                    _commit(pipeline)
+        with FileLock(_lock_folder() / f"{source}.lock", timeout=0):
+            yield archive.mend(source)
     except Timeout:
         raise Busy(f"{source}: another process is loading this source; try again later") from None
-    return work
 
 
 def prepare(source: str) -> None:
@@ -99,21 +148,25 @@ def prepare(source: str) -> None:
 
     Raises:
         Busy: Another process loads the source.
+        Lost: Its raw file is damaged, and there is no archive of it.
     """
-    wanted = {(table.name, column) for table in SOURCES[source].TABLES for column in table.columns}
-    if warehouse.raw_file(source).exists():
-        there = warehouse.rows(
-            source,
-            "select table_name, column_name from duckdb_columns() where schema_name = $schema",
-            schema=source,
-        )
-        if wanted <= set(there):
-            return
-    try:
-        with FileLock(_lock_folder() / f"{source}.lock", timeout=0):
-            _create_tables(warehouse.pipeline_for(source), source)
-    except Timeout:
-        raise Busy(f"{source}: another process is loading this source; try again later") from None
+    with _whole(source) as lost:
+        if lost:
+            lost.replace(warehouse.raw_file(source))
+            raise Lost(
+                f"{source}: {warehouse.raw_file(source).name} is damaged and there is no archive of"
+                " it; load this source too, or put a copy of the file there"
+            )
+        wanted = {(table.name, name) for table in SOURCES[source].TABLES for name in table.columns}
+        if warehouse.raw_file(source).exists():
+            there = warehouse.rows(
+                source,
+                "select table_name, column_name from duckdb_columns() where schema_name = $schema",
+                schema=source,
+            )
+            if wanted <= set(there):
+                return
+        _with_tables(source)
 
 
 def is_anything_loaded() -> bool:
@@ -166,18 +219,16 @@ def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:
                     work.rows[table] = work.rows.get(table, 0) + rows
             if not work.more:
                 return
-    except PipelineStepFailed as failure:
+    except Exception as failure:
+        if _is_ours(failure):
+            soundness.unseal(warehouse.raw_file(work.source))
+            *_, root = _chain(failure)
+            raise Unwritable(
+                f"{work.source}: what was read cannot be written: {str(root).splitlines()[0]}"
+            ) from None
         pipeline.abort_packages()
-        error = _cause(failure)
-        if error is None or isinstance(error, Refused):
-            raise error or failure from None
         work.audits = committed
-        _note_failure(pipeline, work, error)
-    except SourceError as error:
-        if isinstance(error, Refused):
-            raise
-        work.audits = committed
-        _note_failure(pipeline, work, error)
+        _note_failure(pipeline, work, failure)
 
 
 def _note_absurd_times(work: Load) -> None:
@@ -195,29 +246,58 @@ def _note_absurd_times(work: Load) -> None:
 
 
 def _commit(pipeline: dlt.Pipeline) -> dict[str, int]:
-    """Load what was extracted, and return how many rows each table got."""
-    with warehouse.writing(pipeline.pipeline_name):
+    """Load what was extracted and archive it, and return how many rows each table got."""
+    source = pipeline.pipeline_name
+    with warehouse.writing(source) as raw:
         counts = pipeline.normalize().row_counts
         pipeline.load()
+        archive.keep(source, raw, counts)
+    soundness.seal(warehouse.raw_file(source))
     return counts
 
 
-def _note_failure(pipeline: dlt.Pipeline, work: Load, error: SourceError) -> None:
-    status = "partial" if isinstance(error, BudgetExhausted) else "failed"
-    work.audit("*", status=status, message=str(error))
-    log.warning("%s", error)
+def _note_failure(pipeline: dlt.Pipeline, work: Load, failure: Exception) -> None:
+    message = _in_words(work.source, failure)
+    is_late = isinstance(_cause(failure), BudgetExhausted)
+    work.audit("*", status="partial" if is_late else "failed", message=message)
+    log.warning("%s", message)
     pipeline.extract(_audits(work, lambda: work.audits))
     _commit(pipeline)
 
 
-def _cause(failure: BaseException) -> SourceError | None:
-    """Return the source's own error inside dlt's, or None when the fault is ours."""
+def _chain(failure: BaseException) -> Iterator[BaseException]:
     seen: BaseException | None = failure
     while seen is not None:
-        if isinstance(seen, SourceError):
-            return seen
+        yield seen
         seen = seen.__cause__ or seen.__context__
-    return None
+
+
+def _cause(failure: BaseException) -> SourceError | SettingFault | None:
+    """Return the source's own error inside dlt's, or None where it has none."""
+    return next((e for e in _chain(failure) if isinstance(e, SourceError | SettingFault)), None)
+
+
+def _is_ours(failure: BaseException) -> bool:
+    """Whether it is no fault of the source: the disk is full, the folder not ours to write."""
+    return _cause(failure) is None and any(
+        isinstance(error, OF_THE_FILE)
+        or (isinstance(error, OSError) and error.errno in OF_THE_DISK)
+        for error in _chain(failure)
+    )
+
+
+def _in_words(source: str, failure: BaseException) -> str:
+    """Say in one line why a source was not read and what to do, without a value of any row."""
+    cause = _cause(failure)
+    if cause is None:
+        *_, root = _chain(failure)
+        read = next(filter(None, (misread(source, error) for error in _chain(failure))), None)
+        text = str(read or f"{source}: an answer cannot be loaded ({type(root).__name__})")
+        return f"{text}; check {address_setting(source)}, and report this line where it is right"
+    text = "; ".join(str(cause).splitlines())
+    if isinstance(cause, Refused):
+        return f"{text}; set it to one that is valid"
+    return text
 
 
 def tables_of(source: str) -> dlt.sources.DltSource:
@@ -232,13 +312,38 @@ def tables_of(source: str) -> dlt.sources.DltSource:
     return tables()
 
 
-def _create_tables(pipeline: dlt.Pipeline, source: str) -> None:
+def _with_tables(source: str) -> dlt.Pipeline:
+    """Return the pipeline of a source, once all of its raw tables are there.
+
+    dlt's folder holds a copy of what the raw file says: where it cannot be read, it goes.
+    """
+    is_new = not warehouse.raw_file(source).exists()
+    try:
+        pipeline = _synced(source)
+    except Exception as failure:
+        if _is_ours(failure):
+            raise
+        log.warning("%s: dlt's folder cannot be read; made anew from the raw file", source)
+        shutil.rmtree(warehouse.home() / "dlt" / source, ignore_errors=True)
+        pipeline = _synced(source)
+    _create_tables(pipeline, source, is_new)
+    return pipeline
+
+
+def _synced(source: str) -> dlt.Pipeline:
+    pipeline = warehouse.pipeline_for(source)
+    with warehouse.writing(source):
+        pipeline.abort_packages()
+        pipeline.sync_destination()
+    return pipeline
+
+
+def _create_tables(pipeline: dlt.Pipeline, source: str, is_new: bool) -> None:
     """Create the raw tables and columns that are not there yet, empty."""
-    pipeline.sync_destination()
     names = {AUDITS: set(AUDIT_COLUMNS)}
     names |= {table.name: set(table.all_columns) for table in SOURCES[source].TABLES}
     known = pipeline.default_schema.tables if pipeline.default_schema_name else {}
-    if not warehouse.raw_file(source).exists() or not all(
+    if is_new or not all(
         name in known and columns <= set(known[name]["columns"]) for name, columns in names.items()
     ):
         pipeline.extract(tables_of(source))

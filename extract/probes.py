@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 
-from extract.api import Reply, SourceError
+from extract.api import Reply, SourceError, understood
 from extract.privacy import DEMO_KEY
 from extract.settings import SettingFault
-from extract.warehouse import home
+from extract.warehouse import is_home_writable
 from extract.work import Load
 
 MOST_SKEW = timedelta(minutes=5)
@@ -69,20 +69,18 @@ def of_house() -> Iterator[Probe]:
         else "FLOWHOUSE_PSEUDONYM_KEY is not set, the demo's, or shorter than 16 characters: "
         "choose a long random text of your own before the first load",
     )
-    folder = home()
-    while not folder.exists():
-        folder = folder.parent
-    is_writable = os.access(folder, os.W_OK)
+    is_writable = is_home_writable()
     yield Probe(is_writable, f"FLOWHOUSE_HOME is {'' if is_writable else 'not '}writable")
 
 
 def of_source(module: ModuleType) -> Iterator[Probe]:
     """Probe one source: its settings and credentials, then what its module asks by itself."""
     try:
-        module.check()
-        yield Probe(True, "settings and credentials are good")
-        if hasattr(module, "probes"):
-            yield from module.probes()
+        with understood(module.NAME):
+            module.check()
+            yield Probe(True, "settings and credentials are good")
+            if hasattr(module, "probes"):
+                yield from module.probes()
     except (SettingFault, SourceError) as fault:
         for line in str(fault).splitlines():
             yield Probe(False, line)

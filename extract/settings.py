@@ -5,10 +5,14 @@ A source is on when its `base_url` is set: `SOURCES__JIRA__BASE_URL` in the envi
 """
 
 import os
+import re
+import tomllib
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 if TYPE_CHECKING:
     from dlt.common.configuration.exceptions import ConfigurationException
@@ -42,9 +46,77 @@ def is_on(source: str) -> bool:
 
 def _is_dlt_told_elsewhere() -> bool:
     """Whether dlt has a file to read settings from, or is told where one could be."""
-    folders = (Path(".dlt"), Path.home() / ".dlt", Path("/var/dlt"))
     is_moved = any(name.startswith(("DLT_", "XDG_DATA_HOME")) for name in os.environ)
-    return is_moved or any(any(folder.glob("*.toml")) for folder in folders)
+    return is_moved or any(True for _ in _files())
+
+
+def _files() -> Iterator[Path]:
+    """Yield the files that dlt reads settings from."""
+    folders = (Path(".dlt"), Path.home() / ".dlt", Path("/var/dlt"))
+    for folder in {folder.resolve(): folder for folder in reversed(folders)}.values():
+        yield from sorted(folder.glob("*.toml"))
+
+
+def file_faults() -> list[str]:
+    """Return a line for each file of settings that no one may use as it is."""
+    faults = []
+    for file in _files():
+        if file.name == "secrets.toml" and file.stat().st_mode & 0o077:
+            faults.append(f"{file} can be read by others: chmod 600 {file}")
+        try:
+            tomllib.loads(file.read_text())
+        except tomllib.TOMLDecodeError as error:
+            place = re.search(r"\(at .*\)$", str(error))
+            faults.append(f"{file} is no TOML {place[0] if place else ''}".rstrip())
+        except (OSError, UnicodeDecodeError):
+            faults.append(f"{file} cannot be read")
+    return faults
+
+
+def slips() -> list[str]:
+    """Return a line for each setting that looks like one of a source, and is none.
+
+    Whoever writes PROJECT for PROJECTS would have everything loaded that can be seen.
+    """
+    from extract.sources import SOURCES
+
+    fields = {source: _fields(source) for source in SOURCES}
+    known = [setting_name(source, field) for source in fields for field in fields[source]]
+    shared = {f"SOURCES__{field.upper()}" for of in fields.values() for field in of}
+    ours = re.compile(rf"SOURCES?_+({'|'.join(fields)})_.*|SOURCES__(?!DATA_WRITER__).*", re.I)
+    told = [(name, name) for name in sorted(os.environ) if ours.fullmatch(name)]
+    for file in _files():
+        of_sources = tomllib.loads(file.read_text()).get("sources")
+        for source, of in (of_sources if isinstance(of_sources, dict) else {}).items():
+            for field in of if isinstance(of, dict) and source != "data_writer" else ():
+                told.append((setting_name(source, field), f"[sources.{source}] {field} in {file}"))
+    return [
+        f"{shown} is no setting of a source{_meant(name, known)}"
+        for name, shown in told
+        if name not in known and name not in shared
+    ]
+
+
+def _meant(name: str, known: list[str]) -> str:
+    found = get_close_matches(name.upper(), known, n=1, cutoff=0.7)
+    return f"; did you mean {found[0]}?" if found else ": .env.example has all of them"
+
+
+def _fields(source: str) -> dict[str, type]:
+    """Return the settings that a source has: field to type."""
+    from dlt.common.configuration.specs import BaseConfiguration
+
+    from extract.sources import SOURCES
+
+    module = SOURCES[source]
+    [spec] = [
+        of
+        for of in vars(module).values()
+        if isinstance(of, type)
+        and issubclass(of, BaseConfiguration)
+        and of.__module__ == module.__name__
+    ]
+    return spec.get_resolvable_fields()
 
 
 def address_field(source: str) -> str:
@@ -63,6 +135,8 @@ def settings_for(source: str, spec: type[Spec]) -> Spec:
     Raises:
         SettingFault: One line per faulty setting.
     """
+    if faults := file_faults():
+        raise SettingFault("\n".join(faults))
     from dlt.common.configuration import resolve_configuration
     from dlt.common.configuration.exceptions import (
         ConfigFieldMissingException,
@@ -79,14 +153,70 @@ def settings_for(source: str, spec: type[Spec]) -> Spec:
         raise SettingFault(
             f"{setting_name(source, field)} cannot be read as {_kind(error)}"
         ) from None
-    if "base_url" not in settings:
-        return settings
-    address = urlsplit(settings.base_url)
-    if address.scheme not in ("http", "https") or not address.netloc:
-        raise SettingFault(f"{setting_name(source, 'base_url')} is not a http(s) address")
-    if address.username or address.password:
-        raise SettingFault(f"{setting_name(source, 'base_url')} must not carry credentials")
+    faults = [
+        f"{setting_name(source, field)} {fault}"
+        for field, hint in settings.get_resolvable_fields().items()
+        if settings[field] and (fault := _fault(source, field, settings[field], str(hint)))
+    ]
+    if faults:
+        raise SettingFault("\n".join(faults))
     return settings
+
+
+def _fault(source: str, field: str, value: object, hint: str) -> str | None:
+    """Return what is wrong with the value of a setting, without the value."""
+    if isinstance(value, list):
+        is_good = all(isinstance(part, str) and part.strip() for part in value)
+        return None if is_good else 'is no JSON list of texts, for example ["a", "b"]'
+    text = str(value)
+    if field.endswith("_url"):
+        return _fault_of_address(source, field, text)
+    if field == "private_key" or not isinstance(value, str):
+        return None
+    if not text.isprintable() or text != text.strip():
+        return "has a line break or another invisible character, or a space at an end"
+    if "Secret" in hint and field != "password":
+        if text[0] == text[-1] and text[0] in "\"'" and len(text) > 1:
+            return "stands in quotes, which are read as a part of it: leave them out"
+        if not text.isascii() or " " in text:
+            return "has a character that no token has"
+    return None
+
+
+SITES = {
+    "jira": (r"\.atlassian\.net", r"/(rest|browse|secure|wiki)(/|$)"),
+    "github": (r"api\.github\.com", r"/(repos|orgs|users?|graphql)(/|$)"),
+    "gitlab": (r"gitlab\.com", r"/(api/v4/.+|-|groups|explore)(/|$)"),
+    "jenkins": (r"(?!)", r"/(job|view|api|blue)(/|$)"),
+    "servicenow": (r"\.service-now\.com", r"/(api|now|[^/]+\.do)(/|$)"),
+}
+"""By source: hosts that have no path before the API's, and paths that lead into the tool."""
+
+
+def _fault_of_address(source: str, field: str, text: str) -> str | None:
+    try:
+        address = urlsplit(text)
+        is_whole = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole or not text.isprintable() or " " in text:
+        return "is not a http(s) address"
+    if address.username or address.password:
+        return "must not carry credentials"
+    return _leads_inside(source, address) if field == "base_url" else None
+
+
+def _leads_inside(source: str, address: SplitResult) -> str | None:
+    if source == "github" and address.hostname in ("github.com", "www.github.com"):
+        return "names the web site; the API is https://api.github.com"
+    path = address.path.rstrip("/")
+    if source == "gitlab":
+        path = path.removesuffix("/api/v4")
+    host, inside = SITES[source]
+    is_inside = re.search(inside, path) or (path and re.search(rf"{host}$", address.hostname or ""))
+    if (is_inside and not path.startswith("/ex/jira/")) or address.query or address.fragment:
+        return "leads into the tool: name its root alone, without the path of a page or of its API"
+    return None
 
 
 def start_of(source: str, start_date: str | None) -> datetime | None:

@@ -5,6 +5,8 @@ published file can never hold a payload.
 """
 
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,12 +30,23 @@ os.environ.setdefault("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
 
 _open: dict[str, duckdb.DuckDBPyConnection] = {}
 
+WAIT_S = 10
+"""How long a file may be open elsewhere, as for `flowhouse status`, before it is copied."""
+
 ROOT = Path(__file__).parents[1]
 
 
 def home() -> Path:
     """Return the folder that holds everything flowhouse writes (FLOWHOUSE_HOME)."""
     return Path(os.environ.get("FLOWHOUSE_HOME") or ROOT / ".flowhouse").resolve()
+
+
+def is_home_writable() -> bool:
+    """Whether the home can be written, or made where it is not there yet."""
+    folder = home()
+    while not folder.exists():
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def raw_folder() -> Path:
@@ -55,7 +68,7 @@ def reading(source: str) -> Iterator[None]:
 
     To open a DuckDB file costs more than most of what is asked of it.
     """
-    with duckdb.connect(str(raw_file(source)), read_only=True) as raw:
+    with opened(raw_file(source), read_only=True) as raw:
         _open[source] = raw
         try:
             yield
@@ -64,10 +77,44 @@ def reading(source: str) -> Iterator[None]:
 
 
 @contextmanager
-def writing(source: str) -> Iterator[None]:
+def writing(source: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """Keep the raw file of a source open while dlt opens and closes it for every job of a load."""
-    with duckdb.connect(str(raw_file(source))):
-        yield
+    with opened(raw_file(source)) as raw:
+        yield raw
+
+
+@contextmanager
+def opened(file: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB file, also where another program keeps it open.
+
+    Who only looks at it is waited for. Who stays is left with the old file, and this is its copy:
+    nobody else has a reason to write to it.
+    """
+    until = time.monotonic() + WAIT_S
+    while True:
+        try:
+            connection = duckdb.connect(str(file), read_only=read_only)
+            break
+        except duckdb.IOException as error:
+            if "Could not set lock" not in str(error):
+                raise
+            if time.monotonic() < until:
+                time.sleep(0.2)
+            else:
+                _copy_in_place(file)
+                until += WAIT_S
+    with connection:
+        yield connection
+
+
+def _copy_in_place(file: Path) -> None:
+    copy = file.with_suffix(".copy")
+    shutil.copyfile(file, copy)
+    log = Path(f"{file}.wal")
+    if log.exists():
+        shutil.copyfile(log, f"{copy}.wal")
+        os.replace(f"{copy}.wal", log)
+    os.replace(copy, file)
 
 
 def rows(source: str, query: str, **parameters: Any) -> list[tuple]:

@@ -6,9 +6,6 @@ Expectations keeps a DuckDB handle open, which would lock the raw files against 
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +22,7 @@ from orchestration.failures import EXPECTATIONS as CHECK
 from orchestration.failures import nothing_loaded
 from orchestration.ingestion import POOL, RefreshOptions
 from orchestration.status import gaps_of, loads, marked_streams
+from orchestration.termination import run
 
 
 class NothingLoaded(dg.Failure):
@@ -63,7 +61,10 @@ def evaluated(target: Path, docs: Path, as_of: datetime) -> dict[str, dict]:
         for table in module.TABLES
     }
     memory = target.with_name("last.json")
-    last = json.loads(memory.read_text()) if memory.exists() else {}
+    try:
+        last = json.loads(memory.read_text())
+    except (OSError, ValueError):  # there is none, or who wrote it was killed
+        last = {}
     known = {
         name: last[name]
         for name, of in wanted.items()
@@ -74,17 +75,13 @@ def evaluated(target: Path, docs: Path, as_of: datetime) -> dict[str, dict]:
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = {}
     if len(known) < len(wanted):
-        names = [*(wanted.keys() - known.keys())]
-        done = subprocess.run(
-            [sys.executable, "-m", "extract.expectations", target, docs, *names],
-            cwd=ROOT,
-            env={**os.environ, "FLOWHOUSE_AS_OF": as_of.isoformat()},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        names = wanted.keys() - known.keys()
+        done = run(
+            "extract.expectations", target, docs, *names,
+            folder=ROOT, FLOWHOUSE_AS_OF=as_of.isoformat(),
+        )  # fmt: skip
         if done.returncode:
-            raise dg.Failure(f"the expectations could not be evaluated: {done.stderr[-2000:]}")
+            raise dg.Failure(f"the expectations could not be evaluated: {done.stdout[-2000:]}")
         fresh = json.loads(target.read_text())
     results = {name: fresh.get(name) or known[name]["found"] for name in wanted}
     target.write_text(json.dumps(results, indent=1))

@@ -9,9 +9,11 @@ import gc
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -55,7 +57,38 @@ def stop(code: int, *lines: str) -> None:
     raise SystemExit(code)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Told(click.Group):
+    """Ends in one line whatever nobody has foreseen; the rest is for a file."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            stop(FAILED, _told(error))
+
+
+def _told(error: Exception) -> str:
+    """Say what stopped a command, and keep where; values that an error quotes are of nobody."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        return f"{place}{error.strerror}"
+    said = str(error).strip().splitlines() or [""]
+    text = f"{type(error).__name__}: " + re.sub(r"\"[^\"]*\"?|'[^']*'?", "…", said[0])[:200]
+    places = "".join(traceback.format_tb(error.__traceback__))
+    try:
+        from extract.warehouse import home
+
+        kept = home() / "failure.txt"
+        kept.write_text(redact(f"{places}{text}\n"))
+    except OSError:
+        return text
+    return f"{text} (where: {kept})"
+
+
+@click.group(cls=Told, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="flowhouse")
 def main() -> None:
     """The open value-stream warehouse."""
@@ -85,14 +118,21 @@ def backfill(source: str, first: str, last: str) -> None:
 @main.command()
 def doctor() -> None:
     """Check seeds, settings, credentials, permissions, clocks and counts; read-only."""
-    from extract import probes
+    from extract import probes, settings
     from extract.sources import SOURCES
     from orchestration import seeds
 
+    if faults := settings.file_faults():
+        for fault in faults:
+            click.echo(f"FAIL  {'settings':<11} {fault}")
+        raise SystemExit(FAILED)
+
     on = [name for name, module in SOURCES.items() if module.is_on()]
     answers = [("house", probe) for probe in probes.of_house()] if on else []
+    slipped = [("settings", probes.Probe(False, slip)) for slip in settings.slips()]
     if not on:
         answers = [("house", probes.Probe(False, "no source is configured"))]
+    answers += slipped
     found = seeds.checked()
     answers += [("seeds", probes.Probe(False, fault)) for fault in found.shown()]
     if on and not found.faults:
@@ -111,11 +151,9 @@ def doctor() -> None:
 def forget(person_keys: tuple[str, ...]) -> None:
     """Erase people everywhere, and keep them erased on later loads."""
     from extract.forgotten import PERSON_KEY, erase, erase_raw, remember
-    from extract.warehouse import home
 
     if not all(PERSON_KEY.fullmatch(key) for key in person_keys):
         stop(BAD_CONFIGURATION, "a person key is 20 characters of a-z and 2-7, as in dim_people")
-    home().mkdir(parents=True, exist_ok=True)
     try:
         with gate.alone("a refresh is running; wait until it has ended"):
             remember(person_keys)
@@ -163,6 +201,17 @@ def run_refresh(job: Callable[[], Any], wish: gate.Wish, full: bool = False) -> 
             code, lines = run_job(job, wish, full)
     except gate.Stopped as stopped:
         code, lines = stopped.code, stopped.lines
+    except Exception as error:
+        if "DatabaseError" not in type(error).__name__:
+            raise
+        from orchestration import event_log
+
+        broken = event_log.damaged(Path(os.environ["DAGSTER_HOME"]), to_the_end=True)
+        if not broken:
+            raise
+        for folder in broken:
+            event_log.set_aside(folder)
+        code, lines = FAILED, ["Dagster's store was damaged; run the refresh again"]
     if code:
         stop(code, *lines)
 
@@ -289,7 +338,6 @@ def status(as_json: bool, as_seeds: bool) -> None:
 @click.option("--list", "is_list", is_flag=True, help="Show which versions there are.")
 def rollback(version: str | None, is_list: bool) -> None:
     """Let readers have an older published version again: the one before, or the one of a NUMBER."""
-    from extract.warehouse import home
     from orchestration.environment import published_folder, report_file
     from orchestration.versions import Unknown, chosen, shown
     from publish.snapshot import roll_back
@@ -299,7 +347,6 @@ def rollback(version: str | None, is_list: bool) -> None:
         for line in shown(folder):
             click.echo(line)
         return
-    home().mkdir(parents=True, exist_ok=True)
     try:
         with gate.alone("a refresh is running; wait until it has ended, then roll back"):
             wanted = chosen(folder, version)

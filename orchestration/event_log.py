@@ -6,10 +6,14 @@ tables and columns there are, and looks through all of its migrations before the
 of a refresh in which nothing changed.
 """
 
+import logging
+import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy
@@ -21,6 +25,8 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
 )
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory
+
+log = logging.getLogger("flowhouse")
 
 OF_OUTPUTS = {
     DagsterEventType.STEP_OUTPUT,
@@ -139,10 +145,47 @@ class EventLog(SqliteEventLogStorage):
         self._engines.clear()
 
 
+def damaged(store: Path, *, to_the_end: bool = False) -> list[Path]:
+    """Return the folders of Dagster's store in which SQLite cannot read a file.
+
+    Args:
+        store: The folder of the store.
+        to_the_end: Read all that is in the files; else only their beginnings, which costs nothing.
+    """
+    ask = "pragma quick_check(1)" if to_the_end else "select count(*) from sqlite_master"
+    found = []
+    for folder in (store / "history", store / "schedules"):
+        for file in [*folder.glob("*.db"), folder / "runs" / "index.db"]:
+            if file.exists() and folder not in found and not _can_be_read(file, ask):
+                found.append(folder)
+    return found
+
+
+def _can_be_read(file: Path, ask: str) -> bool:
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as link:
+            [(told,)] = link.execute(ask).fetchall()
+            return told == "ok" or isinstance(told, int)
+    except sqlite3.OperationalError:  # locked, or not ours to read
+        return True
+    except sqlite3.DatabaseError:
+        return False
+
+
+def set_aside(folder: Path) -> None:
+    """Give a damaged part of the store another name: it is the history of runs, and no more."""
+    aside = folder.with_name(f"{folder.name}.damaged")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    log.warning("Dagster's store is damaged: it is now %s, and begun anew", aside)
+
+
 class Storage(DagsterSqliteStorage):
     """Runs and schedules as Dagster keeps them, and the event log above; see dagster.yaml."""
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        for folder in damaged(Path(base_dir)):
+            set_aside(folder)
         super().__init__(base_dir, inst_data)
         self._event_log_storage = EventLog(_event_logs_directory(base_dir))
 

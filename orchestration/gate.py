@@ -14,6 +14,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from extract.warehouse import home, is_home_writable
+
 log = logging.getLogger("flowhouse")
 
 FAILED, BAD_CONFIGURATION = 1, 2
@@ -68,7 +70,6 @@ def passed(wish: Wish) -> Iterator[None]:
             check(wish)
         else:
             check(wish)
-            lock_file().parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(lock)
         _Passed.is_open = True
         try:
@@ -80,6 +81,9 @@ def passed(wish: Wish) -> Iterator[None]:
 @contextmanager
 def alone(otherwise: str) -> Iterator[None]:
     """Hold the lock of the house, or stop at once with a line; it goes with its process."""
+    if not is_home_writable():
+        raise Stopped(BAD_CONFIGURATION, ["FLOWHOUSE_HOME names a folder that cannot be written"])
+    home().mkdir(parents=True, exist_ok=True)
     lock = FileLock(lock_file(), timeout=PEEK_S)
     try:
         lock.acquire()
@@ -116,18 +120,25 @@ def is_held(file: Path) -> bool:
 def check(wish: Wish) -> None:
     """Find every fault of the configuration before anything is written or read from a source.
 
+    A source that refuses its credentials is such a fault where no other one was asked: else it is
+    one that cannot be read, and the others go on without it.
+
     Raises:
         Stopped: With 2 and a line per fault; with 1 when no source can be read and none was ever
             loaded, for a load would ask the same.
     """
-    from extract.api import offline
+    from extract.api import Refused, offline
     from extract.load import is_anything_loaded
-    from extract.settings import address_setting
+    from extract.settings import address_setting, file_faults, slips
     from extract.sources import SOURCES
     from extract.tables import instant
-    from orchestration import alerts, seeds, versions, when
+    from orchestration import alerts, seeds, when
     from orchestration.failures import nothing_loaded
+    from orchestration.versions import fault_of_kept
 
+    faults = file_faults()
+    if faults:  # what is set in them is not known
+        raise Stopped(BAD_CONFIGURATION, faults)
     faults = [
         f"--source {name}: there is no such source; choose from {', '.join(SOURCES)}"
         for name in wish.sources
@@ -135,8 +146,8 @@ def check(wish: Wish) -> None:
     ]
     if wish.as_of and instant(wish.as_of) is None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
-    faults += [*_faults_of_span(wish.span), *alerts.faults(), *when.faults()]
-    faults += versions.fault_of_kept()
+    faults += [*_faults_of_span(wish.span), *slips(), *fault_of_kept()]
+    faults += [*alerts.faults(), *when.faults()]
     on = [name for name, module in SOURCES.items() if module.is_on()]
     if not on:
         addresses = " or ".join(address_setting(name) for name in SOURCES)
@@ -149,8 +160,9 @@ def check(wish: Wish) -> None:
     if faults:
         raise Stopped(BAD_CONFIGURATION, faults)
     faults, failures = check_sources(asked)
-    if faults:
-        raise Stopped(BAD_CONFIGURATION, faults)
+    refused = [str(why) for why in failures.values() if isinstance(why, Refused)]
+    if faults or len(refused) == len(asked):
+        raise Stopped(BAD_CONFIGURATION, faults + refused)
     if len(failures) == len(asked) and not is_anything_loaded():
         reasons = {name: [str(why)] for name, why in failures.items()}
         raise Stopped(FAILED, [nothing_loaded(reasons)])
@@ -180,7 +192,7 @@ def _faults_of_span(span: Sequence[str]) -> list[str]:
 
 def check_sources(names: list[str]) -> tuple[list[str], dict[str, Exception]]:
     """Return one line per fault of the settings, and the sources that cannot be read right now."""
-    from extract.api import Refused, SourceError
+    from extract.api import SourceError, understood
     from extract.settings import SettingFault
     from extract.sources import SOURCES
 
@@ -188,8 +200,9 @@ def check_sources(names: list[str]) -> tuple[list[str], dict[str, Exception]]:
     failures: dict[str, Exception] = {}
     for name in names:
         try:
-            SOURCES[name].check()
-        except (SettingFault, Refused) as fault:
+            with understood(name):
+                SOURCES[name].check()
+        except SettingFault as fault:
             faults.extend(str(fault).splitlines())
         except SourceError as failure:
             failures[name] = failure

@@ -7,8 +7,9 @@ table grows stale when its source is down; the rest is built on its last good ro
 
 import os
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -21,9 +22,7 @@ from dagster_dlt import DagsterDltTranslator, build_dlt_asset_specs
 from dagster_dlt.translator import DltResourceTranslatorData
 from pydantic import PrivateAttr
 
-from extract.api import Refused
-from extract.load import AUDITS, Load, load, prepare, tables_of
-from extract.settings import SettingFault
+from extract.load import AUDITS, Load, Lost, Unwritable, load, note_failure, prepare, tables_of
 from extract.sources import SOURCES
 from extract.tables import instant
 from extract.warehouse import pipeline_for, raw_file
@@ -36,6 +35,11 @@ from orchestration.termination import end_as_others_do
 AT_ONCE = 4
 """How many sources are loaded side by side."""
 
+ENDED = (
+    "{}: the process that loaded it was ended from outside, mostly for its memory; what it had"
+    " committed stays, the next refresh goes on; give the machine more memory if it ends again"
+)
+
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36))
 """A daily load that did not come is noticed before the next one would."""
 
@@ -46,8 +50,7 @@ POOL = "duckdb"
 """The pool of all steps: DuckDB has one writer, and so has the house."""
 
 AGAIN = dg.RetryPolicy(max_retries=2, delay=20, backoff=dg.Backoff.EXPONENTIAL)
-"""For a load whose process was killed, or could not write; requests are tried again by themselves.
-"""
+"""For a load that met another one of its source; requests are tried again by themselves."""
 
 NO_SPAN = "the job backfill reads a window: set `span`, for example [2024-01-01, 2024-02-01]"
 
@@ -147,9 +150,31 @@ class RefreshOptions(dg.ConfigurableResource):
 
     def _load(self, names: list[str], run_id: str) -> None:
         span = Window(*map(instant, self.span)) if self.span else None
-        with ProcessPoolExecutor(AT_ONCE, initializer=end_as_others_do) as pool:
-            for name in names:
-                self._loads[name] = pool.submit(_told_load, name, run_id, self.full, span)
+        ended = self._side_by_side(AT_ONCE, names, _told_load, run_id, self.full, span)
+        # Alone it may have the memory that it needs.
+        ended = self._side_by_side(1, ended, _told_load, run_id, self.full, span)
+        self._side_by_side(1, ended, _told_end, run_id)
+
+    def _side_by_side(
+        self, at_once: int, names: list[str], task: Callable[..., "Loaded"], *words: Any
+    ) -> list[str]:
+        """Do something with sources, and return those whose process was ended from outside.
+
+        Each has a process that no other one shares: who is killed, for its memory, ends no other.
+        """
+        waiting, ended = [*names], []
+        running: dict[Future[Loaded], tuple[str, ProcessPoolExecutor]] = {}
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                name, pool = waiting.pop(0), ProcessPoolExecutor(1, initializer=end_as_others_do)
+                self._loads[name] = pool.submit(task, name, *words)
+                running[self._loads[name]] = name, pool
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                name, pool = running.pop(future)
+                pool.shutdown()
+                if isinstance(future.exception(), BrokenProcessPool):
+                    ended.append(name)
+        return ended
 
 
 def _told_load(source: str, refresh_id: str, full: bool, span: Window | None) -> Loaded:
@@ -157,6 +182,11 @@ def _told_load(source: str, refresh_id: str, full: bool, span: Window | None) ->
     began = time.monotonic()
     work = replace(load(source, refresh_id, full, span), kept={})
     return Loaded(work, round(time.monotonic() - began, 3))
+
+
+def _told_end(source: str, refresh_id: str) -> Loaded:
+    """Note that the process of a load was ended from outside, and return that."""
+    return Loaded(replace(note_failure(source, refresh_id, ENDED.format(source)), kept={}))
 
 
 def _note(
@@ -207,14 +237,14 @@ def build_ingestion(source: str) -> dg.Definitions:
     def raw_tables(
         context: dg.AssetExecutionContext, refresh: RefreshOptions
     ) -> Iterator[dg.MaterializeResult | dg.Output | dg.AssetObservation | dg.AssetCheckResult]:
-        if refresh.sources and source not in refresh.sources:
-            prepare(source)
-            done = Loaded(Load(source, context.run_id))
-        else:
-            try:
+        try:
+            if refresh.sources and source not in refresh.sources:
+                prepare(source)
+                done = Loaded(Load(source, context.run_id))
+            else:
                 done = refresh.loaded(source, context)
-            except (Refused, SettingFault) as fault:
-                raise dg.Failure(str(fault), allow_retries=False) from None
+        except (Lost, Unwritable) as fault:
+            raise dg.Failure(str(fault), allow_retries=False) from None
         there = _rows_there(source)
         for spec in specs:
             yield from _told(spec.key, done, there)

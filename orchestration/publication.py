@@ -4,6 +4,7 @@ import time
 
 import dagster as dg
 
+from extract import soundness
 from orchestration import changes
 from orchestration.environment import build_file, published_folder, report_file
 from orchestration.ingestion import FRESHNESS, OWNERS, POOL
@@ -45,6 +46,7 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
         kept=kept_versions(),
     )
     note_published(build_file(), version)
+    soundness.seal(build_file())
     return dg.MaterializeResult(
         metadata={
             "path": dg.MetadataValue.path(version),

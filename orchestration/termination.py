@@ -5,6 +5,7 @@ waits for ten seconds or thirty and kills, and children of the command are left 
 """
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -12,6 +13,8 @@ import sys
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
 
 GRACE_S = 15
 """How long what was started has to end by itself."""
@@ -32,10 +35,47 @@ def end_whole_tree(grace_s: float = GRACE_S) -> None:
 
 
 def end_as_others_do() -> None:
-    """From now on this process, a fork of one that ends its whole tree, ends when it is told to."""
+    """From now on this process, a fork of one that ends its whole tree, ends when it is told to.
+
+    It also ends when its parent has ended, however: who is killed can tell its children nothing,
+    and these would keep files locked.
+    """
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_after, args=(parent.join,), daemon=True).start()
+
+
+def _end_after(wait: Callable[[], object]) -> None:
+    wait()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def end_with_input() -> None:
+    """From now on end this process when its standard input ends: when who runs it has ended."""
+    threading.Thread(target=_end_after, args=(lambda: os.read(0, 1),), daemon=True).start()
+
+
+def run(
+    module: str, *words: object, folder: Path, **environment: str
+) -> subprocess.CompletedProcess:
+    """Run a module as a program that ends with this process, and return what it printed."""
+    start = (
+        f"from {__name__} import end_with_input; end_with_input(); import runpy;"
+        f" runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", start, *map(str, words)],
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        printed = process.stdout.read()  # `communicate` would end its input
+        return subprocess.CompletedProcess(module, process.wait(), printed)
 
 
 def _wait(reader: int, grace_s: float) -> None:

@@ -9,9 +9,9 @@ import multiprocessing
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -34,19 +34,21 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt.parser.manifest import extended_mashumuro_decoder
 
+from extract import soundness
 from extract.tables import instant
+from extract.warehouse import opened
 from orchestration import changes, quick_dbt, rebuild
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
 from orchestration.failures import BAD, WITHOUT_ROWS, finding, keep_log, what_failed
 from orchestration.ingestion import OWNERS, POOL, RefreshOptions
-from orchestration.termination import end_as_others_do
+from orchestration.termination import end_as_others_do, run
 from publish.quality import begin, kept_results, record_results, unproven
 from publish.snapshot import will_change
 
 log = logging.getLogger("flowhouse")
 
-DBT = (sys.executable, "-P", "-m", quick_dbt.__name__)
 TARGET = Path(os.environ["DBT_TARGET_PATH"])
+PARSED = TARGET / "partial_parse.msgpack"
 DBT_LOG = Path(os.environ["DBT_LOG_PATH"]) / "build.log"
 ENDED = re.compile(r"\S+ +(\d+) of (\d+) (?!START)")
 """A line of dbt that says how a node ended."""
@@ -94,20 +96,27 @@ translator = Translator(
 def parse_if_stale() -> None:
     """Parse the dbt project when its manifest is missing or was made from other files.
 
-    By content and not by time: a checkout may be younger or older than what it holds.
+    By content and not by time: a checkout may be younger or older than what it holds. What was
+    parsed is content too: a file of it that was cut short or damaged is made again.
     """
     stamp = TARGET / "parsed_from.txt"
     company = os.environ.get("FLOWHOUSE_COMPANY", "company")
-    wanted = f"{company} {changes.project_word()}"
-    known = stamp.read_text() if stamp.exists() else None
-    if dbt_project.manifest_path.exists() and known == wanted:
+    made_from = f"{company} {changes.project_word()}"
+    known = stamp.read_text(errors="replace") if stamp.exists() else ""
+    if known == f"{made_from} {_parsed_word()}":
         return
-    done = subprocess.run(
-        [*DBT, "parse", "--quiet"], cwd=DBT_PROJECT, capture_output=True, text=True, check=False
-    )
+    if not known.endswith(_parsed_word()):
+        shutil.rmtree(TARGET, ignore_errors=True)  # dbt would go on from what is damaged
+    done = run(quick_dbt.__name__, "parse", "--quiet", folder=DBT_PROJECT)
     if done.returncode:
-        raise RuntimeError(f"the dbt project cannot be parsed:\n{done.stdout}{done.stderr}")
-    stamp.write_text(wanted)
+        raise RuntimeError(f"the dbt project cannot be parsed:\n{done.stdout}")
+    stamp.write_text(f"{made_from} {_parsed_word()}")
+
+
+def _parsed_word() -> str:
+    """Return a word that changes with what dbt has parsed; it notices damage, not intent."""
+    files = (dbt_project.manifest_path, PARSED)
+    return " ".join(f"{zlib.crc32(file.read_bytes()):08x}" for file in files if file.exists())
 
 
 parse_if_stale()
@@ -150,6 +159,7 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
     as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
     as_of = as_of.replace(tzinfo=None, microsecond=0)
     told = as_of.isoformat(sep=" ")
+    set_damaged_aside(build_file())
     now = changes.present_inputs(MANIFEST, told, os.environ["FLOWHOUSE_COMPANY"])
     before = {} if refresh.full else changes.of_last_build(build_file())
     wanted = changes.to_build(MANIFEST, before, now)
@@ -207,6 +217,18 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
         raise dg.Failure(gap)
     if not context.is_subset:
         changes.note(build_file(), context.run_id, now)
+
+
+def set_damaged_aside(file: Path) -> None:
+    """Have the working warehouse whole and free to be written; it can all be made again."""
+    if not file.exists():
+        return
+    if not soundness.is_sealed(file) and not soundness.is_sound(file):
+        aside = soundness.set_aside(file)
+        log.warning("%s is damaged: it is now %s, and built anew", file.name, aside.name)
+        return
+    with opened(file):  # or a copy, where another program keeps it open
+        pass
 
 
 def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool:
@@ -269,7 +291,7 @@ def _run_dbt(
         os.dup2(output.fileno(), stream)
     os.chdir(DBT_PROJECT)
     os.environ.update(settings)
-    parsed = (TARGET / "partial_parse.msgpack").read_bytes()
+    parsed = PARSED.read_bytes()
     manifest = Manifest.from_msgpack(parsed, decoder=extended_mashumuro_decoder)
     manifest.build_flat_graph()
     for key in wanted or ():

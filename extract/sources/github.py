@@ -28,6 +28,8 @@ from dlt.sources import DltSource
 
 from extract import settings
 from extract.api import (
+    OBJECT,
+    ROWS,
     Api,
     BudgetExhausted,
     Refused,
@@ -228,7 +230,10 @@ def _counted(api: Api, repository: str) -> Iterator[tuple[str, Reply, str]]:
         ("deployments", "deployments", {}),
     ):
         reply = api.get(
-            f"/repos/{repository}/{path}", {**params, "per_page": 1}, allow=NOT_READABLE
+            f"/repos/{repository}/{path}",
+            {**params, "per_page": 1},
+            allow=NOT_READABLE,
+            type=OBJECT if path == "actions/runs" else ROWS,
         )
         rows = reply.data
         if isinstance(rows, dict):
@@ -328,7 +333,8 @@ def _named(api: Api, name: str, *, is_app: bool) -> list[Row]:
                 raise
             return mine
     if is_app:
-        return list(listed_rows(pages(api, "/installation/repositories", {}), "repositories"))
+        listed = pages(api, "/installation/repositories", {}, type=OBJECT)
+        return list(listed_rows(listed, "repositories"))
     return list(listed_rows(pages(api, "/user/repos", {})))
 
 

@@ -26,6 +26,8 @@ from dlt.sources import DltResource
 
 from extract import warehouse
 from extract.api import (
+    OBJECT,
+    ROWS,
     Api,
     BudgetExhausted,
     Forbidden,
@@ -119,7 +121,11 @@ class Missing(Forbidden):
 
 
 def pages(
-    api: Api, path: str, params: Mapping[str, Any], allow: tuple[int, ...] = ()
+    api: Api,
+    path: str,
+    params: Mapping[str, Any],
+    allow: tuple[int, ...] = (),
+    type: Any = ROWS,
 ) -> Iterator[Any]:
     """Yield the pages of a listing by following `Link`, which alone knows where it ends.
 
@@ -127,12 +133,11 @@ def pages(
         IncompleteRead: The listing comes back to a page that was there, or does not end.
         Missing: There is no such place for this token.
     """
-    yield from _from_page(
-        api, path, api.get(path, {**params, "per_page": PAGE}, allow=(404, *allow))
-    )
+    first = api.get(path, {**params, "per_page": PAGE}, allow=(404, *allow), type=type)
+    yield from _from_page(api, path, first, type)
 
 
-def _from_page(api: Api, path: str, reply: Reply) -> Iterator[Any]:
+def _from_page(api: Api, path: str, reply: Reply, type: Any) -> Iterator[Any]:
     """Yield a page and those that follow it."""
     seen: set[str] = set()
     for _ in range(MOST_PAGES):
@@ -145,7 +150,7 @@ def _from_page(api: Api, path: str, reply: Reply) -> Iterator[Any]:
         if following in seen:
             raise IncompleteRead(f"github: pagination loop, {path} repeats a page")
         seen.add(following)
-        reply = api.get(following, allow=(404,))
+        reply = api.get(following, allow=(404,), type=type)
     raise IncompleteRead(f"github: {path} does not end")
 
 
@@ -170,7 +175,7 @@ def last_page(link: str | None) -> int | None:
 def listed_rows(pages: Iterable[Any], key: str | None = None) -> Iterator[Row]:
     """Yield the rows of pages; of pages that are objects, those under a key."""
     for page in pages:
-        yield from (page.get(key) if key else page) or ()
+        yield from (page[key] if key else page) or ()
 
 
 def _stored(sql: str, *values: Any) -> list[tuple]:
@@ -628,7 +633,7 @@ class Reader:
         The number is 0 where GitHub does not even count them.
         """
         found: dict[int, Row] = {}
-        for page in pages(self.api, f"/repos/{repo.name}/actions/runs", params, allow=(422,)):
+        for page in pages(self.api, f"/repos/{repo.name}/actions/runs", params, (422,), OBJECT):
             total = 0 if page is None else int(page["total_count"])
             if page is None or total >= SEARCH_CAP:
                 return None, total
@@ -761,7 +766,7 @@ class Reader:
     def _jobs(self, place: str) -> tuple[list[Row], int]:
         """Return the jobs of an attempt, and how many GitHub counts."""
         for _ in range(2):
-            listed = list(pages(self.api, place, {}))
+            listed = list(pages(self.api, place, {}, type=OBJECT))
             jobs = [job for page in listed for job in page["jobs"]]
             found = {job["id"]: job for job in jobs}
             total = int(listed[-1]["total_count"])
@@ -809,14 +814,17 @@ class Reader:
         tags = state.setdefault("etags", {})
         tag = tags.get(repo.key) if stored and not self.work.full else None
         headers = {"If-None-Match": tag} if tag else None
-        reply = self.api.get(place, {"per_page": PAGE}, headers=headers, allow=(304, 404))
+        form = OBJECT if table is ENVIRONMENTS else ROWS
+        reply = self.api.get(
+            place, {"per_page": PAGE}, headers=headers, allow=(304, 404), type=form
+        )
         if reply.status != 200:
             why = "the same as before (304)" if reply.status == 304 else "GitHub has none (404)"
             audits[table.name].message = why
             return None
         is_one_page = _next(reply.headers.get("Link")) is None
         tags[repo.key] = reply.headers.get("ETag") if is_one_page else None
-        return _from_page(self.api, place, reply)
+        return _from_page(self.api, place, reply, form)
 
     # deployments
 

@@ -36,6 +36,7 @@ from dlt.sources import DltSource
 
 from extract import settings, warehouse
 from extract.api import (
+    ROWS,
     Api,
     BudgetExhausted,
     Forbidden,
@@ -302,7 +303,7 @@ def check() -> None:
 
 
 def _server_time(api: Api) -> datetime:
-    return api.get("/projects", {"membership": "true", "per_page": 1}).server_time
+    return api.get("/projects", {"membership": "true", "per_page": 1}, type=ROWS).server_time
 
 
 def probes() -> Iterator[Probe]:
@@ -330,7 +331,9 @@ def _sizes(api: Api, project_id: int) -> Iterator[tuple[str, Reply, str]]:
         ("merge requests", "merge_requests"),
         ("issues", "issues"),
     ):
-        reply = api.get(f"/projects/{project_id}/{path}", {"per_page": 1}, allow=NOT_READABLE)
+        reply = api.get(
+            f"/projects/{project_id}/{path}", {"per_page": 1}, allow=NOT_READABLE, type=ROWS
+        )
         total = reply.headers.get("X-Total") or ""
         yield what, reply, f"{int(total):,}" if total.isdigit() else "more than 10,000"
 
@@ -409,6 +412,7 @@ class Listing:
             self.path,
             {**self.params, "per_page": PAGE, **({"page": number} if number > 1 else {})},
             allow=(404, *REFUSED_OFFSET),
+            type=ROWS,
         )
         if reply.status == 404 or (reply.status in REFUSED_OFFSET and number == 1):
             raise Forbidden(f"gitlab: no access to {self.path} ({reply.status})")
@@ -465,7 +469,7 @@ class Listing:
             if following in seen:
                 raise IncompleteRead(f"gitlab: pagination loop, {self.path} repeats a page")
             seen.add(following)
-            reply = self.api.get(following, allow=REFUSED_OFFSET)
+            reply = self.api.get(following, allow=REFUSED_OFFSET, type=ROWS)
             if reply.status in REFUSED_OFFSET:
                 raise OffsetRefused(f"gitlab: {self.path} is longer than GitLab lists")
         raise IncompleteRead(f"gitlab: {self.path} does not end")
@@ -1276,7 +1280,7 @@ def _members(api: Api) -> list[Row]:
 
 
 def _path(row: Mapping[str, Any]) -> str:
-    return str(row.get("path_with_namespace") or "")
+    return str(row["path_with_namespace"])
 
 
 def build(work: Load) -> DltSource:

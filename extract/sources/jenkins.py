@@ -417,7 +417,10 @@ class Reader:
         self.outage.end()
         if reply.status == 404:
             raise IncompleteRead("jenkins: a folder is not there, or not visible to this user")
-        for item in (reply.data or {}).get("jobs") or []:
+        jobs = reply.data.get("jobs")
+        if not isinstance(jobs, list):
+            raise IncompleteRead("jenkins: a folder is shown without its jobs")
+        for item in jobs:
             name = str(item["name"])
             full_name = f"{folder}/{name}" if folder else name
             part = shown_branch(name) if is_multibranch else name

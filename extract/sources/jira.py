@@ -48,7 +48,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltResource, DltSource
 
 from extract import settings, warehouse
-from extract.api import Api, Forbidden, IncompleteRead, Reply
+from extract.api import OBJECT, ROWS, Api, Forbidden, IncompleteRead, Reply
 from extract.census import Census, Findings, tombstones
 from extract.oauth import ClientToken
 from extract.privacy import KEEP, pick
@@ -345,7 +345,7 @@ def probes() -> Iterator[Probe]:
     yield clock(server_now)
     if config.client_id:
         yield Probe(True, f"token: given by {_token_url(config)}")
-    fields = api.get(f"{ROOTS[deployment]}/field").data or []
+    fields = api.get(f"{ROOTS[deployment]}/field", type=ROWS).data
     site = (Cloud if deployment == "cloud" else DataCenter)(api, Rows(fields))
     projects = site.projects()
     keys = {str(row.get("key")) for row in projects}
@@ -559,14 +559,18 @@ class Site(ABC):
         self.denied: dict[str, tuple[str, int]] = {}
 
     def optional(
-        self, object: str, path: str, params: Mapping[str, Any] | None = None
+        self,
+        object: str,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        type: Any = OBJECT,
     ) -> Reply | None:
         """Read what a Jira need not have, or not show to this user; None where it does not.
 
         Who we are was answered before: 401 is no wrong credential here, it is Atlassian's gateway
         that misses a scope. It is noted with the object, and the rest is loaded.
         """
-        reply = self.api.get(path, params, allow=(400, 401, 403, 404))
+        reply = self.api.get(path, params, allow=(400, 401, 403, 404), type=type)
         if reply.status in (401, 403) or (reply.status == 404 and object == "worklogs"):
             self.denied.setdefault(object, (path, reply.status))
         return reply if reply.status == 200 else None
@@ -637,7 +641,9 @@ class Site(ABC):
             if reply is None:
                 return found
             page = reply.data
-            values = page.get("values") or []
+            values = page.get("values")
+            if not isinstance(values, list):
+                raise IncompleteRead(f"jira: {path} gave a page without values")
             found += values
             if page.get("isLast") or ("total" in page and len(found) >= page["total"]):
                 return found
@@ -826,7 +832,7 @@ class DataCenter(Site):
 
     def projects(self) -> list[dict[str, Any]]:
         """Return the visible projects; the answer is not paged."""
-        return self.api.get("/rest/api/2/project").data or []
+        return self.api.get("/rest/api/2/project", type=ROWS).data
 
     def count(self, jql: str) -> int:
         """Return the exact number."""
@@ -991,7 +997,7 @@ def build(work: Load) -> DltSource:
         SourceError: Jira refuses the credentials, or gives no answer.
     """
     config, api, deployment, server_now = _connect()
-    fields = api.get(f"{ROOTS[deployment]}/field").data or []
+    fields = api.get(f"{ROOTS[deployment]}/field", type=ROWS).data
     former = warehouse.rows(
         NAME,
         "select id, list(distinct payload->>'$.name' order by payload->>'$.name') "
@@ -1475,7 +1481,7 @@ class Reader:
             body = {"ids": [int(key) for key in batch]}
             rows = [
                 row
-                for worklog in api.post(f"{root}/worklog/list", body).data or []
+                for worklog in api.post(f"{root}/worklog/list", body, type=ROWS).data
                 if (row := _worklog(worklog)) and (issues is None or row["issue_id"] in issues)
             ]
             count += len(rows)
@@ -1682,7 +1688,7 @@ def _dimensions(reader: Reader, fields: list[dict[str, Any]]) -> Iterator[DltRes
     yield dimension(
         ISSUE_TYPES,
         ISSUE_TYPE,
-        lambda: api.get(f"{root}/issuetype").data,
+        lambda: api.get(f"{root}/issuetype", type=ROWS).data,
         lambda row: {"hierarchy_level": row.get("hierarchyLevel")},
     )
     yield dimension(FIELDS, FIELD, lambda: fields, message=_new_fields(fields, site.rows))
@@ -1723,7 +1729,7 @@ def _category(row: dict[str, Any]) -> dict[str, Any]:
 
 def _statuses(site: Site) -> list[dict[str, Any]]:
     """Return the statuses of active workflows, and on Cloud the others too, where we may."""
-    found = {str(row.get("id")): row for row in site.api.get(f"{site.root}/status").data or []}
+    found = {str(row.get("id")): row for row in site.api.get(f"{site.root}/status", type=ROWS).data}
     if isinstance(site, Cloud):
         for row in site.pages("statuses", f"{site.root}/statuses/search"):
             category = {"key": CATEGORIES.get(str(row.get("statusCategory")))}
@@ -1740,9 +1746,12 @@ NAMED_PATHS = (
 
 def _named(site: Site, table: RawTable, path: str) -> list[dict[str, Any]]:
     """Return what a short list names; what a Jira does not list is named by its issues."""
-    reply = site.optional(table.name, f"{site.root}/{path}")
-    rows = reply.data if reply else []
-    return rows.get("issueLinkTypes") or [] if isinstance(rows, dict) else rows or []
+    is_wrapped = table is LINK_TYPES
+    place = f"{site.root}/{path}"
+    reply = site.optional(table.name, place, type=OBJECT if is_wrapped else ROWS)
+    if reply is None:
+        return []
+    return reply.data["issueLinkTypes"] if is_wrapped else reply.data
 
 
 def _boards(reader: Reader) -> list[dict[str, Any]]:
@@ -1777,9 +1786,9 @@ def _of_projects(site: Site, keys: Sequence[str], part: str) -> list[dict[str, A
     """Return the versions or the components of projects."""
     found = []
     for key in keys:
-        reply = site.optional(part, f"{site.root}/project/{key}/{part}")
+        reply = site.optional(part, f"{site.root}/project/{key}/{part}", type=ROWS)
         if reply:
-            found += [{**row, "project_key": key} for row in reply.data or []]
+            found += [{**row, "project_key": key} for row in reply.data]
     return found
 
 

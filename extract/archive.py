@@ -1,0 +1,259 @@
+"""The archive: what the loads brought, as Parquet files from which a raw file can be made anew.
+
+What a source no longer has is nowhere but in its raw file. So each load leaves its rows beside it,
+
+    $FLOWHOUSE_HOME/archive/<source>/<number>/<table>.parquet
+
+and `part.json`, which names the loads that are in the part and says how the tables are made. Parts
+are counted, not dated, as clocks may be set back: of the rows with one key the last part has the
+right one. After FLOWHOUSE_ARCHIVE_LOADS parts all of them become one, without the rows that a
+later load replaced. A part is there as a whole or not at all.
+"""
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+
+from extract import soundness, warehouse
+from extract.sources import SOURCES
+
+log = logging.getLogger("flowhouse.extract")
+
+LOADS = 30
+"""How many parts there are at most, if FLOWHOUSE_ARCHIVE_LOADS says nothing: a month of nights."""
+
+KEYS = {
+    "load_audits": ("audit_key",),
+    "_dlt_loads": ("load_id",),
+    "_dlt_version": ("version_hash",),
+    "_dlt_pipeline_state": ("_dlt_id",),
+}
+"""Keys of the tables that every source has."""
+
+TOLD = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
+"""Tables that dlt writes without counting."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A folder of the archive."""
+
+    folder: Path
+
+    @property
+    def number(self) -> int:
+        """Its place among the parts."""
+        return int(self.folder.name)
+
+    @cached_property
+    def facts(self) -> dict:
+        """The ids of its loads (`loads`), hashes of dlt's schemas, and how tables are made."""
+        return json.loads((self.folder / "part.json").read_text())
+
+
+def folder_of(source: str) -> Path:
+    """Return the folder of a source's parts."""
+    return warehouse.home() / "archive" / source
+
+
+def parts(source: str) -> list[Part]:
+    """Return the parts of a source in the order in which they were written."""
+    folders = folder_of(source).glob("[0-9]*")
+    found = sorted((Part(folder) for folder in folders), key=lambda part: part.number)
+    # What a later part replaces stays only where somebody was killed.
+    bases = [place for place, part in enumerate(found) if part.facts["is_all"]]
+    return found[bases[-1] :] if bases else found
+
+
+def most_parts() -> int:
+    """Return how many parts become one (FLOWHOUSE_ARCHIVE_LOADS)."""
+    told = os.environ.get("FLOWHOUSE_ARCHIVE_LOADS", "")
+    return max(int(told), 1) if told.isdigit() else LOADS
+
+
+def keep(
+    source: str, raw: duckdb.DuckDBPyConnection, brought: Mapping[str, int] | None = None
+) -> None:
+    """Archive what the loads brought that are in no part yet.
+
+    Args:
+        source: Name of the source.
+        raw: Its raw file, between two loads.
+        brought: How many rows the last load had for each table; asked of the file if None.
+    """
+    there = parts(source)
+    known = {load for part in there for load in part.facts["loads"]}
+    loads = _loads(source, raw)
+    new = [load for load in loads if load not in known]
+    if not new:
+        return
+    if is_all := not there or len(there) >= most_parts():
+        there, new = [], loads
+    if brought is not None and len(new) == 1:
+        tables = {*TOLD, *(table for table, count in brought.items() if count)}
+    else:
+        tables = None
+    hashes = {text for part in there for text in part.facts["schemas"]}
+    _write(source, raw, new, hashes, tables, is_all)
+    if is_all:
+        last = parts(source)[-1]
+        for folder in folder_of(source).glob("[0-9]*"):
+            if folder != last.folder:
+                shutil.rmtree(folder)
+
+
+def _loads(source: str, raw: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the loads that were written to their end."""
+    found = raw.execute(f"select load_id from {source}._dlt_loads where status = 0 order by rowid")
+    return [load for (load,) in found.fetchall()]
+
+
+def _write(
+    source: str,
+    raw: duckdb.DuckDBPyConnection,
+    loads: list[str],
+    hashes: set[str],
+    tables: Collection[str] | None,
+    is_all: bool,
+) -> None:
+    folder = folder_of(source)
+    folder.mkdir(parents=True, exist_ok=True)
+    for rest in folder.glob(".*"):  # of who was killed
+        shutil.rmtree(rest)
+    number = max((int(path.name) for path in folder.glob("[0-9]*")), default=0) + 1
+    draft = folder / f".{number:06}"
+    draft.mkdir()
+    ids = ", ".join(f"'{load}'" for load in loads)
+    schemas = [
+        text
+        for (text,) in raw.execute(f"select version_hash from {source}._dlt_version").fetchall()
+    ]
+    is_in = {
+        "_dlt_loads": f"load_id in ({ids})",
+        "_dlt_version": f"version_hash not in ({', '.join(repr(text) for text in {''} | hashes)})",
+    }
+    made = raw.execute(
+        "select table_name, sql from duckdb_tables()"
+        f" where database_name = current_database() and schema_name = '{source}'"
+    ).fetchall()
+    rows = {
+        table: f"from {source}.{table} where {is_in.get(table, f'_dlt_load_id in ({ids})')}"
+        for table, sql in made
+        if (tables is None or table in tables) and (table in is_in or "_dlt_load_id" in sql)
+    }
+    has_some = " union all ".join(
+        f"select '{table}' where exists ({which})" for table, which in rows.items()
+    )
+    for (table,) in raw.execute(has_some).fetchall():
+        raw.execute(
+            f"copy ({rows[table]}) to '{draft / table}.parquet' (format parquet, compression zstd)"
+        )
+    facts = {
+        "loads": loads,
+        "schemas": schemas,
+        "tables": dict(made),
+        "is_all": is_all,
+    }
+    (draft / "part.json").write_text(json.dumps(facts))
+    draft.rename(folder / f"{number:06}")
+
+
+def files() -> list[Path]:
+    """Return all files of all sources that hold rows."""
+    return sorted((warehouse.home() / "archive").glob("*/[0-9]*/*.parquet"))
+
+
+def mend(source: str) -> Path | None:
+    """Make the raw file of a source anew from the archive where it is gone, damaged or outdated.
+
+    Returns:
+        What was set aside, where there is no archive of it; the source is to be read again then.
+    """
+    file = warehouse.raw_file(source)
+    if soundness.is_sealed(file):
+        return None
+    there = parts(source)
+    if not file.exists() and not there:
+        return None
+    why = _fault(source, file, there)
+    if why and there:
+        rows = restore(source)
+        log.warning("%s: %s %s; made anew from the archive, %s rows", source, file.name, why, rows)
+    elif why:
+        aside = soundness.set_aside(file)
+        shutil.rmtree(warehouse.home() / "dlt" / source, ignore_errors=True)
+        log.warning(
+            "%s: %s %s and there is no archive of it: it is now %s, and all that the source has is"
+            " read again",
+            source, file.name, why, aside.name,
+        )  # fmt: skip
+        return aside
+    else:
+        with warehouse.opened(file) as raw:
+            if not there and _is_loaded(source, raw):  # by a version that had no archive
+                keep(source, raw)
+        soundness.seal(file)
+    return None
+
+
+def _fault(source: str, file: Path, there: list[Part]) -> str:
+    """Return in words what is wrong with a raw file, or nothing."""
+    if not file.exists():
+        return "is gone"
+    if not soundness.is_sound(file):
+        return "is damaged"
+    with warehouse.opened(file) as raw:
+        known = set(_loads(source, raw)) if _is_loaded(source, raw) else set()
+    if any(load not in known for part in there for load in part.facts["loads"]):
+        return "is older than its archive"
+    return ""
+
+
+def _is_loaded(source: str, raw: duckdb.DuckDBPyConnection) -> bool:
+    found = raw.execute(
+        "select 1 from duckdb_tables()"
+        f" where schema_name = '{source}' and table_name = '_dlt_loads'"
+    )
+    return found.fetchone() is not None
+
+
+def restore(source: str) -> int:
+    """Make the raw file of a source from its archive, and return how many rows it has.
+
+    dlt's tables are archived too: the next load goes on from the last one that is archived.
+    """
+    there = parts(source)
+    file = warehouse.raw_file(source)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    Path(f"{draft}.wal").unlink(missing_ok=True)
+    keys = KEYS | {table.name: table.key for table in SOURCES[source].TABLES}
+    count = 0
+    with duckdb.connect(str(draft)) as raw:
+        raw.execute(f"create schema {source}")
+        for sql in there[-1].facts["tables"].values():
+            raw.execute(sql)
+        for part in reversed(there):
+            for rows in sorted(part.folder.glob("*.parquet")):
+                if rows.stem not in keys:
+                    continue  # of a table that a former version had
+                same = " and ".join(f"old.{key} = new.{key}" for key in keys[rows.stem])
+                count += raw.execute(
+                    f"insert into {source}.{rows.stem} by name"
+                    f" select * from read_parquet('{rows}') as new"
+                    f" where not exists (from {source}.{rows.stem} as old where {same})"
+                ).fetchone()[0]
+    if file.exists():
+        soundness.set_aside(file)
+    os.replace(draft, file)
+    soundness.seal(file)
+    shutil.rmtree(warehouse.home() / "dlt" / source, ignore_errors=True)
+    return count
