@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy
@@ -111,6 +112,15 @@ class EventLog(SqliteEventLogStorage):
         if not sqlalchemy.inspect(engine).has_table("alembic_version"):
             self._initdb(engine)
         return engine
+
+    def delete_events(self, run_id: str) -> None:
+        """Delete the events of a run, and the file that holds them."""
+        super().delete_events(run_id)
+        with self._db_lock:
+            if run_id in self._engines:
+                self._engines.pop(run_id).dispose()
+            for end in ("", "-wal", "-shm", "-journal"):
+                Path(self.path_for_shard(run_id) + end).unlink(missing_ok=True)
 
     def has_table(self, table_name: str) -> bool:
         """Whether there is a table; what was there once stays."""
