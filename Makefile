@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 UV := uv==0.13.9
 BIN := $(CURDIR)/.venv/bin
 
-export FLOWHOUSE_HOME ?= $(CURDIR)/.flowhouse
+FLOWHOUSE_HOME ?= $(CURDIR)/.flowhouse
 SEED ?= 1
 
 .PHONY: help install demo test mutate mutate-sample bench bench-extract lint dev clean
@@ -63,8 +63,7 @@ lint: install
 	$(BIN)/sqlfluff lint --processes 2 dbt_project/models dbt_project/tests
 
 dev: install
-	@mkdir -p $(FLOWHOUSE_HOME)/dagster && cp dagster.yaml $(FLOWHOUSE_HOME)/dagster/
-	DAGSTER_HOME=$(FLOWHOUSE_HOME)/dagster $(BIN)/dagster dev -h 127.0.0.1 -m orchestration.definitions
+	@$(BIN)/python -m orchestration.dev
 
 clean:
 	rm -rf .venv

@@ -4,6 +4,7 @@ A source is on when its `base_url` is set: `SOURCES__JIRA__BASE_URL` in the envi
 `base_url` under `[sources.jira]` in `.dlt/config.toml` or `.dlt/secrets.toml`.
 """
 
+import json
 import os
 import re
 import tomllib
@@ -143,6 +144,7 @@ def settings_for(source: str, spec: type[Spec]) -> Spec:
         ConfigurationException,
     )
 
+    _complete_lists(source, spec.get_resolvable_fields())
     try:
         settings = resolve_configuration(spec(), sections=("sources", source))
     except ConfigFieldMissingException as error:
@@ -161,6 +163,17 @@ def settings_for(source: str, spec: type[Spec]) -> Spec:
     if faults:
         raise SettingFault("\n".join(faults))
     return settings
+
+
+def _complete_lists(source: str, fields: dict[str, type]) -> None:
+    """Give lists the quotes back that a shell takes from them (`. ./.env`)."""
+    for field, hint in fields.items():
+        name = setting_name(source, field)
+        parts = re.fullmatch(r"\[([\w./*@, -]+)\]", os.environ.get(name, ""))
+        if parts and "list" in str(hint).lower():
+            texts = [part.strip() for part in parts[1].split(",")]
+            if not all(text.isdecimal() for text in texts):
+                os.environ[name] = json.dumps(texts)
 
 
 def _fault(source: str, field: str, value: object, hint: str) -> str | None:

@@ -25,7 +25,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from extract.redaction import Redacting, redact
-from orchestration import gate
+from orchestration import gate, house
 from orchestration.gate import BAD_CONFIGURATION, FAILED
 
 PARTIAL = 3
@@ -92,6 +92,8 @@ def _told(error: Exception) -> str:
 @click.version_option(package_name="flowhouse")
 def main() -> None:
     """The open value-stream warehouse."""
+    house.read_env_file()
+    house.keep_private()
     start_logging()
 
 

@@ -1,6 +1,6 @@
 """Everything Dagster runs. `dagster dev` starts here."""
 
-from orchestration import environment  # noqa: F401, I001  first: the others read what it sets
+from orchestration import environment  # noqa: I001  first: the others read what it sets
 
 import dagster as dg
 
@@ -16,3 +16,5 @@ defs = dg.Definitions.merge(
     # The lock of a run is held by one process, and dbt and the loads have processes of their own.
     dg.Definitions(executor=dg.in_process_executor),
 )
+
+environment.settle_dagster()

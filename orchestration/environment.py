@@ -1,11 +1,13 @@
 """Points dbt, Dagster and Great Expectations at FLOWHOUSE_HOME, before any of them is imported."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 from pathlib import Path
 
 from extract.warehouse import ROOT, home, raw_folder
+from orchestration import house
 
 DBT_PROJECT = ROOT / "dbt_project"
 
@@ -55,8 +57,40 @@ def memory_limit() -> str:
     return f"{min(there_is // 2_000_000, MEMORY_LIMIT_MB)}MB"
 
 
+OURS = (
+    "3a6e486c9c67cfe69e05cecbbc55b79f9ac2d1ad80853aba4b2c3c04724d8df9",
+    "60485b96b65f1c24a86c9e3b2c0b31a54d18b6b6cebcedc9076c775f58b3d50c",
+    "55ad55c2933968eb18e9326dba9de307343059c5a2c835c716ca9f5700dcff31",
+    "26e9bfdd985d4bc6e41db9cdcade9953f71f7103ea38f8e6b66dd4e249ddbfac",
+)
+"""Every dagster.yaml that we have shipped (SHA-256) before the one that says so itself."""
+
+SIGN = b"# flowhouse writes this file"
+
+
+def dagster_folder() -> Path:
+    """Return the folder of Dagster's runs, events and schedules."""
+    return home() / "dagster"
+
+
+def settle_dagster() -> Path:
+    """Make Dagster's folder, with our dagster.yaml unless somebody wrote one of his own.
+
+    Returns:
+        The folder.
+    """
+    folder, shipped = dagster_folder(), ROOT / "dagster.yaml"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "dagster.yaml"
+    there = file.read_bytes() if file.exists() else SIGN
+    is_ours = there.startswith(SIGN) or hashlib.sha256(there).hexdigest() in OURS
+    if is_ours and there != shipped.read_bytes():
+        shutil.copyfile(shipped, file)
+    return folder
+
+
 def prepare() -> None:
-    """Set what the tools read from the environment.
+    """Set what the tools read from the environment; nothing is written.
 
     All of it follows from FLOWHOUSE_HOME, so what another home left in the environment must go.
     """
@@ -71,16 +105,15 @@ def prepare() -> None:
         "DBT_LOG_PATH": home() / "dbt" / "logs",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "GX_ANALYTICS_ENABLED": "false",
-        "DAGSTER_HOME": home() / "dagster",
+        "DAGSTER_HOME": dagster_folder(),
         # What a run plans is noted at once, and not in an event after the other.
         "DAGSTER_EVENT_BATCH_SIZE": 1_000,
     }.items():
         os.environ[name] = str(value)
     if not os.environ.get("FLOWHOUSE_MEMORY_LIMIT"):
         os.environ["FLOWHOUSE_MEMORY_LIMIT"] = memory_limit()
-    state = Path(os.environ["DAGSTER_HOME"])
-    state.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(ROOT / "dagster.yaml", state / "dagster.yaml")
+    house.keep_private()
 
 
+house.read_env_file()
 prepare()

@@ -118,6 +118,15 @@ class EventLog(SqliteEventLogStorage):
             self._initdb(engine)
         return engine
 
+    def delete_events(self, run_id: str) -> None:
+        """Delete the events of a run, and the file that holds them."""
+        super().delete_events(run_id)
+        with self._db_lock:
+            if run_id in self._engines:
+                self._engines.pop(run_id).dispose()
+            for end in ("", "-wal", "-shm", "-journal"):
+                Path(self.path_for_shard(run_id) + end).unlink(missing_ok=True)
+
     def has_table(self, table_name: str) -> bool:
         """Whether there is a table; what was there once stays."""
         if table_name not in self._known and super().has_table(table_name):

@@ -71,6 +71,9 @@ def passed(wish: Wish) -> Iterator[None]:
         else:
             check(wish)
             stack.enter_context(lock)
+        from orchestration import house
+
+        house.repair()
         _Passed.is_open = True
         try:
             yield
@@ -132,7 +135,7 @@ def check(wish: Wish) -> None:
     from extract.settings import address_setting, file_faults, slips
     from extract.sources import SOURCES
     from extract.tables import instant
-    from orchestration import alerts, seeds, when
+    from orchestration import alerts, house, seeds, when
     from orchestration.failures import nothing_loaded
     from orchestration.versions import fault_of_kept
 
@@ -146,8 +149,15 @@ def check(wish: Wish) -> None:
     ]
     if wish.as_of and instant(wish.as_of) is None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
-    faults += [*_faults_of_span(wish.span), *slips(), *fault_of_kept()]
-    faults += [*alerts.faults(), *when.faults()]
+    faults += [
+        *_faults_of_span(wish.span),
+        *slips(),
+        *fault_of_kept(),
+        *house.faults(),
+        *_fault_of_kept_runs(),
+        *alerts.faults(),
+        *when.faults(),
+    ]
     on = [name for name, module in SOURCES.items() if module.is_on()]
     if not on:
         addresses = " or ".join(address_setting(name) for name in SOURCES)
@@ -172,6 +182,13 @@ def check(wish: Wish) -> None:
         log.warning(
             "FLOWHOUSE_PSEUDONYM_KEY is not set: people are hashed with the public demo key"
         )
+
+
+def _fault_of_kept_runs() -> list[str]:
+    told = os.environ.get("FLOWHOUSE_KEEP_RUNS") or "1"
+    if told.isdecimal() and int(told) > 0:
+        return []
+    return ["FLOWHOUSE_KEEP_RUNS is not a whole number of 1 or more"]
 
 
 def _faults_of_span(span: Sequence[str]) -> list[str]:

@@ -28,7 +28,7 @@ from extract.tables import instant
 from extract.warehouse import pipeline_for, raw_file
 from extract.windows import Window
 from extract.work import Audit
-from orchestration import gate, life, outcome
+from orchestration import gate, life, outcome, retention
 from orchestration.failures import lines_of
 from orchestration.termination import end_as_others_do
 
@@ -109,6 +109,10 @@ class RefreshOptions(dg.ConfigurableResource):
                     _note(instance, began, outcome.FAILED, ["it was told to end"])
                     raise
                 _note(instance, began, *self._came_to(instance, run.run_id))
+                try:
+                    retention.prune(instance)
+                except Exception as error:  # what is published is published
+                    context.log.warning("older runs were not deleted: %s", type(error).__name__)
         except gate.Stopped as stopped:
             for line in stopped.lines:
                 context.log.error(line)

@@ -5,7 +5,7 @@ import time
 import dagster as dg
 
 from extract import soundness
-from orchestration import changes
+from orchestration import changes, house
 from orchestration.environment import build_file, published_folder, report_file
 from orchestration.ingestion import FRESHNESS, OWNERS, POOL
 from orchestration.transformation import MANIFEST, published_models, rows_of_tables
@@ -38,13 +38,14 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
     }
     for table in drop_strangers(build_file(), models):
         context.log.info("dropped %s: no model makes it any more", table)
-    version = publish(
-        build_file(),
-        published_folder(),
-        standing(build_file(), published_folder()),
-        made_of=changes.made_of(MANIFEST, changes.of_last_build(build_file())),
-        kept=kept_versions(),
-    )
+    with house.for_readers():
+        version = publish(
+            build_file(),
+            published_folder(),
+            standing(build_file(), published_folder()),
+            made_of=changes.made_of(MANIFEST, changes.of_last_build(build_file())),
+            kept=kept_versions(),
+        )
     note_published(build_file(), version)
     soundness.seal(build_file())
     return dg.MaterializeResult(
@@ -70,7 +71,8 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
 def published_report() -> dg.MaterializeResult:
     """One self-contained page of pictures of where work waits, drawn from the published file."""
     began = time.monotonic()
-    path = write_report(published_folder() / "warehouse.duckdb", report_file())
+    with house.for_readers():
+        path = write_report(published_folder() / "warehouse.duckdb", report_file())
     return dg.MaterializeResult(
         metadata={
             "path": dg.MetadataValue.path(path),

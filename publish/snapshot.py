@@ -120,7 +120,7 @@ def publish(
             shutil.copyfile(before, draft)
         _copy(build, draft, same, before=before, made_of=made_of, number=number)
         write_parquet(draft, tables, parquet_of(before) if before else None, same)
-        os.chmod(draft, 0o444)
+        _close(draft)
         os.replace(tables, parquet_of(version))
         os.replace(draft, version)
     finally:
@@ -241,7 +241,12 @@ def write_parquet(
                 _link(old, target)
             else:
                 warehouse.execute(f"copy {schema}.\"{table}\" to '{target}' (format parquet)")
-                os.chmod(target, 0o444)
+                _close(target)
+
+
+def _close(file: Path) -> None:
+    """Let nobody write to a file; who may read it, the umask has said."""
+    file.chmod(file.stat().st_mode & 0o444)
 
 
 def _link(old: Path, new: Path) -> None:

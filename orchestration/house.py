@@ -1,0 +1,98 @@
+"""The home: who may read it, and the file beside it that says where it is.
+
+Its owner alone reads it, and what is published whoever FLOWHOUSE_READERS names besides.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+READERS = {"": 0, "group": 0o050, "all": 0o055}
+"""FLOWHOUSE_READERS, and what others than the owner may do in the folders of what is published."""
+
+PUBLISHED = ("published", "report")
+"""Folders of the home that are for readers."""
+
+
+def read_env_file() -> None:
+    """Read `.env` of the folder that a command is given in, as Dagster would.
+
+    What the environment says wins. Nothing is told a shell, so a value may hold what it likes.
+    """
+    if not os.path.isfile(".env"):
+        return
+    from dotenv import dotenv_values
+
+    for name, value in dotenv_values(".env", interpolate=False).items():
+        os.environ.setdefault(name, value or "")
+
+
+def faults() -> list[str]:
+    """Return one line if FLOWHOUSE_READERS says nothing that we know."""
+    if os.environ.get("FLOWHOUSE_READERS", "") in READERS:
+        return []
+    return ["FLOWHOUSE_READERS is neither group nor all; empty: the owner alone reads"]
+
+
+def keep_private() -> None:
+    """Let whatever is written from now on be its owner's alone."""
+    os.umask(0o077)
+
+
+@contextmanager
+def for_readers() -> Iterator[None]:
+    """Let what is written meanwhile be read by those who FLOWHOUSE_READERS names."""
+    before = os.umask(0o077 & ~_others())
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def repair() -> None:
+    """Take from others what an older version, or another tool, let them do in the home.
+
+    Files of somebody else stay as they are: we may not change them.
+    """
+    from extract.warehouse import home  # imports DuckDB, for which `--help` need not wait
+
+    top, others = home(), _others()
+    if not top.is_dir():
+        return
+    _allow(top, 0o700 | others & 0o011)
+    if others:
+        for name in PUBLISHED:
+            (top / name).mkdir(exist_ok=True)
+    group = top.stat().st_gid
+    for folder, folders, files in os.walk(top):
+        place = Path(folder)
+        is_published = place.relative_to(top).parts[:1] in [(name,) for name in PUBLISHED]
+        if folder != str(top):
+            _allow(place, 0o700 | (others if is_published else 0), group if is_published else None)
+        for name in files:
+            own = place / name
+            with suppress(OSError):
+                mode = own.lstat().st_mode
+                if stat.S_ISREG(mode):
+                    shown = others & 0o044 if is_published else 0
+                    _allow(own, mode & 0o700 | shown, group if is_published else None)
+        folders[:] = [name for name in folders if not (place / name).is_symlink()]
+
+
+def _others() -> int:
+    return READERS.get(os.environ.get("FLOWHOUSE_READERS", ""), 0)
+
+
+def _allow(place: Path, mode: int, group: int | None = None) -> None:
+    """Set a mode, and the group of the home; folders give it to what is made in them."""
+    with suppress(PermissionError, FileNotFoundError):
+        there = place.stat()
+        if group is not None and _others() and there.st_gid != group:
+            os.chown(place, -1, group)
+            there = place.stat()
+        if group is not None and _others() and stat.S_ISDIR(there.st_mode):
+            mode |= stat.S_ISGID
+        if stat.S_IMODE(there.st_mode) != mode:
+            place.chmod(mode)
