@@ -238,6 +238,8 @@ SYSTEM_FIELDS = {
     "labels": "labels",
     "assignee": "assignee",
     "reporter": "reporter",
+    "issuelinks": "issuelinks",
+    "link": "issuelinks",
 }
 """What a change may call a field of Jira itself, in lower case, and its id.
 
