@@ -3,6 +3,7 @@
 None of this is read from an API or from the histories that the APIs serve.
 """
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -136,6 +137,80 @@ def _content(deployment: Deployment) -> list[PullRequest]:
         pulls += earlier.pulls
         earlier = earlier.retry_of
     return pulls
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The true milestones of an issue, of several pull requests the last; None = not yet."""
+
+    idea_at: int
+    first_commit_at: int | None
+    opened_at: int | None
+    merged_at: int | None
+    built_at: int | None
+    deployed_at: int | None
+
+
+def traces(world: World, as_of: int = NOW) -> dict[str, Trace]:
+    """Return issue id → its true trace, by all its pull requests, whatever they say of it."""
+    pulls = defaultdict(list)
+    for pull in world.pulls:
+        if pull.issue and pull.created <= as_of:
+            pulls[pull.issue.id].append(pull)
+    deployed = {chain.pull_request_id: chain.deployed_at for chain in chains(world, as_of)}
+    built: dict[str, int] = {}
+    for sha, at in green_builds(world):
+        if at <= as_of:
+            built[sha] = min(at, built.get(sha, at))
+    # What was reported before under another number was an idea then.
+    asked = {
+        issue.id: [
+            other.created
+            for kind, end, other, at in issue.links
+            if kind == "Duplicate" and end == "inwardIssue" and at <= as_of
+        ]
+        for issue in world.issues
+    }
+    found = {}
+    for issue in world.issues:
+        if issue.created > as_of:
+            continue
+        epic, some = issue.state(as_of)["parent"], pulls[issue.id]
+        merged = [pull for pull in some if pull.merged and pull.merged <= as_of]
+        builds = [built.get(pull.merge_sha or "") for pull in merged]
+        places = [deployed[str(pull.id)] for pull in merged]
+        commits = [c.at for pull in some for c in pull.commits if c.seen_from <= as_of]
+        before = [epic.created] if epic else []
+        found[str(issue.id)] = Trace(
+            min([issue.created, *before, *asked[issue.id]]),
+            min(commits, default=None),
+            min((pull.created for pull in some), default=None),
+            max((pull.merged or 0 for pull in merged), default=None),
+            None if None in builds else max(filter(None, builds), default=None),
+            None if None in places else max(filter(None, places), default=None),
+        )  # fmt: skip
+    return found
+
+
+def green_builds(world: World) -> list[tuple[str, int]]:
+    """Return (sha, end) of every run and build that passed."""
+    runs = [
+        (run.sha, attempt.completed)
+        for run in world.runs for attempt in run.attempts if attempt.conclusion == "success"
+    ]  # fmt: skip
+    builds = [
+        (build.sha, (build.started_ms + build.duration_ms) // 1000)
+        for row in world.builds.values() for build in row if build.result == "SUCCESS"
+    ]  # fmt: skip
+    return runs + builds
+
+
+def says_its_issue(pull: PullRequest, as_of: int = NOW) -> bool:
+    """Return whether a pull request says its issue's key: in branch, title or a message."""
+    messages = [c.message for c in pull.commits if c.seen_from <= as_of]
+    texts = [pull.branch, pull.title, *messages]
+    keys = {pull.issue.key(at) for at in (pull.created, as_of)} if pull.issue else set()
+    return any(re.search(rf"\b{key}\b", text) for key in keys for text in texts)
 
 
 def incident_causes(world: World, as_of: int = NOW) -> dict[str, str]:

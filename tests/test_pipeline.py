@@ -48,6 +48,9 @@ PROMISED = [
     "metrics.metric_dora",
     "metrics.metric_dora_weeks",
     "metrics.metric_forecast_calibration",
+    "marts.fct_traces",
+    "metrics.metric_trace_coverage",
+    "metrics.metric_trace_methods",
     "marts.bridge_deployment_changes",
     "marts.bridge_incident_deployments",
     "metrics.metric_flow",
@@ -334,6 +337,59 @@ def test_waiting_is_longest_at_the_true_constraint(company: Company) -> None:
         )
     )
     assert found == {stream.key: stream.constraint for stream in STREAMS}
+
+
+def test_traces_are_the_true_ones_where_the_links_exist(company: Company) -> None:
+    """Of an issue whose pull requests all say its key, every milestone is the true one."""
+    from demo import truth
+
+    made, now = company.servers.world, company.servers.world.now
+    true = truth.traces(made, now)
+    pulls: dict[str, list] = {key: [] for key in true}
+    for pull in made.pulls:
+        if pull.issue and pull.created <= now:
+            pulls[str(pull.issue.id)].append(truth.says_its_issue(pull, now))
+    names = ("idea_at", "first_commit_at", "opened_at", "merged_at", "built_at", "deployed_at")
+    found = {
+        key.rpartition(":")[2]: (changes, truth.Trace(*moments))
+        for key, changes, *moments in company.rows(
+            f"""
+            select work_item_key, change_count, {", ".join(f"epoch({name})" for name in names)}
+            from marts.fct_traces where work_item_key like 'jira:%'
+            """
+        )
+    }
+    assert set(found) == set(true)
+    assert {key: changes for key, (changes, _) in found.items()} == {
+        key: sum(said) for key, said in pulls.items()
+    }
+    whole = {key: true[key] for key, said in pulls.items() if said and all(said)}
+    assert len(whole) > 1000
+    assert {key: found[key][1] for key in whole} == whole
+
+
+def test_coverage_is_the_known_share_of_the_links(company: Company) -> None:
+    from demo import truth
+
+    made, now = company.servers.world, company.servers.world.now
+    done = {
+        str(issue.id)
+        for issue in made.issues
+        if issue.created <= now and truth.visits(issue, now)[-1].flow_state == "done"
+    }
+    said = {
+        str(pull.issue.id)
+        for pull in made.pulls
+        if pull.issue and pull.created <= now and truth.says_its_issue(pull, now)
+    }
+    found = company.rows(
+        """
+        select sum(linked_items), sum(finished_items) from metrics.metric_trace_coverage
+        where link = 'change' and workflow <> 'pull_request'
+        """
+    )
+    assert found == [(len(done & said), len(done))]
+    assert 0.7 < len(done & said) / len(done) < 0.95
 
 
 def test_deployments_are_blamed_for_what_they_truly_caused(company: Company) -> None:

@@ -4,6 +4,7 @@ import base64
 import json
 import lzma
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -251,6 +252,91 @@ def test_commits_outside_of_pull_requests_are_changes_of_their_own(home: Path) -
     assert sum(expected.values()) > 2000
     sql = "select repository, count(*) from marts.fct_changes where kind = 'commit' group by 1"
     assert dict(published(home, sql)) == expected
+
+
+def recorded(folder: Path, kind: str) -> list[dict]:
+    """Return the recorded rows of one kind of a repository."""
+    return [json.loads(line) for path in folder.glob(f"{kind}.ndjson*") for line in _lines(path)]
+
+
+def test_the_runs_of_pull_requests_are_those_of_their_merge_commits(home: Path) -> None:
+    """A pull request is built when a recorded run of its merge commit passed."""
+    expected = set()
+    for folder in (SHARED / "data" / "github").glob("*/*"):
+        passed = {
+            run["head_sha"] for run in recorded(folder, "runs") if run["conclusion"] == "success"
+        }
+        expected |= {
+            f"github:pr:{pull['id']}"
+            for pull in recorded(folder, "pulls")
+            if pull["merged_at"] and pull["merge_commit_sha"] in passed
+        }
+    assert len(expected) >= 10
+    sql = """
+        select work_item_key from marts.fct_traces
+        where built_at is not null and work_item_key like 'github:pr:%'
+    """
+    assert {key for (key,) in published(home, sql)} == expected
+
+
+def test_the_issues_that_changes_name_are_those_of_their_texts(home: Path) -> None:
+    """Every key in a branch, a title or a message, in any letters, by a reading of the history.
+
+    A commit belongs to the pull request that shows it; another one to what brought it to the main
+    line first.
+    """
+    folder = SHARED / "data" / "github" / "tidev" / "alloy"
+    key_in = re.compile(
+        r"(?<![A-Za-z0-9_.@-])(ALOY|MOD|DAEMON)-([1-9][0-9]*)(?![A-Za-z0-9_/@])", re.I
+    )
+    issues = {
+        json.loads(line)["key"] for line in _lines(SHARED / "data" / "jira" / "titanium.ndjson.xz")
+    }
+
+    def named(*texts: str | None) -> set[str]:
+        keys = {f"{a.upper()}-{b}" for text in texts if text for a, b in key_in.findall(text)}
+        return keys & issues
+
+    commits = {row["sha"]: row for row in recorded(folder, "commits")}
+    pulls = {row["number"]: row for row in recorded(folder, "pulls")}
+    shown = {sha: row["number"] for row in recorded(folder, "pull_commits") for sha in row["shas"]}
+    merges = {row["merge_commit_sha"]: number for number, row in pulls.items() if row["merged_at"]}
+    line, sha = [], json.loads((folder / "repo.json").read_text())["default_head"]
+    while sha in commits:
+        line.append(sha)
+        sha = next(iter(commits[sha]["parents"]), None)
+    brought: dict[str, str] = {}
+    for tip in reversed(line):
+        edge = [tip]
+        while edge:
+            sha = edge.pop()
+            if sha in commits and sha not in brought:
+                brought[sha] = tip
+                edge += commits[sha]["parents"]
+    found = defaultdict(set)
+    for pull in pulls.values():
+        found[f"github:pr:{pull['id']}"] |= named(pull["title"], pull["head"]["ref"])
+    for sha, tip in brought.items():
+        number = shown.get(sha) or merges.get(sha) or merges.get(tip) or shown.get(tip)
+        change = (
+            f"github:pr:{pulls[number]['id']}" if number else f"github:commit:tidev/alloy:{tip}"
+        )
+        found[change] |= named(commits[sha]["message"])
+    for sha, number in shown.items():
+        if sha in commits:
+            found[f"github:pr:{pulls[number]['id']}"] |= named(commits[sha]["message"])
+    expected = {(change, f"jira:{key}") for change, keys in found.items() for key in keys}
+    sql = """
+        select from_key, 'jira:' || items.item_key
+        from marts.bridge_work_item_links as links
+        inner join marts.dim_work_items as items
+            on links.to_key = items.work_item_key and items.is_current
+        where links.link_type = 'implements' and links.from_key like 'github:%'
+            and items.source_system = 'jira'
+    """
+    assert set(published(home, sql)) == expected
+    assert len(expected) > 1000
+    assert any(len(keys) > 1 for keys in found.values())
 
 
 def test_no_run_job_or_deployment_of_gitlab_is_dropped(home: Path, replay: Replay) -> None:

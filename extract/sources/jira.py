@@ -90,12 +90,13 @@ ISSUE_TYPES = RawTable(
     ("id",),
     {"id": TEXT, "name": TEXT, "hierarchy_level": BIGINT},
 )
-READING = 3
+READING = 4
 """Counts up when more of an answer is kept than before: all issues are then read again, once.
 
 2: the former key and project of a moved issue, in whatever form a history tells them.
 3: untranslated names, the wording of links, Parent Link, the fields that points and teams come
 from, and the place of each history among others of the same moment.
+4: which links a history says were made and taken away.
 """
 
 PRIORITIES = RawTable("priorities", "/rest/api/3/priority", ("id",), {"id": TEXT, "name": TEXT})

@@ -238,6 +238,8 @@ SYSTEM_FIELDS = {
     "labels": "labels",
     "assignee": "assignee",
     "reporter": "reporter",
+    "issuelinks": "issuelinks",
+    "link": "issuelinks",
 }
 """What a change may call a field of Jira itself, in lower case, and its id.
 
@@ -259,6 +261,9 @@ ROLE_NAMES = {
 
 PERSON_ITEMS = {"assignee", "reporter"}
 _NUMBER = re.compile(r"\d+")
+_ISSUE_KEY = re.compile(r"[A-Z][A-Z0-9_]*-[1-9][0-9]*")
+_LINKED_SENTENCE = re.compile(r"(?=[^@\[\]:/\\]+$)\S+ \S+ .{1,60} ([A-Z][A-Z0-9_]*-[1-9][0-9]*)")
+"""As Jira says that an issue is linked: "This issue blocks PAY-12", in the site's language."""
 _SPRINT_TEXT = re.compile(r"\bid=(\d+)")
 
 
@@ -716,6 +721,9 @@ class Rows:
                     text and _without_mail(text) for text in (item.old_text, item.new_text)
                 )
                 item.old, item.to = (text and _without_mail(text) for text in (item.old, item.to))
+            elif kind == "link":
+                item.old, item.old_text = _link(item.old, item.old_text)
+                item.to, item.new_text = _link(item.to, item.new_text)
             elif kind == "typed":
                 item.old, item.to = plain(item.old), plain(item.to)
                 item.old_text, item.new_text = plain(item.old_text), plain(item.new_text)
@@ -745,6 +753,8 @@ class Rows:
             kind = "nothing"
         elif system == "labels":
             kind = "labels"
+        elif system == "issuelinks":
+            kind = "link"
         elif system in ADMINISTERED_ITEMS:
             kind = "administered"
         else:
@@ -790,6 +800,14 @@ def _id(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return None if isinstance(value, (dict, list)) else str(value)
+
+
+def _link(key: Any, text: Any) -> tuple[str | None, str | None]:
+    """Return the key of a linked issue and what is said of it, nothing where it is another text."""
+    said = _LINKED_SENTENCE.fullmatch(text) if isinstance(text, str) else None
+    if not isinstance(key, str) or not _ISSUE_KEY.fullmatch(key):
+        return None, None
+    return key, text if said and said[1] == key else None
 
 
 def _without_mail(labels: Any) -> str:

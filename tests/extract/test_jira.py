@@ -647,6 +647,31 @@ def test_an_allowed_custom_field_is_reduced_to_its_value(value: Any, expected: A
     assert person.keys() == {"person_key", "actor_type"}
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "kept"),
+    [
+        ("PAY-2", "This issue is blocked by PAY-2", ("PAY-2", "This issue is blocked by PAY-2")),
+        ("PAY-2", "Dieser Vorgang blockiert PAY-2", ("PAY-2", "Dieser Vorgang blockiert PAY-2")),
+        ("PAY-2", "This issue blocks PAY-22", ("PAY-2", None)),
+        ("PAY-2", "This issue belongs to mia@example.com PAY-2", ("PAY-2", None)),
+        ("PAY-2", "[~accountid:mia] wrote of PAY-2", ("PAY-2", None)),
+        ("https://x/mia", "This issue links to mia", (None, None)),
+        (None, "This issue links to mia", (None, None)),
+        ({"key": "PAY-2"}, ["mia"], (None, None)),
+    ],
+)
+def test_of_a_link_the_key_and_what_it_says_are_kept(
+    key: Any, text: Any, kept: tuple[str | None, str | None]
+) -> None:
+    """Other texts may name people, and tell nothing of two issues."""
+    item = {"field": "Link", "fieldtype": "jira", "from": key, "fromString": text}
+    item |= {"to": key, "toString": text}
+    row = history_row({"id": "1", "created": "2024-03-31T03:10:00.000+0200", "items": [item]})
+    [shown] = row["payload"]["items"]
+    assert (shown["from"], shown["fromString"]) == kept
+    assert (shown["to"], shown["toString"]) == kept
+
+
 def test_nulls_where_lists_and_objects_should_be_are_loaded() -> None:
     lists = ("labels", "components", "fixVersions", "issuelinks")
     fields = {name: None for name in (*jira_rows.ISSUE_FIELDS, *ROLES)}

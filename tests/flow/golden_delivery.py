@@ -842,7 +842,7 @@ CASES = [
                from marts.dim_services
                where
                    service_key not in (
-                       'app', 'shop', 'corsvc', 'skiff', 'harbour', 'mole',
+                       'app', 'shop', 'corsvc', 'skiff', 'harbour', 'mole', 'trail',
                        'unassigned:github:lab/desk')
                    and service_key not like 'unassigned:%:field/%'
                order by 1""": [
@@ -898,6 +898,7 @@ CASES = [
                where
                    coalesce(repository, '') not like 'field/%' and source_system <> 'jenkins'
                    and ci_run_key not like 'inbox:tekton:%'
+                   and ci_run_key not like 'github:run:trail-%'
                order by 1""": [
                 ("github:run:R1:1", "failure", 2, 13, True),
                 ("github:run:R1:2", "success", 1, 29, False),

@@ -671,6 +671,136 @@ MUTATIONS = [
         f"{MARTS}/fct_change_requests.sql",
         "when visits.flow_state not in ('done', 'cancelled')", "when true",
     ),
+    Mutation(
+        "a link of Jira that was taken away has ended",
+        f"{INTERMEDIATE}/int_jira_link_spans.sql",
+        "case when is_on then next_at else changed_at end as valid_to",
+        "case when not is_on then changed_at end as valid_to",
+    ),
+    Mutation(
+        "a link of Jira is told by both of its ends",
+        f"{INTERMEDIATE}/int_jira_link_spans.sql",
+        "where was_on is null or is_on <> was_on", "where true",
+    ),
+    Mutation(
+        "an issue that is blocked is the second end",
+        f"{INTERMEDIATE}/int_jira_link_spans.sql",
+        "when wordings.is_inward then issue_keys.work_item_key",
+        "when false then issue_keys.work_item_key",
+    ),
+    Mutation(
+        "of a link that both ends say alike neither is the first",
+        f"{INTERMEDIATE}/int_jira_link_spans.sql",
+        "coalesce(outward_wording = inward_wording, false) as is_mutual", "false as is_mutual",
+    ),
+    Mutation(
+        "a link that an issue shows begins with its entry",
+        f"{INTERMEDIATE}/int_work_item_links_unioned.sql",
+        "        open_spans.valid_from,", "        cast(null as timestamp) as valid_from,",
+    ),
+    Mutation(
+        "what an issue no longer shows was a link",
+        f"{INTERMEDIATE}/int_work_item_links_unioned.sql",
+        "where valid_to is not null\n", "where false\n",
+    ),
+    Mutation(
+        "a block that both ends tell of begins once",
+        f"{INTERMEDIATE}/int_github_blocks.sql",
+        "where was_on is null or is_on <> was_on", "where true",
+    ),
+    Mutation(
+        "who is blocking blocks",
+        f"{INTERMEDIATE}/int_github_blocks.sql",
+        "events.event in ('blocking_added', 'blocking_removed')", "events.event = 'nothing'",
+    ),
+    Mutation(
+        "what stands six links behind an item stands behind it",
+        f"{MARTS}/fct_traces.sql",
+        "set steps = 6", "set steps = 5",
+    ),
+    Mutation(
+        "what is farther than six links is no idea of an item",
+        f"{MARTS}/fct_traces.sql",
+        "set steps = 6", "set steps = 7",
+    ),
+    Mutation(
+        "a parent of the past is no demand",
+        f"{MARTS}/fct_traces.sql",
+        "where {{ valid_at('links', as_of()) }}", "where true",
+    ),
+    Mutation(
+        "who reported it before had the idea",
+        f"{MARTS}/fct_traces.sql",
+        "where link_type = 'duplicates'", "where false",
+    ),
+    Mutation(
+        "a pull request is no idea",
+        f"{MARTS}/fct_traces.sql",
+        "when traced.item_kind = 'pull_request' or ideas.idea_at < traced.created_at",
+        "when ideas.idea_at < traced.created_at",
+    ),
+    Mutation(
+        "an item is as surely linked as the least sure of its changes",
+        f"{MARTS}/fct_traces.sql",
+        "order by changes_of_items.confidence, changes_of_items.method",
+        "order by changes_of_items.confidence desc, changes_of_items.method",
+    ),
+    Mutation(
+        "a build is a green run",
+        f"{MARTS}/fct_traces.sql",
+        "where result = 'success'", "where true",
+    ),
+    Mutation(
+        "a commit of another repository is another commit",
+        f"{MARTS}/fct_traces.sql",
+        "changes.repository = builds.repository", "changes.repository > ''",
+    ),
+    Mutation(
+        "an item is built when the last of its changes is",
+        f"{MARTS}/fct_traces.sql",
+        "then max(built_at) end as built_at", "then min(built_at) end as built_at",
+    ),
+    Mutation(
+        "a false alarm is no incident of a trace",
+        f"{MARTS}/fct_traces.sql",
+        "where blamed.is_counted", "where true",
+    ),
+    Mutation(
+        "an incident of another place of the release counts",
+        f"{MARTS}/fct_traces.sql",
+        "deployments.release_deployment_key = incidents.release_deployment_key",
+        "deployments.deployment_key = incidents.release_deployment_key",
+    ),
+    Mutation(
+        "a phase that runs backwards is null",
+        f"{MARTS}/fct_traces.sql",
+        "when {{ begins }} <= {{ ends }}", "when {{ ends }} is not null",
+    ),
+    Mutation(
+        "a phase without length does not run backwards",
+        f"{MARTS}/fct_traces.sql",
+        "case when {{ ends }} < {{ begins }} then", "case when {{ ends }} <= {{ begins }} then",
+    ),
+    Mutation(
+        "coverage is of the month in which the item was finished",
+        f"{METRICS}/metric_trace_coverage.sql",
+        "finished.finished_date", "traces.idea_at",
+    ),
+    Mutation(
+        "a month is over when it is over where the stream is",
+        f"{METRICS}/metric_trace_coverage.sql",
+        "{{ local_time(as_of(), 'value_streams.time_zone') }}", "{{ as_of() }}",
+    ),
+    Mutation(
+        "a month of methods is over when it is over where the stream is",
+        f"{METRICS}/metric_trace_methods.sql",
+        "{{ local_time(as_of(), 'value_streams.time_zone') }}", "{{ as_of() }}",
+    ),
+    Mutation(
+        "what has no link is counted among the methods",
+        f"{METRICS}/metric_trace_methods.sql",
+        "coalesce({{ link }}_method, 'missing')", "{{ link }}_method",
+    ),
 ]  # fmt: skip
 
 

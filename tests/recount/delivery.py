@@ -1009,9 +1009,9 @@ def links_between_items(tables: Tables) -> Iterator[Row]:
         is_known = from_key in versions or from_key in direct
         if from_key == to_key or not is_known or to_key not in versions:
             continue
-        since = "always" if begins is None else told(begins)
+        since, until = (told(at) if at else "" for at in (begins, ends))
         yield {
-            "work_item_link_key": f"{from_key}>{kind}>{to_key}>{since}",
+            "work_item_link_key": f"{from_key}>{kind}>{to_key}>{method}>{since}>{until}",
             "from_key": from_key,
             "to_key": to_key,
             "link_type": kind,

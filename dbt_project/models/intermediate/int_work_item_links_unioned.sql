@@ -1,16 +1,85 @@
 with
 
-issue_links as (
+link_types as (
+
+    select * from {{ ref('stg_jira__link_types') }}
+
+),
+
+spans as (
+
+    select * from {{ ref('int_jira_link_spans') }}
+
+),
+
+open_spans as (
+
+    select * from spans
+    where valid_to is null
+
+),
+
+shown_links as (
 
     select
         links.*,
+        link_types.name as type_name,
         coalesce(link_types.outward_wording, links.outward_wording) as wording,
-        coalesce(link_types.name, links.link_name) as type_name
+        link_types.outward_wording = link_types.inward_wording as is_mutual
 
     from {{ ref('stg_jira__issue_links') }} as links
 
-    left join {{ ref('stg_jira__link_types') }} as link_types
+    left join link_types
         on links.link_type_id = link_types.link_type_id
+
+),
+
+placed_links as (
+
+    select
+        *,
+        case when is_mutual then least(from_key, to_key) else from_key end as first_key,
+        case when is_mutual then greatest(from_key, to_key) else to_key end as second_key
+
+    from shown_links
+
+),
+
+-- Histories say since when a link is there that an issue shows, and which ones are gone. What they
+-- do not end and no issue shows ended with an issue, and nobody knows when.
+issue_links as (
+
+    select
+        links.issue_link_id as source_link_id,
+        links.wording,
+        coalesce(links.type_name, links.link_name) as type_name,
+        links.from_key,
+        links.to_key,
+        open_spans.valid_from,
+        open_spans.valid_to
+
+    from placed_links as links
+
+    left join open_spans
+        on
+            links.wording = open_spans.outward_wording
+            and links.first_key = open_spans.from_key
+            and links.second_key = open_spans.to_key
+
+    union all
+
+    select
+        'was:' || issue_change_id as source_link_id,
+        outward_wording as wording,
+        cast(null as varchar) as type_name,
+        from_key,
+        to_key,
+        valid_from,
+        valid_to
+
+    from spans
+
+    where valid_to is not null
 
 ),
 
@@ -185,7 +254,7 @@ github_items as (
 jira as (
 
     select
-        'jira:link:' || issue_links.issue_link_id as source_link_id,
+        'jira:link:' || issue_links.source_link_id as source_link_id,
         case
             when coalesce(said.is_reversed, named.is_reversed, false) then issue_links.to_key
             else issue_links.from_key
@@ -199,8 +268,8 @@ jira as (
         coalesce(said.link_type, named.link_type, 'relates') as link_type,
         'jira_link' as method,
         cast(1 as double) as confidence,
-        cast(null as timestamp) as valid_from,
-        cast(null as timestamp) as valid_to,
+        issue_links.valid_from,
+        issue_links.valid_to,
         cast(null as varchar) as key_project
 
     from issue_links
@@ -330,6 +399,24 @@ github_references as (
 
 ),
 
+github_blocks as (
+
+    select
+        'github:block:' || issue_event_id as source_link_id,
+        from_key,
+        to_key,
+        cast(null as varchar) as to_item_key,
+        'blocks' as link_type,
+        'timeline' as method,
+        cast(1 as double) as confidence,
+        valid_from,
+        valid_to,
+        cast(null as varchar) as key_project
+
+    from {{ ref('int_github_blocks') }}
+
+),
+
 gitlab as (
 
     select
@@ -386,6 +473,8 @@ final as (
     select * from github_closings
     union all
     select * from github_references
+    union all
+    select * from github_blocks
     union all
     select * from gitlab
     union all

@@ -124,7 +124,8 @@ final as (
 
     select
         unioned.from_key || '>' || unioned.link_type || '>' || unioned.to_key || '>'
-        || coalesce(cast(unioned.valid_from as varchar), 'always') as work_item_link_key,
+        || unioned.method || '>' || coalesce(cast(unioned.valid_from as varchar), '')
+        || '>' || coalesce(cast(unioned.valid_to as varchar), '') as work_item_link_key,
         unioned.from_key,
         unioned.to_key,
         unioned.link_type,

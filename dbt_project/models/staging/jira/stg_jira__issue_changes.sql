@@ -63,6 +63,8 @@ renamed as (
                 when 'issuetype' then 'issuetype'
                 when 'priority' then 'priority'
                 when 'resolution' then 'resolution'
+                when 'issuelinks' then 'issuelinks'
+                when 'link' then 'issuelinks'
                 else item.field
             end
         end as field,

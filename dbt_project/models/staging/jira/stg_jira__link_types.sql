@@ -5,7 +5,7 @@ source as (
     select
         id,
         name,
-        {{ parse_json('payload', {'outward': 'VARCHAR'}) }} as payload
+        {{ parse_json('payload', {'outward': 'VARCHAR', 'inward': 'VARCHAR'}) }} as payload
 
     from {{ source('jira', 'link_types') }}
 
@@ -16,7 +16,8 @@ renamed as (
     select
         id as link_type_id,
         {{ known_as('name') }} as name,
-        {{ known_as('payload.outward') }} as outward_wording
+        {{ known_as('payload.outward') }} as outward_wording,
+        {{ known_as('payload.inward') }} as inward_wording
 
     from source
 
