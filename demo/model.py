@@ -132,6 +132,7 @@ class PullRequest:
     id: int = 0
     number: int = 0
     reverts: "PullRequest | None" = None
+    assistance: str = "none"
 
     @property
     def node_id(self) -> str:

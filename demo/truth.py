@@ -213,6 +213,11 @@ def says_its_issue(pull: PullRequest, as_of: int = NOW) -> bool:
     return any(re.search(rf"\b{key}\b", text) for key in keys for text in texts)
 
 
+def assistance(world: World, as_of: int = NOW) -> dict[str, str]:
+    """Return pull request databaseId → whether a program wrote it, or helped to."""
+    return {str(pull.id): pull.assistance for pull in world.pulls if pull.created <= as_of}
+
+
 def incident_causes(world: World, as_of: int = NOW) -> dict[str, str]:
     """Return incident sys_id → id of the production deployment that truly caused it."""
     return {

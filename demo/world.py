@@ -4,6 +4,7 @@ import random
 from bisect import insort
 from dataclasses import dataclass, field
 
+from demo.assistance import assist
 from demo.ci import Actions, jenkins_builds
 from demo.company import NOW, SEED, STATUSES, STREAMS, TERMINAL, Person, make_people
 from demo.delivery import Developers
@@ -138,6 +139,7 @@ def build(seed: int = SEED) -> World:
     pulls += releases.pulls
     number_issues(issues)
     number_pulls(pulls, random.Random(f"{seed}/titles"))
+    assist(pulls, seed)
     runs = Actions(people, seed).run(pulls)
     builds = jenkins_builds(pulls, people, seed)
     operations = Operations(people, seed)

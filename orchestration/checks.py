@@ -6,6 +6,7 @@ Expectations keeps a DuckDB handle open, which would lock the raw files against 
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path

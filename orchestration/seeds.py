@@ -583,6 +583,16 @@ SEEDS: dict[str, Seed] = {
         },
         unique=(("source_system", "kind", "pattern"),),
     ),
+    "runner_rates": Seed(
+        {
+            "source_system": SOURCE,
+            "label": Column(is_needed=True, form=lower_case),
+            "cost_per_minute": Column("double", is_needed=True),
+            **VALIDITY,
+        },
+        period=VALID,
+        apart=(("source_system", "label"),),
+    ),
     "increments": Seed(
         {"increment_key": OWN_KEY, "name": NAME, "starts_on": NEEDED_DAY, "ends_on": NEEDED_DAY},
         unique=(("increment_key",),),

@@ -114,8 +114,10 @@ def test_every_public_model_has_a_tested_key(models: list[dict], nodes: dict) ->
 
 FOREIGN_KEYS_BY_OTHER_NAMES = {
     "actor_key": "dim_people",
+    "approver_key": "dim_people",
     "author_key": "dim_people",
     "change_request_key": "fct_change_requests",
+    "deployer_key": "dim_people",
     "source_system": "dim_source_systems",
     "calendar": "dim_calendars",
     "metric": "dim_metrics",
@@ -362,6 +364,10 @@ FLOWS = (
 PERCENTILES_OF = {
     **{(table, "flow_time"): "n" for table in FLOWS},
     ("metric_aging_wip", "pace"): "pace_n",
+    ("metric_ci_health", "queue"): "queue_n",
+    ("metric_ci_health", "run"): "run_n",
+    ("metric_ci_health_jobs", "queue"): "queue_n",
+    ("metric_ci_health_jobs", "run"): "run_n",
     ("metric_dora", "lead_time"): "changes",
     ("metric_dora", "recovery_time"): "recovered_deployments",
     ("metric_dora_weeks", "lead_time"): "changes",

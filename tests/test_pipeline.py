@@ -438,6 +438,47 @@ def test_deployments_are_blamed_for_what_they_truly_caused(company: Company) -> 
     assert not retried & failed and 0 < len(retried & true) < 10
 
 
+def test_what_programs_wrote_is_known_by_what_they_sign(company: Company) -> None:
+    from demo import truth
+
+    true = truth.assistance(company.servers.world, company.servers.world.now)
+    found = company.rows(
+        "select change_key, ai_assistance from marts.fct_changes where kind = 'pull_request'"
+    )
+    assert {key.rpartition(":")[2]: word for key, word in found} == true
+    assert len(set(true.values())) == 3
+
+
+def test_every_production_deployment_has_its_evidence(company: Company) -> None:
+    """Rows are the true chains; approvals are those of the changes that truly belong to them."""
+    from demo import truth
+
+    made, now = company.servers.world, company.servers.world.now
+    rows = company.rows(
+        """
+        select deployment_key, change_key, item, approval, change_request_key
+        from metrics.metric_change_evidence where change_key is not null
+        """
+    )
+    brought = {
+        (key.rpartition(":")[2], change.rpartition(":")[2]): item == "yes"
+        for key, change, item, *_ in rows
+    }
+    assert len(brought) == len(rows) > 300
+    chains = {
+        (chain.deployment_id, chain.pull_request_id): chain.issue_id is not None
+        for chain in truth.chains(made, now)
+        if chain.deployment_id
+    }
+    # Where the first deployment of a repository brought more than its own, nobody knows.
+    assert set(brought) <= set(chains)
+    assert all(chains[pair] for pair, has_item in brought.items() if has_item)
+    asked = {deployment for deployment in truth.change_deployments(made, now).values()}
+    named = {key.rpartition(":")[2] for key, *_, request in rows if request}
+    assert named <= asked and len(named) > 100
+    assert {approval for *_, approval, request in rows if request} <= {"yes", "no"}
+
+
 def test_the_confidence_of_a_method_is_no_more_than_how_often_it_is_right(
     company: Company,
 ) -> None:

@@ -67,6 +67,12 @@ summer,Summer,2024-06-01,2024-08-31
 value_stream_key,workflow,level,stage,wip_limit,valid_from,valid_to
 shop,software,story,review,3,,
 """,
+    "runner_rates": """\
+source_system,label,cost_per_minute,valid_from,valid_to
+github,*,0.008,,2024-05-01
+github,*,0.01,2024-05-01,
+gitlab,instance_type,0,,
+""",
     "xmr_baselines": """\
 metric,value_stream_key,workflow,level,baseline_start,baseline_end
 velocity,shop,software,story,2024-01-01,2024-05-19
@@ -317,7 +323,8 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a version twice", "defaults/metrics", "", "load,1,Items,items,lower,no target,flow,\n",
-        [f"{D}/metrics.csv line 117: metric 'load', version '1' is in line 8 already; remove one"],
+        [f"{D}/metrics.csv line {len(METRICS) + 1}: metric 'load', version '1' is in line 8"
+         " already; remove one"],
     ),
     (
         "a value stream that is called all", "own/value_streams", "",
@@ -488,7 +495,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     (
         "a metric of nothing", "defaults/metrics", "",
         "happiness,1,Smiles,smiles,higher,no target,flow,\n",
-        [f"{D}/metrics.csv line 117: metric 'happiness' is in no table of metrics;"
+        [f"{D}/metrics.csv line {len(METRICS) + 1}: metric 'happiness' is in no table of metrics;"
          " remove the line"],
     ),
     (
@@ -605,6 +612,22 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     (
         "a number", "own/wip_limits", "review,3", "review,three",
         [f"{C}/wip_limits.csv line 2: wip_limit 'three' is no whole number"],
+    ),
+    (
+        "a rate below none", "own/runner_rates", "instance_type,0,", "instance_type,-1,",
+        [f"{C}/runner_rates.csv line 4: cost_per_minute '-1' is out of range;"
+         " it must be 0 or more"],
+    ),
+    (
+        "a label that is never met", "own/runner_rates", "instance_type,0,", "Instance,0,",
+        [f"{C}/runner_rates.csv line 4: label 'Instance' is never met: write it in lower case,"
+         " 'instance'"],
+    ),
+    (
+        "rates that overlap", "own/runner_rates", "0.008,,2024-05-01", "0.008,,2024-06-01",
+        [f"{C}/runner_rates.csv line 3: source_system 'github', label '*' is in line 2 already, and"
+         " both hold on 2024-05-01; give the older one a valid_to that is the valid_from of the"
+         " newer one"],
     ),
     (
         "half a number", "own/wip_limits", "review,3", "review,2.5",

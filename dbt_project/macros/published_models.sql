@@ -2,6 +2,7 @@
     it parses a test what is built before it. tests/test_conventions.py holds the list whole. -#}
 {% macro published_models() %}
     {{ return([
+        'bridge_change_runs',
         'bridge_deployment_changes',
         'bridge_incident_deployments',
         'bridge_work_item_links',
@@ -21,6 +22,7 @@
         'dim_wip_limits',
         'dim_work_items',
         'dim_xmr_baselines',
+        'fct_approvals',
         'fct_blocked_intervals',
         'fct_change_keys',
         'fct_change_requests',
@@ -44,6 +46,9 @@
         'history_gaps',
         'load_audits',
         'metric_aging_wip',
+        'metric_change_evidence',
+        'metric_ci_health',
+        'metric_ci_health_jobs',
         'metric_cumulative_flow',
         'metric_cycle_times',
         'metric_data_quality',

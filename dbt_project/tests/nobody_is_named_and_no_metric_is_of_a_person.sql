@@ -1,11 +1,14 @@
 -- noqa: disable=LT02,AL04
 -- Of every published table: the names of its columns, as its contract lists them, and the texts in
 -- them. Who somebody is stands nowhere but in the keyed hashes of `*_key` columns.
-{%- set people = ['person_key', 'actor_key', 'author_key', 'from_actor_key', 'to_actor_key'] %}
+{%- set people = [
+    'person_key', 'actor_key', 'author_key', 'approver_key', 'deployer_key', 'from_actor_key',
+    'to_actor_key'
+] %}
 {%- set names = [
     'login', 'mail', 'user_name', 'display_name', 'assignee', 'reporter', 'full_name'
 ] %}
-{%- set of_people = ['person', 'people', 'actor', 'author'] %}
+{%- set of_people = ['person', 'people', 'actor', 'author', 'approver', 'deployer'] %}
 {%- set tables = [] %}
 {%- for name in published_models() %}
 -- depends_on: {{ ref(name) }}

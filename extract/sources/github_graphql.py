@@ -130,7 +130,7 @@ fragment What on Commit {
   authoredDate
   committedDate
   message
-  author { user { __typename login databaseId } }
+  author { name email user { __typename login databaseId } }
 }
 """,
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from extract.assistance import Signed, assistance
 from extract.census import tombstones
 from extract.gaps import history_gaps
 from extract.mentions import keys_in
@@ -320,6 +321,7 @@ def pull_row(repo: Repository, listed: Listed, node: Mapping[str, Any]) -> Row:
     """Return the raw row of a pull request."""
     kept = ("isDraft", "closedAt", "mergedAt", "headRefOid", "additions", "deletions")
     commits = [entry["commit"] for entry in node["commits"]["nodes"]]
+    timeline = node["timelineItems"]["nodes"]
     keys = keys_in(*(str(commit.get("message") or "") for commit in commits))
     return {
         "id": listed.id,
@@ -336,10 +338,34 @@ def pull_row(repo: Repository, listed: Listed, node: Mapping[str, Any]) -> Row:
             **listed.derived,
             **{name: list(dict.fromkeys([*listed.derived[name], *keys[name]])) for name in keys},
             "node_id": listed.node_id,
+            **assistance(
+                [
+                    signed(commit)
+                    for commit in (*(e.get("beforeCommit") for e in timeline), *commits)
+                    if commit
+                ],
+                login_of(node.get("author")),
+            ),
             "closes": [issue["id"] for issue in node["closingIssuesReferences"]["nodes"]],
-            "events": [event_of(entry) for entry in node["timelineItems"]["nodes"]],
+            "events": [event_of(entry) for entry in timeline],
         },
     }
+
+
+def login_of(actor: Any) -> str | None:
+    """Return the login of an account of GraphQL, of an app as REST and commits write it."""
+    actor = actor if isinstance(actor, dict) else {}
+    login = actor.get("login")
+    is_app = actor.get("__typename") == "Bot" and not str(login).endswith("[bot]")
+    return f"{login}[bot]" if is_app else login
+
+
+def signed(commit: Mapping[str, Any]) -> Signed:
+    """Return a commit of GraphQL as it is read to see who, or what, wrote it."""
+    author = commit.get("author") or {}
+    return Signed(
+        commit.get("message"), author.get("name"), author.get("email"), login_of(author.get("user"))
+    )
 
 
 def shown_labels(names: Iterable[Any]) -> list[str]:
@@ -475,6 +501,16 @@ def branch_commit_row(repo: Repository, commit: Mapping[str, Any]) -> Row:
             "parents": parents,
             "author": rest_person(commit.get("author")),
             **derived({"title": title, "body": body}),
+            **assistance(
+                [
+                    Signed(
+                        told.get("message"),
+                        (told.get("author") or {}).get("name"),
+                        (told.get("author") or {}).get("email"),
+                        (commit.get("author") or {}).get("login"),
+                    )
+                ]
+            ),
             "pull_request_no": int(squashed[1]) if squashed else None,
         },
     }
@@ -571,7 +607,7 @@ def job_row(job: Mapping[str, Any], run_id: str, attempt: int) -> Row:
         "status": job.get("status"),
         "conclusion": job.get("conclusion"),
         **{name: instant(job.get(name)) for name in times},
-        "payload": {"name": pick(job.get("name"), KEEP)},
+        "payload": {"name": pick(job.get("name"), KEEP), "labels": pick(job.get("labels"), [KEEP])},
     }
 
 

@@ -47,6 +47,7 @@ from extract.api import (
     SourceError,
     Unavailable,
 )
+from extract.assistance import Signed, assistance
 from extract.census import EVERY, PRESENT, Census, tombstones
 from extract.gaps import FOREVER, History, history_gaps, known_gaps, moment
 from extract.gaps import Known as Gaps
@@ -572,12 +573,17 @@ def pipeline_row(project: Project, row: Mapping[str, Any]) -> Row:
 def job_row(pipeline_id: str, row: Mapping[str, Any]) -> Row:
     """Return the raw row of a job."""
     kept = ("name", "stage", "allow_failure", "failure_reason", "duration", "queued_duration")
+    kind = (row.get("runner") or {}).get("runner_type")
     return {
         "id": str(row["id"]),
         "pipeline_id": pipeline_id,
         "status": row.get("status"),
         **_times(row, "created_at", "started_at", "finished_at"),
-        "payload": {name: row.get(name) for name in kept},
+        "payload": {
+            **{name: row.get(name) for name in kept},
+            # Shared runners are asked for by no tag.
+            "labels": [*(row.get("tag_list") or []), *([kind] if kind else [])],
+        },
     }
 
 
@@ -652,6 +658,15 @@ def merge_request_row(project: Project, row: Mapping[str, Any], commits: Iterabl
             **{name: row.get(name) for name in ("sha", "merge_commit_sha", "squash_commit_sha")},
             "labels": shown_labels(row.get("labels")),
             **derived(project, row, commits),
+            **assistance(
+                (
+                    Signed(
+                        commit.get("message"), commit.get("author_name"), commit.get("author_email")
+                    )
+                    for commit in commits
+                ),
+                (row.get("author") or {}).get("username"),
+            ),
         },
     }
 

@@ -72,9 +72,13 @@ KNOWN_VERSIONS = {"", "1", "1.0"}
 KNOWN_TYPES = re.compile(
     r"(pipelinerun\.(queued|started|finished)|taskrun\.(started|finished)"
     r"|service\.(deployed|upgraded|rolledback|removed|published)"
-    r"|environment\.(created|modified|deleted)|incident\.(detected|reported|resolved))"
+    r"|environment\.(created|modified|deleted)|incident\.(detected|reported|resolved)"
+    r"|approval\.[a-z]+)"
 )
-UNUSED_TYPES = re.compile(r"service\.(removed|published)|environment\.(created|modified|deleted)")
+UNUSED_TYPES = re.compile(
+    r"service\.(removed|published)|environment\.(created|modified|deleted)"
+    r"|approval\.(?!(approved|accepted|granted|rejected|declined|denied)$)[a-z]+"
+)
 """Known, and kept with their payload; no model reads them yet."""
 
 CDEVENT = re.compile(r"(?:dev\.)?(?:cdevents\.)?([a-z]+\.[a-z]+)(?:\.(\d[\w.+-]*))?")
@@ -96,6 +100,12 @@ def environment(value: Any) -> str | None:
     return shown_environment(NAME, scrubbed(value))
 
 
+def approver(value: Any) -> str | None:
+    """Return who approved as a keyed hash."""
+    is_word = isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
+    return person_key(NAME, value) if is_word else None
+
+
 def told_time(value: Any) -> str | None:
     """Return a time of a payload as ISO text in UTC, in whichever form it was told."""
     found = None if isinstance(value, (dict, list, bool)) else moment(value)
@@ -113,12 +123,15 @@ PAYLOAD = {
         scrubbed,
     ),
     "environment": environment,
+    "approver": approver,
     **dict.fromkeys(("queued_at", "started_at", "finished_at"), told_time),
 }
 """What is loaded of an envelope's payload; branches, people, addresses and texts are not."""
 
 CONTENT = {
     **dict.fromkeys(("pipelineName", "taskName", "outcome", "name", "artifactId"), scrubbed),
+    **dict.fromkeys(("deployment_id", "sha"), scrubbed),
+    "approver": approver,
     "pipelineRun": _REFERENCE,
     "environment": {**_REFERENCE, "id": environment},
     "service": _REFERENCE,

@@ -217,6 +217,14 @@ def test_shares_of_true_links(company):
     assert all(chain.merge_sha for chain in deployed)
 
 
+def test_programs_help_with_some_changes_and_write_a_few(company):
+    words = Counter(truth.assistance(company).values())
+    total = sum(words.values())
+    assert 0.15 < words["assisted"] / total < 0.25
+    assert 0.03 < words["agent"] / total < 0.07
+    assert words["none"] == total - words["assisted"] - words["agent"]
+
+
 def test_incidents_start_after_the_deployment_that_caused_them(company):
     for incident in company.incidents:
         if incident.deployment:

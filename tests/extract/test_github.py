@@ -1059,6 +1059,65 @@ def test_a_pull_request_has_the_keys_of_its_commits_and_not_their_messages(
     assert "otto" not in home.texts("github").lower()
 
 
+COPILOT = "198982749+Copilot@users.noreply.github.com"
+
+
+@pytest.mark.parametrize(
+    ("author", "trailer", "opener", "word"),
+    [
+        ({"name": "Mia", "email": "mia@example.com"}, "", "User", "none"),
+        ({"name": "Mia"}, f"Co-authored-by: Copilot <{COPILOT}>", "User", "assisted"),
+        ({"name": "copilot-swe-agent[bot]", "email": COPILOT}, "", "User", "agent"),
+        ({"name": "Mia", "user": {"login": "cursoragent"}}, "", "User", "agent"),
+        ({"name": "Mia"}, "", "Bot", "agent"),
+    ],
+)
+def test_a_pull_request_has_one_word_for_what_wrote_its_commits(
+    author: dict, trailer: str, opener: str, word: str, hub: Hub, home: Any
+) -> None:
+    one, two = commits(2)
+    one["commit"] |= {"message": "Work\n\nCo-authored-by: Otto <otto@example.com>"}
+    two["commit"] |= {"message": f"Work\n\n{trailer}", "author": author}
+    login = "devin-ai-integration" if opener == "Bot" else "mia-example"
+    hub.add_pull(1, commits=[one, two], author={"__typename": opener, "login": login})
+    home.load("github")
+    [(payload,)] = home.rows("github", "select payload from github.pull_requests")
+    assert json.loads(payload)["ai_assistance"] == word
+    text = home.texts("github").lower()
+    assert [name for name in ("mia", "otto", "copilot", "devin", "cursor") if name in text] == []
+
+
+def test_a_commit_that_a_force_push_took_away_and_one_that_was_pushed_have_their_word(
+    hub: Hub, home: Any
+) -> None:
+    [one] = commits(1)
+    one["commit"]["message"] = "Work"
+    gone = {"oid": "e" * 40, "message": "Work\n\nAssisted-by: Claude Code", "author": None}
+    pushed = {"__typename": "HeadRefForcePushedEvent", "beforeCommit": gone}
+    hub.add_pull(1, commits=[one], timelineItems=[pushed])
+    hub.add_pull(2, commits=commits(1, 7))  # whose message nobody shows
+    hub.commit("a" * 40, "2025-05-01T00:00:00Z", message="Work\n\nGenerated-by: Cursor")
+    app = {"login": "claude[bot]", "id": 9, "type": "Bot"}
+    hub.commit("b" * 40, "2025-05-02T00:00:00Z", "a" * 40, author=app)
+    hub.commit("c" * 40, "2025-05-03T00:00:00Z", "b" * 40)
+    home.load("github")
+    word = "payload->>'$.ai_assistance'"
+    pulls = f"select id, {word} from github.pull_requests order by 1"
+    assert home.rows("github", pulls) == [("1001", "assisted"), ("1002", "unknown")]
+    words = home.rows("github", f"select {word} from github.commits order by sha")
+    assert words == [("assisted",), ("agent",), ("none",)]
+
+
+def test_a_job_keeps_the_labels_of_its_runner(hub: Hub, home: Any) -> None:
+    job = {"id": 5, "name": "build", "labels": ["self-hosted", "Big"], "runner_name": "mia-laptop"}
+    done = {"status": "completed", "updated": "2025-05-01T00:00:00Z"}
+    hub.add_run(1, "2025-05-01T00:00:00Z", {**done, "jobs": [job, {"id": 6, "name": "lint"}]})
+    home.load("github")
+    labels = "select payload->'$.labels' from github.jobs order by id"
+    assert home.rows("github", labels) == [('["self-hosted","Big"]',), ("[]",)]
+    assert "mia" not in home.texts("github")
+
+
 def release(no: int, **facts: Any) -> dict:
     return {
         "id": no,

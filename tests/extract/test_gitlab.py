@@ -778,6 +778,38 @@ def test_merge_requests_say_when_they_were_reviewed_and_not_what_was_said(
     assert "lovelace" not in home.texts("gitlab").lower()
 
 
+def test_a_merge_request_has_one_word_for_what_wrote_its_commits(scripted: Any, home: Any) -> None:
+    trailer = "Work\n\nCo-Authored-By: Claude <noreply@anthropic.com>"
+    told = [
+        {"message": "Work", "author_name": "Ada", "author_email": "ada@example.com"},
+        {"message": trailer, "author_name": "Ada", "author_email": "ada@example.com"},
+        {"message": "Work", "author_name": "Cursor", "author_email": "cursoragent@cursor.com"},
+        {"title": "Work"},
+    ]
+    for number, commit in enumerate(told, 1):
+        scripted.add("merge_requests", number, number, author={"id": 3, "username": "ada"})
+        scripted.add(f"merge_requests/{number}/commits", f"c{number}", number, **commit)
+    scripted.add("merge_requests", 5, 5, author={"id": 4, "username": "GitLabDuo"})
+    home.load("gitlab")
+    words = "select id, payload->>'$.ai_assistance' from gitlab.merge_requests order by 1"
+    assert home.rows("gitlab", words) == [
+        ("1", "none"), ("2", "assisted"), ("3", "agent"), ("4", "unknown"), ("5", "agent"),
+    ]  # fmt: skip
+    texts = home.texts("gitlab").lower()
+    assert [name for name in ("claude", "cursor", "ada", "duo") if name in texts] == []
+
+
+def test_a_job_keeps_its_tags_and_the_type_of_its_runner(scripted: Any, home: Any) -> None:
+    runner = {"id": 1, "description": "ada's machine", "runner_type": "instance_type"}
+    scripted.add("pipelines", 1, 0)
+    scripted.add("pipelines/1/jobs", 1, 0, name="test", tag_list=["docker"], runner=runner)
+    scripted.add("pipelines/1/jobs", 2, 0, name="lint", runner=None)
+    home.load("gitlab")
+    labels = "select payload->'$.labels' from gitlab.jobs order by id"
+    assert home.rows("gitlab", labels) == [('["docker","instance_type"]',), ("[]",)]
+    assert "ada" not in home.texts("gitlab")
+
+
 def test_issues_have_their_state_and_stage_label_events(scripted: Any, home: Any) -> None:
     scripted.add("issues", 1, 0, labels=["lovelace", "workflow::in dev", "type::bug"], weight=3)
     for number, (action, label) in enumerate(

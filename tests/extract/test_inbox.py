@@ -348,3 +348,23 @@ def test_d1_what_is_kept_and_not_used_is_said(folder: Path, home: Any) -> None:
     drop(folder, "a.jsonl", EVENT, {**EVENT, "event_id": "e2", "type": "environment.created"})
     message = audit(home.load("inbox")).message
     assert message == "1 events of environment.created, which are kept and not used"
+
+
+def test_p1_an_approval_says_what_it_is_of_and_by_whom_as_a_hash(folder: Path, home: Any) -> None:
+    facts = {"deployment_id": "d1", "sha": "abc", "approver": "mia.planted", "comment": "planted"}
+    told = {**EVENT, "type": "dev.cdevents.approval.approved.0.1.0", "payload": facts}
+    one = {**CDEVENT, "context": {**CDEVENT["context"], "type": "approval.rejected"}}
+    one["subject"] = {"id": "a1", "content": {"sha": "def", "approver": {"planted": 1}}}
+    asked = {**EVENT, "event_id": "e3", "type": "approval.requested", "payload": facts}
+    drop(folder, "a.jsonl", told, one, asked)
+    work = home.load("inbox")
+    assert audit(work).message == "1 events of approval.requested, which are kept and not used"
+    rejected, approved, _ = [
+        (kind, json.loads(payload)) for _, _, kind, *_, payload in events(home)
+    ]
+    assert rejected == ("approval.rejected", {"content": {"sha": "def", "approver": None}})
+    who = person_key("inbox", "mia.planted")
+    assert approved == (
+        "approval.approved", {"deployment_id": "d1", "sha": "abc", "approver": who}
+    )  # fmt: skip
+    assert "planted" not in home.texts("inbox").lower()

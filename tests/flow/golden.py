@@ -1237,6 +1237,7 @@ CASES = [
                  and from_key not like 'github:pr:P79%' order by 1, 2""": [
                 ("github:pr:P1", "jira:LAB-1", "issue_key"),
                 ("github:pr:P1", "jira:LAB-17", "issue_key"),
+                ("github:pr:P1101", "jira:EVD-1", "issue_key"),
                 ("github:pr:P2", "jira:LAB-1", "issue_key"),
                 ("github:pr:P2", "jira:LAB-15", "issue_key"),
                 ("github:pr:P485", "jira:DSK-60", "issue_key"),
@@ -1600,6 +1601,7 @@ from tests.flow import (
     golden_core,
     golden_delivery,
     golden_edges,
+    golden_evidence,
     golden_field_delivery,
     golden_field_desk,
     golden_field_jira,
@@ -1613,6 +1615,7 @@ for topic in (
     golden_core,
     golden_delivery,
     golden_edges,
+    golden_evidence,
     golden_field_delivery,
     golden_field_desk,
     golden_field_jira,

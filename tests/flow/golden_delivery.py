@@ -845,6 +845,8 @@ CASES = [
                        'app', 'shop', 'corsvc', 'skiff', 'harbour', 'mole', 'trail',
                        'unassigned:github:lab/desk')
                    and service_key not like 'unassigned:%:field/%'
+                   and service_key not in ('crane', 'barge')
+                   and service_key not like 'unassigned:%:yard/%'
                order by 1""": [
                 ("buoy", "Buoy", "dock", "unassigned", True, day("04-01"), None),
                 ("dock", "Dock", "dock", "alpha", True, None, None),
@@ -896,9 +898,9 @@ CASES = [
         rows={
             """select ci_run_key, result, queue_s / 60, run_s / 60, is_flaky from marts.fct_ci_runs
                where
-                   coalesce(repository, '') not like 'field/%' and source_system <> 'jenkins'
-                   and ci_run_key not like 'inbox:tekton:%'
-                   and ci_run_key not like 'github:run:trail-%'
+                    coalesce(repository, '') not similar to '(field|yard)/.*'
+                    and source_system <> 'jenkins' and ci_run_key not like 'inbox:tekton:%'
+                    and ci_run_key not like 'github:run:trail-%'
                order by 1""": [
                 ("github:run:R1:1", "failure", 2, 13, True),
                 ("github:run:R1:2", "success", 1, 29, False),

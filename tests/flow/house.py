@@ -606,6 +606,8 @@ class Deployment:
         state: What came out; nothing while it runs.
         ended: When its outcome was told; else at once.
         began: When it was told that it runs; else nobody says.
+        waited: When it was told that it waits to be let run.
+        deployer: Who deployed; `robot` is a program.
     """
 
     id: str
@@ -616,11 +618,17 @@ class Deployment:
     ended: str | None = None
     environment: str = "production"
     began: str | None = None
+    waited: str | None = None
+    deployer: str | None = None
 
     def rows(self) -> Rows:
         """Return the raw rows of the deployment and its outcome."""
         at = moment(self.at)
-        told = [("in_progress", self.began), (self.state, self.ended or self.at)]
+        told = [
+            ("waiting", self.waited), ("in_progress", self.began),
+            (self.state, self.ended or self.at),
+        ]  # fmt: skip
+        kind = "bot" if self.deployer in PROGRAMS else "human"
         return {
             ("github", "deployments"): [
                 {
@@ -630,7 +638,11 @@ class Deployment:
                     "environment": self.environment,
                     "created_at": at,
                     "updated_at": at,
-                    "payload": {},
+                    "payload": {
+                        "creator": {"person_key": self.deployer, "actor_type": kind}
+                        if self.deployer
+                        else None
+                    },
                 }
             ],
             ("github", "deployment_statuses"): [
@@ -670,7 +682,7 @@ class Delivery:
     closed: str | None = None
     is_revert: bool = False
     size: tuple[int, int] | None = None
-    author: str = "ann"
+    author: str | None = "ann"
 
     def rows(self) -> Rows:
         """Return the raw rows of the pull request, its commit and its deployment."""
@@ -847,7 +859,12 @@ class Told:
 
 @dataclass
 class Run:
-    """An attempt of a run of GitHub Actions, with one job where that is told apart."""
+    """An attempt of a run of GitHub Actions, with one job where that is told apart.
+
+    Attributes:
+        job: When its job was asked for, began and ended.
+        labels: Labels of the runner that the job asked for.
+    """
 
     id: str
     number: int
@@ -859,6 +876,7 @@ class Run:
     repository: str = "lab/app"
     pipeline: str = "ci"
     job: tuple[str, str, str | None] | None = None
+    labels: tuple[str, ...] = ()
 
     def rows(self) -> Rows:
         """Return the raw rows of the attempt and its job."""
@@ -892,7 +910,7 @@ class Run:
                     "created_at": moment(queued),
                     "started_at": moment(started),
                     "completed_at": finished and moment(finished),
-                    "payload": {"name": "test"},
+                    "payload": {"name": "test", "labels": list(self.labels)},
                 }
             ]
         return rows

@@ -800,6 +800,138 @@ MUTATIONS = [
         "what has no link is counted among the methods",
         f"{METRICS}/metric_trace_methods.sql",
         "coalesce({{ link }}_method, 'missing')", "{{ link }}_method",
+        "the dearest label is what a runner costs",
+        f"{MARTS}/fct_ci_jobs.sql",
+        "rates.cost_per_minute desc,", "rates.cost_per_minute,",
+    ),
+    Mutation(
+        "a runner without a rate of its own costs what any other does",
+        f"{MARTS}/fct_ci_jobs.sql",
+        "coalesce(rates.cost_per_minute, other_rates.cost_per_minute)", "rates.cost_per_minute",
+    ),
+    Mutation(
+        "a job that ran after it had passed is not tried again",
+        f"{MARTS}/fct_ci_jobs.sql",
+        "jobs.earlier_result <> 'success' and ", "",
+    ),
+    Mutation(
+        "two jobs at once are no second try",
+        f"{MARTS}/fct_ci_jobs.sql",
+        " and jobs.earlier_end_at <= jobs.started_at", "",
+    ),
+    Mutation(
+        "what the inbox tells is of the service that owns the code",
+        f"{MARTS}/fct_ci_runs.sql",
+        "coalesce(scopes.service_key, code_scopes.service_key)", "scopes.service_key",
+    ),
+    Mutation(
+        "a run on a commit of the branch built the change",
+        f"{INTERMEDIATE}/int_commits_of_changes.sql",
+        "from pull_request_commits\n", "from pull_request_commits where false\n",
+    ),
+    Mutation(
+        "skipped runs ran nothing",
+        f"{METRICS}/metric_ci_health.sql",
+        " and runs.result <> 'skipped'", "",
+    ),
+    Mutation(
+        "runs at the same time are one wait",
+        f"{METRICS}/metric_ci_health.sql",
+        "from ({{ union_of_intervals('spans', 'build_key') }}) as stretches", "from spans",
+    ),
+    Mutation(
+        "what ran before the first commit is not of its lead time",
+        f"{METRICS}/metric_ci_health.sql",
+        "greatest(coalesce(runs.queued_at, runs.started_at), changes.first_commit_at)",
+        "coalesce(runs.queued_at, runs.started_at)",
+    ),
+    Mutation(
+        "a timeout is lost to the environment",
+        "macros/metric_ci_health.sql",
+        "result in ('error', 'timeout') or is_flaky", "is_flaky",
+    ),
+    Mutation(
+        "an approval that was taken back is none",
+        f"{MARTS}/fct_approvals.sql",
+        "next_decision <> 'approved'", "false",
+    ),
+    Mutation(
+        "an event approves what it names by its id and nothing else",
+        f"{MARTS}/fct_approvals.sql",
+        "coalesce(given.raw_environment, deployments.raw_environment)\n"
+        "            = deployments.raw_environment",
+        "true",
+    ),
+    Mutation(
+        "nobody reviews his own change",
+        f"{METRICS}/metric_change_evidence.sql",
+        "and approvals.approver_key is distinct from described.author_key", "",
+    ),
+    Mutation(
+        "a program reviews nothing",
+        f"{METRICS}/metric_change_evidence.sql",
+        "        and not approvals.is_by_program\n        and approvals.approver_key is distinct",
+        "        and approvals.approver_key is distinct",
+    ),
+    Mutation(
+        "a review after the merge is none",
+        f"{METRICS}/metric_change_evidence.sql",
+        "and approvals.decided_at <= described.merged_at", "",
+    ),
+    Mutation(
+        "every pipeline has to pass",
+        f"{METRICS}/metric_change_evidence.sql",
+        "order by case when result = 'success' then 1 else 0 end, finished_at desc, ci_run_key",
+        "order by finished_at desc, ci_run_key",
+    ),
+    Mutation(
+        "what was deployed counts before what was merged",
+        f"{METRICS}/metric_change_evidence.sql",
+        "where place = 1 and distance = nearest", "where place = 1",
+    ),
+    Mutation(
+        "a run that deploys itself counts when it passed",
+        f"{METRICS}/metric_change_evidence.sql",
+        "runs.result = 'success'\n                and coalesce",
+        "false\n                and coalesce",
+    ),
+    Mutation(
+        "what was deleted before it was read is not known",
+        f"{METRICS}/metric_change_evidence.sql",
+        "and unknown_builds.metric_change_evidence_key is null\n", "\n",
+    ),
+    Mutation(
+        "an approval after the beginning is too late",
+        f"{METRICS}/metric_change_evidence.sql",
+        "        approvals.is_approved\n        and approvals.decided_at <= described.started_at",
+        "        approvals.is_approved",
+    ),
+    Mutation(
+        "a standard change is approved in advance",
+        f"{METRICS}/metric_change_evidence.sql",
+        "case when requests.is_automated then requests.requested_at end",
+        "cast(null as timestamp)",
+    ),
+    Mutation(
+        "who approved and then deployed is not apart",
+        f"{METRICS}/metric_change_evidence.sql",
+        "case when approvers.approver_key is distinct from described.deployer_key then 1 end", "1",
+    ),
+    Mutation(
+        "people of another tool cannot be told apart",
+        f"{METRICS}/metric_change_evidence.sql",
+        "when strangers.metric_change_evidence_key is null then 'no'", "when true then 'no'",
+    ),
+    Mutation(
+        "that no program left a trace is not sure",
+        f"{MARTS}/fct_changes.sql",
+        "when 'messages' then cast(0.5 as double)", "when 'messages' then cast(0.9 as double)",
+    ),
+    Mutation(
+        "what nobody read is not known",
+        "models/staging/gitlab/stg_gitlab__merge_requests.sql",
+        "coalesce(source.payload.ai_assistance, 'unknown')",
+        "coalesce(source.payload.ai_assistance, 'none')",
     ),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Recounts of delivery: deployments and releases, changes, what failed, DORA, CI, and their links.
+"""Recounts of delivery: deployments and releases, changes, what failed, DORA, and their links.
 
 Deployments are replayed place by place in order of time, from what the sources told, and changes
 wait for the next deployment that carries them: the models do the same with windows.
@@ -478,8 +478,8 @@ def deployments(tables: Tables) -> Iterator[Row]:
                     "deployment_key", "source_system", "repository", "service_key",
                     "environment_key", "raw_environment", "sha", "result",
                     "previous_deployment_key", "release_deployment_key", "change_request_key",
-                    "is_production", "is_commit_known", "is_first_of_repository", "is_rollback",
-                    "is_hotfix", "is_retried", "started_at", "finished_at",
+                    "deployer_key", "is_production", "is_commit_known", "is_first_of_repository",
+                    "is_rollback", "is_hotfix", "is_retried", "started_at", "finished_at",
                 )
             },
             "failure_method": method,
@@ -650,10 +650,14 @@ def changes_measured(tables: Tables) -> Iterator[Row]:
                 for name in (
                     "change_key", "kind", "source_system", "repository", "service_key",
                     "merge_commit_sha", "author_key", "additions", "deletions", "is_revert",
-                    "is_hotfix", "is_written_before_repository", "first_commit_at", "opened_at",
-                    "ready_at", "first_review_at", "approved_at", "merged_at", "closed_at",
+                    "is_hotfix", "ai_assistance", "ai_method", "is_written_before_repository",
+                    "first_commit_at", "opened_at", "ready_at", "first_review_at", "approved_at",
+                    "merged_at", "closed_at",
                 )
             },
+            "ai_confidence": {"account": 0.95, "trailer": 0.9, "messages": 0.5}.get(
+                change["ai_method"]
+            ),
             "coding_s": forward(change["first_commit_at"], change["opened_at"]),
             "pickup_s": forward(change["ready_at"], change["first_review_at"]),
             "review_s": forward(change["first_review_at"], change["merged_at"]),
@@ -705,13 +709,19 @@ def share_of(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def dora(tables: Tables, name: str, period: str) -> Iterator[Row]:
-    """The five metrics of each service by periods."""
-    start_of = {"month": month_of, "week": week_of}[period]
+def time_zones(tables: Tables) -> dict[str, str]:
+    """Return the time zone of each service, which is that of its value stream."""
     streams = {s["value_stream_key"]: s["time_zone"] for s in tables.rows("dim_value_streams")}
     zones = defaultdict(lambda: "UTC")
     for service in tables.rows("dim_services"):
         zones[service["service_key"]] = streams.get(service["value_stream_key"], "UTC")
+    return zones
+
+
+def dora(tables: Tables, name: str, period: str) -> Iterator[Row]:
+    """The five metrics of each service by periods."""
+    start_of = {"month": month_of, "week": week_of}[period]
+    zones = time_zones(tables)
     releases = defaultdict(list)
     for row in tables.rows("fct_deployments"):
         if row["release_deployment_key"]:
@@ -847,52 +857,6 @@ def dora_months(tables: Tables) -> Iterable[Row]:
 def dora_weeks(tables: Tables) -> Iterable[Row]:
     """DORA by weeks."""
     return dora(tables, "metric_dora_weeks", "week")
-
-
-# CI
-
-
-@recounts("fct_ci_runs")
-def ci_runs(tables: Tables) -> Iterator[Row]:
-    """Attempts of runs, and which failed without a reason in the code."""
-    passed: dict[tuple, datetime] = {}
-    for run in tables.rows("int_ci_runs_unioned"):
-        if run["head_sha"] and run["result"] == "success" and run["finished_at"]:
-            built = (run["source_system"], run["pipeline"], run["repository"], run["head_sha"])
-            passed[built] = max(run["finished_at"], passed.get(built, NEVER))
-    for run in tables.rows("int_ci_runs_unioned"):
-        built = (run["source_system"], run["pipeline"], run["repository"], run["head_sha"])
-        ended = run["finished_at"]
-        yield {
-            **{
-                name: run[name]
-                for name in (
-                    "ci_run_key", "source_system", "pipeline", "repository", "head_sha", "event",
-                    "result", "raw_result", "attempt", "queued_at", "started_at", "finished_at",
-                    "is_clock_backwards",
-                )
-            },
-            "queue_s": forward(run["queued_at"], run["started_at"]),
-            "run_s": seconds(run["started_at"], ended),
-            "is_flaky": run["result"] == "failure"
-            and ended is not None
-            and passed.get(built, NEVER) > ended,
-        }  # fmt: skip
-
-
-@recounts("fct_ci_jobs")
-def ci_jobs(tables: Tables) -> Iterator[Row]:
-    """Jobs and stages, and how long each waited and ran."""
-    for job in tables.rows("int_ci_jobs_unioned"):
-        yield {
-            **job,
-            "queue_s": None
-            if job["is_inherited"]
-            else forward(job["queued_at"], job["started_at"]),
-            "run_s": None
-            if job["is_inherited"]
-            else seconds(job["started_at"], job["finished_at"]),
-        }
 
 
 # Dimensions

@@ -514,6 +514,10 @@ def people(tables: Tables) -> Iterator[Row]:
         kinds[row["actor_key"]].add(row["actor_type"])
     for row in tables.rows("int_changes_unioned"):
         kinds[row["author_key"]].add(row["author_type"])
+    for row in tables.rows("int_approvals_unioned"):
+        kinds[row["approver_key"]].add(row["approver_type"])
+    for row in tables.rows("int_deployments_unioned"):
+        kinds[row["deployer_key"]].add(row["deployer_type"])
     kinds.pop(None, None)
     for person, seen in kinds.items():
         yield {

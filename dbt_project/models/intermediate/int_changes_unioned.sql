@@ -16,6 +16,8 @@ pull_requests as (
         deletions,
         is_revert,
         is_hotfix,
+        ai_assistance,
+        ai_method,
         first_commit_at,
         is_written_before_repository,
         opened_at,
@@ -51,6 +53,8 @@ commits as (
         cast(null as bigint) as deletions,
         commits.is_revert,
         commits.is_hotfix,
+        commits.ai_assistance,
+        commits.ai_method,
         case
             when commits.authored_at >= coalesce(repositories.created_at, commits.authored_at)
                 then commits.authored_at

@@ -112,6 +112,8 @@ inbox as (
         coalesce(raw_environment, 'unknown') as raw_environment,
         cast(null as varchar) as tier,
         head_sha as sha,
+        cast(null as varchar) as deployer_key,
+        cast(null as varchar) as deployer_type,
         -- That a service was deployed is told when it was, so no result is a success.
         case
             when raw_result is null then 'success'
@@ -144,6 +146,8 @@ github as (
             when deployments.is_transient then 'review'
         end as tier,
         deployments.sha,
+        deployments.deployer_key,
+        deployments.deployer_type,
         case
             when outcomes.first_success_at is not null then 'success'
             -- Nobody let it through, so it never ran.
@@ -182,6 +186,8 @@ gitlab as (
         coalesce(deployments.environment, 'unknown') as raw_environment,
         environments.raw_tier as tier,
         deployments.sha,
+        deployments.deployer_key,
+        deployments.deployer_type,
         case
             when finished_at > {{ as_of() }} then 'running'
             when status = 'success' then 'success'
@@ -282,6 +288,8 @@ by_pattern as (
         environment as raw_environment,
         cast(null as varchar) as tier,
         sha,
+        cast(null as varchar) as deployer_key,
+        cast(null as varchar) as deployer_type,
         case when result in ('timeout', 'error') then 'failure' else result end as result,
         false as is_told_rollback,
         true as is_by_pattern,
@@ -338,6 +346,8 @@ final as (
         raw_environment,
         tier,
         sha,
+        deployer_key,
+        deployer_type,
         case
             when
                 result = 'running'

@@ -29,6 +29,8 @@ final as (
         commits.author_type,
         commits.is_revert,
         commits.is_hotfix,
+        commits.ai_assistance,
+        commits.ai_method,
         commits.authored_at,
         commits.committed_at
 

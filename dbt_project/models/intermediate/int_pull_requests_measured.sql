@@ -9,21 +9,7 @@ pull_requests as (
 
 commits as (
 
-    select
-        work_item_key,
-        authored_at,
-        committed_at
-
-    from {{ ref('stg_github__pull_request_commits') }}
-
-    union all
-
-    select
-        work_item_key,
-        authored_at,
-        committed_at
-
-    from {{ ref('stg_gitlab__merge_request_commits') }}
+    select * from {{ ref('int_pull_request_commits_unioned') }}
 
 ),
 
@@ -145,6 +131,8 @@ final as (
         pull_requests.deletions,
         pull_requests.is_revert,
         pull_requests.is_hotfix,
+        pull_requests.ai_assistance,
+        pull_requests.ai_method,
         first_commits.first_commit_at,
         coalesce(first_commits.is_written_before_repository, false)
             as is_written_before_repository,

@@ -11,6 +11,16 @@ actors as (
         author_key as person_key,
         author_type as actor_type
     from {{ ref('int_changes_unioned') }}
+    union all
+    select
+        approver_key as person_key,
+        approver_type as actor_type
+    from {{ ref('int_approvals_unioned') }}
+    union all
+    select
+        deployer_key as person_key,
+        deployer_type as actor_type
+    from {{ ref('int_deployments_unioned') }}
 
 ),
 

@@ -62,6 +62,14 @@ final as (
                     then {{ seconds_between('changes.merged_at', 'carried.deployed_at') }}
             end as bigint
         ) as merge_to_deploy_s,
+        changes.ai_assistance,
+        changes.ai_method,
+        -- Whoever leaves no trace is not seen.
+        case changes.ai_method
+            when 'account' then cast(0.95 as double)
+            when 'trailer' then cast(0.9 as double)
+            when 'messages' then cast(0.5 as double)
+        end as ai_confidence,
         changes.is_revert,
         changes.is_hotfix,
         changes.is_written_before_repository,

@@ -2,7 +2,11 @@ with
 
 runs as (
 
-    select * from {{ ref('int_ci_runs_unioned') }}
+    select
+        *,
+        coalesce(queued_at, started_at, finished_at) as known_at
+
+    from {{ ref('int_ci_runs_unioned') }}
 
 ),
 
@@ -22,6 +26,57 @@ outcomes as (
 
 ),
 
+-- Who owns the repository or the job; of a tool that only tells of a repository, who owns the code.
+scopes as (
+
+    select * from {{ ref('scopes') }}
+
+),
+
+code_scopes as (
+
+    select * from scopes
+    where source_system in ('github', 'gitlab')
+
+),
+
+owners as (
+
+    select
+        runs.ci_run_key,
+        min(coalesce(scopes.service_key, code_scopes.service_key)) as service_key
+
+    from runs
+
+    left join scopes
+        on
+            runs.source_system = scopes.source_system
+            and runs.scope = scopes.scope
+            and {{ valid_at('scopes', 'runs.known_at') }}
+
+    left join code_scopes
+        on
+            runs.repository = code_scopes.scope
+            and {{ valid_at('code_scopes', 'runs.known_at') }}
+
+    group by 1
+
+),
+
+jobs as (
+
+    select
+        ci_run_key,
+        sum(run_s) as machine_s,
+        sum(case when cost is not null then run_s end) as priced_machine_s,
+        sum(cost) as cost
+
+    from {{ ref('fct_ci_jobs') }}
+
+    group by 1
+
+),
+
 final as (
 
     select
@@ -29,6 +84,7 @@ final as (
         runs.source_system,
         runs.pipeline,
         runs.repository,
+        coalesce(owners.service_key, 'unassigned') as service_key,
         runs.head_sha,
         runs.event,
         runs.result,
@@ -41,6 +97,9 @@ final as (
             end as bigint
         ) as queue_s,
         cast({{ seconds_between('runs.started_at', 'runs.finished_at') }} as bigint) as run_s,
+        cast(jobs.machine_s as bigint) as machine_s,
+        cast(jobs.priced_machine_s as bigint) as priced_machine_s,
+        jobs.cost,
         coalesce(
             runs.result = 'failure' and outcomes.last_success_at > runs.finished_at, false
         ) as is_flaky,
@@ -50,6 +109,12 @@ final as (
         runs.finished_at
 
     from runs
+
+    inner join owners
+        on runs.ci_run_key = owners.ci_run_key
+
+    left join jobs
+        on runs.ci_run_key = jobs.ci_run_key
 
     left join outcomes
         on

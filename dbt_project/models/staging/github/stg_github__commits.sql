@@ -13,6 +13,8 @@ source as (
             'author': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'},
             'is_revert': 'BOOLEAN',
             'is_hotfix': 'BOOLEAN',
+            'ai_assistance': 'VARCHAR',
+            'ai_method': 'VARCHAR',
             'pull_request_no': 'BIGINT'
         }) }} as payload
 
@@ -85,6 +87,8 @@ renamed as (
         main_lines.sha is not null as is_on_main_line,
         coalesce(source.payload.is_revert, false) as is_revert,
         coalesce(source.payload.is_hotfix, false) as is_hotfix,
+        coalesce(source.payload.ai_assistance, 'unknown') as ai_assistance,
+        source.payload.ai_method as ai_method,
         source.payload.pull_request_no as pull_request_no,
         {{ utc('source.authored_at', '1970-01-01') }} as authored_at,
         {{ utc('source.committed_at') }} as committed_at

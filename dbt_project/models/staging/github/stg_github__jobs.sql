@@ -11,7 +11,7 @@ source as (
         created_at,
         started_at,
         completed_at,
-        {{ parse_json('payload', {'name': 'VARCHAR'}) }} as payload
+        {{ parse_json('payload', {'name': 'VARCHAR', 'labels': ['VARCHAR']}) }} as payload
 
     from {{ source('github', 'jobs') }}
 
@@ -23,6 +23,7 @@ renamed as (
         'github:job:' || id as ci_job_key,
         'github:run:' || run_id || ':' || run_attempt as ci_run_key,
         payload.name as name,
+        payload.labels as runner_labels,
         lower(status) as status,
         lower(conclusion) as conclusion,
         {{ utc('created_at') }} as created_at,

@@ -23,6 +23,8 @@ source as (
             'changedFiles': 'BIGINT',
             'is_revert': 'BOOLEAN',
             'is_hotfix': 'BOOLEAN',
+            'ai_assistance': 'VARCHAR',
+            'ai_method': 'VARCHAR',
             'issue_keys': ['VARCHAR']
         }) }} as payload
 
@@ -49,6 +51,8 @@ renamed as (
         coalesce(payload.isDraft, false) as is_draft,
         coalesce(payload.is_revert, false) as is_revert,
         coalesce(payload.is_hotfix, false) as is_hotfix,
+        coalesce(payload.ai_assistance, 'unknown') as ai_assistance,
+        payload.ai_method as ai_method,
         {{ utc('created_at') }} as opened_at,
         {{ utc('updated_at') }} as updated_at,
         {{ utc("nullif(payload.closedAt, '')") }} as closed_at,

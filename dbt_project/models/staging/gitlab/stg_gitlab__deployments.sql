@@ -13,7 +13,10 @@ source as (
         started_at,
         finished_at,
         updated_at,
-        {{ parse_json('payload', {'environment_id': 'VARCHAR'}) }} as payload
+        {{ parse_json('payload', {
+            'environment_id': 'VARCHAR',
+            'user': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'}
+        }) }} as payload
 
     from {{ source('gitlab', 'deployments') }}
 
@@ -28,6 +31,8 @@ renamed as (
         payload.environment_id as environment_id,
         environment,
         sha,
+        payload."user".person_key as deployer_key,
+        payload."user".actor_type as deployer_type,
         lower(status) as status,
         lower(job_status) as job_status,
         {{ utc('created_at') }} as created_at,

@@ -19,7 +19,9 @@ source as (
             'merge_commit_sha': 'VARCHAR',
             'squash_commit_sha': 'VARCHAR',
             'is_revert': 'BOOLEAN',
-            'is_hotfix': 'BOOLEAN'
+            'is_hotfix': 'BOOLEAN',
+            'ai_assistance': 'VARCHAR',
+            'ai_method': 'VARCHAR'
         }) }} as payload
 
     from {{ source('gitlab', 'merge_requests') }}
@@ -56,6 +58,8 @@ renamed as (
         coalesce(source.payload.is_draft, false) as is_draft,
         coalesce(source.payload.is_revert, false) as is_revert,
         coalesce(source.payload.is_hotfix, false) as is_hotfix,
+        coalesce(source.payload.ai_assistance, 'unknown') as ai_assistance,
+        source.payload.ai_method as ai_method,
         {{ utc('source.created_at') }} as opened_at,
         {{ utc('source.updated_at') }} as updated_at,
         {{ utc('coalesce(source.closed_at, source.merged_at)') }} as closed_at,

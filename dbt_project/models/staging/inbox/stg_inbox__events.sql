@@ -26,6 +26,7 @@ source as (
             'service': 'VARCHAR',
             'environment': 'VARCHAR',
             'severity': 'VARCHAR',
+            'approver': 'VARCHAR',
             'queued_at': 'VARCHAR',
             'started_at': 'VARCHAR',
             'finished_at': 'VARCHAR',
@@ -33,6 +34,9 @@ source as (
                 'pipelineName': 'VARCHAR',
                 'taskName': 'VARCHAR',
                 'outcome': 'VARCHAR',
+                'approver': 'VARCHAR',
+                'deployment_id': 'VARCHAR',
+                'sha': 'VARCHAR',
                 'pipelineRun': {'id': 'VARCHAR', 'source': 'VARCHAR'},
                 'environment': {'id': 'VARCHAR'},
                 'service': {'id': 'VARCHAR'}
@@ -81,6 +85,9 @@ renamed as (
             '-', '_'
         ), ' ', '_') as raw_result,
         payload.severity as severity,
+        coalesce(payload.deployment_id, payload.content.deployment_id) as approved_deployment_id,
+        coalesce(payload.sha, payload.content.sha) as approved_sha,
+        coalesce(payload.approver, payload.content.approver) as approver_key,
         greatest(
             coalesce({{ safe_cast_text('payload.attempt', 'bigint') }}, 1), 1
         ) as attempt,

@@ -1,0 +1,497 @@
+"""Golden cases of evidence: the health of CI, and what speaks for every change in production.
+
+The crane is of the value stream `dock`, which is seven hours behind UTC from 10 March 2024 on.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.flow.golden import Case, at, day
+from tests.flow.house import (
+    ChangeRequest,
+    Commit,
+    Delivery,
+    Deployment,
+    Issue,
+    MergeRequest,
+    Named,
+    Run,
+    Ticket,
+    Told,
+    moment,
+)
+
+CRANE, WINCH, BARGE, RAFT = "yard/crane", "yard/winch", "yard/barge", "yard/raft"
+
+
+def minutes(start: str, more: float) -> str:
+    """Return a moment some minutes after one of 2024, as histories write it."""
+    return f"{datetime.fromisoformat(f'2024-{start}') + timedelta(minutes=more):%Y-%m-%d %H:%M}"
+
+
+def run(
+    name: str, number: int, start: str, queue: float, length: float, result: str = "success",
+    attempt: int = 1, pipeline: str = "ci", labels: tuple[str, ...] = (), has_job: bool = True,
+) -> Run:  # fmt: skip
+    """Return a run of the crane that waits and runs for some minutes."""
+    begins, ends = minutes(start, queue), minutes(start, queue + length)
+    return Run(
+        name, number, minutes(start, 0), minutes(start, 0), ends, result, attempt, CRANE, pipeline,
+        (minutes(start, 0), begins, ends) if has_job else None, labels,
+    )  # fmt: skip
+
+
+def checks() -> list[Any]:
+    """Return ten runs of May that wait for 1 to 10 minutes and run for ten times as long."""
+    results = {3: "failure", 4: "timed_out", 5: "failure", 6: "cancelled"}
+    return [
+        *(
+            run(
+                f"CR{no}", 1000 + no, f"05-{1 + no:02} 08:00", no, 10 * no,
+                results.get(no, "success"), labels=("Big", "linux") if no < 10 else (),
+            )
+            for no in range(1, 11)
+        ),
+        # The third passed when it was tried again; one was not let run, one was of the day before
+        # in Los Angeles, one of 1 June there, and one goes on.
+        run("CR3", 1003, "05-04 10:00", 10, 10, attempt=2, labels=("linux",)),
+        run("CR12", 1012, "05-12 08:00", 1, 1, "skipped"),
+        run("CRN1", 1020, "06-01 02:00", 5, 55, pipeline="nightly"),
+        run("CRN2", 1021, "06-01 07:00", 5, 55, "failure", pipeline="nightly"),
+        Run("CRN3", 1022, "2024-06-30 08:00", "2024-06-30 08:05", None, None, 1, CRANE, "nightly"),
+    ]  # fmt: skip
+
+
+def crane(number: int, first_commit: str, merged: str, deployed: str) -> list[Any]:
+    """Return a change of the crane and its deployment."""
+    when = [f"2024-{moment}" for moment in (first_commit, first_commit, merged)]
+    return [
+        Delivery(number, (), *when, None, CRANE),
+        Deployment(f"crane-{number}", number, f"2024-{deployed}", repository=CRANE),
+    ]
+
+
+def builds() -> list[Any]:
+    """Return two changes of May with what built them, and one of before."""
+    return [
+        *crane(1050, "04-10 08:00", "04-10 09:00", "04-10 12:00"),
+        run("CRB0", 1050, "04-10 08:10", 0, 10, pipeline="build"),
+        # Ten hours. It is built before its first commit, twice at once, over its deployment, and
+        # after it.
+        *crane(1051, "05-06 08:00", "05-06 16:00", "05-06 18:00"),
+        run("CRB1", 1051, "05-06 07:30", 40, 50, pipeline="build", labels=("linux", "big")),
+        run("CRB2", 1051, "05-06 08:30", 0, 60, pipeline="build", has_job=False),
+        run("CRB3", 1051, "05-06 17:30", 10, 80, pipeline="build", labels=("arm", "linux")),
+        run("CRB4", 1051, "05-06 20:00", 10, 50, pipeline="build", labels=("arm",)),
+        # Eight hours, until the evening of 31 May in Los Angeles.
+        *crane(1052, "05-31 20:00", "06-01 03:00", "06-01 04:00"),
+        # Of a commit of its branch, and of none; a minute of the big one costs more now.
+        Named(
+            "pull_request_commits",
+            {
+                "pull_request_id": "P1052", "sha": f"{1053:040x}", "repository": CRANE,
+                "authored_at": moment("2024-05-31 20:30"),
+                "committed_at": moment("2024-05-31 20:30"),
+            },
+            "github",
+        ),
+        run("CRB5", 1053, "05-31 21:00", 0, 30, pipeline="build", has_job=False),
+        # When it began nobody tells.
+        Told(
+            "crane-told", "pipelinerun.finished", "2024-05-06 12:00",
+            {"repository": CRANE, "pipeline": "told", "sha": f"{1051:040x}", "run_id": "7",
+             "outcome": "success"},
+        ),
+        run("CRB6", 1099, "05-21 08:00", 0, 60, pipeline="build", labels=("big",)),
+        Named(
+            "history_gaps",
+            {
+                "object": "workflow_runs", "scope": CRANE, "gap": "beginning",
+                "reason": "retention", "gap_from": None, "gap_to": moment("2024-05-01 07:00"),
+            },
+            "github",
+        ),
+    ]  # fmt: skip
+
+
+def winch() -> list[Any]:
+    """Return a pipeline of GitLab in which one job is tried again, and one runs twice."""
+    stays = [
+        ("test", "failed", "10:00", "10:01", "10:05", ["docker", "instance_type"]),
+        ("test", "success", "10:05", "10:06", "10:10", ["docker", "instance_type"]),
+        ("lint", "success", "10:00", "10:01", "10:02", []),
+        ("lint", "success", "10:05", "10:07", "10:08", []),
+        # Two at once, of which one had failed before the other one ended.
+        ("scan", "failed", "10:00", "10:01", "10:05", ["docker"]),
+        ("scan", "success", "10:00", "10:02", "10:03", ["docker"]),
+    ]
+    times = {
+        name: moment(f"2024-05-07 {at}")
+        for name, at in (
+            ("created_at", "10:00"), ("started_at", "10:01"), ("finished_at", "10:11"),
+            ("updated_at", "10:11"),
+        )
+    }  # fmt: skip
+    pipeline = {"id": "W1", "iid": 1, "project": WINCH, "sha": f"{1080:040x}", "source": "push"}
+    return [
+        Named("pipelines", {**pipeline, "status": "success", **times}, "gitlab"),
+        *(
+            Named(
+                "jobs",
+                {
+                    "id": f"W1-{no}", "pipeline_id": "W1", "status": status,
+                    "created_at": moment(f"2024-05-07 {created}"),
+                    "started_at": moment(f"2024-05-07 {started}"),
+                    "finished_at": moment(f"2024-05-07 {finished}"),
+                    "payload": {"name": name, "labels": labels},
+                },
+                "gitlab",
+            )
+            for no, (name, status, created, started, finished, labels) in enumerate(stays, 1)
+        ),
+    ]  # fmt: skip
+
+
+def barge(
+    number: int, day_: str, issues: tuple[str, ...] = (),
+    reviews: tuple[tuple[str, str, str], ...] = (), author: str | None = "ann", **how: Any,
+) -> list[Any]:  # fmt: skip
+    """Return a change of the barge that is merged at noon and deployed from 14:00 to 15:00."""
+    start, merged, deployed = (f"2024-{day_} {hour}:00" for hour in ("08", "12", "14"))
+    told = tuple((f"2024-{day_} {at}", who, state) for at, who, state in reviews)
+    how = {name: f"2024-{day_} {value}" if ":" in value else value for name, value in how.items()}
+    return [
+        Delivery(number, issues, start, start, merged, None, BARGE, reviews=told, author=author),
+        Deployment(
+            f"barge-{number}", number, deployed, "success", BARGE, f"2024-{day_} 15:00", **how
+        ),
+    ]
+
+
+def built(
+    name: str, number: int, start: str, length: float, result: str = "success",
+    pipeline: str = "ci", attempt: int = 1,
+) -> Run:  # fmt: skip
+    """Return a run of the barge that lasts some minutes."""
+    begins, ends = minutes(start, 0), minutes(start, length)
+    return Run(
+        name, number, begins, begins, ends, result, attempt, BARGE, pipeline, (begins, begins, ends)
+    )
+
+
+def request(name: str, number: int, history: str = "", kind: str = "normal") -> Ticket:
+    """Return a change request for a deployment of the barge, opened on 1 May."""
+    text = f"2024-05-01 08:00 created in New\n{history}"
+    start = {"type": kind, "correlation_id": f"barge-{number}"}
+    return Ticket("change_request", f"CHG-EV{name}", text, start=start)
+
+
+def ok(at: str, who: str) -> tuple[str, str, str]:
+    """Return an approval of a pull request."""
+    return (at, who, "approved")
+
+
+def proven() -> list[Any]:
+    """Return changes of the barge, each with something else that speaks for or against it."""
+    return [
+        # Runs of the barge are known from the day of its first deployment on.
+        *barge(1100, "05-02"),
+        built("EV0", 1100, "05-02 12:30", 30),
+        Issue("EVD-1", "2024-05-02 08:00 created in In Progress\n2024-06-20 08:00 Done"),
+        Named(
+            "environments",
+            {
+                "repository": BARGE, "name": "production", "id": "E", "created_at": None,
+                "updated_at": None, "payload": {"protection_rules": [
+                    {"type": "branch_policy"}, {"type": "required_reviewers"},
+                ]},
+            },
+            "github",
+        ),
+        # All is well; the other region brings nothing more.
+        *barge(1101, "05-06", ("EVD-1",), (ok("10:00", "bob"),), deployer="carl"),
+        Deployment(
+            "barge-1101-us", 1101, "2024-05-06 18:00", "success", BARGE,
+            environment="production-us",
+        ),
+        built("EV1", 1101, "05-06 12:30", 30),
+        request("1", 1101, "2024-05-06 09:00 approval: requested @ann\n"
+                           "2024-05-06 13:00 approval: approved @dan"),
+        # An item that nobody loaded, approved by its author alone, built red, approved too late.
+        *barge(1102, "05-07", ("EVD-99",), (ok("10:00", "ann"),), deployer="robot"),
+        built("EV2", 1102, "05-07 12:30", 30, "failure"),
+        request("2", 1102, "2024-05-07 14:00:01 approval: approved @dan"),
+        # An approval that was taken back, one of a program; nothing was built or asked for.
+        *barge(1103, "05-08", (), (ok("10:00", "bob"), ("11:00", "bob", "changes_requested"))),
+        Named(
+            "reviews",
+            {
+                "id": "P1103-robot", "pull_request_id": "P1103", "state": "approved",
+                "submitted_at": moment("2024-05-08 11:30"),
+                "payload": {"author": {"person_key": "robot", "actor_type": "bot"}},
+            },
+            "github",
+        ),
+        # Approved after the merge, and in time by who then deployed; green at last; let run.
+        *barge(
+            1104, "05-09", (), (ok("12:01", "bob"), ok("12:00", "carl")), deployer="carl",
+            waited="14:00", began="14:20",
+        ),
+        built("EV4", 1104, "05-09 12:10", 10, "failure"),
+        built("EV4", 1104, "05-09 12:30", 10, attempt=2),
+        built("EV4L", 1104, "05-09 12:10", 10, "cancelled", "lint"),
+        # Deployed by its author; one of two pipelines is red; an event approves it by its id.
+        *barge(1105, "05-10", (), (ok("10:00", "bob"),), deployer="ann"),
+        built("EV5", 1105, "05-10 12:10", 10),
+        built("EV5L", 1105, "05-10 12:10", 5, "timed_out", "lint"),
+        Told("ev-5", "approval.granted", "2024-05-10 14:00",
+             {"deployment_id": "barge-1105", "approver": "eve"}),
+        # Refused, and approved for another place; deployed by a program in the run that built it.
+        *barge(1106, "05-13", (), (ok("10:00", "bob"),), deployer="robot"),
+        built("EV6", 1106, "05-13 13:30", 120),
+        built("EV6L", 1106, "05-13 14:30", 60, "failure", "lint"),
+        Told("ev-6", "approval.rejected", "2024-05-13 13:00", {"sha": f"{1106:040x}"}),
+        Told("ev-7", "approval.approved", "2024-05-13 13:00",
+             {"sha": f"{1106:040x}", "environment": "staging"}),
+        # Pushed past any pull request; by its commit, an event approves it in the last second.
+        Commit(1107, "2024-05-14 12:00", BARGE),
+        Deployment("barge-1107", 1107, "2024-05-14 14:00", "success", BARGE),
+        Told("ev-8", "approval.approved", "2024-05-14 14:00",
+             {"sha": f"{1107:040x}", "environment": "production", "approver": "eve"}),
+        # Nobody else than an approver of another tool; and one that was taken back in time.
+        *barge(1108, "05-15", deployer="carl"),
+        request("8", 1108, "2024-05-15 13:00 approval: approved @dan"),
+        *barge(1109, "05-16", deployer="carl"),
+        request("9", 1109, "2024-05-16 12:00 approval: approved @dan\n"
+                           "2024-05-16 13:00 approval: requested @dan"),
+        # Approved once and for all; a request that says nothing.
+        *barge(1110, "05-17"),
+        request("10", 1110, kind="standard"),
+        *barge(1111, "05-20"),
+        ChangeRequest("CHG-EV11", "2024-05-20 08:00", "barge-1111"),
+        # Whose it is nobody knows.
+        *barge(1112, "05-21", (), (ok("10:00", "bob"),), None, deployer="carl"),
+        # What was deployed is built, and what merging made is not, or the other way round.
+        *barge(1113, "05-22"),
+        Delivery(1114, (), *["2024-05-23 08:00"] * 2, "2024-05-23 09:00", None, BARGE),
+        *barge(1115, "05-23"),
+        built("EV14", 1114, "05-23 09:30", 10, "failure"),
+        built("EV15", 1115, "05-23 12:30", 10),
+        built("EV16", 1115, "05-23 12:20", 10, "failure"),
+        Delivery(1116, (), *["2024-05-24 08:00"] * 2, "2024-05-24 09:00", None, BARGE),
+        *barge(1117, "05-24"),
+        built("EV17", 1116, "05-24 09:30", 10),
+        # A commit that no change made; back to what was there.
+        Deployment("barge-1190", 1190, "2024-05-27 14:00", "success", BARGE),
+        Deployment("barge-back", 1117, "2024-05-28 14:00", "success", BARGE),
+        # What nobody tells anything of, of GitLab; and what was deleted before it was read.
+        MergeRequest(1160, RAFT, "2024-05-06 08:00", "2024-05-06 09:00", "2024-05-06 10:00"),
+        *crane(1049, "04-20 08:00", "04-20 09:00", "04-20 12:00"),
+    ]  # fmt: skip
+
+
+def helped() -> list[Any]:
+    """Return changes that programs wrote, helped to write, left no trace in, or nobody read."""
+    words = [("agent", "account"), ("assisted", "trailer"), ("none", "messages"), (None, None)]
+    items: list[Any] = []
+    for no, (word, method) in enumerate(words):
+        told = {"ai_assistance": word, "ai_method": method}
+        opened = moment("2024-06-03 08:00")
+        pull = {
+            "id": f"PA{no}",
+            "repository": "yard/ai",
+            "number": no,
+            "state": "open",
+            "created_at": opened,
+            "updated_at": opened,
+        }
+        items.append(Named("pull_requests", {**pull, "payload": told}, "github"))
+        request_ = {
+            "id": f"MA{no}",
+            "iid": no,
+            "project": "yard/ai",
+            "status": "opened",
+            "created_at": opened,
+            "updated_at": opened,
+        }
+        items.append(Named("merge_requests", {**request_, "payload": told}, "gitlab"))
+        commit = Commit(1170 + no, f"2024-06-03 09:0{no}", "yard/ai")
+        for table, some in commit.rows().items():
+            for row in some:
+                if table[1] == "commits":
+                    row["payload"] |= told
+                items.append(Named(table[1], row, "github"))
+    return items  # fmt: skip
+
+
+CI = """
+    select attempts, judged_attempts, failed_attempts, failure_share, flaky_attempts, flaky_share,
+        retries, environment_failures, environment_lost_s, queue_n, queue_p50_s, queue_p85_s,
+        run_n, run_p50_s, run_p85_s, machine_s, priced_machine_s, round(cost, 6)
+    from metrics.{} where repository = '{}' and {} order by month_start
+"""
+
+
+CASES = [
+    Case(
+        "what CI costs in time and money is told by pipeline and job, failures of no cause apart",
+        checks() + builds() + winch(),
+        rows={
+            # Waits of 1 .. 10 and 10 minutes: the 6th and the 10th of 11. Runs of 10, 10, 20 .. 100
+            # minutes. Lost are the first try of the third and the fourth: 3 + 30 + 4 + 40 minutes.
+            # 450 minutes of a big runner, 10 of linux; 100 of a runner that has no rate.
+            CI.format("metric_ci_health", CRANE, "pipeline = 'ci.yml'"): [
+                (11, 10, 3, 0.3, 1, 0.1, 1, 2, 77 * 60, 11, 360, 600, 11, 3000, 5400,
+                 560 * 60, 460 * 60, 273.0),
+            ],
+            CI.format("metric_ci_health_jobs", CRANE, "pipeline = 'ci.yml'"): [
+                (11, 10, 3, 0.3, 1, 0.1, 1, 2, 77 * 60, 11, 360, 600, 11, 3000, 5400,
+                 560 * 60, 460 * 60, 273.0),
+            ],
+            # Of May and of June in Los Angeles; of one nobody says much.
+            CI.format("metric_ci_health", CRANE, "pipeline = 'nightly.yml'"): [
+                (1, 1, 0, 0.0, 0, 0.0, 0, 0, 0, 1, None, None, 1, None, None, 3300, 0, None),
+                (1, 1, 1, 1.0, 0, 0.0, 0, 0, 0, 1, None, None, 1, None, None, 3300, 0, None),
+            ],
+            """select source_system, service_key, month_start, is_history_known, is_complete_period
+               from metrics.metric_ci_health
+               where repository = 'yard/crane' and pipeline <> 'ci.yml'
+               order by pipeline, month_start""": [
+                ("github", "crane", day("04-01"), False, True),
+                ("github", "crane", day("05-01"), True, True),
+                ("github", "crane", day("05-01"), True, True),
+                ("github", "crane", day("06-01"), True, False),
+                ("inbox", "crane", day("05-01"), True, True),
+            ],
+            # 8:00 to 9:30 and 17:30 to 18:00 of ten hours, half an hour of eight. The change cost
+            # 50 minutes of a big runner and 80 of linux; what nobody knows the rate of is left out.
+            """select month_start, attempts, built_changes, lead_time_s, lead_time_in_ci_s,
+                   round(lead_time_in_ci_share, 6), priced_changes, cost_per_change, cost
+               from metrics.metric_ci_health
+               where repository = 'yard/crane' and pipeline = 'build.yml'
+               order by month_start""": [
+                (day("04-01"), 1, 0, 0, 0, None, 0, None, None),
+                (day("05-01"), 6, 2, 18 * 3600, 9000, 0.138889, 1, 54.0, 126.0),
+            ],
+            """select attempts, queue_n, run_n, built_changes, lead_time_s, lead_time_in_ci_s
+               from metrics.metric_ci_health where pipeline = 'told'""": [
+                (1, 0, 0, 1, 36000, 0)
+            ],
+            """select ci_job_key, runner_label, round(cost, 6) from marts.fct_ci_jobs
+               where ci_run_key like 'github:run:CRB%' order by 1""": [
+                ("github:job:CRB0-1", None, None), ("github:job:CRB1-1", "big", 30.0),
+                ("github:job:CRB3-1", "linux", 24.0), ("github:job:CRB4-1", "arm", None),
+                ("github:job:CRB6-1", "big", 72.0),
+            ],
+            """select change_key, ci_run_key, is_merged from marts.bridge_change_runs
+               where change_key in ('github:pr:P1051', 'github:pr:P1052')
+                 and ci_run_key like 'github:%' order by 2""": [
+                ("github:pr:P1051", f"github:run:CRB{no}:1", True) for no in range(1, 5)
+            ] + [("github:pr:P1052", "github:run:CRB5:1", False)],
+            # Tried again after a failure; run twice; two at once.
+            """select ci_job_key, runner_label, is_retry, is_flaky, round(cost, 6)
+               from marts.fct_ci_jobs where ci_run_key = 'gitlab:pipeline:W1' order by 1""": [
+                ("gitlab:job:W1-1", "instance_type", False, True, 2.4),
+                ("gitlab:job:W1-2", "instance_type", True, False, 2.4),
+                ("gitlab:job:W1-3", None, False, False, 0.9),
+                ("gitlab:job:W1-4", None, False, False, 0.9),
+                ("gitlab:job:W1-5", "docker", False, False, 3.6),
+                ("gitlab:job:W1-6", "docker", False, False, 0.9),
+            ],
+            """select job, service_key, attempts, failed_attempts, retries, environment_lost_s, cost
+               from metrics.metric_ci_health_jobs where repository = 'yard/winch' order by 1""": [
+                ("lint", "unassigned", 2, 0, 0, 0, 1.8), ("scan", "unassigned", 2, 1, 0, 0, 4.5),
+                ("test", "unassigned", 2, 1, 1, 300, 4.8),
+            ],
+        },
+    ),
+    Case(
+        "what speaks for a change in production is yes, no or not known, with its proof",
+        proven(),
+        rows={
+            """select split_part(deployment_key, ':', 3), split_part(change_key, ':', 3) , item,
+                   review, build, approval, separation
+               from metrics.metric_change_evidence
+               where service_key in ('barge', 'unassigned:gitlab:yard/raft')
+                 or change_key = 'github:pr:P1049'
+               order by deployed_at, change_key""": [
+                ("crane-1049", "P1049", "no", "no", "not_known", "not_known", "no"),
+                ("barge-1100", "P1100", "no", "no", "yes", "no", "no"),
+                ("a-1160", "1160", "no", "no", "not_known", "not_known", "no"),
+                ("barge-1101", "P1101", "yes", "yes", "yes", "yes", "yes"),
+                ("barge-1102", "P1102", "not_known", "no", "no", "no", "no"),
+                ("barge-1103", "P1103", "no", "no", "no", "no", "no"),
+                ("barge-1104", "P1104", "no", "yes", "yes", "yes", "no"),
+                ("barge-1105", "P1105", "no", "yes", "no", "yes", "no"),
+                ("barge-1106", "P1106", "no", "yes", "yes", "no", "yes"),
+                ("barge-1107", "yard/barge", "no", "no", "no", "yes", "not_known"),
+                ("barge-1108", "P1108", "no", "no", "no", "yes", "not_known"),
+                ("barge-1109", "P1109", "no", "no", "no", "no", "no"),
+                ("barge-1110", "P1110", "no", "no", "no", "yes", "no"),
+                ("barge-1111", "P1111", "no", "no", "no", "no", "no"),
+                ("barge-1112", "P1112", "no", "not_known", "no", "no", "not_known"),
+                ("barge-1113", "P1113", "no", "no", "no", "no", "no"),
+                ("barge-1115", "P1114", "no", "no", "yes", "no", "no"),
+                ("barge-1115", "P1115", "no", "no", "yes", "no", "no"),
+                ("barge-1117", "P1116", "no", "no", "yes", "no", "no"),
+                ("barge-1117", "P1117", "no", "no", "no", "no", "no"),
+                ("barge-1190", None, "not_known", "not_known", "no", "no", "not_known"),
+            ],
+            """select change_key, change_request_key, work_item_key,
+                   regexp_replace(work_item_link_key, '>[^>]*$', ''), review_approval_key,
+                   ci_run_key, approval_key
+               from metrics.metric_change_evidence
+               where deployment_key in (
+                   'github:deployment:barge-1101', 'github:deployment:barge-1104',
+                   'github:deployment:barge-1105', 'github:deployment:barge-1107',
+                   'github:deployment:barge-1110') order by deployed_at""": [
+                ("github:pr:P1101", "servicenow:change_request:CHG-EV1", "jira:EVD-1",
+                 "github:pr:P1101>implements>jira:EVD-1", "github:P1101-1",
+                 "github:run:EV1:1", "servicenow:audit:CHG-EV1-2"),
+                ("github:pr:P1104", None, None, None, "github:P1104-2", "github:run:EV4:2",
+                 "github:status:barge-1104-in_progress"),
+                ("github:pr:P1105", None, None, None, "github:P1105-1", "github:run:EV5L:1",
+                 "inbox:argo:ev-5>github:deployment:barge-1105"),
+                (f"github:commit:yard/barge:{1107:040x}", None, None, None, None, None,
+                 "inbox:argo:ev-8>github:deployment:barge-1107"),
+                ("github:pr:P1110", "servicenow:change_request:CHG-EV10", None, None, None, None,
+                 None),
+            ],
+            """select approval_key, kind, approver_key, is_approved, is_by_program, decided_at,
+                   withdrawn_at
+               from marts.fct_approvals
+               where change_key = 'github:pr:P1103' or approval_key like 'inbox:argo:ev-_>%'
+                 or change_request_key = 'servicenow:change_request:CHG-EV9' order by 1""": [
+                ("github:P1103-1", "review", "bob", True, False, at("05-08 10:00"),
+                 at("05-08 11:00")),
+                ("github:P1103-robot", "review", "robot", True, True, at("05-08 11:30"), None),
+                ("inbox:argo:ev-5>github:deployment:barge-1105", "event", "eve", True, False,
+                 at("05-10 14:00"), None),
+                ("inbox:argo:ev-6>github:deployment:barge-1106", "event", None, False, False,
+                 at("05-13 13:00"), None),
+                ("inbox:argo:ev-8>github:deployment:barge-1107", "event", "eve", True, False,
+                 at("05-14 14:00"), None),
+                ("servicenow:audit:CHG-EV9-1", "change_request", "dan", True, False,
+                 at("05-16 12:00"), at("05-16 13:00")),
+            ],
+        },
+    ),
+    Case(
+        "whether a program wrote a change is one word, and none is not sure",
+        helped(),
+        rows={
+            """select source_system, kind, ai_assistance, ai_method, ai_confidence
+               from marts.fct_changes where repository = 'yard/ai'
+               order by source_system, kind, ai_confidence""": [
+                (source, kind, *what)
+                for source, kind in (
+                    ("github", "commit"), ("github", "pull_request"), ("gitlab", "pull_request")
+                )
+                for what in (
+                    ("none", "messages", 0.5), ("assisted", "trailer", 0.9),
+                    ("agent", "account", 0.95), ("unknown", None, None),
+                )
+            ],
+        },
+    ),
+]  # fmt: skip
