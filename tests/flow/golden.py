@@ -1605,6 +1605,7 @@ from tests.flow import (
     golden_periods,
     golden_servicedesk,
     golden_stocks,
+    golden_targets,
 )
 
 for topic in (
@@ -1617,6 +1618,7 @@ for topic in (
     golden_periods,
     golden_servicedesk,
     golden_stocks,
+    golden_targets,
 ):
     CASES += topic.CASES
 

@@ -671,6 +671,24 @@ MUTATIONS = [
         f"{MARTS}/fct_change_requests.sql",
         "when visits.flow_state not in ('done', 'cancelled')", "when true",
     ),
+    Mutation(
+        "a number that is of some values and not shown has a long row",
+        "macros/observations.sql", "where value is not null or n > 0", "where value is not null",
+    ),
+    Mutation(
+        "a number of nothing has no long row",
+        "macros/observations.sql", "where value is not null or n > 0", "where true",
+    ),
+    Mutation(
+        "what stands there at the end of a week is that of its last day",
+        "models/observations/fct_metric_observations.sql",
+        "cast(date_day - interval '6' day as date)", "cast(date_day - interval '5' day as date)",
+    ),
+    Mutation(
+        "a type of work is a share of what all types finished",
+        "models/observations/fct_metric_observations.sql",
+        "'denominator': 'velocity_of_all'", "'denominator': 'velocity'",
+    ),
 ]  # fmt: skip
 
 
