@@ -20,16 +20,19 @@ PREFIXES = {
     "measures": ("measure_",),
     "simulations": ("sim_",),
     "metrics": ("metric_",),
+    "observations": ("fct_metric_",),
     "checks": ("check_",),
     "meta": ("history_gaps", "load_audits", "refreshes"),
 }
+PUBLIC = ("marts", "metrics", "observations", "meta")
 MAY_READ = {
     "staging": {"source"},
     "intermediate": {"staging", "intermediate", "seed"},
     "marts": {"intermediate", "marts", "seed"},
     "measures": {"marts", "measures", "metrics", "seed"},
     "simulations": {"measures", "metrics"},
-    "metrics": {"marts", "measures", "simulations", "metrics", "meta", "seed"},
+    "metrics": {"marts", "measures", "simulations", "metrics", "observations", "meta", "seed"},
+    "observations": {"measures", "metrics"},
     "checks": {"intermediate", "marts", "seed"},
     "meta": {"intermediate"},
 }
@@ -85,7 +88,7 @@ def test_every_column_of_a_public_model_is_described_and_typed(models: list[dict
     wrong = [
         (model["name"], column["name"])
         for model in models
-        if layer(model) in ("marts", "metrics", "meta")
+        if layer(model) in PUBLIC
         for column in model["columns"].values()
         if not column["description"] or not column["data_type"]
     ]
@@ -96,7 +99,7 @@ def test_every_public_model_has_an_enforced_contract(models: list[dict]) -> None
     wrong = [
         model["name"]
         for model in models
-        if layer(model) in ("marts", "metrics", "meta") and not model["contract"]["enforced"]
+        if layer(model) in PUBLIC and not model["contract"]["enforced"]
     ]
     assert wrong == []
 
@@ -108,7 +111,7 @@ def test_every_public_model_has_a_tested_key(models: list[dict], nodes: dict) ->
         if node["resource_type"] == "test"
         and (node.get("test_metadata") or {}).get("name") in ("primary_key", "unique_combination")
     }
-    public = [m for m in models if layer(m) in ("marts", "metrics", "meta")]
+    public = [m for m in models if layer(m) in PUBLIC]
     assert [m["name"] for m in public if m["unique_id"] not in tested] == []
 
 
@@ -131,6 +134,7 @@ NO_FOREIGN_KEYS = {
     ("dim_work_items", "work_item_key"): "a part of its own key: its versions have one item",
     ("dim_work_items", "item_key"): "the name that people give an item",
     ("dim_calendars", "calendar"): "a part of its own key",
+    ("fct_metric_observations", "entity_key"): "of several tables: one test for each entity_type",
     ("metric_aging_wip", "item_key"): "the name that people give an item",
     ("metric_cycle_times", "item_key"): "the name that people give an item",
 }
@@ -148,7 +152,7 @@ def generic_tests(nodes: dict, model: dict, name: str) -> list[dict]:
 
 
 def test_every_foreign_key_is_held_against_its_table(models: list[dict], nodes: dict) -> None:
-    public = [model for model in models if layer(model) in ("marts", "metrics")]
+    public = [model for model in models if layer(model) in PUBLIC[:-1]]
     own = {
         model["name"]: {test["column_name"] for test in generic_tests(nodes, model, "primary_key")}
         for model in public
@@ -343,7 +347,7 @@ def test_every_class_of_servicenows_tasks_is_an_item_or_lies_below_one() -> None
 
 def test_the_list_of_published_models_is_whole(models: list[dict]) -> None:
     listed = re.findall(r"'(\w+)'", (PROJECT / "macros" / "published_models.sql").read_text())
-    public = sorted(m["name"] for m in models if layer(m) in ("marts", "metrics", "meta"))
+    public = sorted(m["name"] for m in models if layer(m) in PUBLIC)
     assert sorted(listed) == public
 
 
@@ -351,8 +355,47 @@ PERIODS = {"week_start", "month_start", "period_start", "increment_start", "date
 
 
 def test_every_metric_of_a_period_says_whether_it_is_complete(models: list[dict]) -> None:
-    of_periods = [m for m in models if layer(m) == "metrics" and PERIODS & set(m["columns"])]
+    of_periods = [m for m in models if layer(m) in PUBLIC[1:3] and PERIODS & set(m["columns"])]
     assert [m["name"] for m in of_periods if "is_complete_period" not in m["columns"]] == []
+
+
+NOT_OBSERVED = {
+    "of single items": (
+        *("age_s", "bounce_count", "created_to_done_s", "stage_age_s", "stage_blocked_s"),
+        *("start_to_done_business_s", "start_to_done_s"),
+    ),
+    "of days, which stay in metric_wip, metric_wip_totals and metric_cumulative_flow": (
+        *("arrivals", "cfd_highwater", "departures", "left_before_items", "reached_items"),
+        *("wip_by_stage", "wip_limit", "wip_s"),
+    ),
+    "of one moment: metric_value_stream_map_totals, metric_aging_wip, metric_forecast": (
+        *("items", "open_active_s", "open_wait_s", "pace_n", "pace_p50_s", "pace_p85_s"),
+        *("pace_p95_s", "predictability_share", "wip"),
+    ),
+    "the numerator, the denominator or the n of another one": (
+        *("affected", "assumed_failed_deployments", "changes", "ended", "first_pass_items", "hits"),
+        *("in_flow_s", "matched_deployments", "met", "n", "recovered_deployments"),
+        *("rework_deployments", "rework_s", "rework_visits", "time_n", "total", "traced_changes"),
+        "unmapped_s",
+    ),
+    "how a chart or a forecast is made, which metric_xmr and metric_forecast_backtests tell": (
+        *("actual", "baseline_n", "centre", "expected_false_alarm_share", "lower_limit"),
+        *("moving_range", "range_limit", "run_length", "upper_limit", "value"),
+    ),
+    "a target": ("active_target_s", "wait_target_s"),
+}
+"""Metrics that fct_metric_observations leaves out, by the reason."""
+
+
+def test_every_metric_is_observed_or_says_why_not(golden_house: house.House) -> None:
+    left_out = golden_house.rows(
+        """
+        select metric from marts.dim_metrics
+        where metric not in (select metric from marts.fct_metric_observations)
+        """
+    )
+    reasons = [metric for metrics in NOT_OBSERVED.values() for metric in metrics]
+    assert sorted(metric for (metric,) in left_out) == sorted(reasons)
 
 
 FLOWS = (

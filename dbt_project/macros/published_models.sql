@@ -36,6 +36,7 @@
         'fct_handovers',
         'fct_history_flags',
         'fct_incidents',
+        'fct_metric_observations',
         'fct_stage_transitions',
         'fct_stage_visits',
         'fct_status_transitions',

@@ -1,8 +1,7 @@
 """Answers of another form than their API's: one line for people, and nothing taken for whole."""
 
-import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 

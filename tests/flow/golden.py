@@ -1608,6 +1608,7 @@ from tests.flow import (
     golden_periods,
     golden_servicedesk,
     golden_stocks,
+    golden_targets,
     golden_traces,
 )
 
@@ -1623,6 +1624,7 @@ for topic in (
     golden_servicedesk,
     golden_stocks,
     golden_traces,
+    golden_targets,
 ):
     CASES += topic.CASES
 

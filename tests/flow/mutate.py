@@ -800,6 +800,8 @@ MUTATIONS = [
         "what has no link is counted among the methods",
         f"{METRICS}/metric_trace_methods.sql",
         "coalesce({{ link }}_method, 'missing')", "{{ link }}_method",
+    ),
+    Mutation(
         "the dearest label is what a runner costs",
         f"{MARTS}/fct_ci_jobs.sql",
         "rates.cost_per_minute desc,", "rates.cost_per_minute,",
@@ -932,6 +934,24 @@ MUTATIONS = [
         "models/staging/gitlab/stg_gitlab__merge_requests.sql",
         "coalesce(source.payload.ai_assistance, 'unknown')",
         "coalesce(source.payload.ai_assistance, 'none')",
+    ),
+    Mutation(
+        "a number that is of some values and not shown has a long row",
+        "macros/observations.sql", "where value is not null or n > 0", "where value is not null",
+    ),
+    Mutation(
+        "a number of nothing has no long row",
+        "macros/observations.sql", "where value is not null or n > 0", "where true",
+    ),
+    Mutation(
+        "what stands there at the end of a week is that of its last day",
+        "models/observations/fct_metric_observations.sql",
+        "cast(date_day - interval '6' day as date)", "cast(date_day - interval '5' day as date)",
+    ),
+    Mutation(
+        "a type of work is a share of what all types finished",
+        "models/observations/fct_metric_observations.sql",
+        "'denominator': 'velocity_of_all'", "'denominator': 'velocity'",
     ),
 ]  # fmt: skip
 

@@ -379,6 +379,7 @@ final as (
                 then cast(active_s as double) / nullif(active_s + wait_s, 0)
         end as flow_efficiency_share,
         cast(load as bigint) as load,
+        cast(coalesce(velocity_of_all, 0) as bigint) as velocity_of_all,
         cast(velocity as double) / nullif(velocity_of_all, 0) as distribution_share,
         cast(n as double) / nullif(velocity, 0) as started_share,
         cast(rework_s as double) / nullif(in_flow_s, 0) as rework_share,
