@@ -149,7 +149,7 @@ def write_facts(
     link.execute(Path(__file__).with_name("facts.sql").read_text())
     for _, table in OWN_TABLES:
         if table in former and table not in there:
-            link.execute(f"insert into copy.meta.{table} by name from before.meta.{table}")
+            _take_over(link, table)
     if made_of is not None:
         rows = [[*address, *words] for address, words in made_of.items()]
         link.execute("delete from copy.meta.table_versions")
@@ -158,6 +158,22 @@ def write_facts(
     _write_publication(link, number, former, there)
     if former:
         _write_restatements(link, number, same, former)
+
+
+def _take_over(link: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Copy the rows of the version before; an older or newer flowhouse may have other columns."""
+    shared = link.execute(
+        """
+        select column_name
+        from duckdb_columns()
+        where schema_name = 'meta' and table_name = $1 and database_name in ('copy', 'before')
+        group by column_name
+        having count(*) = 2
+        """,
+        [table],
+    ).fetchall()
+    names = ", ".join(name for [name] in shared)
+    link.execute(f"insert into copy.meta.{table} by name select {names} from before.meta.{table}")
 
 
 def _write_restatements(

@@ -183,6 +183,19 @@ def test_after_an_older_flowhouse_the_definitions_have_changed(company: Company)
     ]  # fmt: skip
 
 
+def test_after_a_newer_flowhouse_its_columns_are_left_out(company: Company) -> None:
+    before = company.last
+    before.chmod(0o644)
+    with duckdb.connect(str(before)) as newer:
+        for _, table in facts.OWN_TABLES:
+            newer.execute(f"alter table meta.{table} add column mood varchar")
+    company.publish(changed(0, 4, 0.5), MadeOf("sql 1", "seeds 1", "rows 2"))
+    assert [row[3:] for row in company.restated()] == [
+        ("velocity", 3.0, 4.0, "late_data")
+    ]  # fmt: skip
+    assert company.rows("select version_no from meta.publications order by 1") == [(1,), (2,)]
+
+
 def test_what_was_restated_before_stays_until_it_is_too_much(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
