@@ -54,7 +54,8 @@ def fit(build: Path) -> str:
         except (duckdb.CatalogException, duckdb.BinderException):
             schema, flowhouse = 0, ""
             if not warehouse.execute(
-                "select 1 from duckdb_tables() where (schema_name, table_name) = ('builds', 'builds')"
+                "select 1 from duckdb_tables()"
+                " where schema_name = 'builds' and table_name = 'builds'"
             ).fetchall():  # no build has begun
                 return ""
     if schema == SCHEMA_VERSION:
