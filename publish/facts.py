@@ -51,9 +51,7 @@ shared as (
 
 select
     table_name,
-    min(column_name) filter (
-        starts_with(column_name, 'metric_') and ends_with(column_name, '_key')
-    ),
+    min(column_name) filter (column_index = 1 and ends_with(column_name, '_key')),
     list(column_name) filter (list_contains($1, column_name)),
     list(column_name order by column_index) filter (
         list_contains($2, data_type)
@@ -66,7 +64,7 @@ group by table_name
 having bool_or(column_name = 'is_complete_period')
 order by table_name
 """
-"""Tables of periods that both versions have: key, columns of periods, of numbers."""
+"""Tables of periods that both versions have: key (it comes first), columns of periods, numbers."""
 
 RESTATED = """
 insert into copy.meta.restatements
