@@ -2,6 +2,8 @@
 
 macros/incremental.sql says what "go on" means. It is right only where the tables hold what the same
 definitions made; what is noted of the last builds in the working warehouse says whether they do.
+A working warehouse of another version of flowhouse is replaced: all in it but the results of tests
+can be made anew from what is loaded.
 """
 
 import hashlib
@@ -15,6 +17,8 @@ from typing import Any
 import duckdb
 
 from extract.privacy import forgotten_file
+from publish.facts import SCHEMA_VERSION
+from publish.quality import TABLE as QUALITY_RESULTS
 
 EVERYTHING, TOUCHED, AGAIN = "", "touched", "again"
 """What FLOWHOUSE_REBUILD tells dbt: `again` repeats what a build that did not end has touched."""
@@ -27,7 +31,67 @@ create table if not exists builds.builds (
     as_of timestamp not null,
     has_ended boolean not null
 );
+create or replace table builds.made_by as
+    select {schema} as schema_version, '{flowhouse}' as flowhouse_version;
 """
+
+
+def fit(build: Path) -> str:
+    """Replace a working warehouse that another version of flowhouse has made, older or newer.
+
+    What tests found in the past is taken over; every table is then built anew.
+
+    Returns:
+        One line that says so; nothing where there is none or it is of this version.
+    """
+    if not build.exists():
+        return ""
+    with duckdb.connect(str(build), read_only=True) as warehouse:
+        try:
+            [(schema, flowhouse)] = warehouse.execute(
+                "select schema_version, flowhouse_version from builds.made_by"
+            ).fetchall()
+        except (duckdb.CatalogException, duckdb.BinderException):
+            schema, flowhouse = 0, ""
+            if not warehouse.execute(
+                "select 1 from duckdb_tables()"
+                " where schema_name = 'builds' and table_name = 'builds'"
+            ).fetchall():  # no build has begun
+                return ""
+    if schema == SCHEMA_VERSION:
+        return ""
+    draft = build.with_name(f".{build.name}.draft")
+    draft.unlink(missing_ok=True)
+    with duckdb.connect(str(draft)) as fresh:
+        fresh.execute(QUALITY_RESULTS)
+        fresh.execute(f"attach '{build}' as former (read_only)")
+        shared = [
+            name
+            for [name] in fresh.execute(
+                """
+                select column_name
+                from duckdb_columns()
+                where schema_name = 'meta' and table_name = 'quality_results'
+                group by column_name
+                having count(distinct database_name) = 2
+                """
+            ).fetchall()
+        ]
+        if len(shared) == len(fresh.execute("describe meta.quality_results").fetchall()):
+            fresh.execute(
+                "insert into meta.quality_results by name"
+                f" select {', '.join(shared)} from former.meta.quality_results order by rowid"
+            )
+        fresh.execute("detach former")
+    draft.replace(build)
+    Path(f"{build}.wal").unlink(missing_ok=True)
+    age = "a newer" if schema > SCHEMA_VERSION else "an older"
+    name = f" ({flowhouse})" if flowhouse else ""
+    return (
+        f"the working warehouse was made by {age} flowhouse{name}, with tables of version {schema};"
+        f" this one ({version('flowhouse')}) makes version {SCHEMA_VERSION}: all tables are built"
+        " anew from what is loaded, and nothing is asked of the sources again"
+    )
 
 
 def definitions(manifest: Mapping[str, Any], project: Path) -> str:
@@ -70,7 +134,7 @@ def begin(build: Path, made_by: str, as_of: datetime, *, everything: bool) -> st
         everything: Whether all is to be made anew whatever the last build left.
     """
     with duckdb.connect(str(build)) as warehouse:
-        warehouse.execute(TABLE)
+        warehouse.execute(TABLE.format(schema=SCHEMA_VERSION, flowhouse=version("flowhouse")))
         # All builds since the last one that ended, and that one.
         since = warehouse.execute(
             """

@@ -161,6 +161,8 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
     told = as_of.isoformat(sep=" ")
     set_damaged_aside(build_file())
     now = changes.present_inputs(MANIFEST, told, os.environ["FLOWHOUSE_COMPANY"])
+    if replaced := rebuild.fit(build_file()):
+        log.warning("%s", replaced)
     before = {} if refresh.full else changes.of_last_build(build_file())
     wanted = changes.to_build(MANIFEST, before, now)
     kept: dict[str, dict] = {}

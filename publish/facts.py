@@ -51,9 +51,7 @@ shared as (
 
 select
     table_name,
-    min(column_name) filter (
-        starts_with(column_name, 'metric_') and ends_with(column_name, '_key')
-    ),
+    min(column_name) filter (column_index = 1 and ends_with(column_name, '_key')),
     list(column_name) filter (list_contains($1, column_name)),
     list(column_name order by column_index) filter (
         list_contains($2, data_type)
@@ -66,7 +64,7 @@ group by table_name
 having bool_or(column_name = 'is_complete_period')
 order by table_name
 """
-"""Tables of periods that both versions have: key, columns of periods, of numbers."""
+"""Tables of periods that both versions have: key (it comes first), columns of periods, numbers."""
 
 RESTATED = """
 insert into copy.meta.restatements
@@ -149,7 +147,7 @@ def write_facts(
     link.execute(Path(__file__).with_name("facts.sql").read_text())
     for _, table in OWN_TABLES:
         if table in former and table not in there:
-            link.execute(f"insert into copy.meta.{table} by name from before.meta.{table}")
+            _take_over(link, table)
     if made_of is not None:
         rows = [[*address, *words] for address, words in made_of.items()]
         link.execute("delete from copy.meta.table_versions")
@@ -158,6 +156,22 @@ def write_facts(
     _write_publication(link, number, former, there)
     if former:
         _write_restatements(link, number, same, former)
+
+
+def _take_over(link: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Copy the rows of the version before; an older or newer flowhouse may have other columns."""
+    shared = link.execute(
+        """
+        select column_name
+        from duckdb_columns()
+        where schema_name = 'meta' and table_name = $1 and database_name in ('copy', 'before')
+        group by column_name
+        having count(*) = 2
+        """,
+        [table],
+    ).fetchall()
+    names = ", ".join(name for [name] in shared)
+    link.execute(f"insert into copy.meta.{table} by name select {names} from before.meta.{table}")
 
 
 def _write_restatements(

@@ -23,6 +23,8 @@ from markupsafe import Markup
 
 FOLDER = Path(__file__).parent
 WINDOW_WEEKS = 26
+PAGES_ON_RAW_TABLES = "expectations/index.html"
+"""Where what holds of the raw tables is told, beside the report."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def write_report(warehouse: Path, target: Path) -> Path:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        page = _page(connection, _vega(target.parent))
+        pages = target.parent / PAGES_ON_RAW_TABLES
+        page = _page(connection, _vega(target.parent), has_pages=pages.exists())
     draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
     try:
         draft.write_text(page, encoding="utf-8")
@@ -110,7 +113,7 @@ def write_report(warehouse: Path, target: Path) -> Path:
     return target
 
 
-def _page(connection: duckdb.DuckDBPyConnection, vega: str) -> str:
+def _page(connection: duckdb.DuckDBPyConnection, vega: str, *, has_pages: bool) -> str:
     connection.execute(_file("charts/moments.sql"), {"weeks": WINDOW_WEEKS})
     connection.execute(_file("charts/setup.sql"))
     works = _records(connection, "works")
@@ -138,6 +141,8 @@ def _page(connection: duckdb.DuckDBPyConnection, vega: str) -> str:
         refresh=_records(connection, "refresh")[0],
         sources=_records(connection, "sources"),
         gaps=_records(connection, "gaps"),
+        restated=_restated(connection),
+        pages=PAGES_ON_RAW_TABLES if has_pages else "",
         works=works,
         weeks=WINDOW_WEEKS,
         pictures=PICTURES,
@@ -145,6 +150,14 @@ def _page(connection: duckdb.DuckDBPyConnection, vega: str) -> str:
         scripts=[Markup(script) for script in scripts],
         script_hashes=Markup(" ".join(_hash(script) for script in scripts)),
     )
+
+
+def _restated(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Return how many values of the past are other than before; nothing of an older file."""
+    try:
+        return _records(connection, "restated")[0]
+    except duckdb.CatalogException:
+        return {}
 
 
 def _vega(folder: Path) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from publish.facts import OWN_TABLES
+from publish.facts import PERIODS as PERIOD_COLUMNS
 from tests.flow import house
 
 ROOT = Path(__file__).parents[1]
@@ -212,6 +214,61 @@ def test_every_raw_table_is_a_dbt_source_and_the_other_way_round(manifest: dict)
     raw = {(name, table.name) for name, module in SOURCES.items() for table in module.TABLES}
     raw |= {(name, "load_audits") for name in SOURCES}
     assert {(s["source_name"], s["name"]) for s in manifest["sources"].values()} == raw
+
+
+FEEDS_NOTHING = "No published table reads it: "
+
+
+def test_a_raw_table_that_no_published_table_reads_says_why(manifest: dict, nodes: dict) -> None:
+    def is_published(key: str, seen: set[str]) -> bool:
+        seen.add(key)
+        node = nodes.get(key)
+        if (
+            node
+            and node["resource_type"] == "model"
+            and layer(node) in ("marts", "metrics", "meta")
+        ):
+            return True
+        return any(
+            is_published(child, seen) for child in manifest["child_map"][key] if child not in seen
+        )
+
+    sources = manifest["sources"].items()
+    names = {key: f"{source['source_name']}/{source['name']}" for key, source in sources}
+    unread = {names[key] for key in names if not is_published(key, set())}
+    say_why = {names[key] for key, source in sources if FEEDS_NOTHING in source["description"]}
+    assert unread == say_why
+    texts = [source["description"].partition(FEEDS_NOTHING)[2] for _, source in sources]
+    assert all(len(text) > 30 for text in texts if text)
+
+
+def test_the_report_is_said_to_read_what_it_reads(manifest: dict) -> None:
+    from publish import report
+
+    charts = report.FOLDER / "charts"
+    own = {name for _, name in OWN_TABLES} | {"quality_results"}
+    read = {
+        table
+        for path in [*charts.glob("*.sql"), report.FOLDER / "report.py"]
+        for table in re.findall(r"\b(?:marts|metrics|meta)\.(\w+)", path.read_text())
+    }
+    [exposure] = manifest["exposures"].values()
+    said = {key.split(".")[-1] for key in exposure["depends_on"]["nodes"]}
+    assert said == read - own
+
+
+def test_restatements_know_the_key_and_the_day_of_every_metric_of_a_period(
+    models: list[dict], nodes: dict
+) -> None:
+    wrong = []
+    for model in models:
+        if layer(model) != "metrics" or "is_complete_period" not in model["columns"]:
+            continue
+        keys = [test["column_name"] for test in generic_tests(nodes, model, "primary_key")]
+        first = next(iter(model["columns"]))
+        if keys != [first] or not set(PERIOD_COLUMNS) & set(model["columns"]):
+            wrong.append(model["name"])
+    assert wrong == []
 
 
 def test_every_sql_file_has_its_yml(models: list[dict]) -> None:

@@ -1,5 +1,6 @@
 """What a published file says of itself, and which values of the past it says other than before."""
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -7,7 +8,9 @@ import pytest
 
 from publish import facts
 from publish.facts import MadeOf
+from publish.report import write_report
 from publish.snapshot import publish, versions
+from tests.publish.published_file import write_published_file
 
 WORDS = MadeOf("sql 1", "seeds 1", "rows 1")
 KEY = "metric_flow_key"
@@ -183,6 +186,19 @@ def test_after_an_older_flowhouse_the_definitions_have_changed(company: Company)
     ]  # fmt: skip
 
 
+def test_after_a_newer_flowhouse_its_columns_are_left_out(company: Company) -> None:
+    before = company.last
+    before.chmod(0o644)
+    with duckdb.connect(str(before)) as newer:
+        for _, table in facts.OWN_TABLES:
+            newer.execute(f"alter table meta.{table} add column mood varchar")
+    company.publish(changed(0, 4, 0.5), MadeOf("sql 1", "seeds 1", "rows 2"))
+    assert [row[3:] for row in company.restated()] == [
+        ("velocity", 3.0, 4.0, "late_data")
+    ]  # fmt: skip
+    assert company.rows("select version_no from meta.publications order by 1") == [(1,), (2,)]
+
+
 def test_what_was_restated_before_stays_until_it_is_too_much(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +209,49 @@ def test_what_was_restated_before_stays_until_it_is_too_much(
     assert numbers == [(3,), (4,), (5,), (6,)]  # three of others and its own
     told = company.rows("select version_no, restated_values from meta.publications order by 1")
     assert told == [(1, 0), (2, 1), (3, 1), (4, 1), (5, 1), (6, 1)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([("b", 1, "late_data"), ("b", 2, "late_data"), ("c", 1, "mapping_change")],
+         "Of 2 past periods 3 values are other than in the publication before"
+         " (late data, mapping change); each of them is a row of meta.restatements."),
+        ([("b", 1, "late_data")],
+         "Of 1 past period 1 value is other than in the publication before (late data);"
+         " each of them is a row of meta.restatements."),
+        ([("a", 1, "late_data")], None),
+    ],
+)  # fmt: skip
+def test_the_report_says_how_much_of_the_past_is_other_than_before(
+    tmp_path: Path, rows: list[tuple], says: str | None
+) -> None:
+    file = write_published_file(tmp_path / "warehouse.duckdb")
+    with duckdb.connect(str(file)) as warehouse:
+        warehouse.execute(
+            "create table meta.publications as from (values (1), (2)) as t (version_no)"
+        )
+        warehouse.execute(
+            "create table meta.restatements (version_no bigint, period_start date, cause varchar)"
+        )
+        for letter, no, cause in rows:
+            warehouse.execute(
+                "insert into meta.restatements values (?, ?, ?)",
+                [1 if letter == "a" else 2, f"2024-0{no}-01", cause],
+            )
+    text = write_report(file, tmp_path / "report" / "index.html").read_text()
+    told = re.search(r'<p class="facts" id="restated">(.*?)</p>', text)
+    assert (re.sub(r"<[^>]+>", "", told[1]) if told else None) == says
+
+
+def test_the_report_leads_to_the_pages_on_raw_tables_where_there_are_any(tmp_path: Path) -> None:
+    file = write_published_file(tmp_path / "warehouse.duckdb")
+    target = tmp_path / "report" / "index.html"
+    link = '<a href="expectations/index.html">'
+    assert link not in write_report(file, target).read_text()
+    (target.parent / "expectations").mkdir()
+    (target.parent / "expectations" / "index.html").touch()
+    assert link in write_report(file, target).read_text()
 
 
 def test_a_table_that_is_the_same_is_not_compared(company: Company) -> None:
