@@ -5,7 +5,7 @@ import logging
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ OF_THE_FILE = (
     duckdb.FatalException,
     duckdb.InternalException,
     duckdb.SerializationException,
+    duckdb.TransactionException,
     duckdb.OutOfMemoryException,
 )
 
@@ -97,7 +98,7 @@ def load(source: str, refresh_id: str, full: bool = False, span: Window | None =
     """
     module = SOURCES[source]
     work = Load(source, refresh_id, full)
-    with _whole(source) as lost:
+    with _writable(source), _whole(source) as lost:
         pipeline = _with_tables(source)
         if module.is_on():
             with backfill(span):
@@ -120,11 +121,30 @@ def load(source: str, refresh_id: str, full: bool = False, span: Window | None =
 def note_failure(source: str, refresh_id: str, message: str) -> Load:
     """Note that a load was ended from outside: killed for its memory, for example."""
     work = Load(source, refresh_id)
-    with _whole(source):
+    with _writable(source), _whole(source):
         pipeline = _with_tables(source)
         pipeline.abort_packages()
         _note_failure(pipeline, work, SourceError(message))
     return work
+
+
+@contextmanager
+def _writable(source: str) -> Iterator[None]:
+    """Say in one line that what was read cannot be written; have the raw file looked through then.
+
+    Raises:
+        Unwritable: The disk is full, or the folder cannot be written to.
+    """
+    try:
+        yield
+    except Exception as failure:
+        if not _is_ours(failure):
+            raise
+        *_, root = _chain(failure)
+        with suppress(OSError):
+            soundness.unseal(warehouse.raw_file(source))
+        said = str(root).splitlines()[0]
+        raise Unwritable(f"{source}: what was read cannot be written: {said}") from None
 
 
 @contextmanager
@@ -149,8 +169,9 @@ def prepare(source: str) -> None:
     Raises:
         Busy: Another process loads the source.
         Lost: Its raw file is damaged, and there is no archive of it.
+        Unwritable: The disk is full, or the folder cannot be written to.
     """
-    with _whole(source) as lost:
+    with _writable(source), _whole(source) as lost:
         if lost:
             lost.replace(warehouse.raw_file(source))
             raise Lost(
@@ -221,11 +242,7 @@ def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:
                 return
     except Exception as failure:
         if _is_ours(failure):
-            soundness.unseal(warehouse.raw_file(work.source))
-            *_, root = _chain(failure)
-            raise Unwritable(
-                f"{work.source}: what was read cannot be written: {str(root).splitlines()[0]}"
-            ) from None
+            raise
         pipeline.abort_packages()
         work.audits = committed
         _note_failure(pipeline, work, failure)
