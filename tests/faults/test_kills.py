@@ -1,4 +1,4 @@
-"""Who is killed, wherever, leaves nothing half done: run again, all is as if nobody had been killed.
+"""Who is killed, wherever, leaves nothing half done: run again, all is as if nobody had been.
 
 What is killed here are real processes that load and publish; whole refreshes with dbt are killed in
 test_refresh.py, and many more of them by `make faults`.
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -70,8 +71,11 @@ def test_twenty_kills_at_random_instants_lose_and_double_nothing(
     process(small_refresh, str(home), 0).join()
     takes, killed, last = time.monotonic() - began, 0, 20
     for number in range(1, KILLS + 1):
+        for build in company.controller.builds["job"][-2:]:
+            build.update(building=False, result="FAILURE", duration=number * 1000)
         company.controller.add("job", range(last, last + 3))
-        company.controller.builds["job"][chance.randrange(last)].update(building=True, result=None)
+        for build in company.controller.builds["job"][-2:]:
+            build.update(building=True, result=None)
         last += 3
         victim = process(small_refresh, str(home), number)
         victim.join(chance.uniform(0, takes))
@@ -159,7 +163,7 @@ def test_readers_see_whole_versions_only_while_publications_are_killed(tmp_path:
                 os.kill(victim.pid, signal.SIGKILL)
             victim.join()
             killed += victim.exitcode == -signal.SIGKILL
-    assert len(found) > 100 and killed >= 10
+    assert len(found) >= 50 and killed >= 10
     assert {(told, counted) for told, counted in found if told != counted} == set()
     assert len({told for told, _ in found}) > 5
     publish_rows(build, str(folder), 2000)
@@ -223,18 +227,15 @@ def members(session: int) -> list[int]:
 def test_a_load_that_is_killed_for_its_memory_ends_no_other(
     company: Company, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_for_good: bool
 ) -> None:
-    from types import SimpleNamespace
-
     from orchestration import ingestion
 
-    def told_load(source: str, *words: Any) -> Any:
+    def killed(source: str, *words: Any) -> Any:
         if source == "jenkins" and (is_for_good or not (tmp_path / "was killed").exists()):
             (tmp_path / "was killed").touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return truly(source, *words)
+        return load(source, *words)
 
-    truly = ingestion._told_load
-    monkeypatch.setattr(ingestion, "_told_load", told_load)
+    monkeypatch.setattr(ingestion, "load", killed)
     company.controller.add("job", range(1, 9))
     run = SimpleNamespace(
         run_id="a_run",

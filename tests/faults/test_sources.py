@@ -150,8 +150,8 @@ def told_by(task: Any, *words: Any) -> Any:
 
 
 @pytest.mark.parametrize("share", [0, 0.005])
-def test_a_full_disk_is_said_in_one_line_and_nothing_is_lost(loaded: Company, share: float) -> None:
-    """Files can be written up to a part of what is there: nothing, or some packages but no table."""
+def test_a_full_disk_is_said_in_one_line_and_loses_nothing(loaded: Company, share: float) -> None:
+    """Files can be written up to a part of their size: nothing, or packages but no table."""
     before = loaded.content()
     loaded.controller.add("job", range(33, 300))
     said = told_by(_load_within, int(loaded.raw.stat().st_size * share))
