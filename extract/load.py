@@ -5,7 +5,7 @@ import logging
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ OF_THE_FILE = (
     duckdb.FatalException,
     duckdb.InternalException,
     duckdb.SerializationException,
+    duckdb.TransactionException,
     duckdb.OutOfMemoryException,
 )
 
@@ -97,34 +98,59 @@ def load(source: str, refresh_id: str, full: bool = False, span: Window | None =
     """
     module = SOURCES[source]
     work = Load(source, refresh_id, full)
-    with _whole(source) as lost:
+    if not module.is_on():
+        prepare(source)
+        return work
+    with _writable(source), _whole(source) as lost:
         pipeline = _with_tables(source)
-        if module.is_on():
-            with backfill(span):
-                _read(pipeline, module, work)
-            if span and all(audit.status == "complete" for audit in work.audits):
-                with pipeline.managed_state(extract_state=True) as state:
-                    forget_backfills(state.get("sources", {}).get(source, {}))
-                _commit(pipeline)
-        if lost and (not module.is_on() or any(a.status == "failed" for a in work.audits)):
-            lost.replace(warehouse.raw_file(source))
+        with backfill(span):
+            _read(pipeline, module, work)
+        if span and all(audit.status == "complete" for audit in work.audits):
+            with pipeline.managed_state(extract_state=True) as state:
+                forget_backfills(state.get("sources", {}).get(source, {}))
+            _commit(pipeline)
+        if lost and any(audit.status == "failed" for audit in work.audits):
             shutil.rmtree(archive.folder_of(source), ignore_errors=True)  # there was none
-            raise Lost(
-                f"{source}: {warehouse.raw_file(source).name} is damaged, there is no archive of"
-                f" it, and the source does not bring its rows back (check {address_setting(source)}"
-                " or put a copy of the file there)"
-            )
+            _put_back(source, lost)
     return work
+
+
+def _put_back(source: str, lost: Path) -> None:
+    file = warehouse.raw_file(source)
+    lost.replace(file)
+    raise Lost(
+        f"{source}: {file.name} is damaged, there is no archive of it, and the source did not bring"
+        f" its rows back (check {address_setting(source)}, or put a copy of the file there)"
+    )
 
 
 def note_failure(source: str, refresh_id: str, message: str) -> Load:
     """Note that a load was ended from outside: killed for its memory, for example."""
     work = Load(source, refresh_id)
-    with _whole(source):
+    with _writable(source), _whole(source):
         pipeline = _with_tables(source)
         pipeline.abort_packages()
         _note_failure(pipeline, work, SourceError(message))
     return work
+
+
+@contextmanager
+def _writable(source: str) -> Iterator[None]:
+    """Say in one line that what was read cannot be written; have the raw file looked through then.
+
+    Raises:
+        Unwritable: The disk is full, or the folder cannot be written to.
+    """
+    try:
+        yield
+    except Exception as failure:
+        if not _is_ours(failure):
+            raise
+        *_, root = _chain(failure)
+        with suppress(OSError):
+            soundness.unseal(warehouse.raw_file(source))
+        said = str(root).splitlines()[0]
+        raise Unwritable(f"{source}: what was read cannot be written: {said}") from None
 
 
 @contextmanager
@@ -149,15 +175,13 @@ def prepare(source: str) -> None:
     Raises:
         Busy: Another process loads the source.
         Lost: Its raw file is damaged, and there is no archive of it.
+        Unwritable: The disk is full, or the folder cannot be written to.
     """
-    with _whole(source) as lost:
+    with _writable(source), _whole(source) as lost:
         if lost:
-            lost.replace(warehouse.raw_file(source))
-            raise Lost(
-                f"{source}: {warehouse.raw_file(source).name} is damaged and there is no archive of"
-                " it; load this source too, or put a copy of the file there"
-            )
+            _put_back(source, lost)
         wanted = {(table.name, name) for table in SOURCES[source].TABLES for name in table.columns}
+        wanted |= {(AUDITS, name) for name in AUDIT_COLUMNS}
         if warehouse.raw_file(source).exists():
             there = warehouse.rows(
                 source,
@@ -176,7 +200,7 @@ def is_anything_loaded() -> bool:
 
 def _has_rows(source: str) -> bool:
     if not warehouse.raw_file(source).exists():
-        return False
+        return bool(archive.parts(source))
     try:
         with duckdb.connect(str(warehouse.raw_file(source)), read_only=True) as raw:
             there = raw.execute(
@@ -187,7 +211,7 @@ def _has_rows(source: str) -> bool:
                 for table in SOURCES[source].TABLES
                 if (table.name,) in there
             )
-    except duckdb.IOException:  # it is being loaded right now
+    except duckdb.Error:  # it is being loaded right now, or damaged: the next load mends it
         return True
 
 
@@ -221,11 +245,7 @@ def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:
                 return
     except Exception as failure:
         if _is_ours(failure):
-            soundness.unseal(warehouse.raw_file(work.source))
-            *_, root = _chain(failure)
-            raise Unwritable(
-                f"{work.source}: what was read cannot be written: {str(root).splitlines()[0]}"
-            ) from None
+            raise
         pipeline.abort_packages()
         work.audits = committed
         _note_failure(pipeline, work, failure)

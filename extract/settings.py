@@ -116,6 +116,7 @@ def _fields(source: str) -> dict[str, type]:
         if isinstance(of, type)
         and issubclass(of, BaseConfiguration)
         and of.__module__ == module.__name__
+        and of.__name__.endswith("Settings")  # dlt leaves more of them where it has loaded
     ]
     return spec.get_resolvable_fields()
 

@@ -1,7 +1,7 @@
 """What refreshes left behind: last load per source, freshness, gaps, warnings, sizes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,11 +71,20 @@ def _records(database: duckdb.DuckDBPyConnection, schema: str) -> list[dict[str,
 
 def gaps_of(refresh_id: str) -> list[str]:
     """Return one line per gap that the loads of a refresh noted."""
+    rows = loads()
+    read_at = {row["source"]: row["finished_s"] for row in rows if row["status"] == "complete"}
     return [
-        f"{row['source']} {row['object']} {row['scope']}: {row['status']}: {row['message']}"
-        for row in loads()
+        _gap(row, read_at.get(row["source"]))
+        for row in rows
         if row["refresh_id"] == refresh_id and row["status"] != "complete"
     ]
+
+
+def _gap(row: Mapping[str, Any], read_at: float | None) -> str:
+    if row["object"] == "*" and row["status"] == "failed" and read_at:
+        since = datetime.fromtimestamp(read_at, UTC)
+        return f"{row['source']} is stale since {since:%Y-%m-%d %H:%M} UTC: {row['message']}"
+    return f"{row['source']} {row['object']} {row['scope']}: {row['status']}: {row['message']}"
 
 
 GAPS = """

@@ -580,7 +580,8 @@ def test_every_test_left_its_result(company: Company) -> None:
 
 def test_a_wrong_token_is_a_fault_of_the_configuration(company: Company, tmp_path: Path) -> None:
     home = tmp_path / "nothing"
-    done = company.refresh(SOURCES__JIRA__API_TOKEN="wrong-token", FLOWHOUSE_HOME=str(home))
+    settings = {"SOURCES__JIRA__API_TOKEN": "wrong-token", "FLOWHOUSE_HOME": str(home)}
+    done = company.refresh("refresh", "--source", "jira", **settings)
     lines = [line for line in done.stderr.splitlines() if line.startswith("flowhouse: ")]
     assert done.returncode == 2
     assert len(lines) == 1

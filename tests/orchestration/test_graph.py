@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -141,3 +142,47 @@ def test_there_is_a_job_for_each_source(defs: dg.Definitions) -> None:
     for source in SOURCES:
         config = defs.resolve_job_def(f"refresh_{source}").run_config
         assert config["resources"]["refresh"]["config"] == {"sources": [source]}
+
+
+def test_dbt_parses_again_after_an_upgrade_a_rollback_and_damage_and_else_never(
+    defs: dg.Definitions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked of what is in the files: those of a rollback are older than what an upgrade parsed."""
+    from orchestration import changes, transformation
+
+    target = tmp_path / "target"
+    manifest, parsed = target / "manifest.json", target / "partial_parse.msgpack"
+    there_was: list[bool] = []
+    project = ["version 1"]
+
+    def parse(module: str, *words: str, folder: Path) -> SimpleNamespace:
+        there_was.append(manifest.exists())
+        target.mkdir(exist_ok=True)
+        manifest.write_text(f"manifest of {project[0]}")
+        parsed.write_text(f"all of {project[0]}")
+        return SimpleNamespace(returncode=0, stdout="")
+
+    monkeypatch.setattr(transformation, "run", parse)
+    monkeypatch.setattr(transformation, "TARGET", target)
+    monkeypatch.setattr(transformation, "PARSED", parsed)
+    monkeypatch.setattr(transformation, "dbt_project", SimpleNamespace(manifest_path=manifest))
+    monkeypatch.setattr(changes, "project_word", lambda: project[0])
+
+    def is_parsed() -> bool:
+        count = len(there_was)
+        transformation.parse_if_stale()
+        return len(there_was) > count
+
+    assert is_parsed() and not is_parsed()
+    os.utime(manifest, (0, 0))
+    assert not is_parsed()
+    for version in ("version 2", "version 1"):
+        project[0] = version
+        os.utime(manifest, (4e9, 4e9))  # younger than every file of the project
+        assert is_parsed() and not is_parsed()
+        assert manifest.read_text() == f"manifest of {version}"
+        assert there_was[-1]  # dbt goes on from what it knows
+    for file in (manifest, parsed):
+        file.write_bytes(file.read_bytes()[:-3])
+        assert is_parsed() and not is_parsed()
+        assert not there_was[-1]  # it was removed: dbt would go on from it

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from extract.api import Refused
+from extract.load import Unwritable
 from extract.work import Audit, Load
 from tests.flow import house
 
@@ -37,7 +37,7 @@ def options(monkeypatch: pytest.MonkeyPatch) -> Any:
     def load(source: str, refresh_id: str, full: bool, span: Any) -> Load:
         two.wait()
         if source == "github":
-            raise Refused("github: its token is refused")
+            raise Unwritable("github: the disk is full")
         work = Load(source, refresh_id, full, rows={"pid": os.getpid()})
         work.kept["what a source keeps for itself"] = lambda: None
         return work
@@ -51,7 +51,7 @@ def test_loads_run_side_by_side_in_other_processes_and_none_stops_another(option
     work = options.loaded("jira", run).work
     assert (work.source, work.refresh_id, work.full) == ("jira", "a_run", True)
     assert work.rows["pid"] != os.getpid()
-    with pytest.raises(Refused, match="github: its token is refused"):
+    with pytest.raises(Unwritable, match="github: the disk is full"):
         options.loaded("github", run)
 
 
@@ -152,7 +152,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 def loads(*audits: Audit, rows: int = 0) -> Callable[..., Load]:
     def load(source: str, refresh_id: str, full: bool, span: Any) -> Load:
-        time.sleep(0.01)
+        time.sleep(0.002)  # no load takes no time
         return Load(source, refresh_id, full, audits=[*audits], rows={"issues": rows})
 
     return load
@@ -197,7 +197,7 @@ def test_a_table_of_which_nothing_could_be_read_is_stale_alone(ran: Any) -> None
     assert "jira/issues" in run.made and "jira/histories" not in run.made
 
 
-def test_a_load_that_was_killed_is_tried_again_and_a_refused_token_is_not(
+def test_a_load_that_was_killed_is_tried_again_and_a_full_disk_is_not(
     ran: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from orchestration import ingestion
@@ -216,11 +216,11 @@ def test_a_load_that_was_killed_is_tried_again_and_a_refused_token_is_not(
     assert tries.read_text() == "xx"
     tries.unlink()
 
-    def refused(source: str, refresh_id: str, full: bool, span: Any) -> Load:
+    def unwritable(source: str, refresh_id: str, full: bool, span: Any) -> Load:
         with tries.open("a") as file:
             file.write("x")
-        raise Refused("jira: its token is refused")
+        raise Unwritable("jira: what was read cannot be written: no space left on device")
 
-    run = ran(refused)
+    run = ran(unwritable)
     assert not run.done.success
     assert tries.read_text() == "x"

@@ -1,0 +1,167 @@
+"""Whole refreshes of the demo company, with all that can be damaged, a bad source, and a kill.
+
+They follow each other over one home. The undisturbed twin is the home that they begin with: nothing
+in the world has changed since, so what is published in the end must be what was published then.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from demo import serve, world
+from tests.conftest import DEMO
+from tests.faults.test_archive import cut_short, fill_with_rubbish, overwrite_the_middle
+from tests.faults.test_kills import members
+
+FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
+OF_A_REFRESH = {"load_audits", "quality_results", "refreshes", "metric_data_quality"}
+"""Tables that say when and by which refresh something was done, and not what is so."""
+
+
+class House:
+    """A copy of the demo company's home, and the servers that it reads."""
+
+    def __init__(self, home: Path, servers: serve.Servers) -> None:
+        self.home, self.servers = home, servers
+
+    @property
+    def settings(self) -> dict[str, str]:
+        with duckdb.connect(str(self.link), read_only=True) as warehouse:
+            [(as_of,)] = warehouse.execute("select as_of::varchar from meta.refreshes").fetchall()
+        return {
+            **os.environ, **self.servers.env, **DEMO,
+            "FLOWHOUSE_HOME": str(self.home), "FLOWHOUSE_AS_OF": as_of,
+        }  # fmt: skip
+
+    @property
+    def link(self) -> Path:
+        return self.home / "published" / "warehouse.duckdb"
+
+    def refresh(self) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [FLOWHOUSE, "refresh"], env=self.settings, capture_output=True, text=True, check=False
+        )
+
+    def rows(self, sql: str) -> list[tuple]:
+        with duckdb.connect(str(self.link), read_only=True) as warehouse:
+            return warehouse.execute(sql).fetchall()
+
+
+def differences(one: Path, other: Path) -> dict[str, int]:
+    """Return how many rows of each published table are not in both files, and as often."""
+    with duckdb.connect() as link:
+        link.execute(f"attach '{one}' as one (read_only)")
+        link.execute(f"attach '{other}' as other (read_only)")
+        tables = link.execute(
+            "select distinct schema_name, table_name from duckdb_tables()"
+            " where database_name in ('one', 'other')"
+        ).fetchall()
+        found = {}
+        for schema, table in tables:
+            if table in OF_A_REFRESH or schema == "meta":
+                continue
+            a, b = (f'from {of}.{schema}."{table}"' for of in ("one", "other"))
+            [(count,)] = link.execute(
+                f"select count(*) from (({a} except all {b}) union all ({b} except all {a}))"
+            ).fetchall()
+            if count:
+                found[f"{schema}.{table}"] = count
+        assert len(tables) > 100
+        return found
+
+
+@pytest.fixture(scope="module")
+def house(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    home = tmp_path_factory.mktemp("faults") / "home"
+    shutil.copytree(demo_home, home, symlinks=True)
+    with serve.start(world.build()) as servers:
+        yield House(home, servers)
+
+
+def test_damage_is_mended_and_a_source_that_refuses_midway_is_stale(
+    house: House, demo_home: Path
+) -> None:
+    home, faults = house.home, house.servers.faults
+    settings = house.settings
+    overwrite_the_middle(home / "raw" / "raw_servicenow.duckdb")
+    fill_with_rubbish(home / "raw" / "raw_github.duckdb")
+    (home / "raw" / "raw_jira.duckdb").unlink()
+    for file in (home / "dlt" / "jenkins").rglob("*.json"):
+        file.write_text("{ half a")
+    for file in (home / "dbt" / "target").glob("*.*"):
+        cut_short(file)
+    (home / "expectations" / "last.json").write_text("[half")
+    fill_with_rubbish(home / "dagster" / "history" / "runs" / "index.db")
+    faults.add("jenkins", ".", 401, 10_000, skip=2)  # the gate's own questions are answered
+    assert settings
+    done = house.refresh()
+    faults.clear()
+    assert done.returncode == 3, done.stdout + done.stderr[-4000:]
+    assert "Traceback" not in done.stderr + done.stdout
+    lines = [line for line in done.stderr.splitlines() if line.startswith("flowhouse: ")]
+    [stale] = [line for line in lines if "stale" in line]
+    assert stale.startswith("flowhouse: jenkins is stale since ")
+    assert stale.endswith(
+        " UTC: SOURCES__JENKINS__API_TOKEN: jenkins refused the credentials (401);"
+        " set it to one that is valid"
+    )
+    for said in (
+        "raw_servicenow.duckdb is damaged; made anew from the archive",
+        "raw_github.duckdb is damaged; made anew from the archive",
+        "raw_jira.duckdb is gone; made anew from the archive",
+        "jenkins: dlt's folder cannot be read; made anew from the raw file",
+        "Dagster's store is damaged",
+    ):
+        assert said in done.stderr
+    assert differences(house.link, demo_home / "published" / "warehouse.duckdb") == {}
+    [(status, message)] = house.rows(
+        "select status, message from meta.load_audits"
+        " where source = 'jenkins' and refresh_id = (select refresh_id from meta.refreshes)"
+    )
+    assert status == "failed" and message.startswith("SOURCES__JENKINS__API_TOKEN: ")
+    page = (home / "report" / "index.html").read_text()
+    assert "<b>jenkins</b> is stale since " in page and "⚠ stale" in page
+    assert "<b>github</b> is stale" not in page
+
+
+def test_a_kill_while_a_damaged_working_warehouse_is_built_anew_leaves_nothing(
+    house: House, demo_home: Path
+) -> None:
+    before = house.link.resolve()
+    overwrite_the_middle(house.home / "build.duckdb")
+    log = house.home / "dbt" / "logs" / "build.log"
+    log.unlink(missing_ok=True)
+    victim = subprocess.Popen(
+        [FLOWHOUSE, "refresh"], env=house.settings, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 400
+    while not (log.exists() and " of " in log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert len(members(victim.pid)) >= 2
+    os.kill(victim.pid, signal.SIGKILL)  # of the command alone: what it started has to notice
+    assert (
+        "build.duckdb is damaged: it is now build.damaged, and built anew" in victim.stderr.read()
+    )
+    victim.wait()
+    assert house.link.resolve() == before
+    done = house.refresh()  # at once
+    assert done.returncode == 0, done.stdout + done.stderr[-4000:]
+    assert members(victim.pid) == []
+    assert house.link.resolve() != before
+    assert differences(house.link, demo_home / "published" / "warehouse.duckdb") == {}
+    status = json.loads(
+        subprocess.run(
+            [FLOWHOUSE, "status", "--json"], env=house.settings, capture_output=True, check=True
+        ).stdout
+    )
+    assert all(source["gaps"] == [] for source in status["sources"])
