@@ -7,6 +7,7 @@ starts passes it when it begins. Both hear the same lines.
 import fcntl
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from extract.warehouse import home, is_home_writable
+from extract.warehouse import fault_of_home, home
 
 log = logging.getLogger("flowhouse")
 
@@ -84,8 +85,8 @@ def passed(wish: Wish) -> Iterator[None]:
 @contextmanager
 def alone(otherwise: str) -> Iterator[None]:
     """Hold the lock of the house, or stop at once with a line; it goes with its process."""
-    if not is_home_writable():
-        raise Stopped(BAD_CONFIGURATION, ["FLOWHOUSE_HOME names a folder that cannot be written"])
+    if fault := fault_of_home():
+        raise Stopped(BAD_CONFIGURATION, [fault])
     home().mkdir(parents=True, exist_ok=True)
     lock = FileLock(lock_file(), timeout=PEEK_S)
     try:
@@ -149,7 +150,8 @@ def check(wish: Wish) -> None:
         *slips(),
         *fault_of_kept(),
         *house.faults(),
-        *_fault_of_kept_runs(),
+        *filter(None, [fault_of_home()]),
+        *_faults_of_forms(),
     ]
     on = [name for name, module in SOURCES.items() if module.is_on()]
     if not on:
@@ -176,11 +178,20 @@ def check(wish: Wish) -> None:
         )
 
 
-def _fault_of_kept_runs() -> list[str]:
-    told = os.environ.get("FLOWHOUSE_KEEP_RUNS") or "1"
-    if told.isdecimal() and int(told) > 0:
-        return []
-    return ["FLOWHOUSE_KEEP_RUNS is not a whole number of 1 or more"]
+FORMS = {
+    "FLOWHOUSE_KEEP_RUNS": (r"0*[1-9]\d*", "a whole number of 1 or more"),
+    "FLOWHOUSE_MEMORY_LIMIT": (r"\d+(\.\d+)? ?[KMGT]i?B", "a size, for example 3GB"),
+    "FLOWHOUSE_SPILL": (r"[^'\"`;\r\n]+", "a path without quotes"),
+}
+"""What settings look like that are written into statements, or counted to."""
+
+
+def _faults_of_forms() -> list[str]:
+    return [
+        f"{name} is not {what}"
+        for name, (form, what) in FORMS.items()
+        if os.environ.get(name) and not re.fullmatch(form, os.environ[name], re.IGNORECASE)
+    ]
 
 
 def _faults_of_span(span: Sequence[str]) -> list[str]:
