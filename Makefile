@@ -63,7 +63,7 @@ lint: install
 	$(BIN)/sqlfluff lint --processes 2 dbt_project/models dbt_project/tests
 
 dev: install
-	@$(BIN)/python -m orchestration.dev
+	@$(BIN)/python -m orchestration.serve dev
 
 clean:
 	rm -rf .venv

@@ -7,6 +7,7 @@ source, so its rows lie in every day of every table, and what is built from them
 import dagster as dg
 
 from extract.sources import SOURCES
+from orchestration.when import schedule
 
 EVERYTHING = dg.AssetSelection.all().materializable()
 
@@ -33,10 +34,13 @@ backfill = dg.define_asset_job(
     description="Read again what changed in a window (`sources`, `span`), and publish.",
 )
 
+CRON, ZONE = schedule()
+
 every_night = dg.ScheduleDefinition(
     name="refresh_daily",
     job=refresh,
-    cron_schedule="0 4 * * *",
+    cron_schedule=CRON,
+    execution_timezone=ZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 

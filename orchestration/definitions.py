@@ -4,7 +4,7 @@ from orchestration import environment  # noqa: I001  first: the others read what
 
 import dagster as dg
 
-from orchestration import automation, checks, ingestion, publication, transformation
+from orchestration import automation, checks, ingestion, publication, sensors, transformation
 
 defs = dg.Definitions.merge(
     ingestion.defs,
@@ -12,6 +12,7 @@ defs = dg.Definitions.merge(
     transformation.defs,
     publication.defs,
     automation.defs,
+    sensors.defs,
     # The lock of a run is held by one process, and dbt and the loads have processes of their own.
     dg.Definitions(executor=dg.in_process_executor),
 )

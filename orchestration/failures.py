@@ -86,6 +86,11 @@ def lines_of(entries: Iterable[Any], *, with_rows: bool = True) -> list[str]:
     return [*(lines or ["the refresh failed; see `make dev`"]), NOT_PUBLISHED]
 
 
+def words_of(error: Any) -> str:
+    """Say what an error that Dagster keeps was for."""
+    return _cause_of(error)[1]
+
+
 def _cause_of(error: Any) -> tuple[str, str]:
     """Return the class and the text of what a step failed for: the first cause of all.
 

@@ -15,8 +15,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from extract.warehouse import fault_of_home, home
-
 log = logging.getLogger("flowhouse")
 
 FAILED, BAD_CONFIGURATION = 1, 2
@@ -66,7 +64,7 @@ def passed(wish: Wish) -> Iterator[None]:
         return
     with ExitStack() as stack:
         lock = alone("a refresh is running already; wait until it has ended")
-        if home().exists():  # nothing is asked of a source while another refresh asks it
+        if lock_file().parent.exists():  # two refreshes do not ask the sources at once
             stack.enter_context(lock)
             check(wish)
         else:
@@ -85,9 +83,11 @@ def passed(wish: Wish) -> Iterator[None]:
 @contextmanager
 def alone(otherwise: str) -> Iterator[None]:
     """Hold the lock of the house, or stop at once with a line; it goes with its process."""
+    from extract.warehouse import fault_of_home
+
     if fault := fault_of_home():
         raise Stopped(BAD_CONFIGURATION, [fault])
-    home().mkdir(parents=True, exist_ok=True)
+    lock_file().parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(lock_file(), timeout=PEEK_S)
     try:
         lock.acquire()
@@ -101,6 +101,8 @@ def alone(otherwise: str) -> Iterator[None]:
 
 def lock_file() -> Path:
     """Return the file whose lock is held by who changes the house."""
+    from extract.warehouse import home  # imports DuckDB, which `flowhouse --help` need not wait for
+
     return home() / "refresh.lock"
 
 
@@ -131,7 +133,8 @@ def check(wish: Wish) -> None:
     from extract.settings import address_setting, file_faults, slips
     from extract.sources import SOURCES
     from extract.tables import instant
-    from orchestration import house, seeds
+    from extract.warehouse import fault_of_home
+    from orchestration import alerts, house, seeds, when
     from orchestration.failures import nothing_loaded
     from orchestration.versions import fault_of_kept
 
@@ -145,14 +148,8 @@ def check(wish: Wish) -> None:
     ]
     if wish.as_of and instant(wish.as_of) is None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
-    faults += [
-        *_faults_of_span(wish.span),
-        *slips(),
-        *fault_of_kept(),
-        *house.faults(),
-        *filter(None, [fault_of_home()]),
-        *_faults_of_forms(),
-    ]
+    faults += [*_faults_of_span(wish.span), *slips(), *fault_of_kept(), *_faults_of_forms()]
+    faults += [*filter(None, [fault_of_home()]), *house.faults(), *alerts.faults(), *when.faults()]
     on = [name for name, module in SOURCES.items() if module.is_on()]
     if not on:
         addresses = " or ".join(address_setting(name) for name in SOURCES)

@@ -93,7 +93,7 @@ class RefreshOptions(dg.ConfigurableResource):
         run, instance = context.run, context.instance
         life.give_sign(instance, run.run_id)
         life.end_dead_runs(instance)
-        began = outcome.Outcome(run.run_id, _starter(run.tags), outcome.now())
+        began = outcome.Outcome(run.run_id, outcome.starter(run.tags), outcome.now())
         as_of = self.as_of or os.environ.get("FLOWHOUSE_AS_OF", "")
         try:
             if run.job_name == "backfill" and not self.span:
@@ -161,13 +161,6 @@ def _told_load(source: str, refresh_id: str, full: bool, span: Window | None) ->
     began = time.monotonic()
     work = replace(load(source, refresh_id, full, span), kept={})
     return Loaded(work, round(time.monotonic() - began, 3))
-
-
-def _starter(tags: dict[str, str]) -> str:
-    """Say what started a run."""
-    if schedule := tags.get("dagster/schedule_name"):
-        return f"the schedule {schedule}"
-    return tags.get(outcome.STARTED_BY) or "Dagster"
 
 
 def _note(

@@ -5,7 +5,7 @@ Dagster knows it too; who only asks for it need not wait for Dagster.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +44,13 @@ class Outcome:
     ended_at: str = ""
     outcome: str = RUNNING
     lines: Sequence[str] = ()
+
+
+def starter(tags: Mapping[str, str]) -> str:
+    """Say what started a run of Dagster."""
+    if schedule := tags.get("dagster/schedule_name"):
+        return f"the schedule {schedule}"
+    return tags.get(STARTED_BY) or "Dagster"
 
 
 def now() -> str:

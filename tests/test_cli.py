@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from extract.api import Api
-from orchestration.cli import check_configuration
+from orchestration import gate
 from orchestration.failures import what_failed
 
 FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
@@ -173,7 +173,7 @@ JENKINS = {
     "SOURCES__JENKINS__API_TOKEN": "hush-hush",
 }
 
-NOTHING_LOADED = "flowhouse: nothing was loaded from any source yet, so nothing is published: "
+NOTHING_LOADED = "nothing was loaded from any source yet, so nothing is published: "
 
 
 def test_a_first_refresh_from_an_address_without_a_server_ends_with_one_line(
@@ -184,7 +184,7 @@ def test_a_first_refresh_from_an_address_without_a_server_ends_with_one_line(
     assert (done.returncode, done.stderr.splitlines()) == (
         1,
         [
-            NOTHING_LOADED + "jenkins: no answer from /api/json: connection refused"
+            f"flowhouse: {NOTHING_LOADED}jenkins: no answer from /api/json: connection refused"
             " (check SOURCES__JENKINS__BASE_URL)"
         ],
     )
@@ -226,7 +226,6 @@ def test_the_address_of_another_server_is_told_before_anything_is_written(
     tmp_path: Path,
     elsewhere: str,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
     source: str,
     settings: tuple,
     says: str,
@@ -235,13 +234,13 @@ def test_the_address_of_another_server_is_told_before_anything_is_written(
     monkeypatch.setenv(f"SOURCES__{source.upper()}__BASE_URL", elsewhere)
     for name in settings:
         monkeypatch.setenv(f"SOURCES__{source.upper()}__{name}", "hush-hush")
-    with pytest.raises(SystemExit) as stopped:
-        check_configuration((), "")
+    with pytest.raises(gate.Stopped) as stopped:
+        gate.check(gate.Wish())
     assert stopped.value.code == 1
     setting = f"SOURCES__{source.upper()}__BASE_URL"
     root = f": does {setting} name the root of its API?"
     hint = root if says.endswith("404") else f" (check {setting})"
-    assert capsys.readouterr().err.splitlines() == [f"{NOTHING_LOADED}{source}: {says}{hint}"]
+    assert stopped.value.lines == [f"{NOTHING_LOADED}{source}: {says}{hint}"]
     assert not (tmp_path / "home").exists()
 
 
@@ -263,7 +262,9 @@ def test_a_first_refresh_that_is_shown_nothing_publishes_nothing(
     done = flowhouse(home, "refresh", **settings)
     [line] = lines(done)
     assert done.returncode == 1
-    assert line.startswith(NOTHING_LOADED + "github: SOURCES__GITHUB__REPOSITORIES: */*: ")
+    assert line.startswith(
+        f"flowhouse: {NOTHING_LOADED}github: SOURCES__GITHUB__REPOSITORIES: */*: "
+    )
     assert line.endswith(
         "; GitHub shows none to this token"
         " (check SOURCES__GITHUB__BASE_URL and what its user may see)"
@@ -274,7 +275,7 @@ def test_a_first_refresh_that_is_shown_nothing_publishes_nothing(
 
 
 def test_a_source_that_was_loaded_once_is_waited_for_no_more(
-    demo_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    demo_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The refresh goes on without it (test_pipeline: exit 3), unless its raw file is gone too."""
     raw = tmp_path / "raw" / "raw_jenkins.duckdb"
@@ -284,12 +285,11 @@ def test_a_source_that_was_loaded_once_is_waited_for_no_more(
     for name, value in JENKINS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(Api, "_wait", lambda *_: 0.0)
-    check_configuration((), "")
+    gate.check(gate.Wish())
     raw.unlink()
-    with pytest.raises(SystemExit) as stopped:
-        check_configuration((), "")
+    with pytest.raises(gate.Stopped, match=f"^{NOTHING_LOADED}jenkins: ") as stopped:
+        gate.check(gate.Wish())
     assert stopped.value.code == 1
-    assert capsys.readouterr().err.startswith(NOTHING_LOADED + "jenkins: ")
 
 
 NODES = {
@@ -317,7 +317,7 @@ NODES = {
                 ("model.flowhouse.fct_x", "skipped", None, None),
             ],
             "test no_gaps: 1,212 failing rows (kept in failures.no_gaps);"
-            " test unique_x: 1 failing row",
+            " test unique_x: 1 failing row; 1 that rest on it were left out",
         ),
         (
             [

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -578,6 +579,35 @@ def test_a_source_that_is_down_is_a_gap_and_the_others_are_published(
     status = json.loads(company.refresh("status", "--json").stdout)
     gaps = {source["source"]: source["gaps"] for source in status["sources"]}
     assert gaps["jenkins"] and not gaps["jira"]
+    last = status["refreshes"]["last"]
+    assert (last["outcome"], last["started_by"]) == ("partial", "the command line")
+    assert any(line.startswith("jenkins ") for line in last["lines"])
+
+
+def test_a_partial_refresh_is_seen_in_dagster(
+    company: Company, hour: Hour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(company.home / "dagster"))
+    with dg.DagsterInstance.get() as instance:
+        [run] = instance.get_runs(dg.RunsFilter(tags={"flowhouse/outcome": "partial"}))
+        evaluations = [
+            entry.dagster_event.asset_check_evaluation_data
+            for entry in instance.all_logs(
+                run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+            )
+        ]
+        made = {
+            entry.dagster_event.asset_key.to_user_string()
+            for entry in instance.all_logs(
+                run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+            )
+        }
+    [whole] = [check for check in evaluations if check.check_name == "is_whole"]
+    assert run.status == dg.DagsterRunStatus.SUCCESS
+    assert not whole.passed and "jenkins " in whole.description
+    # What is down is not fresh, and what rests on it is built all the same; GitLab is off.
+    assert {"jira/issues", "staging/stg_jenkins__builds", "published/report"} <= made
+    assert not {"jenkins/builds", "gitlab/pipelines"} & made
 
 
 def test_a_second_refresh_reads_only_what_changed_and_a_change_arrives(
@@ -742,6 +772,11 @@ def test_a_violated_invariant_stops_publication_and_keeps_its_rows(company: Comp
         ).fetchall()
     assert len(rows) == 1
     assert status == "fail"
+    # What failed is said at once, and later to who asks.
+    [line] = [line for line in done.stderr.splitlines() if "build_models: " in line]
+    assert "test every_changelog_entry_is_whole: 1 failing row (kept in failures." in line
+    known = json.loads(company.refresh("status", "--json").stdout)["refreshes"]["last_failed"]
+    assert line == f"flowhouse: {known['lines'][0]}"
 
 
 def test_p3_a_forgotten_person_is_gone_from_every_file_and_the_rest_stays(

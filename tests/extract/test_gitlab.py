@@ -178,14 +178,14 @@ def test_nobody_is_named(instance: Any, loaded: Any) -> None:
 
 @real
 def test_a_wrong_token_is_bad_configuration_and_named(
-    instance: Any, home: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    instance: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from orchestration.cli import check_configuration
+    from orchestration import gate
 
     monkeypatch.setenv("SOURCES__GITLAB__TOKEN", "wrong-token")
-    with pytest.raises(SystemExit) as stopped:
-        check_configuration((), "")
-    said = capsys.readouterr().err
+    with pytest.raises(gate.Stopped) as stopped:
+        gate.check(gate.Wish())
+    said = str(stopped.value)
     assert stopped.value.code == 2
     assert "SOURCES__GITLAB__TOKEN" in said and "wrong-token" not in said
     with pytest.raises(Refused):

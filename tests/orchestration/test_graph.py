@@ -74,3 +74,70 @@ def test_the_refresh_rebuilds_everything_every_night(defs: dg.Definitions) -> No
     assert {"jira/issues", "marts/dim_work_items", "published/report"} <= selected
     schedule = defs.resolve_schedule_def("refresh_daily")
     assert (schedule.cron_schedule, schedule.job_name) == ("0 4 * * *", "refresh")
+    assert schedule.execution_timezone == "UTC"  # the stock company has no value streams
+
+
+def test_every_test_of_dbt_is_a_check_of_what_it_looks_at(graph: Any) -> None:
+    from orchestration.transformation import MANIFEST
+
+    checks: dict[str, list[dg.AssetCheckKey]] = {}
+    for key in graph.asset_check_keys:
+        checks.setdefault(key.name, []).append(key)
+    tests = {
+        node["name"]: node for node in MANIFEST["nodes"].values() if node["resource_type"] == "test"
+    }
+    assert len(tests) > 400
+    for name, node in tests.items():
+        [check] = checks[name]
+        looked_at = {parent.split(".")[-1] for parent in node["depends_on"]["nodes"]}
+        assert check.asset_key.path[-1] in looked_at, name
+        # What blocks says so: nothing is published past a test that fails.
+        assert graph.get(check).blocking == (node["config"]["severity"].lower() == "error"), name
+    published = dg.AssetCheckKey(
+        dg.AssetKey(["marts", "fct_daily_flows"]), "littles_law_holds_exactly"
+    )
+    assert published in graph.asset_check_keys  # and not on a table that nobody reads
+
+
+def test_every_asset_has_an_owner_and_says_what_it_is(graph: Any) -> None:
+    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+    assert [node.key.to_user_string() for node in nodes if not node.owners] == []
+    assert [node.key.to_user_string() for node in nodes if not node.description] == []
+
+
+def test_raw_tables_and_what_is_published_must_be_fresh(graph: Any) -> None:
+    from extract.sources import SOURCES
+
+    must = {
+        dg.AssetKey([source, table.name])
+        for source, module in SOURCES.items()
+        for table in module.TABLES
+    } | {dg.AssetKey(["published", name]) for name in ("warehouse", "report")}
+    assert {key for key in must if graph.get(key).freshness_policy is None} == set()
+
+
+def test_the_report_that_people_read_is_the_one_that_is_published(graph: Any) -> None:
+    shown = graph.get(dg.AssetKey(["exposure", "report"]))
+    assert names(shown.parent_keys) == {"published/report"}
+
+
+@pytest.mark.parametrize("job", ["refresh", "backfill", "refresh_jira"])
+def test_every_step_of_every_job_passes_the_gate_and_waits_for_the_one_writer(
+    defs: dg.Definitions, job: str
+) -> None:
+    found = defs.resolve_job_def(job)
+    assert len(found.nodes) > 8
+    for node in found.nodes:
+        assert "refresh" in node.definition.required_resource_keys, node.name
+        assert node.definition.pool == "duckdb", node.name
+    assert found.executor_def.name == "in_process"
+    implicit = defs.resolve_implicit_global_asset_job_def()
+    assert implicit.executor_def.name == "in_process"
+
+
+def test_there_is_a_job_for_each_source(defs: dg.Definitions) -> None:
+    from extract.sources import SOURCES
+
+    for source in SOURCES:
+        config = defs.resolve_job_def(f"refresh_{source}").run_config
+        assert config["resources"]["refresh"]["config"] == {"sources": [source]}

@@ -3,19 +3,25 @@
 import multiprocessing
 import os
 import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from extract.api import Refused
-from extract.work import Load
+from extract.work import Audit, Load
+from tests.flow import house
 
 
 def of_a_run(*sources: str, steps: list[str] | None = None) -> Any:
     """What a step is told of its run."""
     return SimpleNamespace(
         run_id="a_run",
+        retry_number=0,
         run=SimpleNamespace(step_keys_to_execute=steps),
         job_def=SimpleNamespace(nodes=[SimpleNamespace(name=f"load_{name}") for name in sources]),
     )
@@ -42,7 +48,7 @@ def options(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_loads_run_side_by_side_in_other_processes_and_none_stops_another(options: Any) -> None:
     run = of_a_run("jira", "github")
-    work = options.loaded("jira", run)
+    work = options.loaded("jira", run).work
     assert (work.source, work.refresh_id, work.full) == ("jira", "a_run", True)
     assert work.rows["pid"] != os.getpid()
     with pytest.raises(Refused, match="github: its token is refused"):
@@ -51,7 +57,10 @@ def test_loads_run_side_by_side_in_other_processes_and_none_stops_another(option
 
 def test_only_what_a_run_is_to_load_is_loaded(options: Any) -> None:
     run = of_a_run("jira", "github", "gitlab", steps=["load_jira", "load_gitlab"])
-    assert {options.loaded(name, run).source for name in ("jira", "gitlab")} == {"jira", "gitlab"}
+    assert {options.loaded(name, run).work.source for name in ("jira", "gitlab")} == {
+        "jira",
+        "gitlab",
+    }
     assert set(options._loads) == {"jira", "gitlab"}
 
 
@@ -86,3 +95,132 @@ def test_who_is_forked_ends_alone_when_it_is_told_to() -> None:
     finally:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, before)
+
+
+AT_NINE, AT_TEN = house.moment("2024-03-04 09:00"), house.moment("2024-03-04 10:00")
+
+
+@pytest.fixture
+def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Run the loads of Jira, of which a table is built; returns what Dagster has noted."""
+    from orchestration import gate, ingestion
+
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+    house.write_raw(
+        tmp_path / "raw",
+        {("jira", "issues"): [{"id": key, "key": key, "payload": {}} for key in "123"]},
+    )
+    monkeypatch.setattr(gate, "check", lambda wish: None)
+
+    @dg.asset(key=["staging", "issues"], deps=[["jira", "issues"]])
+    def built() -> None:
+        """What rests on a raw table."""
+
+    def run(load: Callable[..., Load]) -> Any:
+        monkeypatch.setattr(ingestion, "load", load)
+        [raw] = [
+            found
+            for found in ingestion.build_ingestion("jira").assets
+            if isinstance(found, dg.AssetsDefinition)
+        ]
+        with dg.instance_for_test() as instance:
+            done = dg.materialize(
+                [raw, built],
+                instance=instance,
+                resources={"refresh": ingestion.RefreshOptions()},
+                raise_on_error=False,
+            )
+            return SimpleNamespace(
+                done=done,
+                made={
+                    event.asset_key.to_user_string(): event.materialization.metadata
+                    for event in done.get_asset_materialization_events()
+                },
+                told={
+                    event.asset_key.to_user_string()
+                    for event in done.get_asset_observation_events()
+                },
+                bad={
+                    check.asset_key.to_user_string()
+                    for check in done.get_asset_check_evaluations()
+                    if not check.passed
+                },
+            )
+
+    return run
+
+
+def loads(*audits: Audit, rows: int = 0) -> Callable[..., Load]:
+    def load(source: str, refresh_id: str, full: bool, span: Any) -> Load:
+        time.sleep(0.01)
+        return Load(source, refresh_id, full, audits=[*audits], rows={"issues": rows})
+
+    return load
+
+
+def test_what_was_loaded_is_materialised_and_says_how_much_of_when(ran: Any) -> None:
+    run = ran(
+        loads(
+            Audit("jira", "issues", "A", window_from=AT_NINE, window_to=AT_TEN),
+            Audit("jira", "issues", "B", status="incomplete", message="two of three"),
+            rows=2,
+        )
+    )
+    assert run.done.success
+    told = run.made["jira/issues"]
+    assert (told["rows_loaded"].value, told["dagster/row_count"].value) == (2, 3)
+    assert told["window_from"].value == AT_NINE.timestamp()
+    assert told["window_to"].value == AT_TEN.timestamp()
+    assert told["gaps"].value == ["B: incomplete: two of three"]
+    assert told["source_bytes"].value > 1000 and told["source_seconds"].value >= 0.01
+    assert {"jira/histories", "staging/issues"} <= run.made.keys()
+    assert (run.told, run.bad) == (set(), {"jira/issues"})
+
+
+def test_a_source_that_is_down_is_not_materialised_and_the_rest_is_built(ran: Any) -> None:
+    run = ran(loads(Audit("jira", "*", status="failed", message="no answer")))
+    assert run.done.success
+    # That somebody asked is news; that nothing came is none.
+    assert run.made.keys() == {"jira/load_audits", "staging/issues"}
+    assert {"jira/issues", "jira/histories"} <= run.told
+    assert {"jira/issues", "jira/histories"} <= run.bad
+
+
+def test_a_source_that_is_off_is_not_materialised(ran: Any) -> None:
+    run = ran(loads())
+    assert run.done.success
+    assert (run.made.keys(), run.bad) == ({"staging/issues"}, set())
+
+
+def test_a_table_of_which_nothing_could_be_read_is_stale_alone(ran: Any) -> None:
+    run = ran(loads(Audit("jira", "issues"), Audit("jira", "histories", status="failed")))
+    assert "jira/issues" in run.made and "jira/histories" not in run.made
+
+
+def test_a_load_that_was_killed_is_tried_again_and_a_refused_token_is_not(
+    ran: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration import ingestion
+
+    monkeypatch.setattr(ingestion, "AGAIN", dg.RetryPolicy(max_retries=2, delay=0))
+    tries = tmp_path / "tries"
+
+    def killed_once(source: str, refresh_id: str, full: bool, span: Any) -> Load:
+        with tries.open("a") as file:
+            file.write("x")
+        if tries.stat().st_size == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Load(source, refresh_id, full, audits=[Audit("jira", "issues")])
+
+    assert "jira/issues" in ran(killed_once).made
+    assert tries.read_text() == "xx"
+    tries.unlink()
+
+    def refused(source: str, refresh_id: str, full: bool, span: Any) -> Load:
+        with tries.open("a") as file:
+            file.write("x")
+        raise Refused("jira: its token is refused")
+
+    run = ran(refused)
+    assert not run.done.success
+    assert tries.read_text() == "x"

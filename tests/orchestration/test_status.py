@@ -187,6 +187,26 @@ def test_a_failed_test_shows_its_first_rows_in_the_line(tmp_path: Path) -> None:
     )
 
 
+def test_a_test_that_keeps_no_rows_is_asked_for_them_again(tmp_path: Path) -> None:
+    build = tmp_path / "build.duckdb"
+    with duckdb.connect(str(build)) as warehouse:
+        warehouse.execute(
+            "create table x as from (values ('jira:1'), ('jira:2'), ('jira:2')) as t (x_key)"
+        )
+    results, manifest = tmp_path / "run_results.json", tmp_path / "manifest.json"
+    query = "select x_key, count(*) as n_rows from x group by x_key having count(*) > 1"
+    failed = {
+        "unique_id": "test.x.unique_x", "status": "fail", "failures": 1, "message": "",
+        "compiled_code": query,
+    }  # fmt: skip
+    node = {"resource_type": "test", "name": "unique_x", "config": {"store_failures": False}}
+    results.write_text(json.dumps({"results": [failed]}))
+    manifest.write_text(json.dumps({"nodes": {"test.x.unique_x": node}}))
+    said = "test unique_x: 1 failing row"
+    assert what_failed(results, manifest, build) == f"{said}: jira:2 2 n rows"
+    assert what_failed(results, manifest, build, with_rows=False) == said
+
+
 def test_the_log_of_a_build_is_kept_by_its_refresh(tmp_path: Path) -> None:
     log = tmp_path / "build.log"
     for number in range(32):

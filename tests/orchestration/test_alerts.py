@@ -1,0 +1,229 @@
+"""Who is on duty is told of what failed, over HTTP and SMTP, and of no secret and no row."""
+
+import email
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from email import policy
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+import dagster as dg
+import pytest
+from aiosmtpd.controller import Controller
+from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
+
+from orchestration import alerts
+from orchestration.failures import WITHOUT_ROWS
+
+
+class Hook(BaseHTTPRequestHandler):
+    """A webhook that fails as often as it is told to, and keeps what it gets."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked += 1
+        is_well = self.server.asked > self.server.failures
+        if is_well:
+            self.server.got.append(json.loads(body)["text"])
+        self.send_response(200 if is_well else 503)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        server.got, server.asked, server.failures = [], 0, 0
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/services/hush-hush"
+        monkeypatch.setenv("FLOWHOUSE_ALERT_WEBHOOK", address)
+        monkeypatch.setattr(alerts, "WAIT_S", 0)
+        yield server
+        server.shutdown()
+
+
+class Post:
+    """What a mail server gets."""
+
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        mail = email.message_from_bytes(envelope.content, policy=policy.default)
+        self.got.append(SimpleNamespace(to=envelope.rcpt_tos, mail=mail))
+        return "250 OK"
+
+
+@pytest.fixture
+def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
+    handler = Post()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    controller.start()
+    monkeypatch.setenv("FLOWHOUSE_ALERT_SMTP", f"127.0.0.1:{port}")
+    monkeypatch.setenv("FLOWHOUSE_ALERT_MAIL", "duty@example.com, boss@example.com")
+    yield handler
+    controller.stop()
+
+
+def test_an_alert_reaches_the_webhook_and_everybodys_mail_without_a_secret(
+    hook: Any, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "top-secret-token")
+    alerts.tell("flowhouse: it failed", ["jira: top-secret-token is refused", "nothing else"])
+    text = "flowhouse: it failed\n- jira: *** is refused\n- nothing else"
+    assert hook.got == [text]
+    [got] = post.got
+    assert got.to == ["duty@example.com", "boss@example.com"]
+    assert got.mail["Subject"] == "flowhouse: it failed"
+    assert got.mail.get_content_type() == "text/plain"
+    assert got.mail.get_content().splitlines() == text.splitlines()
+
+
+def test_a_webhook_that_is_down_for_a_moment_is_asked_again(hook: Any) -> None:
+    hook.failures = 2
+    alerts.tell("once more", [])
+    assert hook.got == ["once more"]
+
+
+def test_one_way_that_fails_does_not_stop_the_other_and_shows_no_address(
+    hook: Any, post: Post
+) -> None:
+    hook.failures = 99
+    with pytest.raises(alerts.NotTold) as failed:
+        alerts.tell("it failed", [])
+    assert str(failed.value) == "FLOWHOUSE_ALERT_WEBHOOK: it answered 503"
+    assert len(post.got) == 1
+
+
+def test_a_password_is_not_sent_in_the_clear(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWHOUSE_ALERT_SMTP_USER", "me")
+    monkeypatch.setenv("FLOWHOUSE_ALERT_SMTP_PASSWORD", "hush-hush")
+    with pytest.raises(alerts.NotTold, match="no STARTTLS"):
+        alerts.tell("it failed", [])
+    assert post.got == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"WEBHOOK": "hooks.example.com/hush"}, "FLOWHOUSE_ALERT_WEBHOOK is not a http(s) address"),
+        ({"MAIL": "a@example.com"}, "FLOWHOUSE_ALERT_SMTP is not set"),
+        ({"MAIL": "duty", "SMTP": "mail"}, "FLOWHOUSE_ALERT_MAIL is not a list of mail addresses"),
+        ({"SMTP": "mail:smtp"}, "FLOWHOUSE_ALERT_SMTP is not host:port"),
+        ({"SMTP_USER": "me"}, "FLOWHOUSE_ALERT_SMTP_PASSWORD is not set"),
+    ],
+)
+def test_a_faulty_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, settings: dict, says: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"FLOWHOUSE_ALERT_{name}", value)
+    [fault] = alerts.faults()
+    assert fault.startswith(says)
+
+
+@dg.op
+def build_models() -> None:
+    raise dg.Failure(
+        "dbt build failed: test no_gaps: 1 failing row: jira:10042",
+        metadata={WITHOUT_ROWS: "dbt build failed: test no_gaps: 1 failing row"},
+    )
+
+
+@dg.op
+def load_jira() -> None:
+    try:
+        raise ValueError("could not convert 'Ada Lovelace' to a number")
+    except ValueError as error:
+        raise RuntimeError("Pipeline execution failed at step=load") from error
+
+
+@dg.job
+def refresh() -> None:
+    build_models()
+    load_jira()
+
+
+def test_a_failed_run_is_told_by_its_causes_and_without_rows(hook: Any, parsed: Any) -> None:
+    from orchestration.sensors import failed_runs
+
+    with dg.instance_for_test() as instance:
+        done = refresh.execute_in_process(instance=instance, raise_on_error=False)
+        context = dg.build_run_status_sensor_context(
+            "tell_of_failed_runs", done.get_run_failure_event(), instance, done.dagster_run
+        ).for_run_failure()
+        failed_runs(context)
+    [text] = hook.got
+    first, *lines = text.splitlines()
+    assert first == f"flowhouse: refresh failed ({done.run_id}, started by Dagster)"
+    assert sorted(lines) == [
+        "- build_models: dbt build failed: test no_gaps: 1 failing row",
+        "- load_jira: ValueError: could not convert … to a number",
+        "- nothing was published",
+    ]
+
+
+def test_a_run_that_was_killed_is_told(hook: Any, parsed: Any) -> None:
+    from orchestration.outcome import KILLED
+    from orchestration.sensors import failed_runs
+
+    with dg.instance_for_test() as instance:
+        run = instance.create_run_for_job(refresh)
+        instance.report_run_failed(run, KILLED)
+        [entry] = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+        failed_runs(
+            dg.build_run_status_sensor_context(
+                "tell_of_failed_runs", entry.dagster_event, instance, run
+            ).for_run_failure()
+        )
+    assert "its process was killed" in hook.got[0]
+
+
+def test_what_has_become_stale_is_told_once(
+    hook: Any, parsed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration.sensors import stale_tables
+
+    monkeypatch.setenv("SOURCES__JIRA__BASE_URL", "https://jira.example")
+
+    def becomes(instance: dg.DagsterInstance, state: FreshnessState, *path: str) -> None:
+        instance._report_runless_asset_event(
+            FreshnessStateChange(
+                key=dg.AssetKey(path), new_state=state, state_change_timestamp=1.0,
+                previous_state=FreshnessState.UNKNOWN,
+            )
+        )  # fmt: skip
+
+    cursor = None
+
+    def look(instance: dg.DagsterInstance) -> None:
+        nonlocal cursor
+        context = dg.build_sensor_context(instance=instance, cursor=cursor)
+        stale_tables(context)
+        cursor = context.cursor
+
+    with dg.instance_for_test() as instance:
+        look(instance)
+        becomes(instance, FreshnessState.FAIL, "jira", "issues")
+        becomes(instance, FreshnessState.FAIL, "gitlab", "issues")  # it is off
+        look(instance)
+        look(instance)
+        assert hook.got == [
+            "flowhouse: data is stale\n- nothing was loaded for more than 36 hours: jira/issues"
+        ]
+        becomes(instance, FreshnessState.PASS, "jira", "issues")
+        becomes(instance, FreshnessState.FAIL, "published", "warehouse")
+        look(instance)
+        becomes(instance, FreshnessState.FAIL, "jira", "issues")
+        look(instance)
+    assert [text.splitlines()[1] for text in hook.got[1:]] == [
+        "- nothing new was published for more than 36 hours: published/warehouse",
+        "- nothing was loaded for more than 36 hours: jira/issues",
+    ]

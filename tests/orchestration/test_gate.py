@@ -1,0 +1,169 @@
+"""A refresh that a schedule or a button starts is refused as the command line is."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from orchestration import gate, outcome
+
+HOLD = """
+import sys
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def house(parsed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home that has published something; no source is set."""
+    from orchestration import transformation  # noqa: F401  reads what is parsed once
+
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "warehouse.duckdb").write_text("as it was")
+    return tmp_path
+
+
+def refused(job: str, **config: Any) -> tuple[str, dict[str, str]]:
+    """Run a job as Dagster does, and return for what it failed, and its tags."""
+    from orchestration.definitions import defs
+    from orchestration.failures import words_of
+
+    found = (
+        defs.resolve_job_def(job)
+        if job != "button"
+        else defs.resolve_implicit_global_asset_job_def().get_subset(
+            asset_selection={dg.AssetKey(["published", "report"])}
+        )
+    )
+    with dg.instance_for_test() as instance:
+        done = found.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={"resources": {"refresh": {"config": config}}} if config else None,
+        )
+        assert not done.success
+        run = instance.get_run_by_id(done.run_id)
+        return words_of(done.get_run_failure_event().job_failure_data.error), run.tags
+
+
+@pytest.mark.parametrize(
+    ("job", "config", "settings", "says"),
+    [
+        ("refresh", {}, {}, "no source is configured; set SOURCES__"),
+        ("button", {}, {}, "no source is configured; set SOURCES__"),
+        ("refresh_jira", {}, {}, "SOURCES__JIRA__BASE_URL is not set"),
+        ("backfill", {"sources": ["jira"]}, {}, "the job backfill reads a window: set `span`"),
+        (
+            "backfill",
+            {"sources": ["jira"], "span": ["soon", "2024-01-01"]},
+            {},
+            "--from is not an ISO date",
+        ),
+        (
+            "refresh",
+            {},
+            {
+                "SOURCES__JIRA__BASE_URL": "https://x.atlassian.net",
+                "SOURCES__JIRA__EMAIL": "me@x.y",
+            },
+            "SOURCES__JIRA__API_TOKEN is not set",
+        ),
+        (
+            "refresh",
+            {},
+            {"FLOWHOUSE_AS_OF": "yesterday"},
+            "FLOWHOUSE_AS_OF (--as-of) is not an ISO time",
+        ),
+        ("refresh", {}, {"FLOWHOUSE_ALERT_WEBHOOK": "hush"}, "FLOWHOUSE_ALERT_WEBHOOK is not a"),
+    ],
+    ids=["nothing", "a button", "one source", "no window", "a window", "token", "time", "alerts"],
+)
+def test_a_faulty_configuration_is_named_and_nothing_is_published(
+    house: Path, monkeypatch: pytest.MonkeyPatch, job: str, config: dict, settings: dict, says: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    words, tags = refused(job, **config)
+    assert says in words and "yesterday" not in words and "hush" not in words
+    assert tags["flowhouse/outcome"] == "failed"
+    known = json.loads((house / "refreshes.json").read_text())
+    assert any(says in line for line in known["last_failed"]["lines"])
+    assert not (house / "build.duckdb").exists()
+    assert not (house / "raw").exists()
+    assert (house / "published" / "warehouse.duckdb").read_text() == "as it was"
+
+
+@pytest.fixture
+def held(house: Path) -> Iterator[None]:
+    """Another process refreshes."""
+    outcome.note(outcome.Outcome("another", "the command line", outcome.now()))
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(house / "refresh.lock")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as other:  # fmt: skip
+        assert other.stdout.readline() == "held\n"
+        yield
+        other.stdin.close()
+
+
+def test_a_run_while_a_command_refreshes_is_refused_at_once_and_leaves_its_note(
+    house: Path, held: None
+) -> None:
+    words, _ = refused("refresh")
+    assert words == "a refresh is running already; wait until it has ended"
+    assert (outcome.last().refresh_id, outcome.last().outcome) == ("another", "running")
+
+
+def test_a_command_while_a_run_refreshes_is_refused_at_once(house: Path, held: None) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("flowhouse"), "refresh"],
+        env={**os.environ, "FLOWHOUSE_HOME": str(house)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "flowhouse: a refresh is running already; wait until it has ended\n"
+
+
+def test_whoever_passes_keeps_others_out_and_lets_its_own_job_in(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(gate, "check", asked.append)
+    with gate.passed(gate.Wish(("jira",))):
+        assert gate.is_held(gate.lock_file())
+        with gate.passed(gate.Wish(("jira",))):
+            pass
+        assert gate.is_held(gate.lock_file())
+    assert not gate.is_held(gate.lock_file())
+    assert asked == [gate.Wish(("jira",))]  # sources are asked once
+
+
+def test_a_refresh_that_was_killed_has_failed(house: Path) -> None:
+    outcome.note(outcome.Outcome("killed", "the schedule refresh_daily", outcome.now()))
+    assert outcome.last().outcome == "failed"
+    assert outcome.told()["lines"][1] == f"  {outcome.KILLED}"
+
+
+def test_the_last_failure_stays_known_after_a_good_refresh(house: Path) -> None:
+    begun = outcome.Outcome(
+        "bad", "Dagster", "2024-01-01", "2024-01-02", outcome.FAILED, ["a test"]
+    )
+    outcome.note(begun)
+    outcome.note(outcome.Outcome("good", "Dagster", "2024-01-03", "2024-01-04", outcome.PUBLISHED))
+    assert outcome.told()["lines"] == [
+        "refresh    good published at 2024-01-04, started by Dagster",
+        "before that bad failed at 2024-01-02, started by Dagster",
+        "  a test",
+    ]
+    (house / "refreshes.json").write_text("{half")
+    assert outcome.told()["lines"] == []
