@@ -25,7 +25,8 @@ def verdict(report: Mapping) -> tuple[int, list[str]]:
         for hole in package.get("vulns") or ()
     ]
     unasked = [package["name"] for package in packages if package.get("skip_reason")]
-    lines = holes or [f"nothing is known against {len(packages) - len(unasked)} packages"]
+    asked = len(packages) - len(unasked)
+    lines = holes or ([f"nothing is known against {asked:,} packages"] if asked else [])
     if unasked:
         lines.append(
             f"{len(unasked)} of {len(packages)} packages could not be asked for: the advisories"
