@@ -8,7 +8,7 @@ BIN := $(CURDIR)/.venv/bin
 FLOWHOUSE_HOME ?= $(CURDIR)/.flowhouse
 SEED ?= 1
 
-.PHONY: help install demo test mutate mutate-sample faults bench bench-extract lint dev clean
+.PHONY: help install demo test mutate mutate-sample faults bench bench-extract lint audit dev clean
 
 help:
 	@echo "make demo   the demo company, end to end: servers, refresh, tests, published file, report"
@@ -20,6 +20,7 @@ help:
 	@echo "make dev    Dagster on http://127.0.0.1:3000"
 	@echo "make bench-extract  what the extraction of 100,000 issues, incidents, pull requests and runs costs, measured"
 	@echo "make lint   ruff and sqlfluff"
+	@echo "make audit  the locked packages against the known holes, as far as these can be asked"
 	@echo "make clean  remove the environment; $(FLOWHOUSE_HOME) stays"
 
 install: .venv/installed
@@ -67,8 +68,11 @@ lint: install
 	$(BIN)/ruff format --check
 	$(BIN)/sqlfluff lint --processes 2 dbt_project/models dbt_project/tests
 
+audit: install
+	@$(BIN)/python -m tests.audit
+
 dev: install
-	@$(BIN)/python -m orchestration.dev
+	@$(BIN)/python -m orchestration.serve dev
 
 clean:
 	rm -rf .venv

@@ -224,6 +224,11 @@ def failure(error: graphql.GraphQLError) -> Json:
     return {key: value for key, value in shown.items() if value is not None}
 
 
+def repository_id(name: str) -> str:
+    """Return the global id of a repository."""
+    return f"R_kgDO{600_000_001 + 11 * REPOSITORIES.index(name)}"
+
+
 class View:
     """The company at one moment, as dictionaries whose functions take the fields' arguments."""
 
@@ -245,7 +250,10 @@ class View:
                 "resetAt": iso(self.now + 3600), "nodeCount": 0}  # fmt: skip
 
     def node(self, key: str) -> Json:
-        """Return a pull request by its global id."""
+        """Return a pull request or a repository by its global id."""
+        for name in REPOSITORIES:
+            if key == repository_id(name):
+                return self.repository_json(name)
         pull = self.graph.pulls.get(key)
         if pull is None or pull.created > self.now:
             raise fault("NOT_FOUND", f"Could not resolve to a node with the global id of '{key}'.")
@@ -274,7 +282,7 @@ class View:
         """Return a repository."""
         number = 600_000_001 + 11 * REPOSITORIES.index(name)
         return {
-            "__typename": "Repository", "id": f"R_kgDO{number}", "databaseId": number, "name": name,
+            "__typename": "Repository", "id": repository_id(name), "databaseId": number, "name": name,
             "nameWithOwner": f"{OWNER}/{name}", "url": f"https://github.com/{OWNER}/{name}",
             "isPrivate": True, "isFork": False, "isArchived": False, "createdAt": iso(START),
             "defaultBranchRef": {"name": "main", "prefix": "refs/heads/"},

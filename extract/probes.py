@@ -9,7 +9,7 @@ from types import ModuleType
 from extract.api import Reply, SourceError, understood
 from extract.privacy import DEMO_KEY
 from extract.settings import SettingFault
-from extract.warehouse import is_home_writable
+from extract.warehouse import fault_of_home
 from extract.work import Load
 
 MOST_SKEW = timedelta(minutes=5)
@@ -69,8 +69,8 @@ def of_house() -> Iterator[Probe]:
         else "FLOWHOUSE_PSEUDONYM_KEY is not set, the demo's, or shorter than 16 characters: "
         "choose a long random text of your own before the first load",
     )
-    is_writable = is_home_writable()
-    yield Probe(is_writable, f"FLOWHOUSE_HOME is {'' if is_writable else 'not '}writable")
+    fault = fault_of_home()
+    yield Probe(fault is None, fault or "FLOWHOUSE_HOME is writable")
 
 
 def of_source(module: ModuleType) -> Iterator[Probe]:

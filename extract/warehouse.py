@@ -41,12 +41,19 @@ def home() -> Path:
     return Path(os.environ.get("FLOWHOUSE_HOME") or ROOT / ".flowhouse").resolve()
 
 
-def is_home_writable() -> bool:
-    """Whether the home can be written, or made where it is not there yet."""
+def fault_of_home() -> str | None:
+    """Return why the home is no place to write to, or to make where it is not there yet.
+
+    Its path stands in statements that attach files: dbt and DuckDB take no parameter there.
+    """
+    if set(str(home())) & {*"'\"`;\n\r\0"}:
+        return "FLOWHOUSE_HOME has a quote, a ; or a line break in its path: choose another"
     folder = home()
     while not folder.exists():
         folder = folder.parent
-    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+    if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+        return None
+    return "FLOWHOUSE_HOME names a folder that cannot be written"
 
 
 def raw_folder() -> Path:

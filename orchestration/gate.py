@@ -7,14 +7,13 @@ starts passes it when it begins. Both hear the same lines.
 import fcntl
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-
-from extract.warehouse import home, is_home_writable
 
 log = logging.getLogger("flowhouse")
 
@@ -84,9 +83,11 @@ def passed(wish: Wish) -> Iterator[None]:
 @contextmanager
 def alone(otherwise: str) -> Iterator[None]:
     """Hold the lock of the house, or stop at once with a line; it goes with its process."""
-    if not is_home_writable():
-        raise Stopped(BAD_CONFIGURATION, ["FLOWHOUSE_HOME names a folder that cannot be written"])
-    home().mkdir(parents=True, exist_ok=True)
+    from extract.warehouse import fault_of_home
+
+    if fault := fault_of_home():
+        raise Stopped(BAD_CONFIGURATION, [fault])
+    lock_file().parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(lock_file(), timeout=PEEK_S)
     try:
         lock.acquire()
@@ -135,6 +136,7 @@ def check(wish: Wish) -> None:
     from extract.settings import address_setting, file_faults, slips
     from extract.sources import SOURCES
     from extract.tables import instant
+    from extract.warehouse import fault_of_home
     from orchestration import alerts, house, seeds, when
     from orchestration.failures import nothing_loaded
     from orchestration.versions import fault_of_kept
@@ -149,15 +151,8 @@ def check(wish: Wish) -> None:
     ]
     if wish.as_of and instant(wish.as_of) is None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
-    faults += [
-        *_faults_of_span(wish.span),
-        *slips(),
-        *fault_of_kept(),
-        *house.faults(),
-        *_fault_of_kept_runs(),
-        *alerts.faults(),
-        *when.faults(),
-    ]
+    faults += [*_faults_of_span(wish.span), *slips(), *fault_of_kept(), *_faults_of_forms()]
+    faults += [*filter(None, [fault_of_home()]), *house.faults(), *alerts.faults(), *when.faults()]
     on = [name for name, module in SOURCES.items() if module.is_on()]
     if not on:
         addresses = " or ".join(address_setting(name) for name in SOURCES)
@@ -184,11 +179,20 @@ def check(wish: Wish) -> None:
         )
 
 
-def _fault_of_kept_runs() -> list[str]:
-    told = os.environ.get("FLOWHOUSE_KEEP_RUNS") or "1"
-    if told.isdecimal() and int(told) > 0:
-        return []
-    return ["FLOWHOUSE_KEEP_RUNS is not a whole number of 1 or more"]
+FORMS = {
+    "FLOWHOUSE_KEEP_RUNS": (r"0*[1-9]\d*", "a whole number of 1 or more"),
+    "FLOWHOUSE_MEMORY_LIMIT": (r"\d+(\.\d+)? ?[KMGT]i?B", "a size, for example 3GB"),
+    "FLOWHOUSE_SPILL": (r"[^'\"`;\r\n]+", "a path without quotes"),
+}
+"""What settings look like that are written into statements, or counted to."""
+
+
+def _faults_of_forms() -> list[str]:
+    return [
+        f"{name} is not {what}"
+        for name, (form, what) in FORMS.items()
+        if os.environ.get(name) and not re.fullmatch(form, os.environ[name], re.IGNORECASE)
+    ]
 
 
 def _faults_of_span(span: Sequence[str]) -> list[str]:

@@ -50,7 +50,7 @@ def loads() -> list[dict[str, Any]]:
         try:
             with duckdb.connect(str(file), read_only=True) as raw:
                 rows += _records(raw, source)
-        except duckdb.IOException:
+        except duckdb.Error:  # locked, damaged, or without its tables yet
             rows += [row for row in _published_loads() if row["source"] == source]
     return rows
 
@@ -59,8 +59,11 @@ def _published_loads() -> list[dict[str, Any]]:
     file = published_folder() / "warehouse.duckdb"
     if not file.exists():
         return []
-    with duckdb.connect(str(file), read_only=True) as published:
-        return _records(published, "meta")
+    try:
+        with duckdb.connect(str(file), read_only=True) as published:
+            return _records(published, "meta")
+    except duckdb.Error:
+        return []
 
 
 def _records(database: duckdb.DuckDBPyConnection, schema: str) -> list[dict[str, Any]]:
@@ -112,7 +115,7 @@ def known_gaps() -> dict[str, list[dict[str, str | None]]]:
                 answer = raw.execute(GAPS.format(address=source))
                 names = [name for name, *_ in answer.description]
                 found[source] = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
-        except (duckdb.IOException, duckdb.CatalogException):
+        except duckdb.Error:
             continue  # locked, never loaded, or it deletes nothing
     return found
 
@@ -134,7 +137,7 @@ def warnings(refresh_id: str | None = None) -> list[str]:
     try:
         with duckdb.connect(str(build_file()), read_only=True) as build:
             return _warnings(build, refresh_id)
-    except (duckdb.IOException, duckdb.CatalogException):  # locked, or never finished
+    except duckdb.Error:  # locked, damaged, or never finished
         return []
 
 
@@ -232,7 +235,7 @@ def _unless_locked(read: Callable[[], list[Any]]) -> list[Any]:
     """Return what is read of the working warehouse; nothing while a refresh has it."""
     try:
         return read()
-    except (duckdb.IOException, duckdb.CatalogException):  # locked, or never finished
+    except duckdb.Error:  # locked, damaged, or never finished
         return []
 
 

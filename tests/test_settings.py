@@ -9,7 +9,7 @@ import pytest
 
 from extract.api import offline
 from extract.settings import file_faults, slips
-from orchestration.gate import Stopped, Wish, check, check_sources
+from orchestration.gate import Stopped, Wish, check, check_sources, passed
 
 HUSH = "hush-hush-1"
 GOOD = {
@@ -300,3 +300,26 @@ def test_a_slip_in_a_file_is_told(secrets: Path, text: str, says: str) -> None:
     done = flowhouse("refresh")
     assert (done.returncode, done.stderr.splitlines()) == (2, [f"flowhouse: {says}"])
     assert file_faults() == ([says] if "no TOML" in says else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("FLOWHOUSE_HOME", "/tmp/o'brien", "has a quote, a ; or a line break in its path"),
+        ("FLOWHOUSE_HOME", "/tmp/a;b", "has a quote, a ; or a line break in its path"),
+        ("FLOWHOUSE_HOME", "/dev/null/home", "names a folder that cannot be written"),
+        ("FLOWHOUSE_MEMORY_LIMIT", "lots", "is not a size, for example 3GB"),
+        ("FLOWHOUSE_MEMORY_LIMIT", "1GB'; drop table x; --", "is not a size"),
+        ("FLOWHOUSE_SPILL", "/tmp/x'; select 1; --", "is not a path without quotes"),
+        ("FLOWHOUSE_KEEP_RUNS", "0", "is not a whole number of 1 or more"),
+        ("FLOWHOUSE_READERS", "everybody", "is neither group nor all"),
+    ],
+)
+def test_what_stands_in_a_statement_has_a_form(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Stopped) as stopped, passed(Wish()):
+        pass
+    assert stopped.value.code == 2
+    assert any(line.startswith(f"{name} {says}") for line in stopped.value.lines)

@@ -331,9 +331,12 @@ def builds_of(
         if reply.status == 404:
             # Deleted since it was listed; what we have stays.
             return
+        listed = reply.data.get("allBuilds")
+        if not isinstance(listed, list):
+            raise IncompleteRead("jenkins: a job is shown without its builds")
         page = [
             build
-            for build in (reply.data or {}).get("allBuilds") or []
+            for build in listed
             if isinstance(build, dict) and build.get("timestamp") is not None
         ]
         numbers = [int(build["number"]) for build in page]
@@ -345,7 +348,7 @@ def builds_of(
         ]
         seen.update(numbers)
         wanted = [build for build in fresh if start is None or instant(build["timestamp"]) >= start]
-        first = (reply.data or {}).get("firstBuild") or {}
+        first = reply.data.get("firstBuild") or {}
         if wanted:
             yield first, wanted
         is_known = any(not _is_new(build, known) for build in page)

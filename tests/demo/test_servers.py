@@ -520,3 +520,7 @@ def test_records_follow_the_clock(own_servers, client_of):
         build.result,
         build.duration_ms,
     )
+
+
+def test_only_this_machine_reaches_them(servers):
+    assert {server.server_address[0] for server in servers.servers.values()} == {"127.0.0.1"}

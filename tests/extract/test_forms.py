@@ -22,7 +22,7 @@ FORMS = {
     "list of texts": b'["a"]',
     "list of nulls": b"[null]",
     "object": b"{}",
-    "object of nulls": b'{"result": null, "values": null, "issues": null, "jobs": null, "id": null}',
+    "object of nulls": b'{"result": null, "values": null, "issues": null, "jobs": null}',
     "objects of texts": b'[{"id": "x", "created_at": 1, "name": {}, "full_name": []}]',
     "deep": b"[" * 100_000 + b"]" * 100_000,
     "deep object": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
@@ -37,9 +37,6 @@ SETTINGS = {
     "jenkins": {"USER": "replay", "API_TOKEN": "replay-token"},
     "gitlab": {"TOKEN": "replay-token"},
     "servicenow": {"USER": "replay", "PASSWORD": "replay-token"},
-}
-NARROW = {
-    "github": {"REPOSITORIES": '["scm-manager/scm-manager"]'},
 }
 
 
@@ -108,37 +105,41 @@ def test_a_server_that_answers_in_another_form_is_told_in_one_line(
     assert not all(probe.is_well for probe in probes.of_source(SOURCES[source]))
 
 
-LATER = ("empty", "null", "list", "list of nulls", "object", "objects of texts", "deep object")
-REPLAYED = {"jira": 24, "github": 24, "jenkins": 12, "gitlab": 24, "servicenow": 16}
+LATER = ("empty", "null", "list of nulls", "object", "objects of texts", "deep object", "list")
+AFTER = {"jira": (1, 3, 5, 9, 11, 20), "github": (1, 2, 4, 6, 9, 12), "jenkins": (1, 2, 4, 5),
+         "gitlab": (1, 2, 4, 6, 9, 12), "servicenow": (1, 2, 4, 6)}  # fmt: skip
+"""By source: after how many good answers a load gets answers of another form."""
+
+ENDS_EMPTY = {("github", "list"), ("gitlab", "list")}
+"""Where an empty list is a good answer: there are no more rows."""
 
 
 @pytest.mark.parametrize(
-    ("source", "skip", "form"),
+    ("source", "after", "form"),
     [
-        (source, skip, LATER[(skip + turn) % len(LATER)])
-        for source, most in REPLAYED.items()
-        for skip in range(1, most)
-        for turn in range(len(LATER))
+        (source, after, LATER[(place + turn) % len(LATER)])
+        for source, steps in AFTER.items()
+        for place, after in enumerate(steps)
+        for turn in (0, 3)
     ],
 )
-def test_explore(
+def test_a_load_that_gets_answers_of_another_form_says_so_and_goes_on_another_day(
     home: Home,
     replay: Replay,
-    monkeypatch: Any,
+    monkeypatch: pytest.MonkeyPatch,
     waits: list[float],
     source: str,
-    skip: int,
+    after: int,
     form: str,
 ) -> None:
     configure(monkeypatch, source, replay.url(source))
-    for name, value in NARROW.get(source, {}).items():
-        monkeypatch.setenv(f"SOURCES__{source.upper()}__{name}", value)
-    replay.fault(
-        source, ".", skip=skip, times=10_000, status=200, body=FORMS[form].decode(errors="replace")
-    )
+    if source == "github":
+        monkeypatch.setenv("SOURCES__GITHUB__REPOSITORIES", '["tenstorrent/tt-torch"]')
+    replay.fault(source, ".", skip=after, times=10_000, status=200, body=FORMS[form].decode())
     work = home.load(source)
-    last = replay.requests(source)[skip]
-    bad = [(a.object, a.status, a.message[:150]) for a in work.audits if a.status != "complete"]
-    with open("/tmp/lab/ops/forms.log", "a") as file:
-        print(source, skip, form, "|", last["method"], last["path"], "|", bad[:3], file=file)
-    assert bad
+    gaps = [audit for audit in work.audits if audit.status != "complete"]
+    assert gaps or (source, form) in ENDS_EMPTY
+    assert all("\n" not in audit.message and audit.message for audit in gaps)
+    replay.control("DELETE", "faults")
+    again = home.load(source)
+    assert [audit for audit in again.audits if audit.status == "failed"] == []

@@ -1,0 +1,107 @@
+"""`flowhouse status` answers whatever state the files are in that it looks at."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
+
+WRITER = """
+import duckdb, sys, time
+links = [duckdb.connect(file) for file in sys.argv[1:]]
+print("open", flush=True)
+time.sleep(600)
+"""
+
+FILES = {
+    "raw": "raw/raw_jira.duckdb",
+    "build": "build.duckdb",
+    "published": "published/warehouse.duckdb",
+}
+
+
+def spoil(file: Path, how: str) -> None:
+    if how == "empty":
+        file.write_bytes(b"")
+    elif how == "garbage":
+        file.write_bytes(os.urandom(20_000))
+    elif how == "cut":
+        with file.open("r+b") as opened:
+            opened.truncate(20_000)
+    elif how == "scribbled":
+        with file.open("r+b") as opened:
+            opened.seek(4096)
+            opened.write(os.urandom(200_000))
+    elif how == "without tables":
+        file.unlink()
+        duckdb.connect(str(file)).close()
+    elif how == "a folder":
+        file.unlink()
+        file.mkdir()
+    elif how == "dangling":
+        file.unlink()
+        file.symlink_to("nowhere.duckdb")
+
+
+AUDITS = """
+create schema {schema};
+create table {schema}.load_audits as select
+    'r1' as refresh_id, 'jira' as source, 'issues' as object, '' as scope, 'complete' as status,
+    '' as message, 7 as extracted, 0 as acl_gap, timestamptz '2026-01-01 00:00:00+00' as finished_at
+from range(20000);
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home after a refresh of which only the loads are known."""
+    for what, schema in (("raw", "jira"), ("build", "meta"), ("published", "meta")):
+        file = tmp_path / FILES[what]
+        file.parent.mkdir(exist_ok=True)
+        with duckdb.connect(str(file)) as database:
+            database.execute(AUDITS.format(schema=schema))
+    return tmp_path
+
+
+def said(home: Path) -> dict:
+    done = subprocess.run(
+        [FLOWHOUSE, "status", "--json"], env={**os.environ, "FLOWHOUSE_HOME": str(home)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    "how", ["empty", "garbage", "cut", "scribbled", "without tables", "a folder", "dangling"]
+)
+@pytest.mark.parametrize("what", FILES)
+def test_status_says_what_it_can(home: Path, what: str, how: str) -> None:
+    spoil(home / FILES[what], how)
+    assert said(home)["home"] == str(home)
+
+
+def test_status_while_everything_is_written(home: Path) -> None:
+    files = [str(home / FILES[name]) for name in ("raw", "build")]
+    before = said(home)
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, *files], stdout=subprocess.PIPE, text=True
+    ) as writer:
+        try:
+            assert writer.stdout.readline() == "open\n"
+            began = time.monotonic()
+            now = said(home)
+            assert time.monotonic() - began < 30
+        finally:
+            writer.kill()
+    # What was published of the loads stands in for what is locked.
+    for facts in (before, now):
+        [loaded] = [source for source in facts["sources"] if source["source"] == "jira"]
+        assert loaded["last_load_at"] == "2026-01-01T00:00:00+00:00"
+    assert (now["warnings"], now["marked"]) == ([], [])
