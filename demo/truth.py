@@ -105,11 +105,7 @@ class Chain:
 
 def chains(world: World, as_of: int = NOW) -> list[Chain]:
     """Return one chain per pull request that exists, in order of creation."""
-    shipped: dict[int, Deployment] = {}
-    for deployment in world.deployments:
-        if deployment.environment == "production" and (deployment.succeeded or as_of + 1) <= as_of:
-            for pull in _content(deployment):
-                shipped.setdefault(pull.id, deployment)
+    shipped = carried(world, as_of)
     found = []
     for pull in world.pulls:
         if pull.created > as_of:
@@ -130,13 +126,26 @@ def chains(world: World, as_of: int = NOW) -> list[Chain]:
     return found
 
 
-def _content(deployment: Deployment) -> list[PullRequest]:
-    """Return what a deployment brought, counting what a failed try before it had."""
-    pulls, earlier = list(deployment.pulls), deployment.retry_of
-    while earlier is not None:
-        pulls += earlier.pulls
-        earlier = earlier.retry_of
-    return pulls
+def carried(world: World, as_of: int = NOW) -> dict[int, Deployment]:
+    """Return pull request id → the first production deployment that ran with it.
+
+    Main is one line: what was merged before the commit that is deployed is behind it.
+    """
+    lines: dict[str, list[PullRequest]] = defaultdict(list)
+    for pull in sorted(world.pulls, key=lambda pull: pull.merged or 0):
+        if pull.merged:
+            lines[pull.repository].append(pull)
+    ran = [
+        deployment for deployment in world.deployments
+        if deployment.environment == "production" and (deployment.succeeded or as_of + 1) <= as_of
+    ]  # fmt: skip
+    found: dict[int, Deployment] = {}
+    for deployment in sorted(ran, key=lambda one: one.succeeded or 0):
+        line = lines[deployment.repository]
+        heads = [place for place, pull in enumerate(line) if pull.merge_sha == deployment.sha]
+        for pull in line[: heads[0] + 1] if heads else []:
+            found.setdefault(pull.id, deployment)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,27 +171,17 @@ def traces(world: World, as_of: int = NOW) -> dict[str, Trace]:
     for sha, at in green_builds(world):
         if at <= as_of:
             built[sha] = min(at, built.get(sha, at))
-    # What was reported before under another number was an idea then.
-    asked = {
-        issue.id: [
-            other.created
-            for kind, end, other, at in issue.links
-            if kind == "Duplicate" and end == "inwardIssue" and at <= as_of
-        ]
-        for issue in world.issues
-    }
     found = {}
     for issue in world.issues:
         if issue.created > as_of:
             continue
-        epic, some = issue.state(as_of)["parent"], pulls[issue.id]
+        some = pulls[issue.id]
         merged = [pull for pull in some if pull.merged and pull.merged <= as_of]
         builds = [built.get(pull.merge_sha or "") for pull in merged]
         places = [deployed[str(pull.id)] for pull in merged]
         commits = [c.at for pull in some for c in pull.commits if c.seen_from <= as_of]
-        before = [epic.created] if epic else []
         found[str(issue.id)] = Trace(
-            min([issue.created, *before, *asked[issue.id]]),
+            min(one.created for one in behind(issue, as_of)),
             min(commits, default=None),
             min((pull.created for pull in some), default=None),
             max((pull.merged or 0 for pull in merged), default=None),
@@ -192,10 +191,27 @@ def traces(world: World, as_of: int = NOW) -> dict[str, Trace]:
     return found
 
 
+def behind(issue: Issue, as_of: int = NOW) -> list[Issue]:
+    """Return an issue and all that it was made for: epics, and what is a duplicate of it."""
+    found, edge = [], [issue]
+    while edge:
+        one = edge.pop()
+        if one not in found:
+            found.append(one)
+            epic = one.state(as_of)["parent"]
+            edge += [epic] if epic else []
+            edge += [
+                other
+                for kind, end, other, at in one.links
+                if kind == "Duplicate" and end == "inwardIssue" and at <= as_of
+            ]
+    return found
+
+
 def green_builds(world: World) -> list[tuple[str, int]]:
     """Return (sha, end) of every run and build that passed."""
     runs = [
-        (run.sha, attempt.completed)
+        (run.sha, max(job.completed for job in attempt.jobs))
         for run in world.runs for attempt in run.attempts if attempt.conclusion == "success"
     ]  # fmt: skip
     builds = [

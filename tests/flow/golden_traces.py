@@ -366,17 +366,22 @@ CASES: list[Case] = [
                 "TRD-2", ("f1", "Open"),
                 (("2024-05-07 09:00", 77, link("This issue is blocked by", "TRD-1")),),
             ),
-            # Mutual: the other end tells of the beginning, and it is shown from the second end.
-            Shown(
-                "TRD-3", ("f1", "Open"),
-                (("2024-05-09 09:00", 78, link("This issue relates to", "TRD-4")),),
-            ),
+            # Mutual: told and shown by the end that is the second by name.
+            Shown("TRD-3", ("f1", "Open")),
             Shown(
                 "TRD-4", ("f1", "Open"),
                 (("2024-05-09 09:00", 79, link("This issue relates to", "TRD-3")),),
                 {"issuelinks": [linked(3, "tr2", "TRD-3")]},
             ),
-            Shown("TRD-5", ("f1", "Open")),
+            # The end that is blocked alone tells of it.
+            Shown(
+                "TRD-5", ("f1", "Open"),
+                (
+                    ("2024-05-10 09:00", 80, link("This issue is blocked by", "TRD-3")),
+                    ("2024-05-11 09:00", 81, link("This issue is blocked by", "TRD-3",
+                                                  is_gone=True)),
+                ),
+            ),
         ],
         rows={
             """select from_key, link_type, to_key, method, confidence, valid_from, valid_to
@@ -398,6 +403,7 @@ CASES: list[Case] = [
                 ("1", "blocks", "3", "jira_link", at("05-07 10:00"), at("05-08 10:00")),
                 ("1", "relates", "3", "jira_link", None, None),
                 ("1", "relates", "4", "jira_link", None, at("05-08 11:00")),
+                ("3", "blocks", "5", "jira_link", at("05-10 09:00"), at("05-11 09:00")),
                 ("4", "relates", "3", "jira_link", at("05-09 09:00"), None),
             ],
         },
