@@ -829,7 +829,8 @@ MUTATIONS = [
     Mutation(
         "a run on a commit of the branch built the change",
         f"{INTERMEDIATE}/int_commits_of_changes.sql",
-        "from pull_request_commits\n", "from pull_request_commits where false\n",
+        "select * from {{ ref('int_pull_request_commits_unioned') }}",
+        "select * from {{ ref('int_pull_request_commits_unioned') }} where false",
     ),
     Mutation(
         "skipped runs ran nothing",
