@@ -133,6 +133,9 @@ NO_FOREIGN_KEYS = {
     ("dim_work_items", "item_key"): "the name that people give an item",
     ("dim_calendars", "calendar"): "a part of its own key",
     ("fct_metric_observations", "entity_key"): "of several tables: one test for each entity_type",
+    ("metric_targets", "goal_key"): "of two seeds, whose keys seeds.py checks",
+    ("metric_targets", "objective_key"): "of a seed, whose keys seeds.py checks",
+    ("metric_targets", "entity_key"): "of several tables; a goal may be of what nobody measured",
     ("metric_aging_wip", "item_key"): "the name that people give an item",
     ("metric_cycle_times", "item_key"): "the name that people give an item",
 }
@@ -380,7 +383,10 @@ NOT_OBSERVED = {
         *("actual", "baseline_n", "centre", "expected_false_alarm_share", "lower_limit"),
         *("moving_range", "range_limit", "run_length", "upper_limit", "value"),
     ),
-    "a target": ("active_target_s", "wait_target_s"),
+    "a target, or where a number stands beside it": (
+        *("active_target_s", "baseline", "expected", "mean_before", "progress_share", "target"),
+        "wait_target_s",
+    ),
 }
 """Metrics that fct_metric_observations leaves out, by the reason."""
 

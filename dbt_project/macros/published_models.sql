@@ -67,6 +67,7 @@
         'metric_forecast_calibration',
         'metric_incident_sla',
         'metric_stage_stays',
+        'metric_targets',
         'metric_throughput_xmr',
         'metric_time_in_stage',
         'metric_unmapped_time',

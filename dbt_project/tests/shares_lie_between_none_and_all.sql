@@ -20,6 +20,7 @@
     'metric_value_stream_map_totals.rework_share': ('rework_visits', 'visits'),
     'met_share': ('met', 'met + breached'),
     'predictability_share': none,
+    'progress_share': none,
     'rework_share': ('rework_s', 'in_flow_s'),
     'started_share': ('n', 'velocity'),
     'unmapped_share': ('unmapped_s', 'elapsed_s'),

@@ -689,6 +689,35 @@ MUTATIONS = [
         "models/observations/fct_metric_observations.sql",
         "'denominator': 'velocity_of_all'", "'denominator': 'velocity'",
     ),
+    Mutation(
+        "a target holds from its first day on",
+        f"{METRICS}/metric_targets.sql",
+        "observations.period_start >= named.first_day",
+        "observations.period_start > named.first_day",
+    ),
+    Mutation(
+        "reaching a target is enough",
+        f"{METRICS}/metric_targets.sql",
+        "when value = expected or (value > expected) =", "when (value > expected) =",
+    ),
+    Mutation(
+        "a goal that nobody measured is told",
+        f"{METRICS}/metric_targets.sql", "    left join measured", "    inner join measured",
+    ),
+    Mutation(
+        "a key result is due bit by bit",
+        f"{METRICS}/metric_targets.sql", "period_end as timestamp", "last_day as timestamp",
+    ),
+    Mutation(
+        "what is loaded of tomorrow is not known yet",
+        f"{METRICS}/metric_targets.sql",
+        "        and results.measured_on <= cast({{ as_of() }} as date)\n", "",
+    ),
+    Mutation(
+        "a trend is that of three periods",
+        f"{METRICS}/metric_targets.sql",
+        "rows between 3 preceding and 1 preceding", "rows between 3 preceding and current row",
+    ),
 ]  # fmt: skip
 
 
