@@ -189,6 +189,8 @@ def no_joint_of_keys(value: str) -> str | None:
 
 # Rules of single seeds
 
+_SHARE = r"[01](\.[0-9]+)?"
+
 
 def hours_lie_apart(file: File, calendar: str | None) -> Iterator[tuple[int, str]]:
     """Check the hours of a day, and a night shift against the day that it ends on."""
@@ -324,6 +326,20 @@ def targets_differ_from_their_baseline(file: File) -> Iterator[tuple[int, str]]:
             )
 
 
+def shares_are_in_order(file: File) -> Iterator[tuple[int, str]]:
+    """Check that a guardrail guards something, and that a share can keep to it."""
+    for line, row in file.lines:
+        least, most = row["min_share"], row["max_share"]
+        if not least and not most:
+            yield line, "neither min_share nor max_share is filled"
+        elif (
+            re.fullmatch(_SHARE, least)
+            and re.fullmatch(_SHARE, most)
+            and float(least) > float(most)
+        ):
+            yield line, f"min_share {least} is above max_share {most}; swap them"
+
+
 def a_status_is_named(file: File) -> Iterator[tuple[int, str]]:
     """Check that a line says which status it is about: by its id, or by project and name."""
     for line, row in file.lines:
@@ -413,6 +429,7 @@ STAGE = Reference(("workflow", "stage"), ("stages", "own_stages"))
 
 STATUS = Column(is_needed=True, is_folded=True)
 
+WORK_TYPES = ("feature", "defect", "risk", "debt", "improvement", "unassigned")
 ANY_NUMBER = Column("double", least=-1_000_000_000)
 BETTER = Column(is_needed=True, one_of=("higher", "lower"))
 ENTITY_TYPES = ("value_stream", "team", "stage", "service", "source_system")
@@ -421,9 +438,7 @@ OF_A_NUMBER = {
     "value_stream_key": TEXT,
     "workflow": TEXT,
     "level": replace(LEVEL, is_needed=False),
-    "work_type": Column(
-        one_of=("feature", "defect", "risk", "debt", "improvement", "unassigned"),
-    ),
+    "work_type": Column(one_of=WORK_TYPES),
     "part": TEXT,
 }
 """What else a number of fct_metric_observations is of; empty means all."""
@@ -701,6 +716,24 @@ SEEDS: dict[str, Seed] = {
         period=VALID,
         apart=(("target_key",),),
         references=(METRIC, STREAM_OF_WORK, WORKFLOW_OF_WORK, OWNER),
+    ),
+    "guardrails": Seed(
+        {
+            "guardrail_key": OWN_KEY,
+            "value_stream_key": NAME,
+            "workflow": NAME,
+            "level": LEVEL,
+            "work_type": Column(is_needed=True, one_of=WORK_TYPES),
+            "basis": Column(is_needed=True, one_of=("items", "active_time")),
+            "period": Column(is_needed=True, one_of=("week", "month", "increment")),
+            "min_share": Column("double", most=1),
+            "max_share": Column("double", most=1),
+            **VALIDITY,
+        },
+        period=VALID,
+        apart=(("guardrail_key",),),
+        references=(STREAM_OF_WORK, WORKFLOW_OF_WORK),
+        rules=(shares_are_in_order,),
     ),
     "objectives": Seed(
         {

@@ -133,6 +133,7 @@ NO_FOREIGN_KEYS = {
     ("dim_work_items", "item_key"): "the name that people give an item",
     ("dim_calendars", "calendar"): "a part of its own key",
     ("fct_metric_observations", "entity_key"): "of several tables: one test for each entity_type",
+    ("metric_guardrails", "guardrail_key"): "of a seed, whose keys seeds.py checks",
     ("metric_targets", "goal_key"): "of two seeds, whose keys seeds.py checks",
     ("metric_targets", "objective_key"): "of a seed, whose keys seeds.py checks",
     ("metric_targets", "entity_key"): "of several tables; a goal may be of what nobody measured",
@@ -384,7 +385,8 @@ NOT_OBSERVED = {
         *("moving_range", "range_limit", "run_length", "upper_limit", "value"),
     ),
     "a target, or where a number stands beside it": (
-        *("active_target_s", "baseline", "expected", "mean_before", "progress_share", "target"),
+        *("active_target_s", "actual_share", "allocated", "allocated_of_all", "baseline"),
+        *("expected", "max_share", "mean_before", "min_share", "progress_share", "target"),
         "wait_target_s",
     ),
 }

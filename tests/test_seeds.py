@@ -91,6 +91,13 @@ work_type,part,period,better,baseline,target
 many,fast,"Many, and more",velocity,team,alpha,shop,software,story,defect,,month,higher,0,40
 liked,faster,Liked,,,,,,,,,,lower,10,2
 """,
+    "guardrails": """\
+guardrail_key,value_stream_key,workflow,level,work_type,basis,period,min_share,max_share,\
+valid_from,valid_to
+debt,shop,software,story,debt,items,month,0.1,,,2024-06-01
+debt,shop,software,story,debt,items,month,0.1,0.2,2024-06-01,
+features,bank,software,story,feature,active_time,increment,,0.7,,
+""",
     "key_result_values": """\
 key_result_key,measured_on,value
 liked,2024-06-30,7.5
@@ -143,6 +150,28 @@ D, C = "dbt_project/seeds/defaults", "dbt_project/seeds/own"
 
 # Name, file, the text that is there, the text that comes in its place ("" is appended), the lines.
 ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
+    (
+        "a share above all", "own/guardrails", "0.1,0.2", "0.1,1.2",
+        [f"{C}/guardrails.csv line 3: max_share '1.2' is out of range; it must be 0 to 1"],
+    ),
+    (
+        "a least share above the most", "own/guardrails", "0.1,0.2", "0.3,0.2",
+        [f"{C}/guardrails.csv line 3: min_share 0.3 is above max_share 0.2; swap them"],
+    ),
+    (
+        "a guardrail that guards nothing", "own/guardrails", "increment,,0.7", "increment,,",
+        [f"{C}/guardrails.csv line 4: neither min_share nor max_share is filled"],
+    ),
+    (
+        "two guardrails on one day", "own/guardrails", "0.2,2024-06-01", "0.2,2024-05-01",
+        [f"{C}/guardrails.csv line 3: guardrail_key 'debt' is in line 2 already, and both hold on"
+         " 2024-05-01; give the older one a valid_to that is the valid_from of the newer one"],
+    ),
+    (
+        "a workflow of a guardrail", "own/guardrails", "bank,software", "bank,softwares",
+        [f"{C}/guardrails.csv line 4: workflow 'softwares' is not in stages.csv;"
+         " did you mean 'software'? Otherwise add it there"],
+    ),
     (
         "a metric of a target", "own/targets", "log,wip_items", "log,wip_itms",
         [f"{C}/targets.csv line 4: metric 'wip_itms' is not in metrics.csv;"
@@ -407,7 +436,8 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a version twice", "defaults/metrics", "", "load,1,Items,items,lower,no target,flow,\n",
-        [f"{D}/metrics.csv line 117: metric 'load', version '1' is in line 8 already; remove one"],
+        [f"{D}/metrics.csv line {len(METRICS) + 1}: metric 'load', version '1' is in line 8 already;"
+         " remove one"],
     ),
     (
         "a value stream that is called all", "own/value_streams", "",
@@ -578,7 +608,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     (
         "a metric of nothing", "defaults/metrics", "",
         "happiness,1,Smiles,smiles,higher,no target,flow,\n",
-        [f"{D}/metrics.csv line 117: metric 'happiness' is in no table of metrics;"
+        [f"{D}/metrics.csv line {len(METRICS) + 1}: metric 'happiness' is in no table of metrics;"
          " remove the line"],
     ),
     (

@@ -65,6 +65,7 @@
         'metric_forecast',
         'metric_forecast_backtests',
         'metric_forecast_calibration',
+        'metric_guardrails',
         'metric_incident_sla',
         'metric_stage_stays',
         'metric_targets',

@@ -3,6 +3,7 @@
 -- share, or of table and share where one table makes it of others; none says that no column does.
 -- A share that this list lacks is a row too, and so is one whose table lacks what it is made of.
 {%- set made_of = {
+    'actual_share': ('allocated', 'allocated_of_all'),
     'affected_share': ('affected', 'total'),
     'change_fail_share': ('failed_deployments', 'deployments'),
     'change_fail_with_guesses_share': (
@@ -19,6 +20,8 @@
     'metric_value_stream_map.rework_share': ('rework_visits', 'visits'),
     'metric_value_stream_map_totals.rework_share': ('rework_visits', 'visits'),
     'met_share': ('met', 'met + breached'),
+    'max_share': none,
+    'min_share': none,
     'predictability_share': none,
     'progress_share': none,
     'rework_share': ('rework_s', 'in_flow_s'),

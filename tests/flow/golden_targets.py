@@ -198,4 +198,31 @@ CASES: list[Case] = [
                where goal_key in ('kr-rating', 'quick')""": [("beta",)],
         },
     ),
+    Case(
+        "a guardrail holds a type's share of what was finished, in items or in the time of work",
+        [],
+        rows={
+            # 10 bugs of 21, and none of one; in other weeks nothing was finished.
+            """select period_start, n, allocated, allocated_of_all, round(actual_share, 6), status
+               from metrics.metric_guardrails where guardrail_key = 'defects' order by 1""": [
+                (day("05-06"), 21, 10, 21, 0.476190, "below"),
+                (day("05-13"), 0, 0, 0, None, "not_known"),
+                (day("05-20"), 0, 0, 0, None, "not_known"),
+                (day("05-27"), 1, 0, 1, 0.0, "below"),
+            ],
+            # Bugs took 2, 4 .. 20 h, features 1, 3 .. 13, 14.5, 15, 17, 19 and 38.5 h: 110 and 153.
+            # Of 22 items 12 were features, 10 bugs, and nobody ever took a risk.
+            """select guardrail_key, period_start, period_end, allocated, allocated_of_all,
+                   round(actual_share, 6), status, is_complete_period
+               from metrics.metric_guardrails where guardrail_key <> 'defects' order by 1, 2""": [
+                (
+                    "defect-time", day("05-01"), day("05-31"), 110 * H, 263 * H, 0.418251,
+                    "within", True,
+                ),
+                ("defect-time", day("06-01"), day("06-30"), 0, 0, None, "not_known", False),
+                ("features", day("03-01"), day("05-31"), 12, 22, 0.545455, "above", True),
+                ("risks", day("03-01"), day("05-31"), 0, 22, 0.0, "within", True),
+            ],
+        },
+    ),
 ]  # fmt: skip

@@ -718,6 +718,20 @@ MUTATIONS = [
         f"{METRICS}/metric_targets.sql",
         "rows between 3 preceding and 1 preceding", "rows between 3 preceding and current row",
     ),
+    Mutation(
+        "a type of work that nobody finished has no share",
+        f"{METRICS}/metric_guardrails.sql", "    left join periods", "    inner join periods",
+    ),
+    Mutation(
+        "a guardrail on the time of work shares that",
+        f"{METRICS}/metric_guardrails.sql", "coalesce(one_type.active_s, 0)",
+        "coalesce(one_type.wait_s, 0)",
+    ),
+    Mutation(
+        "a guardrail ends on its last day",
+        f"{METRICS}/metric_guardrails.sql",
+        "all_work.period_start < guardrails.end_day", "true",
+    ),
 ]  # fmt: skip
 
 

@@ -125,3 +125,57 @@ def targets(tables: Tables) -> Iterator[Row]:
             "owner_team_key": objective["owner_team_key"],
         }  # fmt: skip
         yield from goal_rows("key_result", key, line, more, periods, [], first, last)
+
+
+TABLES = {
+    "week": ("metric_flow", "metric_flow_totals"),
+    "month": ("metric_flow_months", "metric_flow_month_totals"),
+    "increment": ("metric_flow_increments", "metric_flow_increment_totals"),
+}
+
+
+@recounts("metric_guardrails")
+def guardrails(tables: Tables) -> Iterator[Row]:
+    """Each guardrail beside the published tables of its period: one type, and all of them."""
+    for line in tables.rows("guardrails"):
+        group = tuple(line[name] for name in ("value_stream_key", "workflow", "level"))
+        by_type, totals = TABLES[line["period"]]
+        number = "velocity" if line["basis"] == "items" else "active_s"
+        parts = {
+            row[f"{line['period']}_start"]: row[number]
+            for row in tables.rows(by_type)
+            if (row["value_stream_key"], row["workflow"], row["level"]) == group
+            and row["work_type"] == line["work_type"]
+        }
+        for row in tables.rows(totals):
+            start = row[f"{line['period']}_start"]
+            if (row["value_stream_key"], row["workflow"], row["level"]) != group:
+                continue
+            if not (line["valid_from"] or date.min) <= start < (line["valid_to"] or date.max):
+                continue
+            if line["period"] == "increment":
+                end = row["increment_end"]
+            elif line["period"] == "week":
+                end = start + 6 * DAY
+            else:
+                end = (start + 31 * DAY).replace(day=1) - DAY
+            part, whole = parts.get(start, 0), row[number]
+            least, most = line["min_share"], line["max_share"]
+            status = "within"
+            if not whole:
+                status = "not_known"
+            elif least is not None and part / whole < least:
+                status = "below"
+            elif most is not None and part / whole > most:
+                status = "above"
+            yield {
+                "metric_guardrail_key": f"{line['guardrail_key']}|{start}",
+                **{name: line[name] for name in (
+                    "guardrail_key", "value_stream_key", "workflow", "level", "work_type",
+                    "basis", "period", "min_share", "max_share",
+                )},
+                "n": row["velocity"], "allocated": part, "allocated_of_all": whole,
+                "actual_share": part / whole if whole else None, "status": status,
+                "is_complete_period": row["is_complete_period"], "period_start": start,
+                "period_end": end,
+            }  # fmt: skip
