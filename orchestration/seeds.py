@@ -189,6 +189,8 @@ def no_joint_of_keys(value: str) -> str | None:
 
 # Rules of single seeds
 
+_SHARE = r"[01](\.[0-9]+)?"
+
 
 def hours_lie_apart(file: File, calendar: str | None) -> Iterator[tuple[int, str]]:
     """Check the hours of a day, and a night shift against the day that it ends on."""
@@ -292,6 +294,52 @@ def baselines_are_long(file: File) -> Iterator[tuple[int, str]]:
             )
 
 
+def a_number_is_named_or_loaded(file: File) -> Iterator[tuple[int, str]]:
+    """Check that a key result says which number it is of, all of it or nothing."""
+    needed = ("metric", "entity_type", "entity_key", "period")
+    others = ("value_stream_key", "workflow", "level", "work_type", "part")
+    for line, row in file.lines:
+        empty = [name for name in needed if not row[name]]
+        if len(empty) < len(needed) and empty:
+            yield (
+                line,
+                f"{' and '.join(empty)} {'is' if len(empty) == 1 else 'are'} empty; a number of"
+                f" fct_metric_observations has {', '.join(needed)}, and loaded values have none",
+            )
+        elif empty and any(row[name] for name in others):
+            filled = next(name for name in others if row[name])
+            yield line, f"{filled} is filled, but no metric; loaded values are of no part of it"
+
+
+def targets_differ_from_their_baseline(file: File) -> Iterator[tuple[int, str]]:
+    """Check that a key result has a way to go, and that it goes where it is better."""
+    for line, row in file.lines:
+        try:
+            way = float(row["target"]) - float(row["baseline"])
+        except ValueError:
+            continue
+        if way == 0 or (way > 0) != (row["better"] == "higher"):
+            yield (
+                line,
+                f"from baseline {row['baseline']} to target {row['target']} is not {row['better']};"
+                " correct one of the three",
+            )
+
+
+def shares_are_in_order(file: File) -> Iterator[tuple[int, str]]:
+    """Check that a guardrail guards something, and that a share can keep to it."""
+    for line, row in file.lines:
+        least, most = row["min_share"], row["max_share"]
+        if not least and not most:
+            yield line, "neither min_share nor max_share is filled"
+        elif (
+            re.fullmatch(_SHARE, least)
+            and re.fullmatch(_SHARE, most)
+            and float(least) > float(most)
+        ):
+            yield line, f"min_share {least} is above max_share {most}; swap them"
+
+
 def a_status_is_named(file: File) -> Iterator[tuple[int, str]]:
     """Check that a line says which status it is about: by its id, or by project and name."""
     for line, row in file.lines:
@@ -380,6 +428,25 @@ WORKFLOW = Reference(("workflow",), ("stages", "own_stages"))
 STAGE = Reference(("workflow", "stage"), ("stages", "own_stages"))
 
 STATUS = Column(is_needed=True, is_folded=True)
+
+WORK_TYPES = ("feature", "defect", "risk", "debt", "improvement", "unassigned")
+ANY_NUMBER = Column("double", least=-1_000_000_000)
+BETTER = Column(is_needed=True, one_of=("higher", "lower"))
+ENTITY_TYPES = ("value_stream", "team", "stage", "service", "source_system")
+OBSERVED_PERIODS = ("week", "month", "increment", "as_of")
+OF_A_NUMBER = {
+    "value_stream_key": TEXT,
+    "workflow": TEXT,
+    "level": replace(LEVEL, is_needed=False),
+    "work_type": Column(one_of=WORK_TYPES),
+    "part": TEXT,
+}
+"""What else a number of fct_metric_observations is of; empty means all."""
+
+METRIC = Reference(("metric",), ("metrics",))
+STREAM_OF_WORK = Reference(("value_stream_key",), ("value_streams",), besides=("unassigned",))
+WORKFLOW_OF_WORK = Reference(("workflow",), ("stages", "own_stages"), besides=("unassigned",))
+OWNER = Reference(("owner_team_key",), ("teams",), ("team_key",))
 
 SEEDS: dict[str, Seed] = {
     "stages": Seed(
@@ -642,6 +709,91 @@ SEEDS: dict[str, Seed] = {
             Reference(("workflow",), ("stages", "own_stages"), besides=("unassigned",)),
         ),
         rules=(baselines_are_long,),
+    ),
+    "targets": Seed(
+        {
+            "target_key": OWN_KEY,
+            "metric": NAME,
+            "entity_type": Column(is_needed=True, one_of=ENTITY_TYPES),
+            "entity_key": NAME,
+            **OF_A_NUMBER,
+            "period": Column(is_needed=True, one_of=OBSERVED_PERIODS),
+            "better": BETTER,
+            "target": ANY_NUMBER,
+            "owner_team_key": TEXT,
+            **VALIDITY,
+        },
+        period=VALID,
+        apart=(("target_key",),),
+        references=(METRIC, STREAM_OF_WORK, WORKFLOW_OF_WORK, OWNER),
+    ),
+    "guardrails": Seed(
+        {
+            "guardrail_key": OWN_KEY,
+            "value_stream_key": NAME,
+            "workflow": NAME,
+            "level": LEVEL,
+            "work_type": Column(is_needed=True, one_of=WORK_TYPES),
+            "basis": Column(is_needed=True, one_of=("items", "active_time")),
+            "period": Column(is_needed=True, one_of=("week", "month", "increment")),
+            "min_share": Column("double", most=1),
+            "max_share": Column("double", most=1),
+            **VALIDITY,
+        },
+        period=VALID,
+        apart=(("guardrail_key",),),
+        references=(STREAM_OF_WORK, WORKFLOW_OF_WORK),
+        rules=(shares_are_in_order,),
+    ),
+    "objectives": Seed(
+        {
+            "objective_key": OWN_KEY,
+            "name": NAME,
+            "parent_objective_key": TEXT,
+            "value_stream_key": TEXT,
+            "owner_team_key": TEXT,
+            "starts_on": NEEDED_DAY,
+            "ends_on": NEEDED_DAY,
+        },
+        unique=(("objective_key",),),
+        period=Period("starts_on", "ends_on", is_last_in_it=True),
+        references=(
+            Reference(("parent_objective_key",), ("objectives",), ("objective_key",)),
+            VALUE_STREAM,
+            OWNER,
+        ),
+    ),
+    "key_results": Seed(
+        {
+            "key_result_key": OWN_KEY,
+            "objective_key": NAME,
+            "name": NAME,
+            "metric": TEXT,
+            "entity_type": Column(one_of=ENTITY_TYPES),
+            "entity_key": TEXT,
+            **OF_A_NUMBER,
+            "period": Column(one_of=OBSERVED_PERIODS),
+            "better": BETTER,
+            "baseline": ANY_NUMBER,
+            "target": replace(ANY_NUMBER, is_needed=True),
+        },
+        unique=(("key_result_key",),),
+        references=(
+            Reference(("objective_key",), ("objectives",)),
+            METRIC,
+            STREAM_OF_WORK,
+            WORKFLOW_OF_WORK,
+        ),
+        rules=(a_number_is_named_or_loaded, targets_differ_from_their_baseline),
+    ),
+    "key_result_values": Seed(
+        {
+            "key_result_key": NAME,
+            "measured_on": NEEDED_DAY,
+            "value": replace(ANY_NUMBER, is_needed=True),
+        },
+        unique=(("key_result_key", "measured_on"),),
+        references=(Reference(("key_result_key",), ("key_results",)),),
     ),
 }
 

@@ -137,6 +137,10 @@ NO_FOREIGN_KEYS = {
     ("dim_work_items", "item_key"): "the name that people give an item",
     ("dim_calendars", "calendar"): "a part of its own key",
     ("fct_metric_observations", "entity_key"): "of several tables: one test for each entity_type",
+    ("metric_guardrails", "guardrail_key"): "of a seed, whose keys seeds.py checks",
+    ("metric_targets", "goal_key"): "of two seeds, whose keys seeds.py checks",
+    ("metric_targets", "objective_key"): "of a seed, whose keys seeds.py checks",
+    ("metric_targets", "entity_key"): "of several tables; a goal may be of what nobody measured",
     ("metric_aging_wip", "item_key"): "the name that people give an item",
     ("metric_cycle_times", "item_key"): "the name that people give an item",
 }
@@ -439,7 +443,11 @@ NOT_OBSERVED = {
         *("actual", "baseline_n", "centre", "expected_false_alarm_share", "lower_limit"),
         *("moving_range", "range_limit", "run_length", "upper_limit", "value"),
     ),
-    "a target": ("active_target_s", "wait_target_s"),
+    "a target, or where a number stands beside it": (
+        *("active_target_s", "actual_share", "allocated", "allocated_of_all", "baseline"),
+        *("expected", "max_share", "mean_before", "min_share", "progress_share", "target"),
+        "wait_target_s",
+    ),
 }
 """Metrics that fct_metric_observations leaves out, by the reason."""
 

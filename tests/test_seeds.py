@@ -78,6 +78,37 @@ metric,value_stream_key,workflow,level,baseline_start,baseline_end
 velocity,shop,software,story,2024-01-01,2024-05-19
 velocity,shop,software,story,2024-06-03,2024-10-20
 """,
+    "targets": """\
+target_key,metric,entity_type,entity_key,value_stream_key,workflow,level,work_type,part,period,\
+better,target,owner_team_key,valid_from,valid_to
+quick,flow_time_p85_s,value_stream,shop,,software,story,,,month,lower,86400,alpha,,2024-06-01
+quick,flow_time_p85_s,value_stream,shop,,software,story,,,month,lower,43200.5,alpha,2024-06-01,
+log,wip_items,value_stream,shop,,software,story,,,week,lower,-1.5,,,
+free,met_share,value_stream,bank,,,task,,1|resolution,month,higher,,,,
+""",
+    "objectives": """\
+objective_key,name,parent_objective_key,value_stream_key,owner_team_key,starts_on,ends_on
+fast,Faster,,shop,alpha,2024-01-01,2024-12-31
+faster,Faster still,fast,,,2024-06-01,2024-12-31
+""",
+    "key_results": """\
+key_result_key,objective_key,name,metric,entity_type,entity_key,value_stream_key,workflow,level,\
+work_type,part,period,better,baseline,target
+many,fast,"Many, and more",velocity,team,alpha,shop,software,story,defect,,month,higher,0,40
+liked,faster,Liked,,,,,,,,,,lower,10,2
+""",
+    "guardrails": """\
+guardrail_key,value_stream_key,workflow,level,work_type,basis,period,min_share,max_share,\
+valid_from,valid_to
+debt,shop,software,story,debt,items,month,0.1,,,2024-06-01
+debt,shop,software,story,debt,items,month,0.1,0.2,2024-06-01,
+features,bank,software,story,feature,active_time,increment,,0.7,,
+""",
+    "key_result_values": """\
+key_result_key,measured_on,value
+liked,2024-06-30,7.5
+liked,2024-07-31,-1
+""",
 }
 """A company without a fault, with what is easily taken for one."""
 
@@ -125,6 +156,94 @@ D, C = "dbt_project/seeds/defaults", "dbt_project/seeds/own"
 
 # Name, file, the text that is there, the text that comes in its place ("" is appended), the lines.
 ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
+    (
+        "a share above all", "own/guardrails", "0.1,0.2", "0.1,1.2",
+        [f"{C}/guardrails.csv line 3: max_share '1.2' is out of range; it must be 0 to 1"],
+    ),
+    (
+        "a least share above the most", "own/guardrails", "0.1,0.2", "0.3,0.2",
+        [f"{C}/guardrails.csv line 3: min_share 0.3 is above max_share 0.2; swap them"],
+    ),
+    (
+        "a guardrail that guards nothing", "own/guardrails", "increment,,0.7", "increment,,",
+        [f"{C}/guardrails.csv line 4: neither min_share nor max_share is filled"],
+    ),
+    (
+        "two guardrails on one day", "own/guardrails", "0.2,2024-06-01", "0.2,2024-05-01",
+        [f"{C}/guardrails.csv line 3: guardrail_key 'debt' is in line 2 already, and both hold on"
+         " 2024-05-01; give the older one a valid_to that is the valid_from of the newer one"],
+    ),
+    (
+        "a workflow of a guardrail", "own/guardrails", "bank,software", "bank,softwares",
+        [f"{C}/guardrails.csv line 4: workflow 'softwares' is not in stages.csv;"
+         " did you mean 'software'? Otherwise add it there"],
+    ),
+    (
+        "a metric of a target", "own/targets", "log,wip_items", "log,wip_itms",
+        [f"{C}/targets.csv line 4: metric 'wip_itms' is not in metrics.csv;"
+         " did you mean 'wip_items'? Otherwise add it there"],
+    ),
+    (
+        "two targets of one KPI on one day", "own/targets",
+        "alpha,2024-06-01,", "alpha,2024-05-01,",
+        [f"{C}/targets.csv line 3: target_key 'quick' is in line 2 already, and both hold on"
+         " 2024-05-01; give the older one a valid_to that is the valid_from of the newer one"],
+    ),
+    (
+        "an owner of a target", "own/targets", "86400,alpha", "86400,alfa",
+        [f"{C}/targets.csv line 2: owner_team_key 'alfa' is not in teams.csv;"
+         " did you mean 'alpha'? Otherwise add it there"],
+    ),
+    (
+        "a period of a target", "own/targets", "story,,,week", "story,,,weekly",
+        [f"{C}/targets.csv line 4: period 'weekly' is not one of week, month, increment, as_of;"
+         " did you mean 'week'?"],
+    ),
+    (
+        "an objective above", "own/objectives", "still,fast", "still,fats",
+        [f"{C}/objectives.csv line 3: parent_objective_key 'fats' is not in objectives.csv;"
+         " did you mean 'fast'? Otherwise add it there"],
+    ),
+    (
+        "an objective that ends before it starts", "own/objectives", "2024-01-01", "2025-01-01",
+        [f"{C}/objectives.csv line 2: ends_on '2024-12-31' lies before starts_on '2025-01-01'"],
+    ),
+    (
+        "an objective of a key result", "own/key_results", "liked,faster", "liked,fastr",
+        [f"{C}/key_results.csv line 3: objective_key 'fastr' is not in objectives.csv;"
+         " did you mean 'faster'? Otherwise add it there"],
+    ),
+    (
+        "a key result of half a number", "own/key_results", "velocity,team,alpha,", "velocity,,,",
+        [f"{C}/key_results.csv line 2: entity_type and entity_key are empty; a number of"
+         " fct_metric_observations has metric, entity_type, entity_key, period, and loaded values"
+         " have none"],
+    ),
+    (
+        "a loaded key result of a level", "own/key_results", "Liked,,,,,,", "Liked,,,,,,story",
+        [f"{C}/key_results.csv line 3: level is filled, but no metric; loaded values are of no part"
+         " of it"],
+    ),
+    (
+        "a key result that goes the wrong way", "own/key_results", "lower,10,2", "lower,2,10",
+        [f"{C}/key_results.csv line 3: from baseline 2 to target 10 is not lower; correct one of"
+         " the three"],
+    ),
+    (
+        "a key result that goes nowhere", "own/key_results", "lower,10,2", "lower,2,2.0",
+        [f"{C}/key_results.csv line 3: from baseline 2 to target 2.0 is not lower; correct one of"
+         " the three"],
+    ),
+    (
+        "a value of no key result", "own/key_result_values", "liked,2024-06-30", "likd,2024-06-30",
+        [f"{C}/key_result_values.csv line 2: key_result_key 'likd' is not in key_results.csv;"
+         " did you mean 'liked'? Otherwise add it there"],
+    ),
+    (
+        "two values of one day", "own/key_result_values", "2024-07-31", "2024-06-30",
+        [f"{C}/key_result_values.csv line 3: key_result_key 'liked', measured_on '2024-06-30' is in"
+         " line 2 already; remove one"],
+    ),
     (
         "a service that is not there", "own/scopes", "alpha,checkout,", "alpha,checkuot,",
         [f"{C}/scopes.csv line 3: service_key 'checkuot' is not in services.csv;"

@@ -3,6 +3,7 @@
 -- share, or of table and share where one table makes it of others; none says that no column does.
 -- A share that this list lacks is a row too, and so is one whose table lacks what it is made of.
 {%- set made_of = {
+    'actual_share': ('allocated', 'allocated_of_all'),
     'affected_share': ('affected', 'total'),
     'change_fail_share': ('failed_deployments', 'deployments'),
     'change_fail_with_guesses_share': (
@@ -24,7 +25,10 @@
     'linked_share': ('linked_items', 'finished_items'),
     'met_share': ('met', 'met + breached'),
     'method_share': ('method_items', 'finished_items'),
+    'max_share': none,
+    'min_share': none,
     'predictability_share': none,
+    'progress_share': none,
     'rework_share': ('rework_s', 'in_flow_s'),
     'started_share': ('n', 'velocity'),
     'unmapped_share': ('unmapped_s', 'elapsed_s'),

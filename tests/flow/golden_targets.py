@@ -4,6 +4,8 @@ What targets, guardrails and verdicts are held against are long rows of numbers 
 worked out: the first case repeats some of them, from their tables to here.
 """
 
+from datetime import date
+
 from tests.flow.golden import Case, H, day
 
 OBSERVED = """select {columns} from marts.fct_metric_observations
@@ -128,6 +130,99 @@ CASES: list[Case] = [
                 "entity_type = 'source_system' and entity_key = 'gitlab'"
                 " and part = 'finished_never_started'",
             ): [("gitlab", 0.0, 10, day("07-01"), day("07-01"), True)],
+        },
+    ),
+    Case(
+        "a KPI is on or off the target of a period's first day; without one or a value it says so",
+        [],
+        rows={
+            # The times of Halifax: 17 h of 21 items; of one item nobody says. Half of the items of
+            # May is not reached by four of nine. The line of 2 July does not hold yet.
+            """select goal_key, period_start, value, n, target, status, is_complete_period
+               from metrics.metric_targets
+               where goal_key in ('quick', 'many', 'free', 'beta-mix', 'nowhere')
+               order by 1, 2""": [
+                ("beta-mix", day("05-01"), 4 / 9, 9, 0.5, "off", True),
+                ("free", day("03-01"), 22.0, 22, None, "no_target", True),
+                ("many", day("05-01"), 22.0, 22, 20.0, "on", True),
+                ("many", day("06-01"), 0.0, 0, 25.0, "off", False),
+                ("nowhere", None, None, None, 3.0, "not_known", None),
+                ("quick", day("05-06"), 17.0 * H, 21, 72000.0, "on", True),
+                ("quick", day("05-27"), None, 1, 72000.0, "not_known", True),
+            ],
+            # Lower is better, and reaching is enough: 0, 0, 0, 0, 1, 1, 1, 2 items in flow.
+            """select period_start, value, round(mean_before, 6), trend, status
+               from metrics.metric_targets where goal_key = 'light' order by 1""": [
+                (day("05-06"), 0.0, None, None, "on"), (day("05-13"), 0.0, None, None, "on"),
+                (day("05-20"), 0.0, None, None, "on"), (day("05-27"), 0.0, 0.0, "same", "on"),
+                (day("06-03"), 1.0, 0.0, "worse", "on"),
+                (day("06-10"), 1.0, 0.333333, "worse", "on"),
+                (day("06-17"), 1.0, 0.666667, "worse", "on"),
+                (day("06-24"), 2.0, 1.0, "worse", "off"),
+            ],
+            # 1, 2, 1, 2, 1 items, from the first day of the line to the eve of the last.
+            """select period_start, value, round(mean_before, 6), trend, status
+               from metrics.metric_targets where goal_key = 'steady'
+               order by 1 desc limit 3""": [
+                (date(2023, 9, 11), 1.0, 1.666667, "worse", "off"),
+                (date(2023, 9, 4), 2.0, 1.333333, "better", "on"),
+                (date(2023, 8, 28), 1.0, None, None, "off"),
+            ],
+            # One of two agreements of May, two of three of June.
+            """select period_start, part, value, status from metrics.metric_targets
+               where goal_key = 'agreed' order by 1""": [
+                (day("05-01"), "2|resolution", 0.5, "on"),
+                (day("06-01"), "2|resolution", 2 / 3, "on"),
+            ],
+        },
+    ),
+    Case(
+        "a key result is due bit by bit, from its baseline to its target on the last of 61 days",
+        [],
+        rows={
+            # 10 - 8 x 10/61 on 10 May, 31/61 on the 31st; 0 + 40 x 31/61. What is beyond the target
+            # is all of the way. Values of before, of after and of tomorrow are of no interest.
+            """select goal_key, objective_key, period, period_start, value, round(expected, 6),
+                   progress_share, status
+               from metrics.metric_targets where kind = 'key_result' order by 1, 4""": [
+                ("kr-errors", "fast", "loaded", day("05-10"), 9.0, 8.688525, 0.125, "off"),
+                ("kr-errors", "fast", "loaded", day("05-31"), 9.5, 5.934426, 0.0625, "off"),
+                ("kr-errors", "fast", "loaded", day("06-30"), 1.0, 2.0, 1.0, "on"),
+                ("kr-many", "fast", "month", day("05-01"), 22.0, 20.327869, 0.55, "on"),
+                ("kr-many", "fast", "month", day("06-01"), 0.0, 40.0, 0.0, "off"),
+                ("kr-never", "fast", "loaded", None, None, None, None, "not_known"),
+                ("kr-rating", "faster", "loaded", day("06-15"), 3.5, 4.0, None, "off"),
+                ("kr-rating", "faster", "loaded", day("07-01"), 4.0, 4.0, None, "on"),
+            ],
+            """select distinct owner_team_key from metrics.metric_targets
+               where goal_key in ('kr-rating', 'quick')""": [("beta",)],
+        },
+    ),
+    Case(
+        "a guardrail holds a type's share of what was finished, in items or in the time of work",
+        [],
+        rows={
+            # 10 bugs of 21, and none of one; in other weeks nothing was finished.
+            """select period_start, n, allocated, allocated_of_all, round(actual_share, 6), status
+               from metrics.metric_guardrails where guardrail_key = 'defects' order by 1""": [
+                (day("05-06"), 21, 10, 21, 0.476190, "below"),
+                (day("05-13"), 0, 0, 0, None, "not_known"),
+                (day("05-20"), 0, 0, 0, None, "not_known"),
+                (day("05-27"), 1, 0, 1, 0.0, "below"),
+            ],
+            # Bugs took 2, 4 .. 20 h, features 1, 3 .. 13, 14.5, 15, 17, 19 and 38.5 h: 110 and 153.
+            # Of 22 items 12 were features, 10 bugs, and nobody ever took a risk.
+            """select guardrail_key, period_start, period_end, allocated, allocated_of_all,
+                   round(actual_share, 6), status, is_complete_period
+               from metrics.metric_guardrails where guardrail_key <> 'defects' order by 1, 2""": [
+                (
+                    "defect-time", day("05-01"), day("05-31"), 110 * H, 263 * H, 0.418251,
+                    "within", True,
+                ),
+                ("defect-time", day("06-01"), day("06-30"), 0, 0, None, "not_known", False),
+                ("features", day("03-01"), day("05-31"), 12, 22, 0.545455, "above", True),
+                ("risks", day("03-01"), day("05-31"), 0, 22, 0.0, "within", True),
+            ],
         },
     ),
 ]  # fmt: skip

@@ -954,6 +954,49 @@ MUTATIONS = [
         "models/observations/fct_metric_observations.sql",
         "'denominator': 'velocity_of_all'", "'denominator': 'velocity'",
     ),
+    Mutation(
+        "a target holds from its first day on",
+        f"{METRICS}/metric_targets.sql",
+        "observations.period_start >= named.first_day",
+        "observations.period_start > named.first_day",
+    ),
+    Mutation(
+        "reaching a target is enough",
+        f"{METRICS}/metric_targets.sql",
+        "when value = expected or (value > expected) =", "when (value > expected) =",
+    ),
+    Mutation(
+        "a goal that nobody measured is told",
+        f"{METRICS}/metric_targets.sql", "    left join measured", "    inner join measured",
+    ),
+    Mutation(
+        "a key result is due bit by bit",
+        f"{METRICS}/metric_targets.sql", "period_end as timestamp", "last_day as timestamp",
+    ),
+    Mutation(
+        "what is loaded of tomorrow is not known yet",
+        f"{METRICS}/metric_targets.sql",
+        "        and results.measured_on <= cast({{ as_of() }} as date)\n", "",
+    ),
+    Mutation(
+        "a trend is that of three periods",
+        f"{METRICS}/metric_targets.sql",
+        "rows between 3 preceding and 1 preceding", "rows between 3 preceding and current row",
+    ),
+    Mutation(
+        "a type of work that nobody finished has no share",
+        f"{METRICS}/metric_guardrails.sql", "    left join periods", "    inner join periods",
+    ),
+    Mutation(
+        "a guardrail on the time of work shares that",
+        f"{METRICS}/metric_guardrails.sql", "coalesce(one_type.active_s, 0)",
+        "coalesce(one_type.wait_s, 0)",
+    ),
+    Mutation(
+        "a guardrail ends on its last day",
+        f"{METRICS}/metric_guardrails.sql",
+        "all_work.period_start < guardrails.end_day", "true",
+    ),
 ]  # fmt: skip
 
 
