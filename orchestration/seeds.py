@@ -693,6 +693,19 @@ SEEDS: dict[str, Seed] = {
         apart=(("value_stream_key", "workflow", "level", "stage"),),
         references=(VALUE_STREAM, WORKFLOW, STAGE),
     ),
+    "cost_of_delay": Seed(
+        {
+            "value_stream_key": NAME,
+            "workflow": NAME,
+            "level": LEVEL,
+            "cost_per_item_day": Column("double", is_needed=True),
+            "currency": NAME,
+            **VALIDITY,
+        },
+        period=VALID,
+        apart=(("value_stream_key", "workflow", "level"),),
+        references=(VALUE_STREAM, WORKFLOW),
+    ),
     "xmr_baselines": Seed(
         {
             "metric": Column(is_needed=True, one_of=("velocity", "flow_time_log_h")),

@@ -142,6 +142,21 @@
     lateral view explode(sequence({{ first }}, {{ last }}, interval 1 day)) each_{{ day }} as {{ day }}
 {%- endmacro %}
 
+{#- A join clause: one row per month, as its first day, from one first day of a month to another. -#}
+{% macro each_month(first, last, month) %}{{ return(adapter.dispatch('each_month')(first, last, month)) }}{% endmacro %}
+{% macro default__each_month(first, last, month) -%}
+    cross join lateral (
+        select cast(
+            unnest(generate_series(
+                cast({{ first }} as timestamp), cast({{ last }} as timestamp), interval '1' month
+            )) as date
+        ) as {{ month }}
+    ) as each_{{ month }}
+{%- endmacro %}
+{% macro spark__each_month(first, last, month) -%}
+    lateral view explode(sequence({{ first }}, {{ last }}, interval 1 month)) each_{{ month }} as {{ month }}
+{%- endmacro %}
+
 {#- A name without the blanks that nobody sees: at its ends, twice, no-break, of no width. -#}
 {% macro plain_name(name) %}{{ return(adapter.dispatch('plain_name')(name)) }}{% endmacro %}
 {% macro default__plain_name(name) -%}

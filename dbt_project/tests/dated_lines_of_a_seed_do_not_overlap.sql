@@ -54,6 +54,15 @@ lines as (
         coalesce(valid_to, date '9999-12-31') as valid_to
     from {{ ref('stage_targets') }}
 
+    union all
+
+    select
+        'cost_of_delay' as seed,
+        value_stream_key || '|' || workflow || '|' || level as name,
+        coalesce(valid_from, date '0001-01-01') as valid_from,
+        coalesce(valid_to, date '9999-12-31') as valid_to
+    from {{ ref('cost_of_delay') }}
+
 ),
 
 followed as (

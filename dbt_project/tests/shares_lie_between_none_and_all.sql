@@ -4,6 +4,7 @@
 -- A share that this list lacks is a row too, and so is one whose table lacks what it is made of.
 {%- set made_of = {
     'actual_share': ('allocated', 'allocated_of_all'),
+    'active_period_share': ('active_period_s', 'window_s'),
     'affected_share': ('affected', 'total'),
     'change_fail_share': ('failed_deployments', 'deployments'),
     'change_fail_with_guesses_share': (
@@ -11,8 +12,10 @@
     ),
     'commit_coverage_share': ('matched_deployments', 'deployments'),
     'coverage_share': ('hits', 'n'),
+    'cumulative_lost_share': ('cumulative_lost_s', 'all_lost_s'),
     'deployment_rework_share': ('rework_deployments', 'deployments'),
     'distribution_share': none,
+    'downstream_starved_share': ('downstream_starved_s', 'window_s'),
     'expected_false_alarm_share': none,
     'failure_share': ('failed_attempts', 'judged_attempts'),
     'first_pass_yield_share': ('first_pass_items', 'velocity'),
@@ -20,6 +23,7 @@
     'flow_efficiency_share': ('active_s', 'active_s + wait_s'),
     'lead_time_coverage_share': ('traced_changes', 'merged_changes'),
     'lead_time_in_ci_share': ('lead_time_in_ci_s', 'lead_time_s'),
+    'lost_share': ('lost_s', 'all_lost_s'),
     'metric_value_stream_map.rework_share': ('rework_visits', 'visits'),
     'metric_value_stream_map_totals.rework_share': ('rework_visits', 'visits'),
     'linked_share': ('linked_items', 'finished_items'),
@@ -29,12 +33,16 @@
     'min_share': none,
     'predictability_share': none,
     'progress_share': none,
+    'queued_share': ('queued_s', 'window_s'),
     'rework_share': ('rework_s', 'in_flow_s'),
     'started_share': ('n', 'velocity'),
     'unmapped_share': ('unmapped_s', 'elapsed_s'),
 } %}
-{#- May be missing where a denominator is there: nothing waits in the workflow. -#}
-{%- set may_be_missing = ['flow_efficiency_share'] %}
+{#- May be missing where a denominator is there: nothing waits in the workflow, nobody works at a gate,
+    no station follows. -#}
+{%- set may_be_missing = [
+    'active_period_share', 'downstream_starved_share', 'flow_efficiency_share'
+] %}
 {%- for name in published_models() %}
 -- depends_on: {{ ref(name) }}
 {%- endfor %}

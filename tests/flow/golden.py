@@ -1598,6 +1598,7 @@ def _visits(house: House, key: str) -> list[str]:
 
 # Each topic has cases of its own, with projects of their own; they need what stands above.
 from tests.flow import (
+    golden_constraint,
     golden_core,
     golden_delivery,
     golden_edges,
@@ -1613,6 +1614,7 @@ from tests.flow import (
 )
 
 for topic in (
+    golden_constraint,
     golden_core,
     golden_delivery,
     golden_edges,

@@ -997,6 +997,109 @@ MUTATIONS = [
         f"{METRICS}/metric_guardrails.sql",
         "all_work.period_start < guardrails.end_day", "true",
     ),
+    Mutation(
+        "what waits, waits for the next stage of work",
+        f"{MEASURES}/measure_station_spans.sql",
+        "order by ordinal desc", "order by ordinal",
+    ),
+    Mutation(
+        "a parked item is in no queue",
+        f"{MEASURES}/measure_station_spans.sql",
+        "flow_state in ('wait', 'active') and ordinal > 0", "flow_state in ('wait', 'active')",
+    ),
+    Mutation(
+        "a blocked item keeps no station busy",
+        f"{MEASURES}/measure_station_steps.sql",
+        "case when is_block then -1 else 1 end as sign",
+        "case when is_block then 0 else 1 end as sign",
+    ),
+    Mutation(
+        "a wait is that of the visit that follows it",
+        f"{METRICS}/metric_constraint_visits.sql",
+        "partition by work_item_key, line_station_key, visits_before",
+        "partition by work_item_key, line_station_key",
+    ),
+    Mutation(
+        "what was blocked did not queue",
+        f"{METRICS}/metric_constraint_visits.sql",
+        "case when is_block then -1 else 1 end *", "case when is_block then 0 else 1 end *",
+    ),
+    Mutation(
+        "whoever waits at a gate has not passed it",
+        f"{METRICS}/metric_constraint_visits.sql",
+        "(is_gate and exited_at is not null)", "is_gate",
+    ),
+    Mutation(
+        "the longest run of a moment is the one that counts",
+        f"{METRICS}/metric_constraint.sql",
+        "{{ seconds_between('run_starts_at', 'run_ends_at') }} desc,",
+        "{{ seconds_between('run_starts_at', 'run_ends_at') }},",
+    ),
+    Mutation(
+        "a station without waits makes a guess of its line",
+        f"{METRICS}/metric_constraint.sql",
+        "when 10 * visits_without_waits >= most_visits then 'waits_not_modelled'", "",
+    ),
+    Mutation(
+        "fewer than thirty visits are no evidence",
+        f"{METRICS}/metric_constraint.sql",
+        "< {{ var('constraint_visits') }}", "< 2",
+    ),
+    Mutation(
+        "the scores look back on a window",
+        f"{METRICS}/metric_constraint.sql",
+        "rows between {{ var('constraint_weeks_before') }} preceding",
+        "rows between 1 preceding",
+    ),
+    Mutation(
+        "a station starves the next one while it has a queue itself",
+        f"{METRICS}/metric_constraint.sql",
+        "sum(queued_change) over so_far > 0 and sum(idle_change)",
+        "sum(queued_change) over so_far >= 0 and sum(idle_change)",
+    ),
+    Mutation(
+        "a constraint reigns since the first week without another one",
+        f"{METRICS}/metric_constraint.sql",
+        "window reign as (partition by line_key, reign_no)",
+        "window reign as (partition by line_key)",
+    ),
+    Mutation(
+        "of two reasons at once the first one counts, and only that",
+        f"{METRICS}/metric_delay_pareto.sql",
+        "greatest(blocked_from, coalesce(blocked_before_to, blocked_from)) as starts_at",
+        "blocked_from as starts_at",
+    ),
+    Mutation(
+        "blocked time is not waiting time too",
+        f"{METRICS}/metric_delay_pareto.sql",
+        "-1 as sign", "0 as sign",
+    ),
+    Mutation(
+        "a month begins where the value stream is",
+        f"{METRICS}/metric_delay_pareto.sql",
+        "{{ utc_of_local('cast(part_month as timestamp)', 'dated_parts.time_zone') }}",
+        "cast(part_month as timestamp)",
+    ),
+    Mutation(
+        "an item-day costs what it costs on the first day of the month",
+        f"{METRICS}/metric_delay_pareto.sql",
+        "{{ valid_at('rates', 'added.month_start') }}", "true",
+    ),
+    Mutation(
+        "what was finished less than thirty days ago may still be deployed",
+        f"{METRICS}/metric_waste.sql",
+        "finished.last_done_at + interval '30' day <= {{ as_of() }}", "true",
+    ),
+    Mutation(
+        "where no deployment names an item, nobody knows what was deployed",
+        f"{METRICS}/metric_waste.sql",
+        "where flows.deployed_at is not null", "",
+    ),
+    Mutation(
+        "the stock of a month is that of its last day",
+        f"{METRICS}/metric_waste.sql",
+        "order by date_day desc", "order by date_day",
+    ),
 ]  # fmt: skip
 
 
