@@ -45,6 +45,8 @@ OWNERS = [os.environ.get("FLOWHOUSE_OWNER") or "team:flowhouse"]
 POOL = "duckdb"
 """The pool of all steps: DuckDB has one writer, and so has the house."""
 
+IS_COMPLETE = "The last load brought all that the source counts; else the gaps are named."
+
 AGAIN = dg.RetryPolicy(max_retries=2, delay=20, backoff=dg.Backoff.EXPONENTIAL)
 """For a load whose process was killed, or could not write; requests are tried again by themselves.
 """
@@ -200,7 +202,10 @@ def build_ingestion(source: str) -> dg.Definitions:
     @dg.multi_asset(
         name=f"load_{source}",
         specs=specs,
-        check_specs=[dg.AssetCheckSpec("is_complete", asset=spec.key) for spec in specs],
+        check_specs=[
+            dg.AssetCheckSpec("is_complete", asset=spec.key, description=IS_COMPLETE)
+            for spec in specs
+        ],
         retry_policy=AGAIN,
         pool=POOL,
     )
