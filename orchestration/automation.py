@@ -36,11 +36,19 @@ backfill = dg.define_asset_job(
 
 CRON, ZONE = schedule()
 
+
+def is_none_waiting(context: dg.ScheduleEvaluationContext) -> bool:
+    """Whether the refresh of another night does not wait any more: it does the same as this one."""
+    waiting = dg.RunsFilter(job_name="refresh", statuses=[dg.DagsterRunStatus.QUEUED])
+    return context.instance.get_runs_count(waiting) == 0
+
+
 every_night = dg.ScheduleDefinition(
     name="refresh_daily",
     job=refresh,
     cron_schedule=CRON,
     execution_timezone=ZONE,
+    should_execute=is_none_waiting,
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 

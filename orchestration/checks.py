@@ -100,7 +100,12 @@ def _is_due(found: dict, as_of: datetime) -> bool:
 def build_checks() -> dg.AssetChecksDefinition:
     """Define one blocking check per raw table, all evaluated by one Great Expectations run."""
     specs = [
-        dg.AssetCheckSpec(CHECK, asset=[source, table.name], blocking=True)
+        dg.AssetCheckSpec(
+            CHECK,
+            asset=[source, table.name],
+            blocking=True,
+            description="What extract/expectations.py asks of it; a failure stops the build.",
+        )
         for source, module in SOURCES.items()
         for table in module.TABLES
     ]

@@ -49,6 +49,8 @@ OWNERS = [os.environ.get("FLOWHOUSE_OWNER") or "team:flowhouse"]
 POOL = "duckdb"
 """The pool of all steps: DuckDB has one writer, and so has the house."""
 
+IS_COMPLETE = "The last load brought all that the source counts; else the gaps are named."
+
 AGAIN = dg.RetryPolicy(max_retries=2, delay=20, backoff=dg.Backoff.EXPONENTIAL)
 """For a load that met another one of its source; requests are tried again by themselves."""
 
@@ -234,7 +236,10 @@ def build_ingestion(source: str) -> dg.Definitions:
     @dg.multi_asset(
         name=f"load_{source}",
         specs=specs,
-        check_specs=[dg.AssetCheckSpec("is_complete", asset=spec.key) for spec in specs],
+        check_specs=[
+            dg.AssetCheckSpec("is_complete", asset=spec.key, description=IS_COMPLETE)
+            for spec in specs
+        ],
         retry_policy=AGAIN,
         pool=POOL,
     )

@@ -2,12 +2,19 @@
 
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.test_utils import create_run_for_test
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +83,23 @@ def test_the_refresh_rebuilds_everything_every_night(defs: dg.Definitions) -> No
     schedule = defs.resolve_schedule_def("refresh_daily")
     assert (schedule.cron_schedule, schedule.job_name) == ("0 4 * * *", "refresh")
     assert schedule.execution_timezone == "UTC"  # the stock company has no value streams
+
+
+def test_a_refresh_that_still_waits_is_enough_for_another_night(defs: dg.Definitions) -> None:
+    schedule = defs.resolve_schedule_def("refresh_daily")
+    with dg.instance_for_test() as instance:
+        tick = dg.build_schedule_context(
+            instance, scheduled_execution_time=datetime(2024, 3, 4, 4, tzinfo=UTC)
+        )
+        assert len(schedule.evaluate_tick(tick).run_requests) == 1
+        place = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("flowhouse"), "__repository__")
+        create_run_for_test(
+            instance,
+            job_name="refresh",
+            status=dg.DagsterRunStatus.QUEUED,
+            remote_job_origin=RemoteJobOrigin(place, "refresh"),
+        )
+        assert schedule.evaluate_tick(tick).run_requests == []
 
 
 def test_every_test_of_dbt_is_a_check_of_what_it_looks_at(graph: Any) -> None:
