@@ -373,9 +373,10 @@ def _copy(
                 link.execute(f"create table copy.{address} as from build.{address}")
                 if comment:
                     link.execute(f"comment on table copy.{address} is {_quoted(comment)}")
+        written = wanted.keys() - stays
         link.execute("begin")
         for schema, table, column, comment in columns:
-            if (schema, table) not in stays:
+            if (schema, table) in written:
                 link.execute(
                     f'comment on column copy.{schema}."{table}"."{column}" is {_quoted(comment)}'
                 )
