@@ -134,7 +134,7 @@ def test_a_load_that_gets_answers_of_another_form_says_so_and_goes_on_another_da
 ) -> None:
     configure(monkeypatch, source, replay.url(source))
     if source == "github":
-        monkeypatch.setenv("SOURCES__GITHUB__REPOSITORIES", '["tenstorrent/tt-torch"]')
+        monkeypatch.setenv("SOURCES__GITHUB__REPOSITORIES", '["user-c6b5111d/ants"]')
     replay.fault(source, ".", skip=after, times=10_000, status=200, body=FORMS[form].decode())
     work = home.load(source)
     gaps = [audit for audit in work.audits if audit.status != "complete"]
