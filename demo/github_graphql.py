@@ -282,7 +282,8 @@ class View:
         """Return a repository."""
         number = 600_000_001 + 11 * REPOSITORIES.index(name)
         return {
-            "__typename": "Repository", "id": repository_id(name), "databaseId": number, "name": name,
+            "__typename": "Repository", "id": repository_id(name), "databaseId": number,
+            "name": name,
             "nameWithOwner": f"{OWNER}/{name}", "url": f"https://github.com/{OWNER}/{name}",
             "isPrivate": True, "isFork": False, "isArchived": False, "createdAt": iso(START),
             "defaultBranchRef": {"name": "main", "prefix": "refs/heads/"},
