@@ -107,6 +107,7 @@ def opened(file: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyCo
                 _copy_in_place(file)
                 until += WAIT_S
     with connection:
+        connection.execute("set enable_progress_bar = false")
         yield connection
 
 
