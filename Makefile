@@ -8,14 +8,13 @@ BIN := $(CURDIR)/.venv/bin
 FLOWHOUSE_HOME ?= $(CURDIR)/.flowhouse
 SEED ?= 1
 
-.PHONY: help install demo test mutate mutate-sample faults bench bench-extract lint audit dev clean
+.PHONY: help install demo test mutate mutate-sample bench bench-extract lint audit dev clean
 
 help:
 	@echo "make demo   the demo company, end to end: servers, refresh, tests, published file, report"
 	@echo "make test   the whole test suite"
 	@echo "make mutate breaks every rule of the published models, one at a time; a test must notice each"
 	@echo "make mutate-sample  600 of them, drawn by SEED=, and a fault of each invariant"
-	@echo "make faults 50 refreshes of the demo company, half of them killed, while others read"
 	@echo "make bench  what a build costs and how it grows with the data: SIZE=2k, 10k, 100k or 1M"
 	@echo "make dev    Dagster on http://127.0.0.1:3000"
 	@echo "make bench-extract  what the extraction of 100,000 issues, incidents, pull requests and runs costs, measured"
@@ -50,10 +49,6 @@ mutate: demo
 mutate-sample: install
 	@$(BIN)/python -m tests.mutate.run --sample 600 --seed $(SEED) --demo $(FLOWHOUSE_HOME)/demo
 	@$(BIN)/python -m tests.flow.faults
-
-# Whole refreshes that are killed at random while others read; an hour and more.
-faults: demo
-	@$(BIN)/python -m tests.faults.many $(FLOWHOUSE_HOME)/demo --seed $(SEED)
 
 bench: install
 	@$(BIN)/python -m tests.benchmarks.run

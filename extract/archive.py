@@ -238,6 +238,7 @@ def restore(source: str) -> int:
     keys = KEYS | {table.name: table.key for table in SOURCES[source].TABLES}
     count = 0
     with duckdb.connect(str(draft)) as raw:
+        raw.execute("set enable_progress_bar = false")
         raw.execute(f"create schema {source}")
         for sql in there[-1].facts["tables"].values():
             raw.execute(sql)

@@ -4,6 +4,7 @@ One file per source because DuckDB has one writer per file: sources load side by
 published file can never hold a payload.
 """
 
+import logging
 import os
 import shutil
 import time
@@ -27,6 +28,8 @@ os.environ.setdefault("LOAD__TRUNCATE_STAGING_DATASET", "true")
 os.environ.setdefault("ENABLE_RUNTIME_TRACE", "false")
 os.environ.setdefault("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
 
+
+log = logging.getLogger("flowhouse.extract")
 
 _open: dict[str, duckdb.DuckDBPyConnection] = {}
 
@@ -111,6 +114,7 @@ def opened(file: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyCo
                 _copy_in_place(file)
                 until += WAIT_S
     with connection:
+        connection.execute("set enable_progress_bar = false")
         yield connection
 
 
@@ -147,8 +151,17 @@ def is_whole(source: str) -> str:
 
 
 def pipeline_for(source: str) -> "dlt.Pipeline":
-    """Return the pipeline that loads a source into the schema of the same name."""
+    """Return the pipeline that loads a source into the schema of the same name.
+
+    dlt's folder holds a copy of what the raw file says: where it cannot be read, it goes.
+    """
     from extract import quick_dlt  # takes a second, which who only looks at a file need not spend
 
     raw_folder().mkdir(parents=True, exist_ok=True)
-    return quick_dlt.pipeline(source, str(home() / "dlt"), str(raw_file(source)))
+    folder, file = home() / "dlt", str(raw_file(source))
+    try:
+        return quick_dlt.pipeline(source, str(folder), file)
+    except ValueError:
+        log.warning("%s: dlt's folder cannot be read; made anew from the raw file", source)
+        shutil.rmtree(folder / source, ignore_errors=True)
+        return quick_dlt.pipeline(source, str(folder), file)

@@ -1,7 +1,6 @@
 """Who is killed, wherever, leaves nothing half done: run again, all is as if nobody had been.
 
-What is killed here are real processes that load and publish; whole refreshes with dbt are killed in
-test_refresh.py, and many more of them by `make faults`.
+What is killed here are real processes that load and publish, without Dagster and dbt.
 """
 
 import multiprocessing

@@ -1,16 +1,13 @@
-"""Whole refreshes of the demo company, with all that can be damaged, a bad source, and a kill.
+"""A whole refresh of the demo company, with all that can be damaged, and a bad source.
 
-They follow each other over one home. The undisturbed twin is the home that they begin with: nothing
-in the world has changed since, so what is published in the end must be what was published then.
+The undisturbed twin is the home that it begins with: nothing in the world has changed since, so
+what is published in the end must be what was published then.
 """
 
-import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,10 +17,9 @@ import pytest
 from demo import serve, world
 from tests.conftest import DEMO
 from tests.faults.test_archive import cut_short, fill_with_rubbish, overwrite_the_middle
-from tests.faults.test_kills import members
 
 FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
-OF_A_REFRESH = {"load_audits", "quality_results", "refreshes", "metric_data_quality"}
+OF_A_REFRESH = {"load_audits", "quality_results", "dim_source_systems", "metric_data_quality"}
 """Tables that say when and by which refresh something was done, and not what is so."""
 
 
@@ -75,7 +71,7 @@ def differences(one: Path, other: Path) -> dict[str, int]:
             ).fetchall()
             if count:
                 found[f"{schema}.{table}"] = count
-        assert len(tables) > 100
+        assert len(tables) > 70
         return found
 
 
@@ -91,7 +87,6 @@ def test_damage_is_mended_and_a_source_that_refuses_midway_is_stale(
     house: House, demo_home: Path
 ) -> None:
     home, faults = house.home, house.servers.faults
-    settings = house.settings
     overwrite_the_middle(home / "raw" / "raw_servicenow.duckdb")
     fill_with_rubbish(home / "raw" / "raw_github.duckdb")
     (home / "raw" / "raw_jira.duckdb").unlink()
@@ -102,7 +97,6 @@ def test_damage_is_mended_and_a_source_that_refuses_midway_is_stale(
     (home / "expectations" / "last.json").write_text("[half")
     fill_with_rubbish(home / "dagster" / "history" / "runs" / "index.db")
     faults.add("jenkins", ".", 401, 10_000, skip=2)  # the gate's own questions are answered
-    assert settings
     done = house.refresh()
     faults.clear()
     assert done.returncode == 3, done.stdout + done.stderr[-4000:]
@@ -131,37 +125,3 @@ def test_damage_is_mended_and_a_source_that_refuses_midway_is_stale(
     page = (home / "report" / "index.html").read_text()
     assert "<b>jenkins</b> is stale since " in page and "⚠ stale" in page
     assert "<b>github</b> is stale" not in page
-
-
-def test_a_kill_while_a_damaged_working_warehouse_is_built_anew_leaves_nothing(
-    house: House, demo_home: Path
-) -> None:
-    before = house.link.resolve()
-    overwrite_the_middle(house.home / "build.duckdb")
-    log = house.home / "dbt" / "logs" / "build.log"
-    log.unlink(missing_ok=True)
-    victim = subprocess.Popen(
-        [FLOWHOUSE, "refresh"], env=house.settings, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
-    deadline = time.monotonic() + 400
-    while not (log.exists() and " of " in log.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert len(members(victim.pid)) >= 2
-    os.kill(victim.pid, signal.SIGKILL)  # of the command alone: what it started has to notice
-    assert (
-        "build.duckdb is damaged: it is now build.damaged, and built anew" in victim.stderr.read()
-    )
-    victim.wait()
-    assert house.link.resolve() == before
-    done = house.refresh()  # at once
-    assert done.returncode == 0, done.stdout + done.stderr[-4000:]
-    assert members(victim.pid) == []
-    assert house.link.resolve() != before
-    assert differences(house.link, demo_home / "published" / "warehouse.duckdb") == {}
-    status = json.loads(
-        subprocess.run(
-            [FLOWHOUSE, "status", "--json"], env=house.settings, capture_output=True, check=True
-        ).stdout
-    )
-    assert all(source["gaps"] == [] for source in status["sources"])
