@@ -139,11 +139,10 @@ def carried(world: World, as_of: int = NOW) -> dict[int, Deployment]:
         deployment for deployment in world.deployments
         if deployment.environment == "production" and (deployment.succeeded or as_of + 1) <= as_of
     ]  # fmt: skip
+    places = {pull.merge_sha: no for line in lines.values() for no, pull in enumerate(line, 1)}
     found: dict[int, Deployment] = {}
     for deployment in sorted(ran, key=lambda one: one.succeeded or 0):
-        line = lines[deployment.repository]
-        heads = [place for place, pull in enumerate(line) if pull.merge_sha == deployment.sha]
-        for pull in line[: heads[0] + 1] if heads else []:
+        for pull in lines[deployment.repository][: places.get(deployment.sha, 0)]:
             found.setdefault(pull.id, deployment)
     return found
 

@@ -768,8 +768,8 @@ MUTATIONS = [
     Mutation(
         "an incident of another place of the release counts",
         f"{MARTS}/fct_traces.sql",
-        "deployments.release_deployment_key = incidents.release_deployment_key",
-        "deployments.deployment_key = incidents.release_deployment_key",
+        "deployments.release_deployment_key,",
+        "deployments.deployment_key as release_deployment_key,",
     ),
     Mutation(
         "a phase that runs backwards is null",

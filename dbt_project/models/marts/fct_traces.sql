@@ -101,9 +101,6 @@ step_1 as (
     inner join traced
         on demands.work_item_key = traced.work_item_key
 
-    inner join work_items as asked
-        on demands.demand_key = asked.work_item_key
-
 ),
 
 {%- for step in range(2, steps + 1) %}
