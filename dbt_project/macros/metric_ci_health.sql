@@ -10,14 +10,11 @@
         count(case when result in ('error', 'timeout') or is_flaky then 1 end)
             as environment_failures,
         cast(
-            coalesce(
-                sum(
-                    case
-                        when result in ('error', 'timeout') or is_flaky
-                            then coalesce(queue_s, 0) + coalesce(run_s, 0)
-                    end
-                ),
-                0
+            sum(
+                case
+                    when result in ('error', 'timeout') or is_flaky
+                        then coalesce(queue_s, 0) + coalesce(run_s, 0)
+                end
             ) as bigint
         ) as environment_lost_s,
         count(queue_s) as queue_n,
@@ -26,8 +23,8 @@
         count(run_s) as run_n,
         {{ percentile(0.5, 'run_s') }} as run_p50_s,
         {{ percentile(0.85, 'run_s') }} as run_p85_s,
-        cast(coalesce(sum(machine_s), 0) as bigint) as machine_s,
-        cast(coalesce(sum(priced_machine_s), 0) as bigint) as priced_machine_s,
+        cast(sum(machine_s) as bigint) as machine_s,
+        cast(sum(priced_machine_s) as bigint) as priced_machine_s,
         sum(cost) as cost
 {%- endmacro %}
 

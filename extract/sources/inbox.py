@@ -103,7 +103,7 @@ def environment(value: Any) -> str | None:
 def approver(value: Any) -> str | None:
     """Return who approved as a keyed hash."""
     is_word = isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
-    return person_key(NAME, value) if is_word else None
+    return person_key(NAME, str(value)) if is_word else None
 
 
 def told_time(value: Any) -> str | None:

@@ -42,15 +42,15 @@ def run(
 
 
 def checks() -> list[Any]:
-    """Return ten runs of May that wait for 1 to 10 minutes and run for ten times as long."""
+    """Return nine runs of May that wait for 1 to 9 minutes and run for ten times as long."""
     results = {3: "failure", 4: "timed_out", 5: "failure", 6: "cancelled"}
     return [
         *(
             run(
                 f"CR{no}", 1000 + no, f"05-{1 + no:02} 08:00", no, 10 * no,
-                results.get(no, "success"), labels=("Big", "linux") if no < 10 else (),
+                results.get(no, "success"), labels=("Big", "linux") if no < 9 else (),
             )
-            for no in range(1, 11)
+            for no in range(1, 10)
         ),
         # The third passed when it was tried again; one was not let run, one was of the day before
         # in Los Angeles, one of 1 June there, and one goes on.
@@ -58,6 +58,15 @@ def checks() -> list[Any]:
         run("CR12", 1012, "05-12 08:00", 1, 1, "skipped"),
         run("CRN1", 1020, "06-01 02:00", 5, 55, pipeline="nightly"),
         run("CRN2", 1021, "06-01 07:00", 5, 55, "failure", pipeline="nightly"),
+        # One that never began, and one that somebody stopped.
+        run("CRX1", 1023, "05-20 08:00", 0, 1, "startup_failure", pipeline="other", has_job=False),
+        run("CRX2", 1023, "06-20 08:00", 0, 1, "cancelled", pipeline="other"),
+        # The last owner is eight hours behind the first one, and so it is still April there.
+        *(
+            Run(name, 1030, *[f"2024-{start} 02:00"] * 2, f"2024-{start} 03:00", "success",
+                repository="yard/dinghy")
+            for name, start in (("DN1", "05-01"), ("DN2", "06-02"))
+        ),
         Run("CRN3", 1022, "2024-06-30 08:00", "2024-06-30 08:05", None, None, 1, CRANE, "nightly"),
     ]  # fmt: skip
 
@@ -81,10 +90,14 @@ def builds() -> list[Any]:
         *crane(1051, "05-06 08:00", "05-06 16:00", "05-06 18:00"),
         run("CRB1", 1051, "05-06 07:30", 40, 50, pipeline="build", labels=("linux", "big")),
         run("CRB2", 1051, "05-06 08:30", 0, 60, pipeline="build", has_job=False),
+        run("CRB7", 1051, "05-06 08:05", 0, 5, pipeline="build", has_job=False),
         run("CRB3", 1051, "05-06 17:30", 10, 80, pipeline="build", labels=("arm", "linux")),
         run("CRB4", 1051, "05-06 20:00", 10, 50, pipeline="build", labels=("arm",)),
         # Eight hours, until the evening of 31 May in Los Angeles.
         *crane(1052, "05-31 20:00", "06-01 03:00", "06-01 04:00"),
+        # Built in May, in production in June.
+        *crane(1056, "05-30 20:00", "06-10 03:00", "06-10 04:00"),
+        run("CRL1", 1056, "05-30 21:00", 0, 60, pipeline="late", has_job=False),
         # Of a commit of its branch, and of none; a minute of the big one costs more now.
         Named(
             "pull_request_commits",
@@ -337,16 +350,16 @@ CASES = [
         "what CI costs in time and money is told by pipeline and job, failures of no cause apart",
         checks() + builds() + winch(),
         rows={
-            # Waits of 1 .. 10 and 10 minutes: the 6th and the 10th of 11. Runs of 10, 10, 20 .. 100
-            # minutes. Lost are the first try of the third and the fourth: 3 + 30 + 4 + 40 minutes.
-            # 450 minutes of a big runner, 10 of linux; 100 of a runner that has no rate.
+            # Waits of 1 .. 10 minutes: the 5th and the 9th of 10. Runs of 10, 10, 20 .. 90 minutes.
+            # Lost are the first try of the third and the fourth: 3 + 30 + 4 + 40 minutes. 360
+            # minutes of a big runner, 10 of linux; 90 of a runner that has no rate.
             CI.format("metric_ci_health", CRANE, "pipeline = 'ci.yml'"): [
-                (11, 10, 3, 0.3, 1, 0.1, 1, 2, 77 * 60, 11, 360, 600, 11, 3000, 5400,
-                 560 * 60, 460 * 60, 273.0),
+                (10, 9, 3, 3 / 9, 1, 1 / 9, 1, 2, 77 * 60, 10, 300, 540, 10, 2400, 4800,
+                 460 * 60, 370 * 60, 219.0),
             ],
             CI.format("metric_ci_health_jobs", CRANE, "pipeline = 'ci.yml'"): [
-                (11, 10, 3, 0.3, 1, 0.1, 1, 2, 77 * 60, 11, 360, 600, 11, 3000, 5400,
-                 560 * 60, 460 * 60, 273.0),
+                (10, 9, 3, 3 / 9, 1, 1 / 9, 1, 2, 77 * 60, 10, 300, 540, 10, 2400, 4800,
+                 460 * 60, 370 * 60, 219.0),
             ],
             # Of May and of June in Los Angeles; of one nobody says much.
             CI.format("metric_ci_health", CRANE, "pipeline = 'nightly.yml'"): [
@@ -359,8 +372,10 @@ CASES = [
                order by pipeline, month_start""": [
                 ("github", "crane", day("04-01"), False, True),
                 ("github", "crane", day("05-01"), True, True),
-                ("github", "crane", day("05-01"), True, True),
-                ("github", "crane", day("06-01"), True, False),
+                *[
+                    ("github", "crane", day("05-01"), True, True),
+                    ("github", "crane", day("06-01"), True, False),
+                ] * 3,
                 ("inbox", "crane", day("05-01"), True, True),
             ],
             # 8:00 to 9:30 and 17:30 to 18:00 of ten hours, half an hour of eight. The change cost
@@ -371,7 +386,23 @@ CASES = [
                where repository = 'yard/crane' and pipeline = 'build.yml'
                order by month_start""": [
                 (day("04-01"), 1, 0, 0, 0, None, 0, None, None),
-                (day("05-01"), 6, 2, 18 * 3600, 9000, 0.138889, 1, 54.0, 126.0),
+                (day("05-01"), 7, 2, 18 * 3600, 9000, 0.138889, 1, 54.0, 126.0),
+            ],
+            # Nothing ran in June, but what ran in May came to production; nobody knows more than
+            # that a run did not begin, or was stopped.
+            """select pipeline, month_start, attempts, judged_attempts, failure_share,
+                   environment_failures, environment_lost_s, built_changes, lead_time_in_ci_s
+               from metrics.metric_ci_health
+               where repository = 'yard/crane' and pipeline in ('late.yml', 'other.yml')
+               order by 1, 2""": [
+                ("late.yml", day("05-01"), 1, 1, 0.0, 0, 0, 0, 0),
+                ("late.yml", day("06-01"), 0, 0, None, 0, 0, 1, 3600),
+                ("other.yml", day("05-01"), 1, 1, 1.0, 1, 0, 0, 0),
+                ("other.yml", day("06-01"), 1, 0, None, 0, 0, 0, 0),
+            ],
+            """select service_key, month_start from metrics.metric_ci_health
+               where repository = 'yard/dinghy' order by 2""": [
+                ("crane", day("04-01")), ("crane", day("06-01")),
             ],
             """select attempts, queue_n, run_n, built_changes, lead_time_s, lead_time_in_ci_s
                from metrics.metric_ci_health where pipeline = 'told'""": [
@@ -387,7 +418,10 @@ CASES = [
                where change_key in ('github:pr:P1051', 'github:pr:P1052')
                  and ci_run_key like 'github:%' order by 2""": [
                 ("github:pr:P1051", f"github:run:CRB{no}:1", True) for no in range(1, 5)
-            ] + [("github:pr:P1052", "github:run:CRB5:1", False)],
+            ] + [
+                ("github:pr:P1052", "github:run:CRB5:1", False),
+                ("github:pr:P1051", "github:run:CRB7:1", True),
+            ],
             # Tried again after a failure; run twice; two at once.
             """select ci_job_key, runner_label, is_retry, is_flaky, round(cost, 6)
                from marts.fct_ci_jobs where ci_run_key = 'gitlab:pipeline:W1' order by 1""": [

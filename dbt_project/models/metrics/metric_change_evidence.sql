@@ -259,19 +259,60 @@ known_runs as (
 
 ),
 
-unknown_builds as (
+-- Read in order of time, what lies between the ends of a gap is not known.
+moments as (
 
-    select described.metric_change_evidence_key
-
+    select
+        metric_change_evidence_key,
+        repository,
+        finished_at as happened_at,
+        0 as opened,
+        1 as place
     from described
 
-    inner join {{ ref('history_gaps') }} as gaps
-        on
-            described.repository = gaps.scope
-            and described.finished_at < gaps.gap_to
-            and described.finished_at >= coalesce(gaps.gap_from, timestamp '0001-01-01')
+    union all
 
-    group by 1
+    select
+        cast(null as varchar) as metric_change_evidence_key,
+        scope as repository,
+        coalesce(gap_from, timestamp '0001-01-01') as happened_at,
+        1 as opened,
+        0 as place
+    from {{ ref('history_gaps') }}
+
+    union all
+
+    select
+        cast(null as varchar) as metric_change_evidence_key,
+        scope as repository,
+        gap_to as happened_at,
+        -1 as opened,
+        0 as place
+    from {{ ref('history_gaps') }}
+
+),
+
+gapped as (
+
+    select
+        metric_change_evidence_key,
+        sum(opened) over (
+            partition by repository
+            order by happened_at, place
+            rows between unbounded preceding and current row
+        ) as open_gaps
+
+    from moments
+
+),
+
+unknown_builds as (
+
+    select metric_change_evidence_key
+
+    from gapped
+
+    where metric_change_evidence_key is not null and open_gaps > 0
 
 ),
 
