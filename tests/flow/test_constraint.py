@@ -6,10 +6,12 @@ warehouse, and the models that judge them run on it.
 
 import shutil
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 import pytest
 
+from demo import company
 from tests.flow import house, lines
 
 WITHOUT = 20
@@ -204,6 +206,24 @@ def test_where_waits_are_not_recorded_nobody_says_a_constraint(
         [kind],
     )
     assert found == [("insufficient_evidence", "waits_not_modelled", 2 * WITHOUT, None)]
+
+
+def test_the_constraint_of_each_stream_of_the_demo_company_is_found(demo_build: Path) -> None:
+    """From the first quarter on, in every week; the world says which queue is the true one."""
+    stations = {"waiting_review": "review", "waiting_test": "test"}
+    with duckdb.connect(str(demo_build), read_only=True) as build:
+        found = build.execute(
+            """
+            select value_stream_key, stage, count(*) from metrics.metric_constraint
+            where status = 'constraint' and workflow = 'software' and level = 'story'
+                and week_start >= date '2024-04-01' and is_complete_period
+            group by 1, 2
+            """
+        ).fetchall()
+    assert set(found) == {
+        (stream.key, stations.get(stream.constraint, stream.constraint), 91)
+        for stream in company.STREAMS
+    }
 
 
 def test_the_same_lines_are_made_again() -> None:
