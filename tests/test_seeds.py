@@ -436,8 +436,8 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a version twice", "defaults/metrics", "", "load,1,Items,items,lower,no target,flow,\n",
-        [f"{D}/metrics.csv line {len(METRICS) + 1}: metric 'load', version '1' is in line 8 already;"
-         " remove one"],
+        [f"{D}/metrics.csv line {len(METRICS) + 1}: metric 'load', version '1' is in line 8"
+         " already; remove one"],
     ),
     (
         "a value stream that is called all", "own/value_streams", "",
