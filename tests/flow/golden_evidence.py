@@ -472,7 +472,7 @@ CASES = [
                 ("barge-1190", None, "not_known", "not_known", "no", "no", "not_known"),
             ],
             """select change_key, change_request_key, work_item_key,
-                   regexp_replace(work_item_link_key, '>[^>]*$', ''), review_approval_key,
+                   split_part(work_item_link_key, '>issue_key>', 1), review_approval_key,
                    ci_run_key, approval_key
                from metrics.metric_change_evidence
                where deployment_key in (
