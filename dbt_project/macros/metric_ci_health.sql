@@ -25,10 +25,15 @@
         {{ percentile(0.85, 'run_s') }} as run_p85_s,
         cast(sum(machine_s) as bigint) as machine_s,
         cast(sum(priced_machine_s) as bigint) as priced_machine_s,
-        sum(cost) as cost
+        {{ exact_sum('cost') }} as cost
 {%- endmacro %}
 
 {#- The month in which something of a service ended, as its value stream counts days. -#}
 {% macro month_of(moment, zone) -%}
     cast(date_trunc('month', {{ local_time(moment, zone) }}) as date)
+{%- endmacro %}
+
+{#- A sum of fractions that is the same in whatever order they are added: to nine digits. -#}
+{% macro exact_sum(number) -%}
+    cast(sum(cast({{ number }} as decimal(28, 9))) as double)
 {%- endmacro %}

@@ -69,7 +69,7 @@ jobs as (
         ci_run_key,
         sum(run_s) as machine_s,
         sum(case when cost is not null then run_s end) as priced_machine_s,
-        sum(cost) as cost
+        {{ exact_sum('cost') }} as cost
 
     from {{ ref('fct_ci_jobs') }}
 

@@ -159,7 +159,7 @@ built as (
         pipeline_key,
         lead_time_s,
         deployed_at,
-        sum(cost) as cost
+        {{ exact_sum('cost') }} as cost
 
     from builds
 
@@ -176,7 +176,7 @@ delivered as (
         cast(sum(built.lead_time_s) as bigint) as lead_time_s,
         cast(sum(coalesce(waits.wait_s, 0)) as bigint) as lead_time_in_ci_s,
         count(built.cost) as priced_changes,
-        sum(built.cost) as priced_changes_cost
+        {{ exact_sum('built.cost') }} as priced_changes_cost
 
     from built
 
