@@ -118,6 +118,11 @@ class Home:
             shutil.copytree(created(self.created, source), self.folder, dirs_exist_ok=True)
         return load(source, "a-refresh", full, **what)
 
+    def why_not(self, source: str) -> str:
+        """Load a source that cannot be read; return what its audit says."""
+        [failed] = [audit for audit in self.load(source).audits if audit.status == "failed"]
+        return failed.message
+
     def rows(self, source: str, sql: str) -> list[tuple]:
         path = self.folder / "raw" / f"raw_{source}.duckdb"
         database = reader()  # to open a file in it costs a fifth of a database of its own

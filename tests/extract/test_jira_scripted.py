@@ -20,7 +20,6 @@ from dlt.pipeline.pipeline import Pipeline
 import extract.tables
 import extract.work
 from extract import api, probes, warehouse
-from extract.api import Refused
 from extract.forgotten import erase_raw, remember
 from extract.load import Busy, load
 from extract.privacy import person_key
@@ -124,18 +123,16 @@ def test_t1b_a_client_that_is_refused_is_named_by_its_setting(
     with pytest.raises(SettingFault, match="SOURCES__JIRA__CLIENT_SECRET is not set"):
         jira.check()
     monkeypatch.setenv("SOURCES__JIRA__CLIENT_SECRET", "a-wrong-secret")
-    with pytest.raises(Refused, match="SOURCES__JIRA__CLIENT_SECRET") as refused:
-        home.load("jira")
-    assert "a-wrong-secret" not in str(refused.value)
+    said = home.why_not("jira")
+    assert "SOURCES__JIRA__CLIENT_SECRET" in said and "a-wrong-secret" not in said
 
 
 def test_t1b_a_token_that_is_refused_twice_leaves_the_watermark(
     home: Any, site: ScriptedJira
 ) -> None:
     site.fault_on("search/jql", times=2, status=401)
-    with pytest.raises(Refused, match="SOURCES__JIRA__API_TOKEN") as refused:
-        home.load("jira")
-    assert TOKEN not in str(refused.value)
+    said = home.why_not("jira")
+    assert "SOURCES__JIRA__API_TOKEN" in said and TOKEN not in said
     home.load("jira")
     assert raw(home) == oracle(site)
 
