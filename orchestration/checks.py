@@ -132,7 +132,7 @@ def build_checks() -> dg.AssetChecksDefinition:
                 check_name=CHECK,
                 passed=not failures + warnings,
                 severity=dg.AssetCheckSeverity.ERROR if failures else dg.AssetCheckSeverity.WARN,
-                description="; ".join(failures + warnings) or None,
+                description="; ".join(failures or warnings) or None,
             )
 
     return raw_tables_meet_expectations
