@@ -31,12 +31,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 LONGEST = (
+    "test_week.py",
     "test_pipeline.py",
     "test_real.py",
     "test_delivery.py",
     "test_day.py",
     "test_incremental.py",
     "test_flow.py",
+    "test_kills.py",
+    "test_refresh.py",
+    "test_restatements.py",
+    "test_dev.py",
+    "test_constraint.py",
+    "test_forms.py",
+    "test_secrets.py",
     "test_github.py",
     "test_jira.py",
     "test_jira_scripted.py",
