@@ -71,7 +71,7 @@ def lines_of(entries: Iterable[Any], *, with_rows: bool = True) -> list[str]:
             own = event.step_failure_data.user_failure_data
             cause, said = _cause_of(error)
             if cause.endswith("NothingLoaded"):  # whatever else failed, failed for that
-                return [said, NOT_PUBLISHED]
+                return [said]
             if not with_rows and own and WITHOUT_ROWS in own.metadata:
                 said = own.metadata[WITHOUT_ROWS].value
             if cause != "DagsterAssetCheckFailedError":  # the check has a line of its own

@@ -799,14 +799,14 @@ def test_a_merge_request_has_one_word_for_what_wrote_its_commits(scripted: Any, 
 
 
 def test_a_job_keeps_its_tags_and_the_type_of_its_runner(scripted: Any, home: Any) -> None:
-    runner = {"id": 1, "description": "ada's machine", "runner_type": "instance_type"}
+    runner = {"id": 1, "description": "lovelace's machine", "runner_type": "instance_type"}
     scripted.add("pipelines", 1, 0)
     scripted.add("pipelines/1/jobs", 1, 0, name="test", tag_list=["docker"], runner=runner)
     scripted.add("pipelines/1/jobs", 2, 0, name="lint", runner=None)
     home.load("gitlab")
     labels = "select payload->'$.labels' from gitlab.jobs order by id"
     assert home.rows("gitlab", labels) == [('["docker","instance_type"]',), ("[]",)]
-    assert "ada" not in home.texts("gitlab")
+    assert "lovelace" not in home.texts("gitlab")
 
 
 def test_issues_have_their_state_and_stage_label_events(scripted: Any, home: Any) -> None:
