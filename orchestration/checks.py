@@ -65,6 +65,7 @@ def evaluated(target: Path, docs: Path, as_of: datetime) -> dict[str, dict]:
     try:
         last = json.loads(memory.read_text())
     except (OSError, ValueError):  # there is none, or who wrote it was killed
+        memory.unlink(missing_ok=True)
         last = {}
     known = {
         name: last[name]
@@ -82,7 +83,8 @@ def evaluated(target: Path, docs: Path, as_of: datetime) -> dict[str, dict]:
             folder=ROOT, FLOWHOUSE_AS_OF=as_of.isoformat(),
         )  # fmt: skip
         if done.returncode:
-            raise dg.Failure(f"the expectations could not be evaluated: {done.stdout[-2000:]}")
+            *_, said = done.stdout.strip().splitlines() or ["they ended without a word"]
+            raise dg.Failure(f"the expectations could not be evaluated: {said}")
         fresh = json.loads(target.read_text())
     results = {name: fresh.get(name) or known[name]["found"] for name in wanted}
     target.write_text(json.dumps(results, indent=1))
