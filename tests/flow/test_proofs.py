@@ -173,6 +173,11 @@ def test_the_refresh_stores_a_result_of_every_test(
     assert {status for _, status in stored} <= {"pass", "warn"}
 
 
+ENTITIES = ("value_stream", "team", "stage", "service", "source_system")
+PARTS = {None, "value_stream_key <> 'all'", *(f"entity_type = '{of}'" for of in ENTITIES)}
+"""Of which rows a test may ask: a key of long rows is one of several tables, or of all streams."""
+
+
 def test_no_test_is_softened(golden_house: house.House) -> None:
     """Which tests only warn is written here; none counts its rows in another way, or only some."""
     nodes = json.loads(manifest_of(golden_house).read_text())["nodes"]
