@@ -209,14 +209,14 @@ def test_where_waits_are_not_recorded_nobody_says_a_constraint(
 
 
 def test_the_constraint_of_each_stream_of_the_demo_company_is_found(demo_build: Path) -> None:
-    """From the first quarter on, in every week; the world says which queue is the true one."""
+    """From the first quarter on, in every week; the world, which ends with 2025, says which it is."""
     stations = {"waiting_review": "review", "waiting_test": "test"}
     with duckdb.connect(str(demo_build), read_only=True) as build:
         found = build.execute(
             """
             select value_stream_key, stage, count(*) from metrics.metric_constraint
             where status = 'constraint' and workflow = 'software' and level = 'story'
-                and week_start >= date '2024-04-01' and is_complete_period
+                and week_start >= date '2024-04-01' and week_start < date '2025-12-29'
             group by 1, 2
             """
         ).fetchall()
