@@ -209,7 +209,7 @@ def test_where_waits_are_not_recorded_nobody_says_a_constraint(
 
 
 def test_the_constraint_of_each_stream_of_the_demo_company_is_found(demo_build: Path) -> None:
-    """From the first quarter on, in every week; the world, which ends with 2025, says which it is."""
+    """From the first quarter on, in every week until the world ends; it says which queue it is."""
     stations = {"waiting_review": "review", "waiting_test": "test"}
     with duckdb.connect(str(demo_build), read_only=True) as build:
         found = build.execute(
