@@ -25,19 +25,18 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parsed: Path) -> list
 
     runs: list[set[str]] = []
 
-    def run(words: list[Any], **more: Any) -> SimpleNamespace:
-        target, docs, *names = words[3:]
+    def run(module: str, target: Path, docs: Path, *names: str, **more: Any) -> SimpleNamespace:
         runs.append({*names})
         found = {"evaluated": 3, "rows": 1, "failures": [], "warnings": []}
         stale = {"jira/issues": (NOW + timedelta(days=2)).isoformat()}
-        late = more["env"]["FLOWHOUSE_AS_OF"] > stale["jira/issues"]
+        late = more["FLOWHOUSE_AS_OF"] > stale["jira/issues"]
         told = {name: {**found, "stale_from": None if late else stale.get(name)} for name in names}
         target.write_text(json.dumps(told))
         docs.mkdir(exist_ok=True)
         (docs / "index.html").touch()
         return SimpleNamespace(returncode=0)
 
-    monkeypatch.setattr(checks, "subprocess", SimpleNamespace(run=run))
+    monkeypatch.setattr(checks, "run", run)
     house.write_raw(tmp_path / "raw", {})
     return runs
 
