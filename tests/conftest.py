@@ -31,7 +31,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 LONGEST = (
-    "test_week.py",
     "test_pipeline.py",
     "test_real.py",
     "test_delivery.py",
