@@ -239,6 +239,14 @@ def _unless_locked(read: Callable[[], list[Any]]) -> list[Any]:
         return []
 
 
+def _of_the_file(link: Path) -> dict[str, Any]:
+    """Return what the published file says of itself; nothing of one that is none, or damaged."""
+    try:
+        return {"publication": facts(link), "restated": restated(link)}
+    except duckdb.Error:
+        return {"publication": {}, "restated": ""}
+
+
 def status() -> dict[str, Any]:
     """Return per source its last load and gaps, what is published, and what the tests warn of."""
     rows = loads()
@@ -282,8 +290,7 @@ def status() -> dict[str, Any]:
             if link.exists()
             else None
         ),
-        "publication": facts(link) if link.exists() else {},
-        "restated": restated(link) if link.exists() else "",
+        **_of_the_file(link),
         "rolled_back": line_of(back, published_folder()) if back else "",
         "bytes": sum(file.stat().st_size for file in files if file.exists()),
         "sources": sources,

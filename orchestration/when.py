@@ -19,13 +19,18 @@ def schedule() -> tuple[str, str]:
     """
     if found := faults():
         raise SettingFault("\n".join(found))
-    return os.environ.get("FLOWHOUSE_SCHEDULE") or CRON, _zone()
+    return _cron() or CRON, _zone()
+
+
+def _cron() -> str:
+    """Return the cron line that is set; docker leaves the quotes that a shell needs."""
+    return os.environ.get("FLOWHOUSE_SCHEDULE", "").strip("'\"")
 
 
 def faults() -> list[str]:
     """Return one line per faulty setting."""
     found = []
-    if cron := os.environ.get("FLOWHOUSE_SCHEDULE"):
+    if cron := _cron():
         from dagster._utils.schedules import is_valid_cron_schedule
 
         if not is_valid_cron_schedule(cron):

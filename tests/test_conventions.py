@@ -443,6 +443,27 @@ NOT_OBSERVED = {
         *("actual", "baseline_n", "centre", "expected_false_alarm_share", "lower_limit"),
         *("moving_range", "range_limit", "run_length", "upper_limit", "value"),
     ),
+    "of CI, which metric_ci_health and metric_ci_health_jobs tell by pipeline and job": (
+        *("attempts", "built_changes", "cost", "cost_per_change", "environment_failures"),
+        *("environment_lost_s", "failed_attempts", "failure_share", "flaky_attempts"),
+        *("flaky_share", "judged_attempts", "lead_time_in_ci_s", "lead_time_in_ci_share"),
+        *("lead_time_s", "machine_s", "priced_changes", "priced_machine_s", "queue_n"),
+        *("queue_p50_s", "queue_p85_s", "retries", "run_n", "run_p50_s", "run_p85_s"),
+    ),
+    "of links, which metric_trace_coverage and metric_trace_methods tell by link and method": (
+        *("finished_items", "linked_items", "linked_share", "method_items", "method_share"),
+    ),
+    "of causes, which metric_delay_pareto and metric_waste tell by cause": (
+        *("all_lost_s", "cost_of_delay", "cumulative_lost_s", "cumulative_lost_share"),
+        *("delayed_items", "delayed_parents", "loss_rank", "lost_item_days", "lost_s"),
+        *("lost_share", "waste_count", "waste_s"),
+    ),
+    "of a window of weeks that ends with each, which metric_constraint tells": (
+        *("active_item_s", "active_period_s", "active_period_share", "busy_items"),
+        *("constraint_rank", "downstream_starved_s", "downstream_starved_share"),
+        *("queue_wait_mean_s", "queue_wait_s", "queued_s", "queued_share", "queued_visits"),
+        *("saturation", "scores_known", "scores_led", "served_visits", "window_s"),
+    ),
     "a target, or where a number stands beside it": (
         *("active_target_s", "actual_share", "allocated", "allocated_of_all", "baseline"),
         *("expected", "max_share", "mean_before", "min_share", "progress_share", "target"),
