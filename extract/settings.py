@@ -173,7 +173,7 @@ def _complete_lists(source: str, fields: dict[str, type]) -> None:
         parts = re.fullmatch(r"\[([\w./*@, -]+)\]", os.environ.get(name, ""))
         if parts and "list" in str(hint).lower():
             texts = [part.strip() for part in parts[1].split(",")]
-            if not all(text.isdecimal() for text in texts):
+            if not all(text.isdecimal() or text in ("null", "true", "false") for text in texts):
                 os.environ[name] = json.dumps(texts)
 
 
