@@ -38,8 +38,8 @@
     'started_share': ('n', 'velocity'),
     'unmapped_share': ('unmapped_s', 'elapsed_s'),
 } %}
-{#- May be missing where a denominator is there: nothing waits in the workflow, nobody works at a gate,
-    no station follows. -#}
+{#- May be missing where a denominator is there: nothing waits in the workflow, nobody works at a
+    gate, no station follows. -#}
 {%- set may_be_missing = [
     'active_period_share', 'downstream_starved_share', 'flow_efficiency_share'
 ] %}
