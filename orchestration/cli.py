@@ -182,18 +182,17 @@ def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -
     from publish.report import write_report
     from publish.snapshot import publish
 
+    base, place = build, folder / ".erasing"
     if lack_of_proof(build):
-        place = folder / ".erasing"
         shutil.rmtree(place, ignore_errors=True)  # of a command that was killed
         place.mkdir()
         base = Path(shutil.copyfile(folder / "warehouse.duckdb", place / "base.duckdb"))
         erase(base, person_keys)
+    with house.for_readers():
         publish(base, folder, kept=1)
-        shutil.rmtree(place)
-    else:
-        publish(build, folder, kept=1)
-    if report.exists():
-        write_report(folder / "warehouse.duckdb", report)
+        if report.exists():
+            write_report(folder / "warehouse.duckdb", report)
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def run_refresh(job: Callable[[], Any], wish: gate.Wish, full: bool = False) -> None:
@@ -352,7 +351,8 @@ def rollback(version: str | None, is_list: bool) -> None:
     try:
         with gate.alone("a refresh is running; wait until it has ended, then roll back"):
             wanted = chosen(folder, version)
-            roll_back(folder, wanted)
+            with house.for_readers():
+                roll_back(folder, wanted)
             for line in shown(folder):
                 click.echo(line)
             write_report_of(wanted, report_file())
@@ -369,7 +369,8 @@ def write_report_of(version: Path, report: Path) -> None:
     from publish.report import write_report
 
     try:
-        click.echo(f"report     {write_report(version, report)}")
+        with house.for_readers():
+            click.echo(f"report     {write_report(version, report)}")
     except duckdb.Error:
         stop(
             PARTIAL,
@@ -388,4 +389,5 @@ def report(output: Path | None) -> None:
     warehouse = published_folder() / "warehouse.duckdb"
     if not warehouse.exists():
         stop(FAILED, "nothing is published yet; run `flowhouse refresh` first")
-    click.echo(write_report(warehouse, output or report_file()))
+    with house.for_readers():
+        click.echo(write_report(warehouse, output or report_file()))

@@ -137,6 +137,8 @@ def winch() -> list[Any]:
         # Two at once, of which one had failed before the other one ended.
         ("scan", "failed", "10:00", "10:01", "10:05", ["docker"]),
         ("scan", "success", "10:00", "10:02", "10:03", ["docker"]),
+        # Another one runs while the failed one is tried again.
+        ("pack", "success", "10:04", "10:05", "10:09", []),
     ]
     times = {
         name: moment(f"2024-05-07 {at}")
@@ -146,13 +148,18 @@ def winch() -> list[Any]:
         )
     }  # fmt: skip
     pipeline = {"id": "W1", "iid": 1, "project": WINCH, "sha": f"{1080:040x}", "source": "push"}
+    # The same job of another run passes between the two tries.
+    other = {"id": "W2", "iid": 2, "project": WINCH, "sha": f"{1081:040x}", "source": "push"}
+    jobs = [("W1", no, *stay) for no, stay in enumerate(stays, 1)]
+    jobs.append(("W2", 1, "test", "success", "10:05", "10:05", "10:06", []))
     return [
         Named("pipelines", {**pipeline, "status": "success", **times}, "gitlab"),
+        Named("pipelines", {**other, "status": "success", **times}, "gitlab"),
         *(
             Named(
                 "jobs",
                 {
-                    "id": f"W1-{no}", "pipeline_id": "W1", "status": status,
+                    "id": f"{of}-{no}", "pipeline_id": of, "status": status,
                     "created_at": moment(f"2024-05-07 {created}"),
                     "started_at": moment(f"2024-05-07 {started}"),
                     "finished_at": moment(f"2024-05-07 {finished}"),
@@ -160,7 +167,7 @@ def winch() -> list[Any]:
                 },
                 "gitlab",
             )
-            for no, (name, status, created, started, finished, labels) in enumerate(stays, 1)
+            for of, no, name, status, created, started, finished, labels in jobs
         ),
     ]  # fmt: skip
 
@@ -222,11 +229,16 @@ def proven() -> list[Any]:
             "github",
         ),
         # All is well; the other region brings nothing more.
-        *barge(1101, "05-06", ("EVD-1",), (ok("10:00", "bob"),), deployer="carl"),
+        *barge(
+            1101, "05-06", ("EVD-1",), (ok("10:00", "bob"), ok("11:00", "gus")), deployer="carl"
+        ),
         Deployment(
             "barge-1101-us", 1101, "2024-05-06 18:00", "success", BARGE,
             environment="production-us",
         ),
+        # An event that names both means the deployment of the id.
+        Told("ev-9", "approval.granted", "2024-05-06 17:00",
+             {"deployment_id": "barge-1101-us", "sha": f"{1101:040x}", "approver": "eve"}),
         built("EV1", 1101, "05-06 12:30", 30),
         request("1", 1101, "2024-05-06 09:00 approval: requested @ann\n"
                            "2024-05-06 13:00 approval: approved @dan"),
@@ -260,7 +272,11 @@ def proven() -> list[Any]:
         Told("ev-5", "approval.granted", "2024-05-10 14:00",
              {"deployment_id": "barge-1105", "approver": "eve"}),
         # Refused, and approved for another place; deployed by a program in the run that built it.
-        *barge(1106, "05-13", (), (ok("10:00", "bob"),), deployer="robot"),
+        # Who asks for changes takes back no approval of somebody else.
+        *barge(
+            1106, "05-13", (), (ok("10:00", "bob"), ("11:00", "eve", "changes_requested")),
+            deployer="robot",
+        ),
         built("EV6", 1106, "05-13 13:30", 120),
         built("EV6L", 1106, "05-13 14:30", 60, "failure", "lint"),
         Told("ev-6", "approval.rejected", "2024-05-13 13:00", {"sha": f"{1106:040x}"}),
@@ -284,8 +300,9 @@ def proven() -> list[Any]:
         ChangeRequest("CHG-EV11", "2024-05-20 08:00", "barge-1111"),
         # Whose it is nobody knows.
         *barge(1112, "05-21", (), (ok("10:00", "bob"),), None, deployer="carl"),
-        # What was deployed is built, and what merging made is not, or the other way round.
-        *barge(1113, "05-22"),
+        # What was deployed is built, and what merging made is not, or the other way round. Who let
+        # the first one run nobody tells: it may have been its author.
+        *barge(1113, "05-22", waited="14:00", began="14:10"),
         Delivery(1114, (), *["2024-05-23 08:00"] * 2, "2024-05-23 09:00", None, BARGE),
         *barge(1115, "05-23"),
         built("EV14", 1114, "05-23 09:30", 10, "failure"),
@@ -431,11 +448,13 @@ CASES = [
                 ("gitlab:job:W1-4", None, False, False, 0.9),
                 ("gitlab:job:W1-5", "docker", False, False, 3.6),
                 ("gitlab:job:W1-6", "docker", False, False, 0.9),
+                ("gitlab:job:W1-7", None, False, False, 3.6),
             ],
             """select job, service_key, attempts, failed_attempts, retries, environment_lost_s, cost
                from metrics.metric_ci_health_jobs where repository = 'yard/winch' order by 1""": [
-                ("lint", "unassigned", 2, 0, 0, 0, 1.8), ("scan", "unassigned", 2, 1, 0, 0, 4.5),
-                ("test", "unassigned", 2, 1, 1, 300, 4.8),
+                ("lint", "unassigned", 2, 0, 0, 0, 1.8), ("pack", "unassigned", 1, 0, 0, 0, 3.6),
+                ("scan", "unassigned", 2, 1, 0, 0, 4.5),
+                ("test", "unassigned", 3, 1, 1, 300, 5.7),
             ],
         },
     ),
@@ -464,7 +483,7 @@ CASES = [
                 ("barge-1110", "P1110", "no", "no", "no", "yes", "no"),
                 ("barge-1111", "P1111", "no", "no", "no", "no", "no"),
                 ("barge-1112", "P1112", "no", "not_known", "no", "no", "not_known"),
-                ("barge-1113", "P1113", "no", "no", "no", "no", "no"),
+                ("barge-1113", "P1113", "no", "no", "no", "yes", "not_known"),
                 ("barge-1115", "P1114", "no", "no", "yes", "no", "no"),
                 ("barge-1115", "P1115", "no", "no", "yes", "no", "no"),
                 ("barge-1117", "P1116", "no", "no", "yes", "no", "no"),
@@ -505,6 +524,8 @@ CASES = [
                  at("05-13 13:00"), None),
                 ("inbox:argo:ev-8>github:deployment:barge-1107", "event", "eve", True, False,
                  at("05-14 14:00"), None),
+                ("inbox:argo:ev-9>github:deployment:barge-1101-us", "event", "eve", True, False,
+                 at("05-06 17:00"), None),
                 ("servicenow:audit:CHG-EV9-1", "change_request", "dan", True, False,
                  at("05-16 12:00"), at("05-16 13:00")),
             ],

@@ -141,9 +141,13 @@ CASES: list[Case] = [
             """select goal_key, period_start, value, n, target, status, is_complete_period
                from metrics.metric_targets
                where goal_key in ('quick', 'many', 'free', 'beta-mix', 'nowhere')
+                 or kind = 'kpi' and goal_key = 'kr-errors'
                order by 1, 2""": [
                 ("beta-mix", day("05-01"), 4 / 9, 9, 0.5, "off", True),
                 ("free", day("03-01"), 22.0, 22, None, "no_target", True),
+                # A key result has the same name, and other numbers.
+                ("kr-errors", day("05-01"), 22.0, 22, 1.0, "on", True),
+                ("kr-errors", day("06-01"), 0.0, 0, 1.0, "off", False),
                 ("many", day("05-01"), 22.0, 22, 20.0, "on", True),
                 ("many", day("06-01"), 0.0, 0, 25.0, "off", False),
                 ("nowhere", None, None, None, 3.0, "not_known", None),

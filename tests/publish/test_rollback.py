@@ -1,7 +1,9 @@
 """`flowhouse rollback`: readers get an older version, its Parquet and its report."""
 
 import json
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -16,16 +18,18 @@ from tests.publish.published_file import embedded_data, write_published_file
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home with three published versions, of which the first has another report."""
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+    before = os.umask(0o022)  # commands change it for their process, which is ours
     build = write_published_file(tmp_path / "built.duckdb")
     for no in (1, 2, 3):
         with duckdb.connect(str(build)) as warehouse:
             warehouse.execute(f"update meta.refreshes set refresh_id = 'refresh-{no}'")
             warehouse.execute(f"update meta.load_audits set refresh_id = 'refresh-{no}'")
         publish(build, tmp_path / "published")
-    return tmp_path
+    yield tmp_path
+    os.umask(before)
 
 
 def flowhouse(*words: str) -> Result:
@@ -69,6 +73,24 @@ def test_a_rollback_is_seen_in_status_until_the_next_publication(home: Path) -> 
     assert "attention  rolled back from version 3 to 1" in flowhouse("status").output
     publish(home / "built.duckdb", home / "published")
     assert said() == ("", "refresh-3") and published(home) == 4
+
+
+@pytest.mark.parametrize("words", [("rollback",), ("report",), ("forget", "a" * 20)])
+def test_whoever_may_read_what_is_published_may_after_every_command(
+    home: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("FLOWHOUSE_READERS", "all")
+    assert flowhouse("report").exit_code == 0
+    done = flowhouse(*words)
+    assert done.exit_code == 0, done.output
+    hidden = [
+        str(place.relative_to(home))
+        for top in (home / "published", home / "report")
+        for place in [top, *top.rglob("*")]
+        if not place.stat().st_mode & 0o004
+    ]
+    assert hidden == []
+    assert (home / "report" / "index.html").exists()
 
 
 def test_a_list_changes_nothing(home: Path) -> None:

@@ -535,12 +535,12 @@ def separation(
         if row["source_system"] == change["source_system"] and not row["is_by_program"]
     } - {author, None}
     if not others:
-        elsewhere = [
-            row
+        is_somebody_unknown = any(
+            row["source_system"] != change["source_system"] or row["approver_key"] is None
             for row in given
-            if row["source_system"] in ("servicenow", "inbox") and not row["is_by_program"]
-        ]
-        return "not_known" if elsewhere else "no"
+            if not row["is_by_program"]
+        )
+        return "not_known" if is_somebody_unknown else "no"
     if house.kinds.get(deployer) == "bot":
         return "yes"
     if deployer is None or deployment["source_system"] != change["source_system"]:

@@ -460,11 +460,23 @@ others as (
 
 ),
 
+-- Who approved in another tool, or who let it run at GitHub, may be anybody.
 strangers as (
 
-    select metric_change_evidence_key
+    select approved.metric_change_evidence_key
+
     from approved
-    where source_system in ('servicenow', 'inbox') and not is_by_program
+
+    inner join described
+        on approved.metric_change_evidence_key = described.metric_change_evidence_key
+
+    where
+        not approved.is_by_program
+        and (
+            approved.approver_key is null
+            or approved.source_system is distinct from described.change_source_system
+        )
+
     group by 1
 
 ),

@@ -89,6 +89,7 @@ named as (
 measured as (
 
     select
+        named.kind,
         named.goal_key,
         named.first_day,
         observations.value,
@@ -116,6 +117,7 @@ measured as (
     union all
 
     select
+        named.kind,
         named.goal_key,
         named.first_day,
         results.value,
@@ -155,7 +157,10 @@ joined as (
     from named
 
     left join measured
-        on named.goal_key = measured.goal_key and named.first_day = measured.first_day
+        on
+            named.kind = measured.kind
+            and named.goal_key = measured.goal_key
+            and named.first_day = measured.first_day
 
     window three_before as (
         partition by named.kind, named.goal_key
