@@ -38,12 +38,13 @@ from extract import soundness
 from extract.tables import instant
 from extract.warehouse import opened
 from orchestration import changes, quick_dbt, rebuild
+from orchestration.cutoff import Cutoff, watch
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
 from orchestration.failures import BAD, WITHOUT_ROWS, finding, keep_log, what_failed
 from orchestration.ingestion import OWNERS, POOL, RefreshOptions
 from orchestration.termination import end_as_others_do, run
 from publish.quality import begin, kept_results, record_results, unproven
-from publish.snapshot import will_change
+from publish.snapshot import stands_again, will_change
 
 log = logging.getLogger("flowhouse")
 
@@ -58,6 +59,9 @@ PUBLISHED = ("marts", "metrics", "meta")
 
 # Dagster collects the assets of a step anew for each of them: with some hundred, seconds.
 StepExecutionContext.get_output_asset_keys = cache(StepExecutionContext.get_output_asset_keys)
+
+LEFT_OUT = "left_out.json"
+"""What a build says of what it need not make, beside dbt's results."""
 
 WANTED = "wanted"
 """The tag of what a build is to do: dbt would hold each name against each node."""
@@ -164,18 +168,17 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
     if replaced := rebuild.fit(build_file()):
         log.warning("%s", replaced)
     before = {} if refresh.full else changes.of_last_build(build_file())
-    wanted = changes.to_build(MANIFEST, before, now)
-    kept: dict[str, dict] = {}
+    reasons = changes.reasons(MANIFEST, before, now)
+    wanted = changes.to_build(MANIFEST, reasons)
     nodes = MANIFEST["nodes"]
+    cutoff, known = None, {}
     if context.is_subset:
         wanted = with_tests(context.selected_asset_keys)
     elif wanted is not None:
-        kept = kept_results(build_file(), MANIFEST, nodes.keys() - wanted)
+        known = kept_results(build_file(), MANIFEST, nodes.keys())
+        cutoff = Cutoff(MANIFEST["parent_map"], reasons, known.keys())
     begin(build_file(), context.run_id)
-    will_change(
-        build_file(),
-        None if wanted is None else [(nodes[key]["schema"], nodes[key]["name"]) for key in wanted],
-    )
+    stood = will_change(build_file(), None if wanted is None else _tables(wanted))
     how = rebuild.begin(
         build_file(),
         rebuild.definitions(MANIFEST, DBT_PROJECT),
@@ -186,10 +189,18 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
     is_good = build(
         wanted,
         results.parent,
+        cutoff,
         FLOWHOUSE_AS_OF=told,
         FLOWHOUSE_REBUILD=how,
         FLOWHOUSE_REFRESH_ID=context.run_id,
     )
+    kept: dict[str, dict] = {}
+    if cutoff:
+        left_out = _left_out(results.parent)
+        wanted -= {*left_out["spared"]}
+        kept = {key: known[key] for key in known.keys() - wanted}
+        still = _tables([*left_out["spared"], *left_out["same"]])
+        stands_again(build_file(), [row for row in stood if row[1:] in still])
     yield from events(context, results, wanted, kept)
     manifest = dbt_project.manifest_path
     record_results(
@@ -233,7 +244,9 @@ def set_damaged_aside(file: Path) -> None:
         pass
 
 
-def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool:
+def build(
+    wanted: Collection[str] | None, target: Path, cutoff: Cutoff | None = None, **settings: str
+) -> bool:
     """Run `dbt build` of all or of some nodes, and return whether all went well.
 
     dbt's lines go to a file, the terminal hears how far it is.
@@ -241,6 +254,7 @@ def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool
     Args:
         wanted: The ids of the nodes; None builds all of them.
         target: Where dbt leaves what it did.
+        cutoff: Leaves out, as it goes, what needs not be made; None makes all that is wanted.
         settings: What dbt is told through the environment.
     """
     # Unit tests prove the code and not the data: they run in `make test`.
@@ -252,7 +266,9 @@ def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool
     began = told = time.monotonic()
     done = "0"
     reader, writer = multiprocessing.Pipe(duplex=False)
-    dbt = multiprocessing.Process(target=_run_dbt, args=(words, wanted, target, settings, writer))
+    dbt = multiprocessing.Process(
+        target=_run_dbt, args=(words, wanted, target, cutoff, settings, writer)
+    )
     dbt.start()
     writer.close()
     with DBT_LOG.open("w") as file, open(reader.fileno(), closefd=False) as lines:
@@ -268,9 +284,10 @@ def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool
                 log.info("dbt: %s of %s models and tests, %.0f s left", done, total, left)
     dbt.join()
     reader.close()
-    log.info("dbt: %s models and tests in %.0f s", done, time.monotonic() - began)
+    spared = len(_left_out(target)["spared"])
+    log.info("dbt: %d models and tests in %.0f s", int(done) - spared, time.monotonic() - began)
     if wanted is not None:
-        kept = len(MANIFEST["nodes"]) - len(wanted)
+        kept = len(MANIFEST["nodes"]) - len(wanted) + spared
         log.info("dbt: %d rest on nothing that changed, and stay", kept)
     return dbt.exitcode == 0
 
@@ -279,6 +296,7 @@ def _run_dbt(
     words: list[str],
     wanted: Collection[str] | None,
     target: Path,
+    cutoff: Cutoff | None,
     settings: dict[str, str],
     output: Connection,
 ) -> None:
@@ -298,11 +316,32 @@ def _run_dbt(
     manifest.build_flat_graph()
     for key in wanted or ():
         manifest.nodes[key].tags.append(WANTED)
+    if cutoff:
+        watch(cutoff)
     done = dbtRunner(manifest).invoke(words)
+    if cutoff:
+        target.mkdir(parents=True, exist_ok=True)
+        told = {"spared": cutoff.spared, "same": cutoff.same}
+        (target / LEFT_OUT).write_text(json.dumps(told))
     if done.result:
+        left_out = {*cutoff.spared} if cutoff else {}
+        done.result.results = [
+            of for of in done.result.results if of.node.unique_id not in left_out
+        ]
         done.result.write(str(target / "run_results.json"))
     print(done.exception or "", flush=True)
     sys.exit(0 if done.success else 1)
+
+
+def _left_out(target: Path) -> dict[str, list[str]]:
+    """Return what a build did not make, and what it made and found as it was."""
+    file = target / LEFT_OUT
+    return json.loads(file.read_text()) if file.exists() else {"spared": [], "same": []}
+
+
+def _tables(keys: Collection[str]) -> set[tuple[str, str]]:
+    nodes = MANIFEST["nodes"]
+    return {(nodes[key]["schema"], nodes[key]["name"]) for key in keys}
 
 
 def with_tests(assets: Collection[dg.AssetKey]) -> set[str]:
@@ -331,23 +370,29 @@ def events(
         told |= {"dagster/row_count": rows[table]} if table in rows else {}
         return dg.Output(None, _key(key).to_python_identifier(), metadata=told)
 
-    if wanted is not None and not context.is_subset:  # nothing below them was built: they are first
-        told = {"status": "rests on nothing that changed"}
-        for key in TopologicalSorter(MANIFEST["parent_map"]).static_order():
-            if key in nodes and key not in wanted and nodes[key]["resource_type"] != "test":
-                yield made(key, {**told})
-        for key, result in kept.items():
-            yield from _tested(context, key, result["status"], {**told, "found": result["status"]})
     outcomes = json.loads(results.read_text())["results"] if results.exists() else []
-    for outcome in outcomes:
-        key, status = outcome["unique_id"], outcome["status"]
-        told = {"status": status, "seconds": outcome["execution_time"]}
-        if key.startswith("test."):
-            told["failures"] = outcome["failures"] or 0
-            said = finding(outcome, nodes[key], build_file()) if status in BAD else None
-            yield from _tested(context, key, status, told, said)
-        elif key in nodes and status == "success":
-            yield made(key, told)
+    stay = nodes.keys() - wanted if wanted is not None and not context.is_subset else set()
+    of_nodes = {outcome["unique_id"]: outcome for outcome in outcomes}
+    stays = {"status": "rests on nothing that changed"}
+    # What something rests on comes before it, made anew or not.
+    for key in TopologicalSorter(MANIFEST["parent_map"]).static_order():
+        if key not in nodes:
+            continue
+        if key in of_nodes:
+            outcome = of_nodes[key]
+            status = outcome["status"]
+            told = {"status": status, "seconds": outcome["execution_time"]}
+            if key.startswith("test."):
+                told["failures"] = outcome["failures"] or 0
+                said = finding(outcome, nodes[key], build_file()) if status in BAD else None
+                yield from _tested(context, key, status, told, said)
+            elif status == "success":
+                yield made(key, told)
+        elif key in kept:
+            found = kept[key]["status"]
+            yield from _tested(context, key, found, {**stays, "found": found})
+        elif key in stay and not key.startswith("test."):
+            yield made(key, {**stays})
 
 
 def rows_of_tables(build: Path) -> dict[tuple[str, str], int]:

@@ -93,7 +93,10 @@ class Company:
         return self.home / "published" / "warehouse.duckdb"
 
     def rows(self, sql: str, parameters: list | None = None) -> list[tuple]:
-        with duckdb.connect(str(self.link), read_only=True) as warehouse:
+        return self.version_rows(self.link, sql, parameters)
+
+    def version_rows(self, file: Path, sql: str, parameters: list | None = None) -> list[tuple]:
+        with duckdb.connect(str(file), read_only=True) as warehouse:
             return warehouse.execute(sql, parameters or []).fetchall()
 
     def raw_rows(self, source: str, sql: str) -> list[tuple]:
@@ -624,6 +627,12 @@ def test_a_second_refresh_while_one_runs_is_refused(company: Company) -> None:
     assert "Traceback" not in done.stderr
 
 
+LAST_RESULTS = """
+    select test from meta.quality_results
+    where refresh_id = (select refresh_id from meta.refreshes) and test not like 'expectation:%'
+"""
+
+
 class Hour:
     """What an hour brought, and the refresh after it.
 
@@ -751,6 +760,17 @@ def test_a_second_refresh_reads_only_what_changed_and_a_change_arrives(
     requests = [entry for entry in hour.journal if entry[0] == "jira"]
     assert sum("bulkfetch" in entry[2] for entry in requests) <= 4
     assert len(hour.journal) < 400
+
+
+def test_what_rests_on_nothing_that_differs_stays_and_keeps_its_results(
+    company: Company, hour: Hour
+) -> None:
+    [stay] = re.findall(r"dbt: (\d+) rest on nothing that changed", hour.done.stderr)
+    assert int(stay) > 100
+    before, after = (
+        sorted(company.version_rows(file, LAST_RESULTS)) for file in (hour.version, company.link)
+    )
+    assert before == after and len(after) > 500
 
 
 def test_a_table_of_a_former_version_is_not_published(company: Company, hour: Hour) -> None:
