@@ -264,7 +264,7 @@ def build(
         words += ["--indirect-selection", "empty", "--select", f"tag:{WANTED}"]
     DBT_LOG.parent.mkdir(parents=True, exist_ok=True)
     began = told = time.monotonic()
-    done = "0"
+    made, done = 0, "0"
     reader, writer = multiprocessing.Pipe(duplex=False)
     dbt = multiprocessing.Process(
         target=_run_dbt, args=(words, wanted, target, cutoff, settings, writer)
@@ -277,6 +277,7 @@ def build(
             ended = ENDED.match(line)
             if ended is None:
                 continue
+            made += 1
             done, total = ended.groups()
             if int(done) >= 20 and time.monotonic() - told >= 2:
                 told = time.monotonic()
@@ -284,10 +285,9 @@ def build(
                 log.info("dbt: %s of %s models and tests, %.0f s left", done, total, left)
     dbt.join()
     reader.close()
-    spared = len(_left_out(target)["spared"])
-    log.info("dbt: %d models and tests in %.0f s", int(done) - spared, time.monotonic() - began)
+    log.info("dbt: %d models and tests in %.0f s", made, time.monotonic() - began)
     if wanted is not None:
-        kept = len(MANIFEST["nodes"]) - len(wanted) + spared
+        kept = len(MANIFEST["nodes"]) - len(wanted) + len(_left_out(target)["spared"])
         log.info("dbt: %d rest on nothing that changed, and stay", kept)
     return dbt.exitcode == 0
 
