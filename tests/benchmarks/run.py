@@ -157,7 +157,7 @@ class Bench:
             self.tell()
 
     def build(self, name: str) -> dict[str, dict[str, float]]:
-        """Build everything with its data tests, as a refresh does; return what each node took."""
+        """Build with all data tests what a refresh would; return what each node took."""
         result = self.home / "nodes.json"
         words = ["build", "--exclude-resource-type", "unit_test"]
         build = self.home / "build.duckdb"
@@ -169,7 +169,10 @@ class Bench:
             everything=False,
         )
         step = self.step(
-            name, ["tests.benchmarks.measured_dbt", str(result), *words], FLOWHOUSE_REBUILD=how
+            name,
+            ["tests.benchmarks.measured_dbt", str(result), *words],
+            FLOWHOUSE_REBUILD=how,
+            FLOWHOUSE_HOME=str(self.home),
         )
         rebuild.end(build)
         nodes = json.loads(result.read_text())
@@ -220,6 +223,7 @@ class Bench:
         """Build the same rows anew: what was refreshed so often must be the same, row by row."""
         build, refreshed = self.home / "build.duckdb", self.home / "refreshed.duckdb"
         build.rename(refreshed)
+        (self.home / "inputs.json").unlink()
         self.build("the same anew")
         found = differences(refreshed, build)
         if found:
