@@ -212,7 +212,9 @@ class Bench:
     def measure_refresh(self) -> None:
         """Build where something changed, and all of it anew: what CI asks at a small size."""
         self._change("1 %", 0.01)
-        self.build("refresh, 1 % changed: build")
+        made = self.build("refresh, 1 % changed: build")
+        if not made.keys() < self.size.nodes.keys():
+            raise SystemExit("a refresh leaves out nothing")
         self._build_anew()
 
     def _change(self, told: str, share: float) -> None:
