@@ -28,6 +28,8 @@ class Cutoff:
     Attributes:
         spared: The nodes that had none.
         same: The tables that were made anew and came out as they were.
+        news: Sources that changed, and tables that name what is new: where one of them does, tables
+            that go on from it differ, and need not be read to know it.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Cutoff:
         """
         self.parents, self.answered = parents, answered
         self.reasons, self.differing = {*reasons}, {*reasons}
+        self.news = {key for key in reasons if key.startswith("source.")}
         self.spared: list[str] = []
         self.same: list[str] = []
 
@@ -77,7 +80,13 @@ def watch(cutoff: Cutoff) -> None:
         if cutoff.spares(node.unique_id):
             return RunResult.from_node(node, RunStatus.NoOp, None)
         says = node.config.meta.get("differs_where")
-        before = [(0,)] if says else _asked(runner.adapter, node, ROWS)
+        goes_on = node.config.materialized == "incremental"
+        if says:
+            before = [(0,)]
+        elif goes_on and not cutoff.news.isdisjoint(cutoff.parents[node.unique_id]):
+            before = None
+        else:
+            before = _asked(runner.adapter, node, ROWS)
         result = call(task, runner)
         is_same = (
             before is not None
@@ -85,6 +94,8 @@ def watch(cutoff: Cutoff) -> None:
             and before == _asked(runner.adapter, node, NEWS if says else ROWS, differs_where=says)
         )
         cutoff.made(node.unique_id, is_same=is_same)
+        if says and not is_same:
+            cutoff.news.add(node.unique_id)
         return result
 
     GraphRunnableTask.call_runner = call_runner
