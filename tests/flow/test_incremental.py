@@ -259,6 +259,7 @@ EVENTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.timeout(0 if DAYS else 900)
 def test_day_by_day_it_comes_to_the_same(
     builds: Builds, golden_build: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
