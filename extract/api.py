@@ -43,7 +43,7 @@ class SourceError(Exception):
     """A source cannot be read; the message is one line for people and holds no secret."""
 
 
-class Refused(SourceError):
+class Unauthorized(SourceError):
     """The credentials were refused (401)."""
 
 
@@ -69,7 +69,7 @@ def offline() -> Iterator[None]:
         _is_offline = False
 
 
-class Outage:
+class FailureStreak:
     """Tells an item that a source fails on for good from a source that is down: by the row."""
 
     MOST = 3
@@ -94,7 +94,7 @@ class Outage:
         self.in_row = 0
 
 
-class BudgetExhausted(SourceError):
+class WaitBudgetExceeded(SourceError):
     """The source asked to wait longer than this run may take; the rest follows in the next run."""
 
 
@@ -221,10 +221,10 @@ class Api:
                 answer, and neither is none.
 
         Raises:
-            Refused: 401 twice.
+            Unauthorized: 401 twice.
             Forbidden: 403 that is no throttle.
             Unavailable: No whole answer after all tries.
-            BudgetExhausted: The server asks for a longer wait than the run may take.
+            WaitBudgetExceeded: The server asks for a longer wait than the run may take.
         """
         if _is_offline:
             raise Unavailable(f"{self.source}: not asked")
@@ -239,7 +239,7 @@ class Api:
             if reply.status_code == 401 and not renewed:
                 renewed = True
                 reply = self._send(method, path, params, body, headers, renewed)
-            return self._judge(reply, path, allow, reject, type)
+            return self._classify_response(reply, path, allow, reject, type)
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Passing),
@@ -316,7 +316,7 @@ class Api:
                 )
         reply._content = b"".join(chunks)  # what `reply.content` would have read without a limit
 
-    def _judge(
+    def _classify_response(
         self,
         reply: requests.Response,
         path: str,
@@ -341,7 +341,7 @@ class Api:
             # Atlassian's gateway: the credentials are good, a scope is missing.
             raise Forbidden(f"{self.source}: no scope for {_place(path)} (401)")
         if status == 401:
-            raise Refused(f"{self.credential}: {self.source} refused the credentials (401)")
+            raise Unauthorized(f"{self.credential}: {self.source} refused the credentials (401)")
         if is_throttle:
             raise _Passing(f"throttled ({status})", throttle_wait(reply.headers, server_time))
         if status == 403:
@@ -360,7 +360,7 @@ class Api:
             # Threads that wait together spend the budget once.
             begun = max(0.0, self.quiet_until - time.monotonic())
             if self.waited_s + max(0.0, failure.wait_s - begun) > RUN_BUDGET_S:
-                raise BudgetExhausted(
+                raise WaitBudgetExceeded(
                     f"{self.source}: must wait {failure.wait_s:.0f} s, too long for this run"
                 )
             return False

@@ -235,7 +235,7 @@ def restore(source: str) -> int:
     draft = file.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     Path(f"{draft}.wal").unlink(missing_ok=True)
-    keys = KEYS | {table.name: table.key for table in SOURCES[source].TABLES}
+    keys = KEYS | {table.name: table.key for table in SOURCES[source].tables}
     count = 0
     with duckdb.connect(str(draft)) as raw:
         raw.execute("set enable_progress_bar = false")

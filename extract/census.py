@@ -13,7 +13,7 @@ Usage, in the resource that reads an object, after its windows are read:
         ... fetch `findings.wanted` (missing, stale and restored ids) by id and yield them ...
         verdicts = {row_id: "deleted" | "archived" | ... for row_id in findings.suspects}
         yield TOMBSTONES.mixed(census.settle(findings, verdicts, server_now))
-        census.note(work, findings)
+        census.note(run, findings)
         census.close(state, server_now)
 
 What is loaded is read from the raw file before the load. The version is any text or number that
@@ -31,8 +31,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from extract import warehouse
+from extract.run import LoadRun
 from extract.tables import TEXT, TIMESTAMP, RawTable
-from extract.work import Load
 
 MISSED = "missed"
 """A row that one census lacked; the next one decides."""
@@ -231,18 +231,18 @@ class Census:
         times = {"missed_at": missed_at, "gone_at": gone_at}
         return self.known.get(row_id, (None, ""))[1], {**row, **times, "payload": row}
 
-    def note(self, work: Load, found: Findings, way_out: str = "") -> None:
-        """Write the census into the load's audits: the deleted rows, and the scopes that shrank.
+    def note(self, run: LoadRun, found: Findings, way_out: str = "") -> None:
+        """Write the census into the run's audits: the deleted rows, and the scopes that shrank.
 
         Args:
-            work: The load.
+            run: The run of the load.
             found: What the census found.
             way_out: What to do when a scope is lost for good.
         """
         for scope, count in found.deleted.items():
-            work.audit(self.object, scope=scope, deleted=count)
+            run.audit(self.object, scope=scope, deleted=count)
         for scope, (absent, live) in found.losses.items():
-            work.audit(
+            run.audit(
                 self.object,
                 scope=scope,
                 acl_gap=absent,

@@ -357,8 +357,8 @@ def validate(
     as_of = as_of or datetime.now(UTC)
     tables = [
         (source, table)
-        for source, module in SOURCES.items()
-        for table in module.TABLES
+        for name, source in SOURCES.items()
+        for table in source.tables
         if not wanted or f"{source}/{table.name}" in wanted
     ]
     # Asked before Great Expectations opens the files and keeps them open.

@@ -129,7 +129,7 @@ def doctor() -> None:
             click.echo(f"FAIL  {'settings':<11} {fault}")
         raise SystemExit(FAILED)
 
-    on = [name for name, module in SOURCES.items() if module.is_on()]
+    on = [name for name, source in SOURCES.items() if source.is_on]
     answers = [("house", probe) for probe in probes.of_house()] if on else []
     slipped = [("settings", probes.Probe(False, slip)) for slip in settings.slips()]
     if not on:

@@ -215,7 +215,7 @@ def test_every_source_table_names_its_endpoint(manifest: dict) -> None:
 def test_every_raw_table_is_a_dbt_source_and_the_other_way_round(manifest: dict) -> None:
     from extract.sources import SOURCES
 
-    raw = {(name, table.name) for name, module in SOURCES.items() for table in module.TABLES}
+    raw = {(name, table.name) for name, source in SOURCES.items() for table in source.tables}
     raw |= {(name, "load_audits") for name in SOURCES}
     assert {(s["source_name"], s["name"]) for s in manifest["sources"].values()} == raw
 
@@ -330,20 +330,14 @@ def test_a_package_imports_only_what_it_may_know(package: str) -> None:
 
 
 def test_every_setting_that_a_source_reads_is_listed_in_env_example() -> None:
-    from dlt.common.configuration.specs import BaseConfiguration
-
     from extract.settings import setting_name
     from extract.sources import SOURCES
 
     listed = (ROOT / ".env.example").read_text()
     missing = [
         setting_name(name, field)
-        for name, module in SOURCES.items()
-        for spec in vars(module).values()
-        if isinstance(spec, type)
-        and issubclass(spec, BaseConfiguration)
-        and spec.__module__ == module.__name__
-        for field in spec.get_resolvable_fields()
+        for name, source in SOURCES.items()
+        for field in source.settings.get_resolvable_fields()
         if setting_name(name, field) not in listed
     ]
     assert missing == []
@@ -378,8 +372,8 @@ def test_the_sources_say_which_tables_bring_work_items_as_the_registry_does(
     }  # fmt: skip
     registered = {
         (name, table.name): (table.work_item_kind, table.key)
-        for name, module in SOURCES.items()
-        for table in module.TABLES
+        for name, source in SOURCES.items()
+        for table in source.tables
         if table.work_item_kind
     }
     assert said == registered
@@ -390,8 +384,8 @@ def test_every_kind_of_work_item_has_a_workflow_and_a_type_and_the_other_way_rou
 
     registered = {
         (name, table.work_item_kind)
-        for name, module in SOURCES.items()
-        for table in module.TABLES
+        for name, source in SOURCES.items()
+        for table in source.tables
         if table.work_item_kind
     } | {("inbox", "incident")}  # events tell of them, and no table has a row for each
     for seed in ("workflows", "work_types"):

@@ -188,7 +188,7 @@ def test_a_root_below_a_path_is_good(
     for name, value in {**GOOD[source], "BASE_URL": address}.items():
         monkeypatch.setenv(f"SOURCES__{source.upper()}__{name}", value)
     with offline(), pytest.raises(Unavailable, match="not asked"):
-        SOURCES[source].check()
+        SOURCES[source].checked_settings()
 
 
 @pytest.mark.parametrize(

@@ -11,34 +11,34 @@ not loaded: they name people. How it is read: `github_reader`.
 import base64
 import json
 import re
-import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import SplitResult
 
 import dlt
 import pyarrow as pa
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from dlt.common.configuration import configspec
-from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltSource
 
-from extract import settings
 from extract.api import (
     OBJECT,
     ROWS,
     Api,
-    BudgetExhausted,
-    Refused,
     Reply,
     SourceError,
+    Unauthorized,
     Unavailable,
+    WaitBudgetExceeded,
 )
 from extract.probes import MOST_PROBED, NOT_READABLE, Probe, clock, counts, scopes
-from extract.settings import SettingFault, setting_name, settings_for, start_of
+from extract.run import LoadRun
+from extract.settings import setting_name
+from extract.source import ServerSettings, Source
 from extract.sources.github_graphql import Graph
 from extract.sources.github_issues import Issues
 from extract.sources.github_reader import (
@@ -75,7 +75,7 @@ from extract.sources.github_rows import (
     repository_row,
 )
 from extract.tables import instant
-from extract.work import Load
+from extract.tokens import MintedToken
 
 TABLES = (
     REPOSITORIES,
@@ -100,16 +100,39 @@ TABLES = (
 
 
 @configspec
-class GitHubSettings(BaseConfiguration):
-    """Settings of the source, by dlt's rules."""
+class GitHubSettings(ServerSettings):
+    """The settings of the source."""
 
-    base_url: str = None  # type: ignore[assignment]
+    SOURCE: ClassVar[str] = NAME
+    ROOT_HOSTS: ClassVar[str] = r"api\.github\.com"
+    PAGES: ClassVar[str] = r"/(repos|orgs|users?|graphql)(/|$)"
+
     token: TSecretStrValue | None = None
     app_id: str | None = None
     installation_id: str | None = None
     private_key: TSecretStrValue | None = None
     repositories: list[str] | None = None
-    start_date: str | None = None
+
+    def complete(self) -> list[str]:
+        """Ask for what belongs together."""
+        faults = []
+        if self.app_id or self.installation_id or self.private_key:
+            names = ("app_id", "installation_id", "private_key")
+            faults += [f"{setting_name(NAME, name)} is not set" for name in names if not self[name]]
+            if self.private_key and _private_key(str(self.private_key)) is None:
+                faults.append(f"{setting_name(NAME, 'private_key')} is no RSA key in PEM form")
+        elif not self.token:
+            faults.append(f"{setting_name(NAME, 'token')} is not set")
+        if any(not re.fullmatch(r"[^/\s]+/[^/\s]+", name) for name in self.repositories or ()):
+            faults.append(f"{setting_name(NAME, 'repositories')} takes owner/name and owner/*")
+        return faults + super().complete()
+
+    @classmethod
+    def fault_of_root(cls, address: SplitResult) -> str | None:
+        """Tell the web site from the API."""
+        if address.hostname in ("github.com", "www.github.com"):
+            return "names the web site; the API is https://api.github.com"
+        return super().fault_of_root(address)
 
 
 class Installation:
@@ -124,35 +147,19 @@ class Installation:
             credential=setting_name(NAME, "private_key"),
             authorize=lambda renew: {"Authorization": f"Bearer {self._signed()}"},
         )
-        self.lock = threading.Lock()
-        self.given = threading.local()
-        self.token = ""
-        self.good_until = float("-inf")
 
-    def headers(self, renew: bool) -> dict[str, str]:
-        """Return the header that carries a token which is good for five more minutes.
-
-        Several threads may be refused at once: the first of them mints, the others take its token.
+    def mint(self) -> tuple[str, float]:
+        """Return a token and for how many seconds it lives.
 
         Raises:
-            Refused: The app's key, or the installation, is wrong.
+            Unauthorized: The app's key, or the installation, is wrong.
         """
-        with self.lock:
-            is_refused = renew and self.given.__dict__.get("token") == self.token
-            if is_refused or time.monotonic() > self.good_until:
-                self._mint()
-            self.given.token = self.token
-            return {"Authorization": f"Bearer {self.token}"}
-
-    def _mint(self) -> None:
         reply = self.api.post(self.path, {}, allow=(404,))
         if reply.status == 404:
             name = setting_name(NAME, "installation_id")
-            raise Refused(f"{name}: github knows no such installation of this app (404)")
-        self.token = reply.data["token"]
+            raise Unauthorized(f"{name}: github knows no such installation of this app (404)")
         expires = instant(reply.data.get("expires_at")) or reply.server_time + timedelta(hours=1)
-        life = (expires - reply.server_time).total_seconds()
-        self.good_until = time.monotonic() + max(life - 300, life / 2)
+        return reply.data["token"], (expires - reply.server_time).total_seconds()
 
     def _signed(self) -> str:
         """Return the app's own short-lived proof (JWT, RS256), dated back for clock skew."""
@@ -177,19 +184,9 @@ def _private_key(text: str) -> rsa.RSAPrivateKey | None:
     return key if isinstance(key, rsa.RSAPrivateKey) else None
 
 
-def is_on() -> bool:
-    """Whether GitHub is configured."""
-    return settings.is_on(NAME)
-
-
-def check() -> None:
-    """Ask for the rate limit, which costs nothing and which every kind of token may.
-
-    Raises:
-        SettingFault: A setting is missing or wrong.
-        SourceError: GitHub refuses the credentials, or gives no answer.
-    """
-    _server_time(_api(_settings()))
+def check(config: GitHubSettings) -> None:
+    """Ask for the rate limit, which costs nothing and which every kind of token may."""
+    _server_time(_api(config))
 
 
 def _server_time(api: Api) -> datetime:
@@ -197,9 +194,8 @@ def _server_time(api: Api) -> datetime:
     return api.get("/rate_limit", allow=(404,)).server_time
 
 
-def probes() -> Iterator[Probe]:
+def probes(config: GitHubSettings) -> Iterator[Probe]:
     """Ask what only this server and this token can answer; `flowhouse doctor` prints it."""
-    config = _settings()
     api = _api(config)
     limits = api.get("/rate_limit", allow=(404,))
     yield clock(limits.server_time)
@@ -211,9 +207,9 @@ def probes() -> Iterator[Probe]:
     graph = Graph(api)
     graph.adapt()
     yield Probe(True, "GraphQL: readable")
-    work = Load(NAME, "doctor")
-    found = found_repositories(work, api, config)
-    yield from scopes("repositories", len(found), work)
+    run = LoadRun(NAME, "doctor")
+    found = found_repositories(run, api, config)
+    yield from scopes("repositories", len(found), run)
     for row in found[:MOST_PROBED]:
         yield counts(row["full_name"], _counted(api, row["full_name"]))
         yield from _issues(graph, Repository.of(row))
@@ -255,32 +251,11 @@ def _issues(graph: Graph, repo: Repository) -> Iterator[Probe]:
         yield Probe(True, f"{repo.name}: {page['totalCount']:,} issues")
 
 
-def _settings() -> GitHubSettings:
-    config = settings_for(NAME, GitHubSettings)
-    faults = []
-    if config.app_id or config.installation_id or config.private_key:
-        names = ("app_id", "installation_id", "private_key")
-        faults += [f"{setting_name(NAME, name)} is not set" for name in names if not config[name]]
-        if config.private_key and _private_key(str(config.private_key)) is None:
-            faults.append(f"{setting_name(NAME, 'private_key')} is no RSA key in PEM form")
-    elif not config.token:
-        faults.append(f"{setting_name(NAME, 'token')} is not set")
-    if any(not re.fullmatch(r"[^/\s]+/[^/\s]+", name) for name in config.repositories or ()):
-        faults.append(f"{setting_name(NAME, 'repositories')} takes owner/name and owner/*")
-    try:
-        start_of(NAME, config.start_date)
-    except SettingFault as fault:
-        faults.append(str(fault))
-    if faults:
-        raise SettingFault("\n".join(faults))
-    return config
-
-
 def _api(config: GitHubSettings) -> Api:
     if config.app_id:
         key = _private_key(str(config.private_key))
         installation = Installation(config.base_url, config.app_id, config.installation_id, key)
-        credential, authorize = "private_key", installation.headers
+        credential, authorize = "private_key", MintedToken(installation.mint).headers
     else:
         header = {"Authorization": f"Bearer {config.token}"}
         credential, authorize = "token", lambda renew: header
@@ -296,7 +271,7 @@ def _api(config: GitHubSettings) -> Api:
 # the source
 
 
-def found_repositories(work: Load, api: Api, config: GitHubSettings) -> list[Row]:
+def found_repositories(run: LoadRun, api: Api, config: GitHubSettings) -> list[Row]:
     """Return the configured repositories, or all that the token sees, once each.
 
     One that cannot be read is a failed scope; the others go on.
@@ -305,11 +280,11 @@ def found_repositories(work: Load, api: Api, config: GitHubSettings) -> list[Row
     for name in config.repositories or ("*/*",):
         try:
             rows = _named(api, name, is_app=bool(config.app_id))
-        except (Refused, BudgetExhausted, Unavailable):
+        except (Unauthorized, WaitBudgetExceeded, Unavailable):
             raise
         except SourceError as failure:
             message = f"{setting_name(NAME, 'repositories')}: {name}: {failure}"
-            work.audit(REPOSITORIES.name, scope=name, status="failed", message=message)
+            run.audit(REPOSITORIES.name, scope=name, status="failed", message=message)
             continue
         found.update({str(row["id"]): row for row in rows})
     return list(found.values())
@@ -342,27 +317,22 @@ def _owner(repo: Row) -> str:
     return str(repo.get("full_name") or "").partition("/")[0].lower()
 
 
-def build(work: Load) -> DltSource:
-    """Return the source with everything that changed since the last load.
-
-    Raises:
-        SourceError: GitHub refuses the credentials, or gives no answer.
-    """
-    config = _settings()
-    if not work.windows:
+def build(run: LoadRun, config: GitHubSettings) -> DltSource:
+    """Return the source with everything that changed since the last load."""
+    if not run.windows:
         api = _api(config)
-        found, graph = found_repositories(work, api, config), Graph(api)
+        found, graph = found_repositories(run, api, config), Graph(api)
         if found:
             graph.adapt()
-        work.kept[NAME] = api, found, graph
-    api, found, graph = work.kept[NAME]
+        run.kept[NAME] = api, found, graph
+    api, found, graph = run.kept[NAME]
     repositories = [Repository.of(row) for row in found]
-    server_now = _server_time(api)
-    reader = Reader(work, api, graph, repositories, server_now, start_of(NAME, config.start_date))
+    run.server_now = _server_time(api)
+    reader = Reader(run, api, graph, repositories)
 
     def listed() -> Iterator[pa.Table]:
         yield REPOSITORIES.batch([repository_row(row) for row in found])
-        work.audit(
+        run.audit(
             REPOSITORIES.name,
             api_count=len(found),
             extracted=len(found),
@@ -373,13 +343,13 @@ def build(work: Load) -> DltSource:
 
     @dlt.source(name=NAME, max_table_nesting=0)
     def github() -> Iterator[Any]:
-        if not work.windows:
+        if not run.windows:
             yield REPOSITORIES.resource(listed)
         yield from Issues(reader).resources()
         yield from reader.resources((PULL_REQUESTS, COMMITS, REVIEWS), reader.pulls)
         yield from reader.resources((RUNS, JOBS, HISTORY_GAPS), reader.runs)
         yield from reader.resources((DEPLOYMENTS, STATUSES), reader.deployments)
-        if not work.windows:
+        if not run.windows:
             yield from reader.resources((BRANCH_COMMITS, MAIN_LINES), reader.commits)
             yield from reader.resources((ENVIRONMENTS,), reader.environments)
             yield from reader.resources((RELEASES,), reader.releases)
@@ -389,3 +359,6 @@ def build(work: Load) -> DltSource:
             )
 
     return github()
+
+
+SOURCE = Source(NAME, "GitHub", TABLES, GitHubSettings, check, build, probes)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from extract.api import THROTTLED, Api, Forbidden, IncompleteRead, Outage, Unavailable
+from extract.api import THROTTLED, Api, FailureStreak, Forbidden, IncompleteRead, Unavailable
 from extract.sources.github_rows import Row
 
 MOST_PAGES = 10_000
@@ -398,7 +398,7 @@ class Graph:
         found: dict[str, Row] = {}
         gone: set[str] = set()
         left = list(node_ids)
-        usual, outage = self.sizes[kind], Outage()
+        usual, outage = self.sizes[kind], FailureStreak()
         while left:
             size = self.sizes[kind]
             batch = left[:size]

@@ -26,8 +26,9 @@ import dlt
 from dlt.sources import DltResource
 
 from extract import snapshots, warehouse
-from extract.api import BudgetExhausted, Forbidden, IncompleteRead, SourceError
+from extract.api import Forbidden, IncompleteRead, SourceError, WaitBudgetExceeded
 from extract.census import MISSED, PRESENT, Census, Findings
+from extract.run import Audit
 from extract.sources.github_graphql import ITEMS_PER_QUERY
 from extract.sources.github_reader import CHUNK, PULL_OVERLAP, SAFETY_LAG, Bundle, Reader, chunks
 from extract.sources.github_rows import (
@@ -44,8 +45,7 @@ from extract.sources.github_rows import (
     project_item_row,
 )
 from extract.tables import instant
-from extract.windows import BEGINNING, Window, close_window, is_backfill
-from extract.work import Audit
+from extract.windows import BEGINNING, Window
 
 EVERY = timedelta(days=7)
 
@@ -63,10 +63,10 @@ class Issues:
         if not repo.has_issues or repo.node_id is None:
             return True
         reader, audit = self.reader, audits[ISSUES.name]
-        first_window = not reader.work.windows
+        first_window = not reader.run.windows
         window = reader.window(state, repo, audit, PULL_OVERLAP, SAFETY_LAG)
         since = window.lo if window.lo and window.lo > BEGINNING else None
-        is_first = window.lo is None or window.lo == reader.start
+        is_first = window.lo is None or window.lo == reader.run.start
         audit.api_count = 0
         done: set[str] = set()
         owed = self._owed(state, repo) if first_window else []
@@ -83,18 +83,18 @@ class Issues:
                 del cut[node["id"]]
             yield self._bundle(state, repo, whole, cut, audits)
             done |= {node["id"] for node in nodes}
-            reader.work.progress(ISSUES.name, len(done), total, began)
+            reader.run.progress(ISSUES.name, len(done), total, began)
             reader.room[ISSUES.name] -= len(nodes)
             last = instant(nodes[-1].get("updatedAt")) if nodes else None
             if last and last < window.hi:
-                close_window(state, repo.key, Window(window.lo, last))
+                reader.run.close_window(state, repo.key, Window(window.lo, last))
                 if reader.room[ISSUES.name] <= 0:
                     audit.window_to = last
                     return False
-        close_window(state, repo.key, window)
+        reader.run.close_window(state, repo.key, window)
         if first_window:
             yield from self._again(state, repo, (i for i in owed if i not in done), audits)
-        if first_window and not is_first and not is_backfill():
+        if first_window and not is_first and not reader.run.is_backfill:
             yield from self._looked_after(state, repo, done, audits)
         elif is_first:
             self._note_census(state, repo)
@@ -165,13 +165,13 @@ class Issues:
     # what nothing tells of
 
     def _note_census(self, state: Any, repo: Repository) -> None:
-        state.setdefault("census_at", {})[repo.key] = self.reader.server_now.isoformat()
+        state.setdefault("census_at", {})[repo.key] = self.reader.run.server_now.isoformat()
 
     def _looked_after(
         self, state: Any, repo: Repository, done: set[str], audits: Mapping[str, Audit]
     ) -> Iterator[Bundle]:
         """Take the census and read again what changes without a trace, every week."""
-        now = self.reader.server_now
+        now, start = self.reader.run.server_now, self.reader.run.start
         noted = state.get("census_at", {}).get(repo.key)
         last = datetime.fromisoformat(noted) if noted else BEGINNING
         census = Census.of(NAME, ISSUES, repo.name)
@@ -182,7 +182,7 @@ class Issues:
         for page in self.reader.graph.pages("census", "issues", repo.node_id):
             for node in filter(None, page["nodes"]):
                 updated = instant(node.get("updatedAt"))
-                is_asked_for = not (self.reader.start and updated and updated < self.reader.start)
+                is_asked_for = not (start and updated and updated < start)
                 if node["id"] in census.known or is_asked_for:
                     listed[node["id"]] = (_milliseconds(updated), repo.name)
             seen, total = seen + len(page["nodes"]), page.get("totalCount") or 0
@@ -207,7 +207,7 @@ class Issues:
             TOMBSTONES.name: TOMBSTONES.mixed(marks),
         }
         audits[ISSUES.name].deleted += found.deleted.pop(repo.name, 0)
-        census.note(self.reader.work, found)
+        census.note(self.reader.run, found)
         self._note_census(state, repo)
 
     def _verdicts(self, repo: Repository, found: Findings) -> dict[str, str]:
@@ -240,10 +240,10 @@ class Issues:
     def resources(self) -> Iterator[DltResource]:
         """Yield the resources of issues, and in a load's first window those of projects."""
         yield from self.reader.resources((ISSUES, ISSUE_EVENTS, TOMBSTONES), self.read)
-        if self.reader.work.windows:
+        if self.reader.run.windows:
             return
         parent = dlt.resource(
-            lambda: iter([self.projects.changed(self.reader.server_now)]),
+            lambda: iter([self.projects.changed(self.reader.run.server_now)]),
             name="read_project_items",
             selected=False,
         )
@@ -273,7 +273,7 @@ class Projects:
             if repo.owner_id and reader.graph.has_projects
         }
         for owner_id, owner in owners.items():
-            audit = reader.work.audit(PROJECT_ITEMS.name, scope=owner, api_count=0)
+            audit = reader.run.audit(PROJECT_ITEMS.name, scope=owner, api_count=0)
             try:
                 for project_id, page in _items(reader, owner_id):
                     items = [item for item in page["nodes"] if item]
@@ -282,7 +282,7 @@ class Projects:
                     audit.extracted += len(items)
             except Forbidden as failure:
                 audit.message = f"the projects are not shown to this token: {failure}"
-            except BudgetExhausted as failure:
+            except WaitBudgetExceeded as failure:
                 audit.status, audit.message = "partial", str(failure)
                 reader.is_over = True
                 break

@@ -29,18 +29,19 @@ from extract.api import (
     OBJECT,
     ROWS,
     Api,
-    BudgetExhausted,
+    FailureStreak,
     Forbidden,
     IncompleteRead,
-    Outage,
-    Refused,
     Reply,
     SourceError,
+    Unauthorized,
     Unavailable,
+    WaitBudgetExceeded,
 )
 from extract.gaps import History, known_gaps, moment
 from extract.gaps import Known as Gaps
 from extract.probes import NOT_READABLE
+from extract.run import Audit, LoadRun
 from extract.sources.github_graphql import ITEMS_PER_QUERY, MOST_PAGES, Graph
 from extract.sources.github_rows import (
     BRANCH_COMMITS,
@@ -73,8 +74,7 @@ from extract.sources.github_rows import (
     status_row,
 )
 from extract.tables import RawTable, instant
-from extract.windows import BEGINNING, Window, close_window, is_backfill, next_window
-from extract.work import Audit, Load
+from extract.windows import BEGINNING, Window
 
 PULL_OVERLAP = timedelta(hours=1)
 SAFETY_LAG = timedelta(minutes=2)
@@ -215,15 +215,13 @@ Read = Callable[[Any, Repository, Mapping[str, Audit]], Generator[Bundle, None, 
 class Reader:
     """What all resources of one window share."""
 
-    work: Load
+    run: LoadRun
     api: Api
     graph: Graph
     repositories: list[Repository]
-    server_now: datetime
-    start: datetime | None
     is_over: bool = False
-    outage: Outage = field(default_factory=Outage)
-    jobs_outage: Outage = field(default_factory=Outage)
+    outage: FailureStreak = field(default_factory=FailureStreak)
+    jobs_outage: FailureStreak = field(default_factory=FailureStreak)
     room: dict[str, int] = field(default_factory=dict)
 
     def resources(
@@ -260,19 +258,19 @@ class Reader:
         if only:
             chosen = set(only())
             todo = [repo for repo in todo if repo.name in chosen]
-        elif self.work.windows:
+        elif self.run.windows:
             todo = [repo for repo in todo if repo.key in state.get("unfinished", ())]
         unfinished = state["unfinished"] = [repo.key for repo in todo]
         for repo in todo:
             if self.room[object] <= 0:
                 break
-            audits = {table.name: self.work.audit(table.name, scope=repo.name) for table in tables}
+            audits = {table.name: self.run.audit(table.name, scope=repo.name) for table in tables}
             if self.is_over:
                 audits[object].status, audits[object].message = "partial", "the run's time is used"
                 continue
             try:
                 is_done = yield from read(state, repo, audits)
-            except Refused:
+            except Unauthorized:
                 raise
             except SourceError as failure:
                 self._note(audits, failure)
@@ -281,13 +279,13 @@ class Reader:
                 self.outage.end()
             if is_done:
                 unfinished.remove(repo.key)
-        self.work.more = self.work.more or (bool(unfinished) and not self.is_over)
+        self.run.more = self.run.more or (bool(unfinished) and not self.is_over)
 
     def _note(self, audits: Mapping[str, Audit], failure: SourceError) -> None:
         status = "incomplete" if isinstance(failure, IncompleteRead) else "failed"
-        if isinstance(failure, BudgetExhausted):
+        if isinstance(failure, WaitBudgetExceeded):
             status, self.is_over = "partial", True
-            self.work.more = False
+            self.run.more = False
         for audit in audits.values():
             audit.status, audit.message = status, str(failure)
         self.outage.note(failure)
@@ -296,19 +294,9 @@ class Reader:
         self, state: Any, repo: Repository, audit: Audit, overlap: timedelta, lag: timedelta
     ) -> Window:
         """Return the window to read next of a repository, and note it."""
-        goes_on = self.work.windows > 0
-        window = next_window(
-            state,
-            repo.key,
-            self.server_now,
-            # A window that goes on where this load's last one ended needs no overlap.
-            overlap=timedelta(0) if goes_on else overlap,
-            safety_lag=lag,
-            start=self.start,
-            full=self.work.full and not goes_on,
-        )
-        if self.start and window.lo:
-            window = Window(max(self.start, window.lo), window.hi)
+        window = self.run.next_window(state, repo.key, overlap=overlap, safety_lag=lag)
+        if self.run.start and window.lo:
+            window = Window(max(self.run.start, window.lo), window.hi)
         audit.window_from, audit.window_to = window.lo, window.hi
         return window
 
@@ -325,31 +313,31 @@ class Reader:
         """Yield the pull requests that were updated, oldest update first."""
         audit = audits[PULL_REQUESTS.name]
         window = self.window(state, repo, audit, PULL_OVERLAP, SAFETY_LAG)
-        listed, hi = self.work.kept.pop((PULL_REQUESTS.name, repo.key), (None, window.hi))
+        listed, hi = self.run.kept.pop((PULL_REQUESTS.name, repo.key), (None, window.hi))
         window = Window(window.lo, hi)
         if listed is None:
             listed = self._listed_pulls(repo, window)
         audit.api_count = len(listed)
         began = time.monotonic()
-        if not self.work.windows:
+        if not self.run.windows:
             cut = self._cut_pulls(state, repo, {pull.number for pull in listed})
             for some in chunks(cut, CHUNK):
                 yield self._whole_pulls(state, repo, some, audits)
         for start in range(0, len(listed), CHUNK):
             some, rest = listed[start : start + CHUNK], listed[start + CHUNK :]
             yield self._whole_pulls(state, repo, some, audits)
-            self.work.progress(PULL_REQUESTS.name, start + len(some), len(listed), began)
+            self.run.progress(PULL_REQUESTS.name, start + len(some), len(listed), began)
             self.room[PULL_REQUESTS.name] -= len(some)
             if rest:
                 hi = min(window.hi, rest[0].updated_at)
-                close_window(state, repo.key, Window(window.lo, hi))
+                self.run.close_window(state, repo.key, Window(window.lo, hi))
                 if self.room[PULL_REQUESTS.name] <= 0:
                     # The next window goes on with what is listed already, as of then.
-                    self.work.kept[PULL_REQUESTS.name, repo.key] = rest, window.hi
+                    self.run.kept[PULL_REQUESTS.name, repo.key] = rest, window.hi
                     audit.api_count, audit.window_to = start + len(some), hi
                     return False
-        close_window(state, repo.key, window)
-        if not is_backfill():
+        self.run.close_window(state, repo.key, window)
+        if not self.run.is_backfill:
             yield from self._missed_pulls(state, repo, {pull.number for pull in listed}, audits)
         return True
 
@@ -358,8 +346,8 @@ class Reader:
     ) -> Iterator[Bundle]:
         """Yield the pull requests that no listing showed, or not as they are; weekly."""
         taken = state.setdefault("census_at", {})
-        last = datetime.fromisoformat(taken.setdefault(repo.key, self.server_now.isoformat()))
-        if self.server_now - last < CENSUS_EVERY or repo.node_id is None:
+        last = datetime.fromisoformat(taken.setdefault(repo.key, self.run.server_now.isoformat()))
+        if self.run.server_now - last < CENSUS_EVERY or repo.node_id is None:
             return
         stored = dict(
             _stored(
@@ -368,7 +356,7 @@ class Reader:
             )
         )
         shown: dict[int, datetime] = {}
-        total = 0
+        start, total = self.run.start or BEGINNING, 0
         for page in self.graph.pages("pull_census", "pullRequests", repo.node_id):
             nodes = [node for node in page["nodes"] if node]
             shown |= {node["number"]: instant(node["updatedAt"]) or BEGINNING for node in nodes}
@@ -380,7 +368,7 @@ class Reader:
         missed = {
             number
             for number, updated in shown.items()
-            if updated > (stored.get(number) or BEGINNING) and updated >= (self.start or BEGINNING)
+            if updated > (stored.get(number) or BEGINNING) and updated >= start
         }
         vanished = stored.keys() - shown.keys()
         if vanished:
@@ -395,7 +383,7 @@ class Reader:
         audits[PULL_REQUESTS.name].api_count += len(found)
         for some in chunks(found, CHUNK):
             yield self._whole_pulls(state, repo, some, audits)
-        taken[repo.key] = self.server_now.isoformat()
+        taken[repo.key] = self.run.server_now.isoformat()
 
     def _listed_pulls(self, repo: Repository, window: Window) -> list[Listed]:
         """List what was updated since the window began; what comes meanwhile only repeats rows."""
@@ -478,8 +466,8 @@ class Reader:
             return True
         loose = state.setdefault("loose", {}).setdefault(repo.key, [])
         stored = "select sha, first_parent from github.commits where repository = ?"
-        is_again = bool(self.work.windows)
-        parents = {} if self.work.full and not is_again else dict(_stored(stored, repo.name))
+        is_again = bool(self.run.windows)
+        parents = {} if self.run.full and not is_again else dict(_stored(stored, repo.name))
         gone = state.setdefault("gone", {}).setdefault(repo.key, [])
         loose[:] = sorted({*loose, *deployed_unknown().get(repo.name, ())} - set(gone))
         tip = None
@@ -529,8 +517,10 @@ class Reader:
         place, params = f"/repos/{repo.name}/commits", {"sha": start}
         for page in pages(self.api, place, params, allow=(409, 422)):
             commits = page or []
-            if self.start:
-                commits = [row for row in commits if (_committed(row) or BEGINNING) >= self.start]
+            if self.run.start:
+                commits = [
+                    row for row in commits if (_committed(row) or BEGINNING) >= self.run.start
+                ]
             if not commits:
                 return
             yield commits
@@ -548,7 +538,7 @@ class Reader:
         audit.api_count = 0
         audits[JOBS.name].api_count = 0
         began, seen, is_whole = time.monotonic(), 0, True
-        if not self.work.windows:
+        if not self.run.windows:
             found, known = self._open_runs(state, repo, lo, audit)
             yield from self._changed(repo, audits, found, known)
         for bucket in self._buckets(repo, int(lo.timestamp()), int(hi.timestamp())):
@@ -562,17 +552,19 @@ class Reader:
                 is_whole = False
                 _fault(audit, bucket.fault)
             is_whole = (yield from self._changed(repo, audits, fresh, known)) and is_whole
-            self.work.progress(RUNS.name, seen, None, began)
+            self.run.progress(RUNS.name, seen, None, began)
             self.room[RUNS.name] -= len(fresh)
             if is_whole:
                 end = datetime.fromtimestamp(bucket.hi, UTC)
-                close_window(state, repo.key, Window(lo, min(end + timedelta(seconds=1), hi)))
+                self.run.close_window(
+                    state, repo.key, Window(lo, min(end + timedelta(seconds=1), hi))
+                )
                 if self.room[RUNS.name] <= 0 and end < hi:
                     audit.window_to = end
                     return False
         if audit.rejected:
             _say(audit, f"earlier attempts that are not there any more: {audit.rejected:,}")
-        if is_whole and not is_backfill():
+        if is_whole and not self.run.is_backfill:
             yield self.bundle(repo, audits, (HISTORY_GAPS, self._gaps(repo, history)))
         return True
 
@@ -581,16 +573,16 @@ class Reader:
 
         That is asked for where runs may have been deleted before they were ever seen.
         """
-        kept = self.work.kept
+        kept = self.run.kept
         if (RUNS.name, repo.key) not in kept:
             mark = state.get("watermarks", {}).get(repo.key)
             history = kept[RUNS.name, repo.key] = History(
                 mark and datetime.fromisoformat(mark),
-                self.start,
+                self.run.start,
                 born=repo.created_at,
                 keeps_at_most=RUNS_KEPT_AT_MOST[repo.is_public],
             )
-            if not mark or self.server_now - history.read_to > SHORTEST_RETENTION:
+            if not mark or self.run.server_now - history.read_to > SHORTEST_RETENTION:
                 history.keeps = runs_kept(self.api, repo.name)
         return kept[RUNS.name, repo.key]
 
@@ -600,7 +592,7 @@ class Reader:
             "select min(epoch_us(created_at)) from github.workflow_runs where repository = ?",
             repo.name,
         )
-        return history.gaps(RUNS, repo.name, self.server_now, self.known_gaps, moment(oldest))
+        return history.gaps(RUNS, repo.name, self.run.server_now, self.known_gaps, moment(oldest))
 
     @cached_property
     def known_gaps(self) -> Gaps:
@@ -667,7 +659,7 @@ class Reader:
 
     def _known_runs(self, repo: Repository, bucket: Bucket) -> Known:
         """Return what is stored of the runs of a bucket."""
-        if self.work.full or not bucket.runs:
+        if self.run.full or not bucket.runs:
             return {}
         return _known(
             "repository = ? and epoch(created_at) between ? and ?", repo.name, bucket.lo, bucket.hi
@@ -812,7 +804,7 @@ class Reader:
             f"select count(*) from github.{table.name} where repository = ?", repo.name
         )
         tags = state.setdefault("etags", {})
-        tag = tags.get(repo.key) if stored and not self.work.full else None
+        tag = tags.get(repo.key) if stored and not self.run.full else None
         headers = {"If-None-Match": tag} if tag else None
         form = OBJECT if table is ENVIRONMENTS else ROWS
         reply = self.api.get(
@@ -841,7 +833,7 @@ class Reader:
                 break
             listed.setdefault(row["id"], row)
         settled, still_open = self._stored_deployments(repo, window.lo)
-        if not self.work.windows:
+        if not self.run.windows:
             for some in chunks(self._open_deployments(state, repo, still_open, audit), CHUNK):
                 yield self._with_statuses(repo, some, audits)
         changed = [
@@ -852,17 +844,17 @@ class Reader:
         audit.extracted += len(listed) - len(changed)
         known = {sha for (sha,) in _stored(_COMMITS, repo.name)}
         if any(row.get("sha") not in known for row in changed):
-            self.work.more = True  # once what came to the default branch is stored, too
+            self.run.more = True  # once what came to the default branch is stored, too
         for start in range(0, len(changed), CHUNK):
             some, rest = changed[start : start + CHUNK], changed[start + CHUNK :]
             yield self._with_statuses(repo, some, audits)
             self.room[DEPLOYMENTS.name] -= len(some)
             if rest and (hi := instant(rest[0].get("created_at"))):
-                close_window(state, repo.key, Window(window.lo, hi))
+                self.run.close_window(state, repo.key, Window(window.lo, hi))
                 if self.room[DEPLOYMENTS.name] <= 0:
                     audit.window_to = hi
                     return False
-        close_window(state, repo.key, window)
+        self.run.close_window(state, repo.key, window)
         return True
 
     def _stored_deployments(
@@ -893,7 +885,7 @@ class Reader:
             lo,
             repo.name,
         ):
-            if is_ended and is_listed and not self.work.full:
+            if is_ended and is_listed and not self.run.full:
                 settled[row_id] = updated
             elif not is_ended and not is_listed:
                 still_open[row_id] = updated

@@ -24,28 +24,27 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
-from urllib.parse import quote
+from typing import Any, ClassVar
+from urllib.parse import SplitResult, quote
 
 import dlt
 import pyarrow as pa
 from dlt.common.configuration import configspec
-from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltSource
 
-from extract import settings, warehouse
+from extract import warehouse
 from extract.api import (
     ROWS,
     Api,
-    BudgetExhausted,
+    FailureStreak,
     Forbidden,
     IncompleteRead,
-    Outage,
-    Refused,
     Reply,
     SourceError,
+    Unauthorized,
     Unavailable,
+    WaitBudgetExceeded,
 )
 from extract.assistance import Signed, assistance
 from extract.census import EVERY, PRESENT, Census, tombstones
@@ -54,12 +53,13 @@ from extract.gaps import Known as Gaps
 from extract.mentions import keys_in
 from extract.privacy import person, person_key, shown_environment
 from extract.probes import MOST_PROBED, NOT_READABLE, Probe, clock, counts, scopes
-from extract.settings import SettingFault, setting_name, settings_for, start_of
+from extract.run import Audit, LoadRun
+from extract.settings import setting_name
 from extract.snapshots import changed as changed_since
 from extract.snapshots import snapshots
+from extract.source import ServerSettings, Source
 from extract.tables import BIGINT, EARLIEST, TEXT, TIMESTAMP, RawTable, instant
-from extract.windows import Window, close_window, is_backfill, next_window, shortened
-from extract.work import Audit, Load
+from extract.windows import Window, bisect_window
 
 NAME = "gitlab"
 
@@ -279,42 +279,46 @@ Part = dict[str, list[Row]]
 
 
 @configspec
-class GitLabSettings(BaseConfiguration):
-    """Settings of the source, by dlt's rules."""
+class GitLabSettings(ServerSettings):
+    """The settings of the source."""
 
-    base_url: str = None  # type: ignore[assignment]
+    SOURCE: ClassVar[str] = NAME
+    ROOT_HOSTS: ClassVar[str] = r"gitlab\.com"
+    PAGES: ClassVar[str] = r"/(api/v4/.+|-|groups|explore)(/|$)"
+
     token: TSecretStrValue = None  # type: ignore[assignment]
     projects: list[str] | None = None
-    start_date: str | None = None
+
+    def complete(self) -> list[str]:
+        """Look at the names of projects."""
+        faults = super().complete()
+        if any(not re.fullmatch(r"\d+|[^/\s]+(/[^/\s]+)+", name) for name in self.projects or ()):
+            name = setting_name(NAME, "projects")
+            faults.append(f"{name} takes paths of projects, ids, and group/*")
+        return faults
+
+    @classmethod
+    def path_of_root(cls, address: SplitResult) -> str:
+        """Return the path; the root may be that of the API."""
+        return super().path_of_root(address).removesuffix("/api/v4")
 
 
-def is_on() -> bool:
-    """Whether GitLab is configured."""
-    return settings.is_on(NAME)
-
-
-def check() -> None:
-    """Ask for one project: a wrong token is refused even where everybody may read.
-
-    Raises:
-        SettingFault: A setting is missing or wrong.
-        SourceError: GitLab refuses the credentials, or gives no answer.
-    """
-    _server_time(_api(_settings()))
+def check(config: GitLabSettings) -> None:
+    """Ask for one project: a wrong token is refused even where everybody may read."""
+    _server_time(_api(config))
 
 
 def _server_time(api: Api) -> datetime:
     return api.get("/projects", {"membership": "true", "per_page": 1}, type=ROWS).server_time
 
 
-def probes() -> Iterator[Probe]:
+def probes(config: GitLabSettings) -> Iterator[Probe]:
     """Ask what only this instance can answer; `flowhouse doctor` prints it."""
-    config = _settings()
     api = _api(config)
     yield clock(_server_time(api))
-    work = Load(NAME, "doctor")
-    found = found_projects(work, api, config)
-    yield from scopes("projects", len(found), work)
+    run = LoadRun(NAME, "doctor")
+    found = found_projects(run, api, config)
+    yield from scopes("projects", len(found), run)
     for row in found[:MOST_PROBED]:
         yield counts(_path(row), _sizes(api, row["id"]))
         kept = Project.of(row).keeps_pipelines
@@ -337,16 +341,6 @@ def _sizes(api: Api, project_id: int) -> Iterator[tuple[str, Reply, str]]:
         )
         total = reply.headers.get("X-Total") or ""
         yield what, reply, f"{int(total):,}" if total.isdigit() else "more than 10,000"
-
-
-def _settings() -> GitLabSettings:
-    config = settings_for(NAME, GitLabSettings)
-    start_of(NAME, config.start_date)
-    if any(not re.fullmatch(r"\d+|[^/\s]+(/[^/\s]+)+", name) for name in config.projects or ()):
-        raise SettingFault(
-            f"{setting_name(NAME, 'projects')} takes paths of projects, ids, and group/*"
-        )
-    return config
 
 
 def _api(config: GitLabSettings) -> Api:
@@ -813,21 +807,19 @@ KINDS = (
 class Reader:
     """What one load shares."""
 
-    work: Load
+    run: LoadRun
     api: Api
     projects: list[Project]
-    server_now: datetime
-    start: datetime | None
     began: float = field(default_factory=time.monotonic)
     room: int = MOST_IN_WINDOW
-    outage: Outage = field(default_factory=Outage)
+    outage: FailureStreak = field(default_factory=FailureStreak)
     is_over: bool = False
 
     def everything(self) -> Iterator[dict[str, pa.Table]]:
         """Yield the rows of all kinds, project by project; one that fails is noted."""
         state = dlt.current.resource_state()
         todo = [(kind, project) for project in self.projects for kind in KINDS]
-        if self.work.windows:
+        if self.run.windows:
             left = state.get("unfinished", ())
             todo = [pair for pair in todo if _mark(*pair) in left]
         else:
@@ -837,7 +829,7 @@ class Reader:
             if self.room <= 0:
                 break
             audits = {
-                table.name: self.work.audit(table.name, scope=project.path) for table in kind.tables
+                table.name: self.run.audit(table.name, scope=project.path) for table in kind.tables
             }
             if self.is_over:
                 audit = audits[kind.table.name]
@@ -847,17 +839,17 @@ class Reader:
             try:
                 is_done = yield from self._read(state, kind, project, audits)
                 self.outage.end()
-            except Refused:
+            except Unauthorized:
                 raise
             except SourceError as failure:
                 self._note(audits, failure)
             if is_done:
                 unfinished.remove(_mark(kind, project))
-        self.work.more = bool(unfinished) and not self.is_over
+        self.run.more = bool(unfinished) and not self.is_over
 
     def _note(self, audits: Mapping[str, Audit], failure: SourceError) -> None:
         status = "incomplete" if isinstance(failure, IncompleteRead) else "failed"
-        if isinstance(failure, BudgetExhausted):
+        if isinstance(failure, WaitBudgetExceeded):
             status, self.is_over = "partial", True
         for audit in audits.values():
             audit.status, audit.message = status, str(failure)
@@ -865,7 +857,7 @@ class Reader:
 
     def _environments(self) -> Iterator[dict[str, pa.Table]]:
         for project in self.projects:
-            audit = self.work.audit(ENVIRONMENTS.name, scope=project.path)
+            audit = self.run.audit(ENVIRONMENTS.name, scope=project.path)
             try:
                 found = Listing(self.api, f"/projects/{project.id}/environments").rows()
             except (Forbidden, IncompleteRead) as failure:
@@ -880,24 +872,15 @@ class Reader:
         self, state: Any, kind: Kind, project: Project, audits: Mapping[str, Audit]
     ) -> Generator[dict[str, pa.Table], None, bool]:
         """Yield what changed in a window, and after the last one what windows do not show."""
-        audit, mark, goes_on = audits[kind.table.name], _mark(kind, project), self.work.windows > 0
+        audit, mark = audits[kind.table.name], _mark(kind, project)
         history = self._history(state, kind, project)
-        whole = next_window(
-            state,
-            mark,
-            self.server_now,
-            # A window that goes on where this load's last one ended needs no overlap.
-            overlap=timedelta(0) if goes_on else OVERLAP,
-            safety_lag=SAFETY_LAG,
-            start=self.start,
-            full=self.work.full and not goes_on,
-        )
+        whole = self.run.next_window(state, mark, overlap=OVERLAP, safety_lag=SAFETY_LAG)
         window, listed = self._listed(kind, project, whole)
         audit.window_from, audit.window_to = window.lo, window.hi
         audit.api_count = len(listed)
         history.note(instant(row.get("created_at")) for row in listed.values())
         census = Census.of(NAME, kind.table, project.path, version=VERSION)
-        is_anew = self.work.full or is_backfill()
+        is_anew = self.run.is_full_read
         changed = [
             row
             for row_id, row in listed.items()
@@ -906,19 +889,19 @@ class Reader:
         audit.extracted += len(listed) - len(changed)
         audit.loaded = 0
         yield from self._whole(kind, project, changed, audits)
-        close_window(state, mark, window)
+        self.run.close_window(state, mark, window)
         self.room -= len(changed)
         if kind.table is ISSUES:
             yield from self._statuses(project, changed, window.hi == whole.hi)
         if window.hi < whole.hi:
             return False
-        if is_backfill():
+        if self.run.is_backfill:
             return True
         done = set(listed)
         polled = self._unfinished(kind, project, done, audit)
         yield from self._whole(kind, project, polled, audits)
         done.update(str(row["id"]) for row in polled)
-        if census.is_due(state.setdefault(mark, {}), self.server_now):
+        if census.is_due(state.setdefault(mark, {}), self.run.server_now):
             yield from self._counted(state[mark], kind, project, census, done, audits, history)
         if kind.table is PIPELINES:
             yield {HISTORY_GAPS.name: self._gaps(project, history)}
@@ -928,7 +911,7 @@ class Reader:
     def graphql(self) -> str:
         """Where GraphQL is; empty where this GitLab gives work items no status of their own."""
         address = f"{self.api.base_url.removesuffix('/v4')}/graphql"
-        if "statuses" not in self.work.kept:
+        if "statuses" not in self.run.kept:
             reply = self.api.post(address, {"query": KNOWN_STATUSES}, allow=(400, 403, 404, 405))
             types = ((reply.data or {}).get("data") or {}) if reply.status == 200 else {}
             fields = {
@@ -938,8 +921,8 @@ class Reader:
             }
             wanted = {("status", "name", None), ("status", "category", None)}
             # Requirements had a status of this name, which was a text.
-            self.work.kept["statuses"] = fields >= {*wanted, ("widget", "status", "WorkItemStatus")}
-        return address if self.work.kept["statuses"] else ""
+            self.run.kept["statuses"] = fields >= {*wanted, ("widget", "status", "WorkItemStatus")}
+        return address if self.run.kept["statuses"] else ""
 
     def _statuses(
         self, project: Project, changed: Sequence[Row], with_open: bool
@@ -951,7 +934,7 @@ class Reader:
         """
         if not self.graphql:
             return
-        audit = self.work.audit(ISSUE_STATUSES.name, scope=project.path)
+        audit = self.run.audit(ISSUE_STATUSES.name, scope=project.path)
         closed = [str(row["iid"]) for row in changed if row.get("state") == "closed"]
         asked: list[Row] = [
             {"iids": closed[start : start + STATUSES_PER_QUERY]}
@@ -968,13 +951,13 @@ class Reader:
         except Unavailable as failure:
             audit.status = "failed"
             audit.message = f"{failure}; not asked again in this load"
-            self.work.kept["statuses"] = False
+            self.run.kept["statuses"] = False
             return
         except SourceError as failure:
             self._note({ISSUE_STATUSES.name: audit}, failure)
             return
         audit.extracted = len(found)
-        rows, seen = changed_since(NAME, ISSUE_STATUSES, found.values(), self.server_now)
+        rows, seen = changed_since(NAME, ISSUE_STATUSES, found.values(), self.run.server_now)
         audit.loaded = len(rows)
         yield {
             ISSUE_STATUSES.name: ISSUE_STATUSES.batch(rows, project.path),
@@ -1009,11 +992,11 @@ class Reader:
         mark = _mark(kind, project)
         read_to = state.get("watermarks", {}).get(mark)
         history = History(
-            read_to and datetime.fromisoformat(read_to), self.start, born=project.created_at
+            read_to and datetime.fromisoformat(read_to), self.run.start, born=project.created_at
         )
         if kind.table is PIPELINES:
             history.keeps = project.keeps_pipelines
-        return self.work.kept.setdefault(mark, history)
+        return self.run.kept.setdefault(mark, history)
 
     def _gaps(self, project: Project, history: History) -> pa.Table:
         """Return of which times GitLab shows no pipelines because it has deleted them."""
@@ -1023,7 +1006,7 @@ class Reader:
             scope=project.path,
         )
         rows = history.gaps(
-            PIPELINES, project.path, self.server_now, self.known_gaps, moment(oldest)
+            PIPELINES, project.path, self.run.server_now, self.known_gaps, moment(oldest)
         )
         return HISTORY_GAPS.batch(rows, project.path)
 
@@ -1047,7 +1030,7 @@ class Reader:
             opened[window] = [Listing(self.api, place, {**part, **span}) for part in kind.filters]
             return sum(listing.size() for listing in opened[window])
 
-        window, _ = shortened(window, size, MOST_IN_WINDOW)
+        window, _ = bisect_window(window, size, MOST_IN_WINDOW)
         try:
             rows = [row for listing in opened[window] for row in listing.rows()]
         except OffsetRefused:
@@ -1076,7 +1059,7 @@ class Reader:
                 if found:
                     bundle[table.name] = table.batch(found, project.path)
             yield bundle
-            self.work.progress(kind.table.name, start + len(some), len(rows), self.began)
+            self.run.progress(kind.table.name, start + len(some), len(rows), self.began)
 
     def _parallel(self, ask: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
@@ -1186,7 +1169,7 @@ class Reader:
         listed = self._all(kind, project)
         history.note(instant(row.get("created_at")) for row in listed.values())
         if history.keeps not in (None, FOREVER):
-            expired = max(self.server_now - history.keeps, history.oldest or EARLIEST)
+            expired = max(self.run.server_now - history.keeps, history.oldest or EARLIEST)
             for (row_id,) in warehouse.rows(
                 NAME,
                 f"select id from gitlab.{kind.table.name}"
@@ -1208,11 +1191,11 @@ class Reader:
             row_id: states[reply.status]
             for row_id, reply in self._by_id(kind, project, rows).items()
         }
-        marks = census.settle(found, verdicts, self.server_now)
+        marks = census.settle(found, verdicts, self.run.server_now)
         if marks:
             yield {TOMBSTONES.name: TOMBSTONES.mixed(marks)}
-        census.note(self.work, found)
-        census.close(state, self.server_now)
+        census.note(self.run, found)
+        census.close(state, self.run.server_now)
 
     def _all(self, kind: Kind, project: Project) -> dict[str, Row]:
         """List everything; where that is longer than GitLab pages, window by window."""
@@ -1228,13 +1211,13 @@ class Reader:
         return {
             row_id: row
             for row_id, row in found.items()
-            if self.start is None or (_last(row) or self.start) >= self.start
+            if self.run.start is None or (_last(row) or self.run.start) >= self.run.start
         }
 
     def _by_windows(self, kind: Kind, project: Project) -> dict[str, Row]:
         found: dict[str, Row] = {}
         # What changes meanwhile moves to a later window.
-        rest = Window(self.start, self.server_now + EVERY)
+        rest = Window(self.run.start, self.run.server_now + EVERY)
         while rest.lo is None or rest.lo < rest.hi:
             window, rows = self._listed(kind, project, rest)
             found |= rows
@@ -1267,7 +1250,7 @@ def _last(row: Row) -> datetime | None:
 # the source
 
 
-def found_projects(work: Load, api: Api, config: GitLabSettings) -> list[Row]:
+def found_projects(run: LoadRun, api: Api, config: GitLabSettings) -> list[Row]:
     """Return the configured projects, or all that the token is a member of, once each.
 
     One that cannot be read is a failed scope; the others go on.
@@ -1284,7 +1267,7 @@ def found_projects(work: Load, api: Api, config: GitLabSettings) -> list[Row]:
             rows = [reply.data] if reply.status == 200 else []
         if not rows and config.projects:
             message = f"{setting_name(NAME, 'projects')}: not there, or hidden from this token"
-            work.audit(PROJECTS.name, scope=name, status="failed", message=message)
+            run.audit(PROJECTS.name, scope=name, status="failed", message=message)
         found |= _once(rows)
     return list(found.values())
 
@@ -1298,22 +1281,17 @@ def _path(row: Mapping[str, Any]) -> str:
     return str(row["path_with_namespace"])
 
 
-def build(work: Load) -> DltSource:
-    """Return the source with everything that changed since the last load.
-
-    Raises:
-        SourceError: GitLab refuses the credentials, or gives no answer.
-    """
-    config = _settings()
+def build(run: LoadRun, config: GitLabSettings) -> DltSource:
+    """Return the source with everything that changed since the last load."""
     api = _api(config)
-    server_now = _server_time(api)
-    found = found_projects(work, api, config)
+    run.server_now = _server_time(api)
+    found = found_projects(run, api, config)
     projects = [Project.of(row) for row in found]
-    reader = Reader(work, api, projects, server_now, start_of(NAME, config.start_date))
+    reader = Reader(run, api, projects)
 
     def listed() -> Iterator[pa.Table]:
         yield PROJECTS.batch([project_row(row) for row in found])
-        work.audit(
+        run.audit(
             PROJECTS.name,
             api_count=len(found),
             extracted=len(found),
@@ -1327,10 +1305,13 @@ def build(work: Load) -> DltSource:
 
     @dlt.source(name=NAME, max_table_nesting=0)
     def gitlab() -> Iterator[Any]:
-        if not work.windows:
+        if not run.windows:
             yield PROJECTS.resource(listed)
         parent = dlt.resource(lambda: reader.everything(), name="read", selected=False)
         for table in TABLES[1:]:
             yield table.transformer(part_of(table), parent)
 
     return gitlab()
+
+
+SOURCE = Source(NAME, "GitLab", TABLES, GitLabSettings, check, build, probes)

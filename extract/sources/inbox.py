@@ -21,21 +21,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import dlt
 import msgspec
 import pyarrow as pa
 from dlt.common.configuration import configspec
-from dlt.common.configuration.specs import BaseConfiguration
 from dlt.sources import DltSource
 
-from extract import settings, warehouse
+from extract import warehouse
 from extract.privacy import person_key, pick, shown_environment
 from extract.probes import Probe
-from extract.settings import SettingFault, setting_name, settings_for
+from extract.run import LoadRun
+from extract.settings import setting_name
+from extract.source import Source, SourceSettings
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, decode, instant
-from extract.work import Load
 
 NAME = "inbox"
 
@@ -140,38 +140,29 @@ CONTENT = {
 
 
 @configspec
-class InboxSettings(BaseConfiguration):
-    """Settings of the source, by dlt's rules."""
+class InboxSettings(SourceSettings):
+    """The settings of the source."""
+
+    SOURCE: ClassVar[str] = NAME
 
     path: str = None  # type: ignore[assignment]
 
-
-def is_on() -> bool:
-    """Whether a drop folder is configured."""
-    return settings.is_on(NAME)
-
-
-def check() -> None:
-    """Look at the folder.
-
-    Raises:
-        SettingFault: It is not there, or not readable.
-    """
-    _folder()
+    def complete(self) -> list[str]:
+        """Look at the folder."""
+        if Path(self.path).is_dir():
+            return []
+        return [f"{setting_name(NAME, 'path')} is no folder that can be read"]
 
 
-def probes() -> Iterator[Probe]:
+def check(config: InboxSettings) -> None:
+    """Ask for nothing: the settings have looked at the folder."""
+
+
+def probes(config: InboxSettings) -> Iterator[Probe]:
     """Count the files; `flowhouse doctor` prints it."""
-    files = [path for path in _folder().rglob("*.jsonl") if path.is_file()]
+    files = [path for path in Path(config.path).rglob("*.jsonl") if path.is_file()]
     hidden = sum(not os.access(path, os.R_OK) for path in files)
     yield Probe(not hidden, f"files: {len(files):,}, {hidden:,} of them not readable")
-
-
-def _folder() -> Path:
-    folder = Path(settings_for(NAME, InboxSettings).path)
-    if not folder.is_dir():
-        raise SettingFault(f"{setting_name(NAME, 'path')} is no folder that can be read")
-    return folder
 
 
 class _Rejected(Exception):
@@ -285,7 +276,7 @@ def moment(value: Any) -> datetime | None:
 class Reader:
     """Reads the files that were not read before; what is no event waits in `ready`, by table."""
 
-    work: Load
+    run: LoadRun
     folder: Path
     ready: dict[str, list[pa.Table]] = field(default_factory=dict)
 
@@ -358,7 +349,7 @@ class Reader:
         words = [f"{count:,} events {what}" for what, count in sorted(odd.items())]
         if faults:
             words.append(f"{len(faults):,} lines are no events, see inbox.quarantines")
-        self.work.audit(
+        self.run.audit(
             "events",
             api_count=extracted + len(faults),
             extracted=extracted,
@@ -366,16 +357,12 @@ class Reader:
             status="incomplete" if faults else "complete",
             message="; ".join(words),
         )
-        self.work.audit("files", extracted=len(files))
+        self.run.audit("files", extracted=len(files))
 
 
-def build(work: Load) -> DltSource:
-    """Return the source with the events of every file that was not read before.
-
-    Raises:
-        SettingFault: The folder is not there.
-    """
-    reader = Reader(work, _folder())
+def build(run: LoadRun, config: InboxSettings) -> DltSource:
+    """Return the source with the events of every file that was not read before."""
+    reader = Reader(run, Path(config.path))
 
     @dlt.source(name=NAME, max_table_nesting=0)
     def inbox() -> Iterator[Any]:
@@ -385,3 +372,6 @@ def build(work: Load) -> DltSource:
             yield table.transformer(reader.taker(table.name), events)
 
     return inbox()
+
+
+SOURCE = Source(NAME, "Inbox", TABLES, InboxSettings, check, build, probes)

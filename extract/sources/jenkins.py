@@ -19,24 +19,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, unquote, urlsplit
 
 import dlt
 import pyarrow as pa
 from dlt.common.configuration import configspec
-from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltSource
 
-from extract import settings, warehouse
-from extract.api import Api, Forbidden, IncompleteRead, Outage, Unavailable
+from extract import warehouse
+from extract.api import Api, FailureStreak, Forbidden, IncompleteRead, Unavailable
 from extract.gaps import FOREVER, History, Known, history_gaps, known_gaps, moment
 from extract.privacy import person_key
 from extract.probes import Probe, clock, scopes
-from extract.settings import SettingFault, setting_name, settings_for, start_of
+from extract.run import Audit, LoadRun
+from extract.settings import setting_name
+from extract.source import ServerSettings, Source
 from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, RawTable, instant
-from extract.work import Audit, Load
 
 NAME = "jenkins"
 
@@ -108,44 +108,41 @@ USUAL_BRANCH = re.compile(
 
 
 @configspec
-class JenkinsSettings(BaseConfiguration):
-    """Settings of the source, by dlt's rules."""
+class JenkinsSettings(ServerSettings):
+    """The settings of the source."""
 
-    base_url: str = None  # type: ignore[assignment]
+    SOURCE: ClassVar[str] = NAME
+    PAGES: ClassVar[str] = r"/(job|view|api|blue)(/|$)"
+
     user: str = None  # type: ignore[assignment]
     api_token: TSecretStrValue = None  # type: ignore[assignment]
     folders: list[str] | None = None
-    start_date: str | None = None
+
+    def complete(self) -> list[str]:
+        """Look at the names of folders."""
+        faults = super().complete()
+        if any(not name.strip("/") for name in self.folders or ()):
+            faults.append(f"{setting_name(NAME, 'folders')} has an empty name in it")
+        return faults
 
 
-def is_on() -> bool:
-    """Whether Jenkins is configured."""
-    return settings.is_on(NAME)
-
-
-def check() -> None:
-    """Ask for the front page: a wrong token is refused even where everybody may read.
-
-    Raises:
-        SettingFault: A setting is missing or wrong.
-        SourceError: Jenkins refuses the credentials, or gives no answer.
-    """
-    _server_time(_api(_settings()))
+def check(config: JenkinsSettings) -> None:
+    """Ask for the front page: a wrong token is refused even where everybody may read."""
+    _server_time(_api(config))
 
 
 def _server_time(api: Api) -> datetime:
     return api.get("/api/json", {"tree": "mode"}).server_time
 
 
-def probes() -> Iterator[Probe]:
+def probes(config: JenkinsSettings) -> Iterator[Probe]:
     """Ask what only this controller can answer; `flowhouse doctor` prints it."""
-    config = _settings()
     api = _api(config)
     now = _server_time(api)
     yield clock(now)
-    reader = Reader(Load(NAME, "doctor"), api, now, None)
+    reader = Reader(LoadRun(NAME, "doctor", server_now=now), api)
     reader.list_jobs(config.folders)
-    yield from scopes("jobs", len(reader.jobs), reader.work)
+    yield from scopes("jobs", len(reader.jobs), reader.run)
     built = [job for job in reader.jobs if job.newest]
     yield Probe(True, f"jobs with builds: {len(built):,}")
     pipelines = [job for job in built if job.kind == PIPELINE_JOB]
@@ -160,14 +157,6 @@ def probes() -> Iterator[Probe]:
             if status == 200
             else f"stages: not readable: {NO_PLUGIN if status == 404 else status}",
         )
-
-
-def _settings() -> JenkinsSettings:
-    config = settings_for(NAME, JenkinsSettings)
-    start_of(NAME, config.start_date)
-    if any(not name.strip("/") for name in config.folders or ()):
-        raise SettingFault(f"{setting_name(NAME, 'folders')} has an empty name in it")
-    return config
 
 
 def _api(config: JenkinsSettings) -> Api:
@@ -374,10 +363,8 @@ def _is_new(build: Mapping[str, Any], known: list[list[int]]) -> bool:
 class Reader:
     """What the tables of one load share."""
 
-    work: Load
+    run: LoadRun
     api: Api
-    server_now: datetime
-    start: datetime | None
     jobs: list[Job] = field(default_factory=list)
     counted: dict[str, Audit] = field(default_factory=dict)
     stages: Audit | None = None
@@ -386,7 +373,7 @@ class Reader:
     with_stages: list[str] = field(default_factory=list)
     first: dict[str, tuple[Mapping[str, Any], list[list[int]]]] = field(default_factory=dict)
     """The oldest build that Jenkins has of a job, and what was known of the job before."""
-    outage: Outage = field(default_factory=Outage)
+    outage: FailureStreak = field(default_factory=FailureStreak)
     silent: list[Unavailable] = field(default_factory=list)
     """What the last builds in a row failed with that were asked for their stages."""
 
@@ -400,7 +387,7 @@ class Reader:
                 if not folders:
                     raise
                 where = setting_name(NAME, "folders")
-                self.work.audit("jobs", scope=name, status="failed", message=f"{where}: {failure}")
+                self.run.audit("jobs", scope=name, status="failed", message=f"{where}: {failure}")
 
     def _jobs_below(
         self, folder: str, shown: str, is_multibranch: bool = False, depth: int = 0
@@ -436,14 +423,14 @@ class Reader:
             try:
                 yield from self._jobs_below(full_name, shown_name, kind == MULTIBRANCH, depth + 1)
             except (Forbidden, IncompleteRead, Unavailable) as failure:
-                self.work.audit("jobs", scope=shown_name, status="failed", message=str(failure))
+                self.run.audit("jobs", scope=shown_name, status="failed", message=str(failure))
                 self.outage.note(failure)
 
     def audit(self, scope: str) -> Audit:
         """Return the note that counts the builds of a top-level folder or job."""
         if scope not in self.counted:
-            self.counted[scope] = self.work.audit(
-                "builds", scope=scope, window_from=self.start, window_to=self.server_now
+            self.counted[scope] = self.run.audit(
+                "builds", scope=scope, window_from=self.run.start, window_to=self.run.server_now
             )
         return self.counted[scope]
 
@@ -454,7 +441,7 @@ class Reader:
         read = 0
         for job in self.jobs:
             known = heads.get(job.shown) or []
-            is_full = self.work.full and not self.work.windows
+            is_full = self.run.full and not self.run.windows
             open_rows, owed = running.get(job.shown) or {}, list(_owed().get(job.shown, ()))
             if job.newest == known and not open_rows and not owed and not is_full:
                 continue
@@ -465,7 +452,7 @@ class Reader:
                     read += len(rows)
                     audit.extracted += len(rows)
                     ran |= {_mark(row): row for row in rows if row["is_building"]}
-                    self.work.progress("builds", read, None, began)
+                    self.run.progress("builds", read, None, began)
             except (Forbidden, IncompleteRead, Unavailable) as failure:
                 audit.status, audit.message = "failed", str(failure)
                 self.outage.note(failure)
@@ -476,7 +463,7 @@ class Reader:
             if not running[job.shown]:
                 del running[job.shown]
             if read >= MOST_IN_WINDOW:
-                self.work.more = True
+                self.run.more = True
                 return
 
     def _builds_of(
@@ -492,7 +479,7 @@ class Reader:
         """
         seen: set[str] = set()
         if job.newest != known:
-            for first, page in builds_of(self.api, job, known, self.start):
+            for first, page in builds_of(self.api, job, known, self.run.start):
                 rows = [build_row(job, build) for build in page]
                 seen.update(map(_mark, rows))
                 self.first[job.shown] = first, known
@@ -527,7 +514,7 @@ class Reader:
     def stages_of(self, builds: pa.Table) -> Iterator[pa.Table]:
         """Yield the stages of a table of builds."""
         if self.stages is None:
-            self.stages = self.work.audit("stages", window_to=self.server_now)
+            self.stages = self.run.audit("stages", window_to=self.run.server_now)
         paths = {job.shown: path_of(job.full_name) for job in self.jobs}
         rows = builds.select(
             ["job_full_name", "number", "started_at", "class", "_scope"]
@@ -538,7 +525,7 @@ class Reader:
 
         def describe(row: Mapping[str, Any]) -> Any:
             failures = [*self.silent]
-            if len(failures) >= Outage.MOST:  # left for the next load
+            if len(failures) >= FailureStreak.MOST:  # left for the next load
                 return failures[-1]
             try:
                 return self._described(f"{paths[row['job_full_name']]}/{row['number']}")
@@ -554,7 +541,7 @@ class Reader:
             tries = _settle(job, mark) + 1
             if not isinstance(answer, Unavailable):
                 found += stage_rows(row, stages_in(answer))
-            elif tries < MOST_TRIES or self.server_now - row["started_at"] < TRIED_FOR:
+            elif tries < MOST_TRIES or self.run.server_now - row["started_at"] < TRIED_FOR:
                 _owed().setdefault(job, {})[mark] = tries
                 self.stages.status, self.stages.message = "incomplete", f"{answer}; asked again"
             else:
@@ -609,12 +596,12 @@ class Reader:
             last, last_started = max(known, default=(0, None))
             history = History(
                 instant(last_started) if int(first["number"]) > last + 1 else None,
-                self.start,
-                oldest=max(filter(None, (started, self.start))),
-                keeps=FOREVER if int(first["number"]) == 1 else self.server_now - started,
+                self.run.start,
+                oldest=max(filter(None, (started, self.run.start))),
+                keeps=FOREVER if int(first["number"]) == 1 else self.run.server_now - started,
             )
             gaps, oldest = self.stored
-            rows = history.gaps(BUILDS, name, self.server_now, gaps, oldest.get(name))
+            rows = history.gaps(BUILDS, name, self.run.server_now, gaps, oldest.get(name))
             if rows:
                 yield HISTORY_GAPS.batch(rows, builds["_scope"][0].as_py())
 
@@ -623,9 +610,9 @@ class Reader:
         yield JOBS.batch(
             [{"full_name": job.shown, "class": job.kind, "payload": {}} for job in self.jobs]
         )
-        self.work.audit(
+        self.run.audit(
             "jobs",
-            window_to=self.server_now,
+            window_to=self.run.server_now,
             api_count=len(self.jobs),
             extracted=len(self.jobs),
             # None at all is a lost permission, not an empty Jenkins; what we have stays.
@@ -659,20 +646,16 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "started_at": row["started_at"].isoformat()}
 
 
-def build(work: Load) -> DltSource:
-    """Return the source with every build that is new or has gone on since the last load.
-
-    Raises:
-        SourceError: Jenkins refuses the credentials, or gives no answer.
-    """
-    config = _settings()
+def build(run: LoadRun, config: JenkinsSettings) -> DltSource:
+    """Return the source with every build that is new or has gone on since the last load."""
     api = _api(config)
-    reader = Reader(work, api, _server_time(api), start_of(NAME, config.start_date))
+    run.server_now = _server_time(api)
+    reader = Reader(run, api)
     reader.list_jobs(config.folders)
 
     @dlt.source(name=NAME, max_table_nesting=0)
     def jenkins() -> Iterator[Any]:
-        if not work.windows:
+        if not run.windows:
             yield JOBS.resource(lambda: reader.known_jobs())
         builds = BUILDS.resource(lambda: reader.builds())
         yield builds
@@ -680,3 +663,6 @@ def build(work: Load) -> DltSource:
         yield HISTORY_GAPS.transformer(lambda rows: reader.gaps_of(rows), builds)
 
     return jenkins()
+
+
+SOURCE = Source(NAME, "Jenkins", TABLES, JenkinsSettings, check, build, probes)

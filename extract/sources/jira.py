@@ -36,25 +36,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from typing import Any, ClassVar
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import dlt
 import msgspec
 import pyarrow as pa
 from dlt.common.configuration import configspec
-from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltResource, DltSource
 
-from extract import settings, warehouse
+from extract import warehouse
 from extract.api import OBJECT, ROWS, Api, Forbidden, IncompleteRead, Reply
 from extract.census import Census, Findings, tombstones
-from extract.oauth import ClientToken
 from extract.privacy import KEEP, pick
 from extract.probes import Probe, clock
-from extract.settings import SettingFault, setting_name, settings_for, start_of
+from extract.run import LoadRun
+from extract.settings import setting_name
 from extract.snapshots import changed, snapshots
+from extract.source import ServerSettings, Source
 from extract.sources.jira_rows import (
     BOARD,
     COMPONENT,
@@ -75,8 +75,8 @@ from extract.sources.jira_rows import (
     person_of,
 )
 from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, RawTable, decode, encode, instant
-from extract.windows import Window, close_window, is_backfill, next_window, shortened
-from extract.work import Load
+from extract.tokens import client_token
+from extract.windows import Window, bisect_window
 
 PROJECTS = RawTable(
     "projects", "/rest/api/3/project/search", ("id",), {"id": TEXT, "key": TEXT, "name": TEXT}
@@ -251,17 +251,19 @@ UNTOUCHED = timedelta(minutes=1)
 
 
 @configspec
-class JiraSettings(BaseConfiguration):
-    """Settings of the source, by dlt's rules."""
+class JiraSettings(ServerSettings):
+    """The settings of the source."""
 
-    base_url: str = None  # type: ignore[assignment]
+    SOURCE: ClassVar[str] = NAME
+    ROOT_HOSTS: ClassVar[str] = r"\.atlassian\.net"
+    PAGES: ClassVar[str] = r"/(rest|browse|secure|wiki)(/|$)"
+
     api_token: TSecretStrValue | None = None
     email: str | None = None
     client_id: str | None = None
     client_secret: TSecretStrValue | None = None
     projects: list[str] | None = None
     deployment: str | None = None
-    start_date: str | None = None
     titles: bool = False
     fields: list[str] | None = None
     story_points_field: str | None = None
@@ -273,51 +275,39 @@ class JiraSettings(BaseConfiguration):
         """Return the custom fields that are chosen by hand: role → id."""
         return {role: self[f"{role}_field"] for role in CHOSEN_ROLES}
 
+    def complete(self) -> list[str]:
+        """Ask for what belongs together."""
+        needed = ["client_secret"] if self.client_id else ["api_token"]
+        host = urlsplit(self.base_url).hostname or ""
+        if host.endswith(".atlassian.net") and not self.client_id:
+            needed.append("email")
+        faults = [f"{setting_name(NAME, name)} is not set" for name in needed if not self[name]]
+        if self.deployment not in (None, "", "cloud", "datacenter"):
+            faults.append(f"{setting_name(NAME, 'deployment')} is neither cloud nor datacenter")
+        return faults + super().complete()
 
-def is_on() -> bool:
-    """Whether Jira is configured."""
-    return settings.is_on(NAME)
+    @classmethod
+    def path_of_root(cls, address: SplitResult) -> str:
+        """Return the path; the root for OAuth clients lies below a host that is not the site's."""
+        path = super().path_of_root(address)
+        return "" if path.startswith("/ex/jira/") else path
 
 
-def check() -> None:
-    """Ask who we are: the one endpoint that never answers anonymously.
-
-    Raises:
-        SettingFault: A setting is missing or wrong.
-        SourceError: Jira refuses the credentials, or gives no answer.
-    """
-    _connect()
+def check(config: JiraSettings) -> None:
+    """Ask who we are: the one endpoint that never answers anonymously."""
+    _connect(config)
 
 
-def _connect() -> tuple[JiraSettings, Api, str, datetime]:
-    """Return the settings, the client, which kind of Jira it is, and the server's time."""
-    config = _settings()
+def _connect(config: JiraSettings) -> tuple[Api, str, datetime]:
+    """Return the client, which kind of Jira it is, and the server's time."""
     api = _api(config)
     deployment = config.deployment or _deployment(api)
-    return config, api, deployment, api.get(f"{ROOTS[deployment]}/myself").server_time
-
-
-def _settings() -> JiraSettings:
-    config = settings_for(NAME, JiraSettings)
-    needed = ["client_secret"] if config.client_id else ["api_token"]
-    host = urlsplit(config.base_url).hostname or ""
-    if host.endswith(".atlassian.net") and not config.client_id:
-        needed.append("email")
-    faults = [f"{setting_name(NAME, name)} is not set" for name in needed if not config[name]]
-    if config.deployment not in (None, "", "cloud", "datacenter"):
-        faults.append(f"{setting_name(NAME, 'deployment')} is neither cloud nor datacenter")
-    try:
-        start_of(NAME, config.start_date)
-    except SettingFault as fault:
-        faults.append(str(fault))
-    if faults:
-        raise SettingFault("\n".join(faults))
-    return config
+    return api, deployment, api.get(f"{ROOTS[deployment]}/myself").server_time
 
 
 def _api(config: JiraSettings) -> Api:
     if config.client_id:
-        token = ClientToken(NAME, _token_url(config), config.client_id, str(config.client_secret))
+        token = client_token(NAME, _token_url(config), config.client_id, str(config.client_secret))
         credential, authorize = "client_secret", token.headers
     else:
         pair = base64.b64encode(f"{config.email}:{config.api_token}".encode()).decode()
@@ -339,9 +329,9 @@ def _deployment(api: Api) -> str:
     return "cloud" if is_cloud else "datacenter"
 
 
-def probes() -> Iterator[Probe]:
+def probes(config: JiraSettings) -> Iterator[Probe]:
     """Ask what only this instance can answer; `flowhouse doctor` prints it."""
-    config, api, deployment, server_now = _connect()
+    api, deployment, server_now = _connect(config)
     yield Probe(True, f"deployment: {deployment}")
     yield clock(server_now)
     if config.client_id:
@@ -991,13 +981,10 @@ def _since(lo: datetime | None, project: str | None = None) -> str:
     return f"{scope}updated >= {low}"
 
 
-def build(work: Load) -> DltSource:
-    """Return the source with everything that changed since the last load.
-
-    Raises:
-        SourceError: Jira refuses the credentials, or gives no answer.
-    """
-    config, api, deployment, server_now = _connect()
+def build(run: LoadRun, config: JiraSettings) -> DltSource:
+    """Return the source with everything that changed since the last load."""
+    api, deployment, run.server_now = _connect(config)
+    server_now = run.server_now
     fields = api.get(f"{ROOTS[deployment]}/field", type=ROWS).data
     former = warehouse.rows(
         NAME,
@@ -1006,14 +993,14 @@ def build(work: Load) -> DltSource:
     )
     rows = Rows(fields, config.chosen(), bool(config.titles), config.fields or (), dict(former))
     site = (Cloud if deployment == "cloud" else DataCenter)(api, rows)
-    reader = Reader(work, site, config, server_now, site.projects())
+    reader = Reader(run, site, config, server_now, site.projects())
 
     @dlt.source(name=NAME, max_table_nesting=0)
     def jira() -> Iterator[Any]:
-        reader.is_daily = work.full or _is_due(
+        reader.is_daily = run.full or _is_due(
             dlt.current.source_state().get("daily_at"), server_now
         )
-        if not work.windows:
+        if not run.windows:
             yield from _dimensions(reader, fields)
         issues = ISSUES.resource(lambda: reader.issues())
         yield issues
@@ -1030,7 +1017,7 @@ class Reader:
     What is no issue waits in `ready`, by table, until the issues that it came with are handed on.
     """
 
-    work: Load
+    run: LoadRun
     site: Site
     config: JiraSettings
     server_now: datetime
@@ -1049,11 +1036,6 @@ class Reader:
         """Return and forget what is ready of a table."""
         return [rows for rows in self.ready.pop(table, []) if rows.num_rows]
 
-    @property
-    def start(self) -> datetime | None:
-        """Where the first load begins."""
-        return start_of(NAME, self.config.start_date)
-
     def scopes(self) -> list[str]:
         """Return the scopes with a watermark of their own: the configured projects, or everything.
 
@@ -1064,7 +1046,7 @@ class Reader:
         keys = {row.get("key") for row in self.visible}
         for project in self.config.projects:
             if project not in keys:
-                self.work.audit(
+                self.run.audit(
                     "issues",
                     scope=project,
                     status="failed",
@@ -1083,7 +1065,7 @@ class Reader:
         census = self._known(state)
         for scope in scopes:
             yield from self._window(state, scope, census.known)
-        if not self.work.more and not is_backfill():
+        if not self.run.more and not self.run.is_backfill:
             yield from self._census(state, scopes, census)
             self._worklogs(state)
             self._sprints()
@@ -1100,9 +1082,9 @@ class Reader:
             state["asked"] = {**asked, "since": datetime.now(UTC).isoformat()}
             state.pop("census_at", None)
         conditions = ["true"]
-        if self.start:
+        if self.run.start:
             conditions.append(
-                f"coalesce(updated_at >= timestamptz '{self.start.isoformat()}', true)"
+                f"coalesce(updated_at >= timestamptz '{self.run.start.isoformat()}', true)"
             )
         if self.config.projects:
             # What was loaded of a project that is not asked for any more stays as it was.
@@ -1120,34 +1102,25 @@ class Reader:
 
     def _window(self, state: Any, scope: str, known: Mapping[str, Any]) -> Iterator[pa.Table]:
         """Yield the changed issues of the next window of a scope."""
-        work, site = self.work, self.site
-        window = next_window(
-            state,
-            scope,
-            self.server_now,
-            # A window that goes on where this load's last one ended needs no overlap.
-            overlap=timedelta(0) if work.windows else OVERLAP,
-            safety_lag=site.safety_lag,
-            start=self.start,
-            full=work.full and not work.windows,
-        )
+        run, site = self.run, self.site
+        window = run.next_window(state, scope, overlap=OVERLAP, safety_lag=site.safety_lag)
         if window.lo is not None and window.lo >= window.hi:
             return
-        part, count = shortened(
+        part, count = bisect_window(
             window, lambda part: site.count(bounds(part, scope)), MOST_IN_WINDOW
         )
-        is_anew = work.full or is_backfill()
+        is_anew = run.is_full_read
         reading = Reading(
             part, bounds(part, scope), count, {} if is_anew else known, part.hi < window.hi
         )
         began, read = time.monotonic(), set[str]()
         for issues in site.issues(reading):
             read.update(str(issue.id) for issue in issues)
-            work.progress("issues", len(read), reading.count, began)
+            run.progress("issues", len(read), reading.count, began)
             yield self._batch(issues)
         if reading.is_whole:
-            close_window(state, scope, reading.window)
-            work.more = work.more or reading.window.hi < window.hi
+            run.close_window(state, scope, reading.window)
+            run.more = run.more or reading.window.hi < window.hi
         rejected = reading.gone + reading.left
         faults = [
             f"{rejected:,} listed issues were not given" if rejected else "",
@@ -1158,7 +1131,7 @@ class Reader:
             if reading.is_whole
             else f"got {reading.listed:,} of {reading.count:,}; to be read again",
         ]
-        work.audit(
+        run.audit(
             "issues",
             scope=scope,
             window_from=window.lo,
@@ -1274,7 +1247,7 @@ class Reader:
 
     def _census(self, state: Any, scopes: list[str], census: Census) -> Iterator[pa.Table]:
         """Compare all ids with what is loaded; fetch what is missing, mark what is gone."""
-        work, site = self.work, self.site
+        run, site = self.run, self.site
         if not scopes or not census.is_due(state, self.server_now):
             return
         listed: Listing = {}
@@ -1282,7 +1255,7 @@ class Reader:
             part, is_all = self._listed(scope)
             listed |= part
             if not is_all:
-                work.audit(
+                run.audit(
                     "issues",
                     scope=scope,
                     status="incomplete",
@@ -1305,7 +1278,7 @@ class Reader:
         wanted = [*found.wanted, *alive]
         altered: list[str] = []
         sampled: list[str] = []
-        if self.is_daily and not work.windows:  # what several windows brought was just read
+        if self.is_daily and not run.windows:  # what several windows brought was just read
             altered = self._altered(state, listed, {*wanted, *self.issue_ids})
             known = {*wanted, *altered, *self.issue_ids}
             sampled = sorted((self._of_teams() & listed.keys()) - known)
@@ -1314,12 +1287,12 @@ class Reader:
         for issues in site.by_id(wanted[:MOST_IN_WINDOW], reading):
             yield self._batch(issues)
         if len(wanted) > MOST_IN_WINDOW:
-            work.more = True
+            run.more = True
             return
         marks = census.settle(found, verdicts, self.server_now)
         self.ready["tombstones"].append(TOMBSTONES.mixed(marks))
         name = setting_name(NAME, "projects")
-        census.note(work, found, f"if a project is gone for good, let {name} name the others")
+        census.note(run, found, f"if a project is gone for good, let {name} name the others")
         census.close(state, self.server_now)
         had_not = len(wanted) - len(altered) - len(sampled)
         notes = [
@@ -1327,7 +1300,7 @@ class Reader:
             f"{len(altered):,} issues had changed without an update" if altered else "",
         ]
         if wanted:
-            work.audit(
+            run.audit(
                 "issues",
                 extracted=len(wanted) - reading.gone - reading.left,
                 message="; ".join(filter(None, notes)),
@@ -1385,7 +1358,7 @@ class Reader:
         """
         found: Listing = {}
         project = f'project = "{scope}" AND ' if scope else ""
-        since = f" AND {_since(self.start)}" if self.start else ""
+        since = f" AND {_since(self.run.start)}" if self.run.start else ""
         lo, end = None, self.server_now + timedelta(days=1)
 
         def query(window: Window) -> str:
@@ -1403,7 +1376,7 @@ class Reader:
         )
         while lo is None or lo < end:
             step = next((at for (at,) in steps if at and (lo is None or at > lo)), end)
-            part, count = shortened(
+            part, count = bisect_window(
                 Window(lo, min(step, end)),
                 lambda part: self.site.count(query(part)),
                 MOST_IN_WINDOW,
@@ -1428,12 +1401,12 @@ class Reader:
         shown: dict[str, int] = defaultdict(int)
         for _, project in listed.values():
             shown[project] += 1
-        for row in self.visible if not self.start else ():
+        for row in self.visible if not self.run.start else ():
             total = (row.get("insight") or {}).get("totalIssueCount")
             key = str(row.get("key"))
             is_asked = not self.config.projects or key in self.config.projects
             if total and is_asked and total > shown[key]:
-                self.work.audit(
+                self.run.audit(
                     "issues",
                     scope=key,
                     acl_gap=total - shown[key],
@@ -1469,13 +1442,13 @@ class Reader:
         """Make changed worklogs ready, and tombstones of deleted ones."""
         api, root = self.site.api, self.site.root
         known = dict(warehouse.rows(NAME, f"select id, epoch_ms(updated_at) from {NAME}.worklogs"))
-        first = milliseconds(self.config.start_date) or 0
+        first = int(self.run.start.timestamp() * 1000) if self.run.start else 0
         marks = state.setdefault("worklogs_since", {})
         # A worklog of an issue that we do not know yet is passed over, so a day is read again.
         back = int(timedelta(days=1 if self.config.projects else 0).total_seconds() * 1000)
         changed, until = self._feed("updated", max(first, marks.get("updated", 0) - back))
         deleted, gone_until = self._feed("deleted", max(first, marks.get("deleted", 0)))
-        wanted = [key for key, at in changed.items() if self.work.full or known.get(key) != at]
+        wanted = [key for key, at in changed.items() if self.run.full or known.get(key) != at]
         issues = self._known_issues() if self.config.projects else None
         count = 0
         for batch in _chunks(wanted, WORKLOGS_PER_REQUEST):
@@ -1502,7 +1475,7 @@ class Reader:
         ]
         self.ready["tombstones"].append(TOMBSTONES.batch(gone))
         marks.update({"updated": until, "deleted": gone_until})
-        self.work.audit("worklogs", extracted=len(changed), loaded=count, deleted=len(gone))
+        self.run.audit("worklogs", extracted=len(changed), loaded=count, deleted=len(gone))
 
     def _feed(self, name: str, since: int) -> tuple[dict[str, int], int]:
         """Follow a feed of worklogs: id → when, and until when it reaches.
@@ -1548,7 +1521,7 @@ class Reader:
         new, seen = changed(NAME, SPRINTS, made, self.server_now)
         self.ready["sprints"].append(SPRINTS.batch(new))
         self.ready["snapshots"].append(SNAPSHOTS.batch(seen))
-        self.work.audit("sprints", extracted=len(rows), loaded=len(new))
+        self.run.audit("sprints", extracted=len(rows), loaded=len(new))
 
     def _note(self) -> None:
         """Note what was read beside the issues."""
@@ -1557,7 +1530,7 @@ class Reader:
             for name in ("conflict", "gap", "drift", "truncated")
             if self.counts[name]
         ]
-        self.work.audit(
+        self.run.audit(
             "histories",
             extracted=self.counts["histories"],
             rejected=self.counts["rejected"],
@@ -1566,7 +1539,7 @@ class Reader:
         )
         for name, (path, status) in self.site.denied.items():
             why = "no such path" if status == 404 else _scope_of(path)
-            self.work.audit(
+            self.run.audit(
                 name,
                 # What only names things is known from the issues too.
                 status="complete" if name in ONLY_NAMES else "incomplete",
@@ -1582,7 +1555,7 @@ class Reader:
         ]
         if any(faults):
             message = "; ".join(filter(None, faults))
-            self.work.audit("issues", rejected=misfits, message=message)
+            self.run.audit("issues", rejected=misfits, message=message)
 
 
 def _is_due(last: str | None, server_now: datetime) -> bool:
@@ -1642,7 +1615,7 @@ def _dimensions(reader: Reader, fields: list[dict[str, Any]]) -> Iterator[DltRes
 
     What costs a request per project or board is read once a day.
     """
-    work, site, api = reader.work, reader.site, reader.site.api
+    run, site, api = reader.run, reader.site, reader.site.api
     root = site.root
 
     def dimension(
@@ -1665,7 +1638,7 @@ def _dimensions(reader: Reader, fields: list[dict[str, Any]]) -> Iterator[DltRes
                 if isinstance(row, dict) and row.get("id") not in (None, "")
             ]
         except Forbidden as failure:
-            work.audit(table.name, status="failed", message=str(failure))
+            run.audit(table.name, status="failed", message=str(failure))
             return table.resource(lambda: iter([]))
         for row in rows:
             row["name"] = row["payload"].get("name")
@@ -1673,7 +1646,7 @@ def _dimensions(reader: Reader, fields: list[dict[str, Any]]) -> Iterator[DltRes
         reader.ready["snapshots"].append(SNAPSHOTS.batch(seen))
         words = [f"unknown fields: {', '.join(sorted(unknown))}" if unknown else "", message]
         is_whole = bool(rows) or may_be_empty
-        work.audit(
+        run.audit(
             table.name,
             api_count=len(rows),
             extracted=len(rows),
@@ -1804,3 +1777,6 @@ def _new_fields(fields: list[dict[str, Any]], rows: Rows) -> str:
     hint = "" if "flagged" in rows.roles.values() else _flag_hint("flagged", fields)
     told = [f"new fields, not loaded: {', '.join(new)}" if new else "", f"flagged: no field{hint}"]
     return "; ".join(part for part in told[: 2 if hint else 1] if part)
+
+
+SOURCE = Source(NAME, "Jira", TABLES, JiraSettings, check, build, probes)

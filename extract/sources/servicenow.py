@@ -28,25 +28,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import dlt
 import pyarrow as pa
 from dlt.common.configuration import configspec
-from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltSource
 
-from extract import settings, warehouse
-from extract.api import Api, Forbidden, IncompleteRead, Outage, SourceError, Unavailable
+from extract import warehouse
+from extract.api import Api, FailureStreak, Forbidden, IncompleteRead, SourceError, Unavailable
 from extract.census import MISSED, PRESENT, Census, Findings, tombstones
-from extract.oauth import ClientToken
 from extract.privacy import person, person_key
 from extract.probes import Probe, clock
-from extract.settings import SettingFault, setting_name, settings_for, start_of
+from extract.run import LoadRun
+from extract.settings import setting_name
+from extract.source import ServerSettings, Source
 from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, RawTable, instant
-from extract.windows import Window, close_window, is_backfill, next_window, shortened
-from extract.work import Load
+from extract.tokens import client_token
+from extract.windows import Window, bisect_window
 
 NAME = "servicenow"
 
@@ -278,32 +278,40 @@ Check = Callable[[Row], bool]
 
 
 @configspec
-class ServiceNowSettings(BaseConfiguration):
-    """Settings of the source, by dlt's rules."""
+class ServiceNowSettings(ServerSettings):
+    """The settings of the source."""
 
-    base_url: str = None  # type: ignore[assignment]
+    SOURCE: ClassVar[str] = NAME
+    ROOT_HOSTS: ClassVar[str] = r"\.service-now\.com"
+    PAGES: ClassVar[str] = r"/(api|now|[^/]+\.do)(/|$)"
+
     user: str | None = None
     password: TSecretStrValue | None = None
     client_id: str | None = None
     client_secret: TSecretStrValue | None = None
     api_key: TSecretStrValue | None = None
     tables: list[str] | None = None
-    start_date: str | None = None
+
+    def complete(self) -> list[str]:
+        """Ask for what belongs together."""
+        pair = ("client_id", "client_secret") if self.client_id else ("user", "password")
+        faults = [f"{setting_name(NAME, name)} is not set" for name in pair if not self[name]]
+        if self.api_key:
+            names = ("user", "password", "client_id", "client_secret")
+            faults = [
+                f"{setting_name(NAME, name)} and {setting_name(NAME, 'api_key')} are both set;"
+                " remove one of them"
+                for name in names
+                if self[name]
+            ]
+        if set(self.tables or ()) - set(RECORD_TABLES):
+            faults.append(f"{setting_name(NAME, 'tables')} knows {', '.join(RECORD_TABLES)} only")
+        return faults + super().complete()
 
 
-def is_on() -> bool:
-    """Whether ServiceNow is configured."""
-    return settings.is_on(NAME)
-
-
-def check() -> None:
-    """Ask for one id, which any user may whose credentials are good.
-
-    Raises:
-        SettingFault: A setting is missing or wrong.
-        SourceError: ServiceNow refuses the credentials, or gives no answer.
-    """
-    _server_time(_api(_settings()))
+def check(config: ServiceNowSettings) -> None:
+    """Ask for one id, which any user may whose credentials are good."""
+    _server_time(_api(config))
 
 
 def _server_time(api: Api) -> datetime:
@@ -314,9 +322,8 @@ def _server_time(api: Api) -> datetime:
     return reply.server_time
 
 
-def probes() -> Iterator[Probe]:
+def probes(config: ServiceNowSettings) -> Iterator[Probe]:
     """Ask what only this instance can answer; `flowhouse doctor` prints it."""
-    config = _settings()
     api = _api(config)
     yield clock(_server_time(api))
     for table in config.tables or RECORD_TABLES:
@@ -356,36 +363,13 @@ def _table_probe(api: Api, table: str) -> Probe:
     return Probe(hidden <= 0, line)
 
 
-def _settings() -> ServiceNowSettings:
-    config = settings_for(NAME, ServiceNowSettings)
-    pair = ("client_id", "client_secret") if config.client_id else ("user", "password")
-    faults = [f"{setting_name(NAME, name)} is not set" for name in pair if not config[name]]
-    if config.api_key:
-        others = [name for name in ("user", "password", "client_id", "client_secret")
-                  if config[name]]  # fmt: skip
-        faults = [
-            f"{setting_name(NAME, name)} and {setting_name(NAME, 'api_key')} are both set;"
-            " remove one of them"
-            for name in others
-        ]
-    if set(config.tables or ()) - set(RECORD_TABLES):
-        faults.append(f"{setting_name(NAME, 'tables')} knows {', '.join(RECORD_TABLES)} only")
-    try:
-        start_of(NAME, config.start_date)
-    except SettingFault as fault:
-        faults.append(str(fault))
-    if faults:
-        raise SettingFault("\n".join(faults))
-    return config
-
-
 def _api(config: ServiceNowSettings) -> Api:
     if config.api_key:
         header = {"x-sn-apikey": str(config.api_key)}
         credential, authorize = "api_key", lambda renew: header
     elif config.client_id:
         url = f"{config.base_url.rstrip('/')}/oauth_token.do"
-        token = ClientToken(NAME, url, config.client_id, str(config.client_secret))
+        token = client_token(NAME, url, config.client_id, str(config.client_secret))
         authorize, credential = token.headers, "client_secret"
     else:
         pair = base64.b64encode(f"{config.user}:{config.password}".encode()).decode()
@@ -713,10 +697,8 @@ class Reader:
         outage: Counts the tables in a row that gave no answer.
     """
 
-    work: Load
+    run: LoadRun
     api: Api
-    server_now: datetime
-    start: datetime | None
     tables: Sequence[str]
     ready: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
     kept: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -724,7 +706,7 @@ class Reader:
     columns: dict[str, set[str]] = field(default_factory=dict)
     unaudited: set[str] = field(default_factory=set)
     bots: Set[str] = SYSTEM_USERS
-    outage: Outage = field(default_factory=Outage)
+    outage: FailureStreak = field(default_factory=FailureStreak)
 
     def take(self, table: str) -> list[pa.Table]:
         """Return and forget what is ready of a table."""
@@ -743,7 +725,7 @@ class Reader:
             yield from self.guarded(
                 RECORD_TABLES[table].name, table, lambda table=table: self.records(state, table)
             )
-        if not self.work.more and not is_backfill():
+        if not self.run.more and not self.run.is_backfill:
             for table in self.census:
                 yield from self.guarded(
                     RECORD_TABLES[table].name, table, lambda table=table: self.count(state, table)
@@ -751,7 +733,7 @@ class Reader:
             if "task_sla" in self.census:
                 yield from self.guarded(TASK_SLAS.name, "task_sla", self.open_slas)
         yield from self.histories(state)
-        if not self.work.windows:
+        if not self.run.windows:
             for raw, read in (
                 (CHOICES, self.choices),
                 (GROUPS, lambda: self.named(GROUPS, "sys_user_group", ("sys_id", "name"))),
@@ -772,12 +754,12 @@ class Reader:
         try:
             yield from read()
         except NotInstalled as absent:
-            self.work.audit(object, scope=scope, message=f"{absent} is not installed")
+            self.run.audit(object, scope=scope, message=f"{absent} is not installed")
         except (Forbidden, IncompleteRead, Unavailable) as failure:
             self.outage.note(failure)
             if isinstance(failure, Unavailable) and object == DICTIONARY_ENTRIES.name:
                 raise  # what the instance is like must be known, or rows would be read by half
-            self.work.audit(object, scope=scope, status="failed", message=str(failure))
+            self.run.audit(object, scope=scope, status="failed", message=str(failure))
             return
         self.outage.end()
 
@@ -801,7 +783,7 @@ class Reader:
                 # An audited table has the flag on its own entry, a single field on the field's.
                 if _truth(row.get("audit")) and element in ("", *STATE_FIELDS):
                     audited.add(name)
-            if not self.work.windows:
+            if not self.run.windows:
                 self.put(
                     DICTIONARY_ENTRIES,
                     (
@@ -822,7 +804,7 @@ class Reader:
                 for table in self.tables
                 if table in TASK_TABLES and table in self.columns and table not in audited
             }
-        if not self.work.windows:
+        if not self.run.windows:
             self.note(DICTIONARY_ENTRIES.name, "", listing)
 
     def find_bots(self) -> None:
@@ -839,7 +821,7 @@ class Reader:
         try:
             names = {row.get("user_name") or "" for rows in listing.pages() for row in rows}
         except (NotInstalled, Forbidden, IncompleteRead) as failure:
-            self.work.audit("users", message=f"programs cannot be told from people: {failure}")
+            self.run.audit("users", message=f"programs cannot be told from people: {failure}")
         else:
             self.bots = SYSTEM_USERS | names
 
@@ -847,16 +829,7 @@ class Reader:
 
     def window(self, state: Any, scope: str) -> Window | None:
         """Return the window to read next, or None when all is read."""
-        window = next_window(
-            state,
-            scope,
-            self.server_now,
-            # A window that goes on where this load's last one ended needs no overlap.
-            overlap=timedelta(0) if self.work.windows else OVERLAP,
-            safety_lag=SAFETY_LAG,
-            start=self.start,
-            full=self.work.full and not self.work.windows,
-        )
+        window = self.run.next_window(state, scope, overlap=OVERLAP, safety_lag=SAFETY_LAG)
         return None if window.lo is not None and window.lo >= window.hi else window
 
     def changed(
@@ -867,7 +840,7 @@ class Reader:
         if window is None:
             return None
         prefix = f"{query}^" if query else ""
-        part, count = shortened(
+        part, count = bisect_window(
             window,
             lambda part: count_rows(self.api, table, prefix + span(part)),
             MOST_IN_WINDOW,
@@ -887,13 +860,13 @@ class Reader:
             return
         listing, window, more = found
         for rows in listing.pages():
-            self.work.progress(raw.name, listing.seen, listing.count, began)
+            self.run.progress(raw.name, listing.seen, listing.count, began)
             self.keep(table, rows)
             yield table
-        close_window(state, table, window)
-        self.work.more = self.work.more or more
+        self.run.close_window(state, table, window)
+        self.run.more = self.run.more or more
         # The census sees everything that is hidden, the window its own part of it only.
-        has_census = census.is_due(state, self.server_now) and not is_backfill()
+        has_census = census.is_due(state, self.run.server_now) and not self.run.is_backfill
         gap = 0 if has_census else listing.gap
         self.note(raw.name, table, listing, window, gap)
 
@@ -910,18 +883,16 @@ class Reader:
     def count(self, state: Any, table: str) -> Iterator[str]:
         """Compare all that a table shows with what is loaded: what was missed, and what is gone."""
         census = self.census[table]
-        if not census.is_due(state, self.server_now):
+        if not census.is_due(state, self.run.server_now):
             return
-        raw = RECORD_TABLES[table]
-        query = f"sys_updated_on>={_literal(self.start)}" if self.start else ""
+        raw, start = RECORD_TABLES[table], self.run.start
+        query = f"sys_updated_on>={_literal(start)}" if start else ""
         listing = Listing(
             self.api,
             table,
             query,
             ("sys_id", "sys_updated_on", "sys_mod_count"),
-            lambda row: (
-                not self.start or (instant(row.get("sys_updated_on")) or self.start) >= self.start
-            ),
+            lambda row: not start or (instant(row.get("sys_updated_on")) or start) >= start,
             ID_PAGE,
         )
         listed, due = {}, set()
@@ -929,7 +900,7 @@ class Reader:
             for row in rows:
                 listed[row["sys_id"]] = (version_of(row), table)
                 updated = instant(row.get("sys_updated_on"))
-                if updated and updated >= self.server_now - SAFETY_LAG:
+                if updated and updated >= self.run.server_now - SAFETY_LAG:
                     due.add(row["sys_id"])  # of the next window, not missed by the last one
         found = census.compare(listed)
         proofs, verdicts = self.fates(table, found)
@@ -940,14 +911,14 @@ class Reader:
             read += len(rows)
             self.keep(table, rows)
             yield table
-        marks = census.settle(found, verdicts, self.server_now)
+        marks = census.settle(found, verdicts, self.run.server_now)
         for _, mark in marks:
             mark["gone_at"] = mark["gone_at"] and proofs.get(mark["id"], mark["gone_at"])
         self.ready[TOMBSTONES.name].append(TOMBSTONES.mixed(marks))
-        census.note(self.work, found)
-        census.close(state, self.server_now)
+        census.note(self.run, found)
+        census.close(state, self.run.server_now)
         hidden = listing.gap
-        self.work.audit(
+        self.run.audit(
             raw.name,
             scope=table,
             extracted=read,
@@ -984,7 +955,7 @@ class Reader:
         for row_id in [row_id for row_id in found.missed if row_id in (logged or {})]:
             found.missed.remove(row_id)
             found.suspects.append(row_id)
-            self.census[table].marks[row_id] = (MISSED, self.server_now, None)
+            self.census[table].marks[row_id] = (MISSED, self.run.server_now, None)
         suspects = found.suspects
         present = self.shown(table, suspects)
         archived = self.shown(f"ar_{table}", suspects)
@@ -1088,7 +1059,7 @@ class Reader:
         try:
             is_forbidden = self.audit_is_forbidden()
         except Unavailable as failure:  # the next load reads what this one owes
-            self.work.audit(AUDITS.name, status="failed", message=str(failure))
+            self.run.audit(AUDITS.name, status="failed", message=str(failure))
             return
         measured = []
         for table in (table for table in self.census if table in TASK_TABLES):
@@ -1097,7 +1068,7 @@ class Reader:
                 continue
             measured.append(table)
             why = "sys_audit is forbidden" if is_forbidden else "the table is not audited"
-            self.work.audit(
+            self.run.audit(
                 AUDITS.name, scope=table, message=f"{why}; metric_instance takes its place"
             )
         if measured:
@@ -1128,7 +1099,7 @@ class Reader:
                 table=table,
             )
         )
-        is_anew = self.work.full or is_backfill()
+        is_anew = self.run.is_full_read
         due = [
             row_id
             for row_id, (version, _) in census.known.items()
@@ -1154,7 +1125,7 @@ class Reader:
                         table,
                     )
                 yield table
-                self.work.progress("audits of records", place * IDS_PER_REQUEST, len(due), began)
+                self.run.progress("audits of records", place * IDS_PER_REQUEST, len(due), began)
                 if counted and not extracted:
                     break
         message = ""
@@ -1163,7 +1134,7 @@ class Reader:
             message = "sys_audit shows nothing: its read grant is missing"
         elif unread:
             message = f"{unread:,} of {counted:,} rows are not shown; the next load asks for them"
-        self.work.audit(
+        self.run.audit(
             AUDITS.name,
             scope=table,
             api_count=counted,
@@ -1214,7 +1185,7 @@ class Reader:
         stated = {row.get("table") for row in active if row.get("field") in STATE_FIELDS}
         for table in tables:
             if not stated & {table, "task"}:
-                self.work.audit(
+                self.run.audit(
                     METRIC_INSTANCES.name,
                     scope=table,
                     message="no metric on its state is active; only what loads see is known",
@@ -1234,12 +1205,12 @@ class Reader:
         in_window = listing.fits
         listing.fits = lambda row: in_window(row) and row.get("definition") == key
         for rows in listing.pages():
-            self.work.progress(METRIC_INSTANCES.name, listing.seen, listing.count, began)
+            self.run.progress(METRIC_INSTANCES.name, listing.seen, listing.count, began)
             made = (instance_row(row, definition.get("field")) for row in rows)
             self.put(METRIC_INSTANCES, made, definition.get("table") or "")
             yield listing.table
-        close_window(state, f"metric_instance {key}", window)
-        self.work.more = self.work.more or more
+        self.run.close_window(state, f"metric_instance {key}", window)
+        self.run.more = self.run.more or more
         self.note(METRIC_INSTANCES.name, definition.get("table") or "", listing, window)
 
     # what records refer to
@@ -1299,7 +1270,7 @@ class Reader:
         columns = self.columns.get(listing.table)
         # A column that this instance does not have is none that is hidden.
         hidden = [n for n in listing.unreadable if columns is None or self.has(listing.table, n)]
-        self.work.audit(
+        self.run.audit(
             object,
             scope=scope,
             window_from=window.lo if window else None,
@@ -1325,16 +1296,12 @@ def _check(table: str, sys_id: str, version: str, count: int) -> dict[str, Any]:
     return {**row, "payload": {}}
 
 
-def build(work: Load) -> DltSource:
-    """Return the source with everything that changed since the last load.
-
-    Raises:
-        SourceError: ServiceNow refuses the credentials, or gives no answer.
-    """
-    config = _settings()
+def build(run: LoadRun, config: ServiceNowSettings) -> DltSource:
+    """Return the source with everything that changed since the last load."""
     api = _api(config)
+    run.server_now = _server_time(api)
     tables = tuple(config.tables or RECORD_TABLES)
-    reader = Reader(work, api, _server_time(api), start_of(NAME, config.start_date), tables)
+    reader = Reader(run, api, tables)
 
     @dlt.source(name=NAME, max_table_nesting=0)
     def servicenow() -> Iterator[Any]:
@@ -1347,3 +1314,6 @@ def build(work: Load) -> DltSource:
             yield table.transformer(taken(table.name), steps)
 
     return servicenow()
+
+
+SOURCE = Source(NAME, "ServiceNow", TABLES, ServiceNowSettings, check, build, probes)

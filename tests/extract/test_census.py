@@ -7,8 +7,8 @@ import pytest
 
 from extract import warehouse
 from extract.census import Census, tombstones
+from extract.run import Load
 from extract.tables import TEXT, TIMESTAMP, RawTable
-from extract.work import Load
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = datetime(2026, 1, 2, 12, tzinfo=UTC)

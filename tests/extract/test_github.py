@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from demo import serve, world
 from extract import api as http
-from extract.api import Api, BudgetExhausted, Refused
+from extract.api import Api, Unauthorized, WaitBudgetExceeded
 from extract.settings import SettingFault
 from extract.sources import github, github_graphql, github_reader, github_rows
 from tests.extract.scripted_github import Hub, commits, iso, reviews
@@ -416,8 +416,8 @@ def test_a_wrong_token_is_refused_by_the_name_of_its_setting(
     cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCES__GITHUB__TOKEN", "a-wrong-token")
-    with pytest.raises(Refused, match="SOURCES__GITHUB__TOKEN") as refused:
-        github.check()
+    with pytest.raises(Unauthorized, match="SOURCES__GITHUB__TOKEN") as refused:
+        github.SOURCE.checked_settings()
     for said in (str(refused.value), home.why_not("github")):
         assert "SOURCES__GITHUB__TOKEN" in said and "a-wrong-token" not in said
 
@@ -900,7 +900,7 @@ def test_doctor_says_for_how_long_runs_are_kept(hub: Hub, home: Any) -> None:
 
 def lines(module: Any) -> list[str]:
     """What doctor says of a source, and well of it."""
-    return [probe.line for probe in module.probes() if probe.is_well]
+    return [probe.line for probe in module.probes(module.SOURCE.read_settings()) if probe.is_well]
 
 
 def test_commits_that_come_late_with_old_dates_are_found(hub: Hub, home: Any) -> None:
@@ -1629,7 +1629,7 @@ def test_g11_an_enterprise_server_without_limits_and_newer_events_is_read(
     event = {"__typename": "MergedEvent", "createdAt": "2025-05-03T00:00:00Z", "actor": None}
     hub.add_pull(1, commits=commits(1), timelineItems=[event])
     hub.add_run(1, "2025-05-01T00:00:00Z")
-    github.check()
+    github.SOURCE.checked_settings()
     work = home.load("github")
     assert {audit.status for audit in work.audits} == {"complete"}
     types = "select payload->>'$.events[0].type' from github.pull_requests"
@@ -1712,7 +1712,7 @@ def test_t1_a_token_that_expires_between_pages_is_minted_once_and_no_row_is_lost
 def test_t1_a_token_is_minted_before_it_expires(
     hub: Hub, app: list[datetime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api = github._api(github._settings())
+    api = github._api(github.SOURCE.read_settings())
     began = time.monotonic()
     for minutes, minted in ((0, 1), (54, 1), (56, 2), (100, 2)):
         monkeypatch.setattr(github.time, "monotonic", lambda m=minutes: began + m * 60)
@@ -1721,7 +1721,7 @@ def test_t1_a_token_is_minted_before_it_expires(
 
 
 def test_t1_threads_that_are_refused_together_mint_one_token(hub: Hub, app: list[datetime]) -> None:
-    api = github._api(github._settings())
+    api = github._api(github.SOURCE.read_settings())
     barrier = threading.Barrier(4)
 
     def ask(_: int) -> int:
@@ -1743,8 +1743,8 @@ def test_t1b_an_app_that_is_refused_is_named_by_its_setting(
         hub.mint = lambda authorization, status=status: (status, {"message": "no"})
         assert f"SOURCES__GITHUB__{setting}" in home.why_not("github")
     hub.mint = lambda authorization: (201, {"token": "refused", "expires_at": iso(hub.now)})
-    with pytest.raises(Refused, match="SOURCES__GITHUB__PRIVATE_KEY") as refused:
-        github.check()
+    with pytest.raises(Unauthorized, match="SOURCES__GITHUB__PRIVATE_KEY") as refused:
+        github.SOURCE.checked_settings()
     assert "BEGIN" not in str(refused.value)
 
 
@@ -1775,7 +1775,7 @@ def test_t3_threads_that_wait_together_use_the_runs_time_once(hub: Hub) -> None:
     assert 60 <= api.waited_s < 80
     throttled.clear()
     api.waited_s = http.RUN_BUDGET_S - 30
-    with pytest.raises(BudgetExhausted):
+    with pytest.raises(WaitBudgetExceeded):
         api.get("/x")
 
 
@@ -1785,13 +1785,13 @@ def test_t3_threads_that_wait_together_use_the_runs_time_once(hub: Hub) -> None:
 def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__GITHUB__BASE_URL", "https://api.github.com")
     with pytest.raises(SettingFault, match="SOURCES__GITHUB__TOKEN is not set"):
-        github.check()
+        github.SOURCE.checked_settings()
     monkeypatch.setenv("SOURCES__GITHUB__APP_ID", "1")
     monkeypatch.setenv("SOURCES__GITHUB__PRIVATE_KEY", "secret-value")
     monkeypatch.setenv("SOURCES__GITHUB__REPOSITORIES", '["just-a-name"]')
     monkeypatch.setenv("SOURCES__GITHUB__START_DATE", "yesterday")
     with pytest.raises(SettingFault) as fault:
-        github.check()
+        github.SOURCE.checked_settings()
     assert {line.split()[0] for line in str(fault.value).splitlines()} == {
         f"SOURCES__GITHUB__{name}"
         for name in ("INSTALLATION_ID", "PRIVATE_KEY", "REPOSITORIES", "START_DATE")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from extract import api as http
-from extract.api import BudgetExhausted
+from extract.api import WaitBudgetExceeded
 from extract.sources import github_graphql, github_reader, github_rows
 from tests.extract.scripted_github import Hub, iso
 from tests.extract.test_github import audit_of, recorded
@@ -327,7 +327,7 @@ def test_t2e_a_listing_that_is_stopped_goes_on_where_it_was(
 
     def stop(path: str, body: Any) -> None:
         if "UPDATED_AT" in str(body) and int(body["variables"]["after"] or 0) >= 200:
-            raise BudgetExhausted("github: must wait 9000 s, too long for this run")
+            raise WaitBudgetExceeded("github: must wait 9000 s, too long for this run")
 
     # The client itself gives up, as it does when it was told to wait for too long.
     post = http.Api.post

@@ -194,11 +194,11 @@ def test_a_wrong_token_is_bad_configuration_and_named(
 def test_missing_and_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__GITLAB__BASE_URL", "http://127.0.0.1:9")
     with pytest.raises(SettingFault, match="SOURCES__GITLAB__TOKEN is not set"):
-        gitlab.check()
+        gitlab.SOURCE.checked_settings()
     monkeypatch.setenv("SOURCES__GITLAB__TOKEN", "token")
     monkeypatch.setenv("SOURCES__GITLAB__PROJECTS", '["only-a-name"]')
     with pytest.raises(SettingFault, match="SOURCES__GITLAB__PROJECTS takes paths"):
-        gitlab.check()
+        gitlab.SOURCE.checked_settings()
 
 
 @real
@@ -558,7 +558,7 @@ def test_since_when_pipelines_are_known(
     scripted: Any, home: Any, told: dict, said: str, gap: tuple
 ) -> None:
     scripted.project |= {"created_at": "2025-06-01T00:00:00Z", **told}
-    answers = [probe.line for probe in gitlab.probes()]
+    answers = [probe.line for probe in gitlab.probes(gitlab.SOURCE.read_settings())]
     assert f"org/api: for how long pipelines are kept: {said}" in answers
     scripted.add("pipelines", 1, 0)
     for _ in range(2):

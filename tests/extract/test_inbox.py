@@ -255,11 +255,11 @@ def test_d1_times_are_read_however_a_producer_writes_them(value: Any, expected: 
 def test_a_folder_that_is_not_there_is_a_fault_of_the_setting(
     home: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert not inbox.is_on()
+    assert not inbox.SOURCE.is_on
     monkeypatch.setenv("SOURCES__INBOX__PATH", str(tmp_path / "nowhere"))
-    assert inbox.is_on()
+    assert inbox.SOURCE.is_on
     with pytest.raises(SettingFault, match="SOURCES__INBOX__PATH") as fault:
-        inbox.check()
+        inbox.SOURCE.checked_settings()
     assert "nowhere" not in str(fault.value)
 
 

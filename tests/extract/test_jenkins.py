@@ -5,6 +5,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 
 from demo import jenkins as jenkins_server
 from demo.http import Api, Clock, Faults, Request, Response, Server
-from extract.api import Refused
+from extract.api import Unauthorized
 from extract.load import load, prepare
 from extract.settings import SettingFault
 from extract.sources import jenkins
@@ -47,6 +48,11 @@ def counts(home: Any) -> dict[str, int]:
         table: home.value("jenkins", f"select count(*) from jenkins.{table}")
         for table in ("jobs", "builds", "stages")
     }
+
+
+def asked() -> Iterator[Any]:
+    """What `flowhouse doctor` asks of a controller."""
+    return jenkins.probes(jenkins.SOURCE.read_settings())
 
 
 def audit_of(work: Any, table: str, scope: str = "") -> Any:
@@ -142,15 +148,15 @@ def test_a_wrong_token_is_refused_by_its_settings_name(
     controller: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCES__JENKINS__API_TOKEN", "wrong-token")
-    with pytest.raises(Refused, match="SOURCES__JENKINS__API_TOKEN") as refused:
-        jenkins.check()
+    with pytest.raises(Unauthorized, match="SOURCES__JENKINS__API_TOKEN") as refused:
+        jenkins.SOURCE.checked_settings()
     assert "wrong-token" not in str(refused.value)
 
 
 def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__JENKINS__BASE_URL", "http://127.0.0.1:9")
     with pytest.raises(SettingFault) as fault:
-        jenkins.check()
+        jenkins.SOURCE.checked_settings()
     assert str(fault.value).splitlines() == [
         "SOURCES__JENKINS__USER is not set",
         "SOURCES__JENKINS__API_TOKEN is not set",
@@ -421,7 +427,7 @@ def test_a_table_that_a_newer_version_has_is_created_without_a_load(
 ) -> None:
     """Models read it, whatever `refresh --source` loads."""
     with monkeypatch.context() as older:
-        older.setattr(jenkins, "TABLES", jenkins.TABLES[:3])
+        older.setattr(jenkins, "SOURCE", replace(jenkins.SOURCE, tables=jenkins.TABLES[:3]))
         older.delenv("SOURCES__JENKINS__BASE_URL")
         load("jenkins", "before")
     for _ in range(2):
@@ -566,10 +572,14 @@ def test_without_a_plugin_that_shows_stages_builds_are_loaded_and_it_is_said(
     )
     for place in jenkins.PLACES:
         assert 20 <= len([target for target in scripted.asked if place in target]) <= 21
-    wrong = [probe.line for probe in jenkins.probes() if not probe.is_well]
+    wrong = [
+        probe.line for probe in jenkins.probes(jenkins.SOURCE.read_settings()) if not probe.is_well
+    ]
     assert f"stages: not readable: {missing}" in wrong
     scripted.stages_at = "stages/tree"
-    assert "stages: readable" in [probe.line for probe in jenkins.probes()]
+    assert "stages: readable" in [
+        probe.line for probe in jenkins.probes(jenkins.SOURCE.read_settings())
+    ]
 
 
 def test_builds_without_stages_do_not_hide_those_of_others(scripted: Any, home: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from extract.api import ROWS, Refused, Unavailable
+from extract.api import ROWS, Unauthorized, Unavailable
 from extract.census import Census
 from extract.privacy import person_key
 from extract.settings import SettingFault
@@ -223,7 +223,7 @@ def test_t6_a_repeated_page_token_is_an_incomplete_read(
 
 def first_token(cloud: Any) -> str:
     """The token of the first page of the query that a first load makes."""
-    api = jira._api(jira._settings())
+    api = jira._api(jira.SOURCE.read_settings())
     window = Window(None, datetime(2022, 7, 31, 23, 55, tzinfo=UTC))
     body = {
         "jql": f"{jira.bounds(window)} ORDER BY created ASC, key ASC",
@@ -427,7 +427,7 @@ def test_p1_people_of_a_data_center_are_nowhere(
 
 def catalogue(site: Any) -> list[dict[str, Any]]:
     """The fields of the replay's Data Center."""
-    return jira._api(jira._settings()).get("/rest/api/2/field", type=ROWS).data
+    return jira._api(jira.SOURCE.read_settings()).get("/rest/api/2/field", type=ROWS).data
 
 
 @real
@@ -460,8 +460,8 @@ def test_a_wrong_token_is_refused_by_the_name_of_its_setting(
     cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "a-wrong-token")
-    with pytest.raises(Refused, match="SOURCES__JIRA__API_TOKEN") as refused:
-        jira.check()
+    with pytest.raises(Unauthorized, match="SOURCES__JIRA__API_TOKEN") as refused:
+        jira.SOURCE.checked_settings()
     for said in (str(refused.value), home.why_not("jira")):
         assert "SOURCES__JIRA__API_TOKEN" in said and "a-wrong-token" not in said
 
@@ -469,12 +469,12 @@ def test_a_wrong_token_is_refused_by_the_name_of_its_setting(
 def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__JIRA__BASE_URL", "https://example.atlassian.net")
     with pytest.raises(SettingFault, match="SOURCES__JIRA__API_TOKEN is not set"):
-        jira.check()
+        jira.SOURCE.checked_settings()
     monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "secret-value")
     monkeypatch.setenv("SOURCES__JIRA__DEPLOYMENT", "moon")
     monkeypatch.setenv("SOURCES__JIRA__START_DATE", "yesterday")
     with pytest.raises(SettingFault) as fault:
-        jira.check()
+        jira.SOURCE.checked_settings()
     assert {line.split()[0] for line in str(fault.value).splitlines()} == {
         "SOURCES__JIRA__EMAIL",
         "SOURCES__JIRA__DEPLOYMENT",
@@ -490,7 +490,7 @@ def test_a_server_that_is_down_leaves_what_was_loaded(
     monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "x")
     monkeypatch.setattr(jira.Api.__init__, "__kwdefaults__", {"headers": None, "sleep": id})
     with pytest.raises(Unavailable):
-        jira.check()
+        jira.SOURCE.checked_settings()
     [audit] = home.load("jira").audits
     assert (audit.object, audit.status) == ("*", "failed")
 

@@ -17,8 +17,8 @@ import msgspec
 import pytest
 from dlt.pipeline.pipeline import Pipeline
 
+import extract.run
 import extract.tables
-import extract.work
 from extract import api, probes, warehouse
 from extract.forgotten import erase_raw, remember
 from extract.load import Busy, load
@@ -121,7 +121,7 @@ def test_t1b_a_client_that_is_refused_is_named_by_its_setting(
     monkeypatch.delenv("SOURCES__JIRA__API_TOKEN")
     monkeypatch.setenv("SOURCES__JIRA__CLIENT_ID", "a-client")
     with pytest.raises(SettingFault, match="SOURCES__JIRA__CLIENT_SECRET is not set"):
-        jira.check()
+        jira.SOURCE.checked_settings()
     monkeypatch.setenv("SOURCES__JIRA__CLIENT_SECRET", "a-wrong-secret")
     said = home.why_not("jira")
     assert "SOURCES__JIRA__CLIENT_SECRET" in said and "a-wrong-secret" not in said
@@ -251,7 +251,7 @@ def shift_our_clock(monkeypatch: pytest.MonkeyPatch, shift: timedelta) -> None:
         def now(cls, tz: Any = None) -> datetime:
             return datetime.now(tz) + shift
 
-    for module in (api, extract.tables, extract.work, jira):
+    for module in (api, extract.tables, extract.run, jira):
         monkeypatch.setattr(module, "datetime", Shifted)
 
 

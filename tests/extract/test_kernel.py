@@ -13,9 +13,9 @@ from dlt.common.schema.typing import TColumnSchema, TStoredSchema, TTableSchema
 
 from extract import warehouse
 from extract.privacy import DROP, KEEP, person, person_key, pick
+from extract.run import Audit, merged
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, encode, instant
-from extract.windows import Window, backfill, close_window, forget_backfills, next_window
-from extract.work import Audit, merged
+from extract.windows import Window, close_window, forget_backfills, next_window
 
 
 @pytest.mark.parametrize(
@@ -106,17 +106,15 @@ def test_a_backfill_has_marks_of_its_own_and_ends_where_it_should() -> None:
     rules = {"overlap": timedelta(minutes=30), "safety_lag": timedelta(minutes=5)}
     close_window(state, "", Window(None, now))
     span = Window(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC))
-    with backfill(span):
-        assert next_window(state, "", now, **rules) == span
-        half = Window(span.lo, datetime(2024, 2, 1, tzinfo=UTC))
-        close_window(state, "", half)
-        assert next_window(state, "", now, **rules) == Window(half.hi, span.hi)
+    assert next_window(state, "", now, span=span, **rules) == span
+    half = Window(span.lo, datetime(2024, 2, 1, tzinfo=UTC))
+    close_window(state, "", half, span)
+    assert next_window(state, "", now, span=span, **rules) == Window(half.hi, span.hi)
     assert next_window(state, "", now, **rules).lo == now - timedelta(minutes=30)
-    with backfill(Window(span.lo, now + timedelta(days=1))):
-        assert next_window(state, "", now, **rules).hi == now - timedelta(minutes=5)
+    longer = Window(span.lo, now + timedelta(days=1))
+    assert next_window(state, "", now, span=longer, **rules).hi == now - timedelta(minutes=5)
     forget_backfills({"resources": {"issues": state}})
-    with backfill(span):
-        assert next_window(state, "", now, **rules) == span
+    assert next_window(state, "", now, span=span, **rules) == span
     assert list(state) == ["watermarks"]
 
 

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from demo.servicenow import API_KEY
-from extract.api import Refused
+from extract.api import Unauthorized
 from extract.settings import SettingFault
 from extract.sources import servicenow
 from tests.extract.made_servicenow import GROUPS, Instance, serving, stamp
@@ -226,7 +226,7 @@ def test_s1_status_says_how_many_rows_are_hidden(
 
 def visible_incidents(instance: Any) -> set[str]:
     """Ids in one page that is large enough for all."""
-    api = servicenow._api(servicenow._settings())
+    api = servicenow._api(servicenow.SOURCE.read_settings())
     params = {"sysparm_fields": "sys_id", "sysparm_limit": 10_000}
     return {row["sys_id"] for row in api.get("/api/now/table/incident", params).data["result"]}
 
@@ -358,7 +358,7 @@ def test_nobody_is_named(instance: Any, loaded: Any) -> None:
     home = loaded("servicenow")
     text = home.texts("servicenow")
     assert "@" not in text
-    api = servicenow._api(servicenow._settings())
+    api = servicenow._api(servicenow.SOURCE.read_settings())
     params = {"sysparm_fields": "sys_id,name", "sysparm_limit": 10_000}
     users = api.get("/api/now/table/sys_user", params).data["result"]
     assert len(users) > 2000
@@ -382,8 +382,8 @@ def test_a_wrong_password_is_refused_by_the_name_of_its_setting(
     instance: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCES__SERVICENOW__PASSWORD", "a-wrong-password")
-    with pytest.raises(Refused, match="SOURCES__SERVICENOW__PASSWORD") as refused:
-        servicenow.check()
+    with pytest.raises(Unauthorized, match="SOURCES__SERVICENOW__PASSWORD") as refused:
+        servicenow.SOURCE.checked_settings()
     for said in (str(refused.value), home.why_not("servicenow")):
         assert "SOURCES__SERVICENOW__PASSWORD" in said and "a-wrong-password" not in said
 
@@ -414,7 +414,7 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
 @real
 def test_t1_a_token_that_has_expired_is_minted_anew(instance: Any, tokens: list[Answer]) -> None:
     tokens += [Answer(200, "an-old-token"), Answer(200, PASSWORD)]
-    servicenow.check()
+    servicenow.SOURCE.checked_settings()
     assert tokens == []
 
 
@@ -423,8 +423,8 @@ def test_t1b_a_client_that_is_refused_is_named_by_its_setting(
     instance: Any, tokens: list[Answer]
 ) -> None:
     tokens.append(Answer(401))
-    with pytest.raises(Refused, match="SOURCES__SERVICENOW__CLIENT_SECRET") as refused:
-        servicenow.check()
+    with pytest.raises(Unauthorized, match="SOURCES__SERVICENOW__CLIENT_SECRET") as refused:
+        servicenow.SOURCE.checked_settings()
     assert "a-secret" not in str(refused.value)
 
 
@@ -434,14 +434,14 @@ def test_an_inbound_api_key_is_a_credential_and_the_only_one(
     monkeypatch.setenv("SOURCES__SERVICENOW__API_KEY", API_KEY)
     with serving(Instance()) as instance:
         monkeypatch.setenv("SOURCES__SERVICENOW__BASE_URL", instance.url)
-        servicenow.check()
+        servicenow.SOURCE.checked_settings()
         monkeypatch.setenv("SOURCES__SERVICENOW__API_KEY", "a-wrong-key")
-        with pytest.raises(Refused, match="SOURCES__SERVICENOW__API_KEY") as refused:
-            servicenow.check()
+        with pytest.raises(Unauthorized, match="SOURCES__SERVICENOW__API_KEY") as refused:
+            servicenow.SOURCE.checked_settings()
         assert "a-wrong-key" not in str(refused.value)
         monkeypatch.setenv("SOURCES__SERVICENOW__USER", "somebody")
         with pytest.raises(SettingFault, match=r"USER and \S+API_KEY are both set"):
-            servicenow.check()
+            servicenow.SOURCE.checked_settings()
 
 
 def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -449,7 +449,7 @@ def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.Monkey
     monkeypatch.setenv("SOURCES__SERVICENOW__TABLES", '["kb_knowledge"]')
     monkeypatch.setenv("SOURCES__SERVICENOW__START_DATE", "soon")
     with pytest.raises(SettingFault) as fault:
-        servicenow.check()
+        servicenow.SOURCE.checked_settings()
     assert [line.split()[0] for line in str(fault.value).splitlines()] == [
         "SOURCES__SERVICENOW__USER",
         "SOURCES__SERVICENOW__PASSWORD",

@@ -242,7 +242,7 @@ def test_a_load_that_is_killed_for_its_memory_ends_no_other(
         run=SimpleNamespace(step_keys_to_execute=["load_jenkins", "load_inbox"]),
     )
     options = ingestion.RefreshOptions()
-    works = {name: options.loaded(name, run).work for name in ("jenkins", "inbox")}
+    works = {name: options.loaded(name, run).run for name in ("jenkins", "inbox")}
     assert works["inbox"].audits == []  # it is off
     [audit] = [a for a in works["jenkins"].audits if a.object in ("*", "builds")]
     assert audit.status == ("failed" if is_for_good else "complete")

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import resource
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,10 @@ def test_credentials_that_are_refused_midway_are_named_by_their_setting(loaded: 
 def test_a_fault_of_our_own_is_one_of_the_source_too(
     loaded: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def build(work: Any) -> Any:
+    def build(run: Any, settings: Any) -> Any:
         raise RuntimeError("Ada Planted")
 
-    monkeypatch.setattr(jenkins, "build", build)
+    monkeypatch.setattr(jenkins, "SOURCE", replace(jenkins.SOURCE, build=build))
     message = failed(loaded.load())
     assert message == (
         "jenkins: an answer cannot be loaded (RuntimeError); check SOURCES__JENKINS__BASE_URL, and"

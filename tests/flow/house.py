@@ -957,7 +957,7 @@ def write_raw(folder: Path, rows: Mapping[tuple[str, str], list[dict]]) -> None:
         path.unlink(missing_ok=True)
         with duckdb.connect(str(path)) as raw:
             raw.execute(f"create schema {source}")
-            for table in module.TABLES:
+            for table in module.tables:
                 some = rows.get((source, table.name), [])
                 loads = [row.get("_dlt_load_id", "first") for row in some]
                 batch = table.batch(some).append_column("_dlt_load_id", pa.array(loads, "string"))

@@ -62,7 +62,7 @@ def test_every_raw_table_has_a_blocking_expectation(graph: Any) -> None:
     from extract.sources import SOURCES
 
     for source, module in SOURCES.items():
-        for table in module.TABLES:
+        for table in module.tables:
             key = dg.AssetCheckKey(dg.AssetKey([source, table.name]), "meets_expectations")
             assert graph.get(key).blocking, key
 
@@ -136,7 +136,7 @@ def test_raw_tables_and_what_is_published_must_be_fresh(graph: Any) -> None:
     must = {
         dg.AssetKey([source, table.name])
         for source, module in SOURCES.items()
-        for table in module.TABLES
+        for table in module.tables
     } | {dg.AssetKey(["published", name]) for name in ("warehouse", "report")}
     assert {key for key in must if graph.get(key).freshness_policy is None} == set()
 

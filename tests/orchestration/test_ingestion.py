@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from extract.load import Unwritable
-from extract.work import Audit, Load
+from extract.run import Audit, Load
 from tests.flow import house
 
 
@@ -48,7 +48,7 @@ def options(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_loads_run_side_by_side_in_other_processes_and_none_stops_another(options: Any) -> None:
     run = of_a_run("jira", "github")
-    work = options.loaded("jira", run).work
+    work = options.loaded("jira", run).run
     assert (work.source, work.refresh_id, work.full) == ("jira", "a_run", True)
     assert work.rows["pid"] != os.getpid()
     with pytest.raises(Unwritable, match="github: the disk is full"):
@@ -57,7 +57,7 @@ def test_loads_run_side_by_side_in_other_processes_and_none_stops_another(option
 
 def test_only_what_a_run_is_to_load_is_loaded(options: Any) -> None:
     run = of_a_run("jira", "github", "gitlab", steps=["load_jira", "load_gitlab"])
-    assert {options.loaded(name, run).work.source for name in ("jira", "gitlab")} == {
+    assert {options.loaded(name, run).run.source for name in ("jira", "gitlab")} == {
         "jira",
         "gitlab",
     }

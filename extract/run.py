@@ -1,11 +1,13 @@
-"""What a load is asked to do, and what it notes of every object that it reads."""
+"""One run of a load: what it is asked to do, and what it notes of every object that it reads."""
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from extract.windows import Window, close_window, next_window
 
 log = logging.getLogger("flowhouse.extract")
 
@@ -45,24 +47,70 @@ class Audit:
 
 
 @dataclass
-class Load:
-    """One load of one source: what was asked for, and what was done so far.
+class LoadRun:
+    """One load of one source: what is asked for, and what is done so far.
 
     Sources call `audit` once per object, scope and window, `progress` while they page, and set
-    `more` when another window is left to read after this one is committed. `windows` says how many
-    windows of this load are committed: dimensions are read in the first one only, and `full` holds
-    for the first one only. `kept` holds what a source read in one window and needs in the next.
+    `more` when another window is left to read after this one is committed.
+
+    Attributes:
+        source: Name of the source.
+        refresh_id: What the audits are marked with.
+        full: Read everything again; it holds for the first window only.
+        span: The span that is read again, of a backfill.
+        start: Where the first load of the source begins; None reads everything.
+        server_now: The time by the source's clock when the window began.
+        more: Whether another window is left to read.
+        windows: How many windows are committed. Dimensions are read in the first one only.
+        audits: What was noted of each object and scope.
+        rows: How many rows were loaded, by table.
+        kept: What the source read in one window and needs in the next.
     """
 
     source: str
     refresh_id: str
     full: bool = False
+    span: Window | None = None
+    start: datetime | None = None
+    server_now: datetime = field(default_factory=lambda: datetime.now(UTC))
     more: bool = False
     windows: int = 0
     audits: list[Audit] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     kept: dict[Any, Any] = field(default_factory=dict)
     _told: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_backfill(self) -> bool:
+        """Whether a span is read again, and not what changed."""
+        return self.span is not None
+
+    @property
+    def is_full_read(self) -> bool:
+        """Whether rows are read again although they are loaded as they are."""
+        return self.full or self.is_backfill
+
+    def next_window(
+        self, state: MutableMapping, scope: str, *, overlap: timedelta, safety_lag: timedelta
+    ) -> Window:
+        """Return the window to read next for a scope; see `windows.next_window`.
+
+        A window that goes on where the last one of this run ended needs no overlap.
+        """
+        return next_window(
+            state,
+            scope,
+            self.server_now,
+            overlap=timedelta(0) if self.windows else overlap,
+            safety_lag=safety_lag,
+            start=self.start,
+            full=self.full and not self.windows,
+            span=self.span,
+        )
+
+    def close_window(self, state: MutableMapping, scope: str, window: Window) -> None:
+        """Note that a window was read to its end; the mark is committed with its rows."""
+        close_window(state, scope, window, self.span)
 
     def audit(self, object: str, **facts: Any) -> Audit:
         """Note what was read of an object; see `Audit` for the facts.
