@@ -327,7 +327,9 @@ def tables_of(source: str) -> dlt.sources.DltSource:
     @dlt.source(name=source, max_table_nesting=0)
     def tables() -> Iterator[Any]:
         for table in SOURCES[source].tables:
-            yield table.resource(_nothing_of(table))
+            yield dlt.resource(
+                _nothing_of(table), name=table.name, max_table_nesting=0, **table.hints
+            )
         yield _audit_resource(list)
 
     return tables()

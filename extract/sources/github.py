@@ -18,7 +18,6 @@ from typing import Any, ClassVar
 from urllib.parse import SplitResult
 
 import dlt
-import pyarrow as pa
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from dlt.common.configuration import configspec
@@ -74,7 +73,7 @@ from extract.sources.github_rows import (
     Row,
     repository_row,
 )
-from extract.tables import instant
+from extract.tables import Batch, instant, resource
 from extract.tokens import MintedToken
 
 TABLES = (
@@ -330,8 +329,8 @@ def build(run: LoadRun, config: GitHubSettings) -> DltSource:
     run.server_now = _server_time(api)
     reader = Reader(run, api, graph, repositories)
 
-    def listed() -> Iterator[pa.Table]:
-        yield REPOSITORIES.batch([repository_row(row) for row in found])
+    def listed() -> Iterator[Batch]:
+        yield REPOSITORIES, REPOSITORIES.batch([repository_row(row) for row in found])
         run.audit(
             REPOSITORIES.name,
             api_count=len(found),
@@ -344,17 +343,17 @@ def build(run: LoadRun, config: GitHubSettings) -> DltSource:
     @dlt.source(name=NAME, max_table_nesting=0)
     def github() -> Iterator[Any]:
         if not run.windows:
-            yield REPOSITORIES.resource(listed)
+            yield resource(REPOSITORIES.name, (REPOSITORIES,), listed)
         yield from Issues(reader).resources()
-        yield from reader.resources((PULL_REQUESTS, COMMITS, REVIEWS), reader.pulls)
-        yield from reader.resources((RUNS, JOBS, HISTORY_GAPS), reader.runs)
-        yield from reader.resources((DEPLOYMENTS, STATUSES), reader.deployments)
+        yield reader.resource((PULL_REQUESTS, COMMITS, REVIEWS), reader.pulls)
+        yield reader.resource((RUNS, JOBS, HISTORY_GAPS), reader.runs)
+        yield reader.resource((DEPLOYMENTS, STATUSES), reader.deployments)
         if not run.windows:
-            yield from reader.resources((BRANCH_COMMITS, MAIN_LINES), reader.commits)
-            yield from reader.resources((ENVIRONMENTS,), reader.environments)
-            yield from reader.resources((RELEASES,), reader.releases)
+            yield reader.resource((BRANCH_COMMITS, MAIN_LINES), reader.commits)
+            yield reader.resource((ENVIRONMENTS,), reader.environments)
+            yield reader.resource((RELEASES,), reader.releases)
         else:
-            yield from reader.resources(
+            yield reader.resource(
                 (BRANCH_COMMITS, MAIN_LINES), reader.commits, only=deployed_unknown
             )
 

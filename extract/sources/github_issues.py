@@ -22,7 +22,6 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-import dlt
 from dlt.sources import DltResource
 
 from extract import snapshots, warehouse
@@ -30,7 +29,7 @@ from extract.api import Forbidden, IncompleteRead, SourceError, WaitBudgetExceed
 from extract.census import MISSED, PRESENT, Census, Findings
 from extract.run import Audit
 from extract.sources.github_graphql import ITEMS_PER_QUERY
-from extract.sources.github_reader import CHUNK, PULL_OVERLAP, SAFETY_LAG, Bundle, Reader, chunks
+from extract.sources.github_reader import CHUNK, PULL_OVERLAP, SAFETY_LAG, Reader, chunks
 from extract.sources.github_rows import (
     ISSUE_EVENTS,
     ISSUES,
@@ -44,7 +43,7 @@ from extract.sources.github_rows import (
     issue_row,
     project_item_row,
 )
-from extract.tables import instant
+from extract.tables import Batch, instant, resource
 from extract.windows import BEGINNING, Window
 
 EVERY = timedelta(days=7)
@@ -58,7 +57,7 @@ class Issues:
 
     def read(
         self, state: Any, repo: Repository, audits: Mapping[str, Audit]
-    ) -> Generator[Bundle, None, bool]:
+    ) -> Generator[Batch, None, bool]:
         """Yield the issues that changed, oldest update first, then those that did so silently."""
         if not repo.has_issues or repo.node_id is None:
             return True
@@ -81,7 +80,7 @@ class Issues:
             cut = {node["id"]: f"#{node.get('number')}" for node in nodes}
             for node in whole:
                 del cut[node["id"]]
-            yield self._bundle(state, repo, whole, cut, audits)
+            yield from self._batches(state, repo, whole, cut, audits)
             done |= {node["id"] for node in nodes}
             reader.run.progress(ISSUES.name, len(done), total, began)
             reader.room[ISSUES.name] -= len(nodes)
@@ -111,15 +110,15 @@ class Issues:
                     yield list(some.values()), page.get("totalCount") or 0
                 some = {}
 
-    def _bundle(
+    def _batches(
         self,
         state: Any,
         repo: Repository,
         whole: list[Row],
         cut: Mapping[str, str],
         audits: Mapping[str, Audit],
-    ) -> Bundle:
-        """Return whole issues; those that were cut short (id → name) are owed to the next load."""
+    ) -> Iterator[Batch]:
+        """Yield whole issues; those that were cut short (id → name) are owed to the next load."""
         audit, owed = audits[ISSUES.name], state.setdefault("owed", {})
         left = {*owed.get(repo.key, ()), *cut} - {node["id"] for node in whole}
         owed[repo.key] = sorted(left)
@@ -127,12 +126,11 @@ class Issues:
             audit.status, audit.rejected = "incomplete", audit.rejected + len(cut)
             names = ", ".join(cut.values())
             audit.message = f"not given whole, to be read again: {names}"
-        return self.reader.bundle(
+        yield from self.reader.batches(
             repo,
             audits,
             (ISSUES, [issue_row(repo, node) for node in whole]),
             (ISSUE_EVENTS, [row for node in whole for row in issue_event_rows(node)]),
-            (TOMBSTONES, []),
         )
 
     def _owed(self, state: Any, repo: Repository) -> list[str]:
@@ -148,7 +146,7 @@ class Issues:
 
     def _again(
         self, state: Any, repo: Repository, ids: Iterable[str], audits: Mapping[str, Audit]
-    ) -> Iterator[Bundle]:
+    ) -> Iterator[Batch]:
         """Read issues by id."""
         audit = audits[ISSUES.name]
         for some in chunks(list(dict.fromkeys(ids)), CHUNK):
@@ -159,7 +157,9 @@ class Issues:
             gone = {node_id for _, missing in parts for node_id in missing}
             audit.api_count = (audit.api_count or 0) + len(nodes)
             cut = {*some} - {node["id"] for node in nodes} - gone
-            yield self._bundle(state, repo, nodes, {node_id: node_id for node_id in cut}, audits)
+            yield from self._batches(
+                state, repo, nodes, {node_id: node_id for node_id in cut}, audits
+            )
             state["owed"][repo.key] = sorted({*state["owed"][repo.key]} - gone)
 
     # what nothing tells of
@@ -169,7 +169,7 @@ class Issues:
 
     def _looked_after(
         self, state: Any, repo: Repository, done: set[str], audits: Mapping[str, Audit]
-    ) -> Iterator[Bundle]:
+    ) -> Iterator[Batch]:
         """Take the census and read again what changes without a trace, every week."""
         now, start = self.reader.run.server_now, self.reader.run.start
         noted = state.get("census_at", {}).get(repo.key)
@@ -201,11 +201,7 @@ class Issues:
         yield from self._again(state, repo, (i for i in again if i not in done), audits)
         verdicts = self._verdicts(repo, found)
         marks = census.settle(found, verdicts, now)
-        yield {
-            ISSUES.name: ISSUES.batch([], repo.name),
-            ISSUE_EVENTS.name: ISSUE_EVENTS.batch([], repo.name),
-            TOMBSTONES.name: TOMBSTONES.mixed(marks),
-        }
+        yield TOMBSTONES, TOMBSTONES.mixed(marks)
         audits[ISSUES.name].deleted += found.deleted.pop(repo.name, 0)
         census.note(self.reader.run, found)
         self._note_census(state, repo)
@@ -239,16 +235,14 @@ class Issues:
 
     def resources(self) -> Iterator[DltResource]:
         """Yield the resources of issues, and in a load's first window those of projects."""
-        yield from self.reader.resources((ISSUES, ISSUE_EVENTS, TOMBSTONES), self.read)
-        if self.reader.run.windows:
-            return
-        parent = dlt.resource(
-            lambda: iter([self.projects.changed(self.reader.run.server_now)]),
-            name="read_project_items",
-            selected=False,
-        )
-        yield PROJECT_ITEMS.transformer(lambda rows: PROJECT_ITEMS.mixed(rows[0]), parent)
-        yield SNAPSHOTS.transformer(lambda rows: SNAPSHOTS.mixed(rows[1]), parent)
+        yield self.reader.resource((ISSUES, ISSUE_EVENTS, TOMBSTONES), self.read)
+        if not self.reader.run.windows:
+            yield resource("read_project_items", (PROJECT_ITEMS, SNAPSHOTS), self._project_items)
+
+    def _project_items(self) -> Iterator[Batch]:
+        items, seen = self.projects.changed(self.reader.run.server_now)
+        yield PROJECT_ITEMS, PROJECT_ITEMS.mixed(items)
+        yield SNAPSHOTS, SNAPSHOTS.mixed(seen)
 
 
 @dataclass

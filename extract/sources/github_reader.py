@@ -15,13 +15,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import dlt
 import duckdb
-import pyarrow as pa
 from dlt.sources import DltResource
 
 from extract import warehouse
@@ -73,7 +72,7 @@ from extract.sources.github_rows import (
     run_row,
     status_row,
 )
-from extract.tables import RawTable, instant
+from extract.tables import Batch, RawTable, instant, resource
 from extract.windows import BEGINNING, Window
 
 PULL_OVERLAP = timedelta(hours=1)
@@ -110,8 +109,6 @@ ENDED_DEPLOYMENTS = ("success", "failure", "error", "inactive")
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Bundle = dict[str, pa.Table]
-"""Rows of several raw tables that were read together and are only right together."""
 Known = dict[str, dict[int, tuple[str | None, int | None]]]
 """Status and second of the last update of the stored attempts, by run and attempt."""
 
@@ -208,7 +205,7 @@ class Bucket:
     fault: str = ""
 
 
-Read = Callable[[Any, Repository, Mapping[str, Audit]], Generator[Bundle, None, bool]]
+Read = Callable[[Any, Repository, Mapping[str, Audit]], Generator[Batch, None, bool]]
 
 
 @dataclass
@@ -224,32 +221,25 @@ class Reader:
     jobs_outage: FailureStreak = field(default_factory=FailureStreak)
     room: dict[str, int] = field(default_factory=dict)
 
-    def resources(
+    def resource(
         self,
         tables: Sequence[RawTable],
         read: Read,
         only: Callable[[], Iterable[str]] | None = None,
-    ) -> Iterator[DltResource]:
-        """Yield the resources of tables that are read together, repository by repository.
+    ) -> DltResource:
+        """Return the resource of tables that are read together, repository by repository.
 
         Args:
             tables: The tables.
             read: Reads a repository.
             only: Names of the repositories to read; None takes all, and later those unfinished.
         """
-
-        def take(table: RawTable) -> Callable[[Bundle], Any]:
-            return lambda bundle: bundle.get(table.name)
-
-        parent = dlt.resource(
-            lambda: self._every(tables, read, only), name=f"read_{tables[0].name}", selected=False
-        )
-        for table in tables:
-            yield table.transformer(take(table), parent)
+        name = f"read_{tables[0].name}"
+        return resource(name, tables, partial(self._every, tables, read, only))
 
     def _every(
         self, tables: Sequence[RawTable], read: Read, only: Callable[[], Iterable[str]] | None
-    ) -> Iterator[Bundle]:
+    ) -> Iterator[Batch]:
         """Read the repositories; one that fails is noted, and the others go on."""
         state = dlt.current.resource_state()
         object = tables[0].name
@@ -309,7 +299,7 @@ class Reader:
 
     def pulls(
         self, state: Any, repo: Repository, audits: Mapping[str, Audit]
-    ) -> Generator[Bundle, None, bool]:
+    ) -> Generator[Batch, None, bool]:
         """Yield the pull requests that were updated, oldest update first."""
         audit = audits[PULL_REQUESTS.name]
         window = self.window(state, repo, audit, PULL_OVERLAP, SAFETY_LAG)
@@ -322,10 +312,10 @@ class Reader:
         if not self.run.windows:
             cut = self._cut_pulls(state, repo, {pull.number for pull in listed})
             for some in chunks(cut, CHUNK):
-                yield self._whole_pulls(state, repo, some, audits)
+                yield from self._whole_pulls(state, repo, some, audits)
         for start in range(0, len(listed), CHUNK):
             some, rest = listed[start : start + CHUNK], listed[start + CHUNK :]
-            yield self._whole_pulls(state, repo, some, audits)
+            yield from self._whole_pulls(state, repo, some, audits)
             self.run.progress(PULL_REQUESTS.name, start + len(some), len(listed), began)
             self.room[PULL_REQUESTS.name] -= len(some)
             if rest:
@@ -343,7 +333,7 @@ class Reader:
 
     def _missed_pulls(
         self, state: Any, repo: Repository, done: set[int], audits: Mapping[str, Audit]
-    ) -> Iterator[Bundle]:
+    ) -> Iterator[Batch]:
         """Yield the pull requests that no listing showed, or not as they are; weekly."""
         taken = state.setdefault("census_at", {})
         last = datetime.fromisoformat(taken.setdefault(repo.key, self.run.server_now.isoformat()))
@@ -382,7 +372,7 @@ class Reader:
         found = self._cut_pulls(state, repo, done)
         audits[PULL_REQUESTS.name].api_count += len(found)
         for some in chunks(found, CHUNK):
-            yield self._whole_pulls(state, repo, some, audits)
+            yield from self._whole_pulls(state, repo, some, audits)
         taken[repo.key] = self.run.server_now.isoformat()
 
     def _listed_pulls(self, repo: Repository, window: Window) -> list[Listed]:
@@ -410,7 +400,7 @@ class Reader:
 
     def _whole_pulls(
         self, state: Any, repo: Repository, some: list[Listed], audits: Mapping[str, Audit]
-    ) -> Bundle:
+    ) -> Iterator[Batch]:
         """Read pull requests whole; what is cut short is not loaded, and tried by the next load."""
         parts = self.parallel(
             lambda ids: self.graph.whole("pull_requests", ids),
@@ -436,24 +426,25 @@ class Reader:
         if gone:
             _fault(audit, f"{len(gone):,} listed pull requests were not given")
         audit.rejected += len(cut) + len(gone)
-        return self.bundle(
+        yield from self.batches(
             repo, audits, (PULL_REQUESTS, pulls), (COMMITS, commits), (REVIEWS, reviews)
         )
 
-    def bundle(
+    def batches(
         self, repo: Repository, audits: Mapping[str, Audit], *parts: tuple[RawTable, list[Row]]
-    ) -> Bundle:
-        """Return rows that are only right together, and count them."""
+    ) -> Iterator[Batch]:
+        """Yield rows that are only right together, and count them."""
         for table, rows in parts:
             audits[table.name].extracted += len(rows)
             audits[table.name].finished_at = datetime.now(UTC)
-        return {table.name: table.batch(rows, repo.name) for table, rows in parts}
+        for table, rows in parts:
+            yield table, table.batch(rows, repo.name)
 
     # commits of the default branch
 
     def commits(
         self, state: Any, repo: Repository, audits: Mapping[str, Audit]
-    ) -> Generator[Bundle, None, bool]:
+    ) -> Generator[Batch, None, bool]:
         """Yield the commits that came to the default branch, and those on its own line.
 
         What was deployed from another branch is read too, down to what is known: a deployment
@@ -488,7 +479,7 @@ class Reader:
                     )
                     loose[:] = sorted(left | others - set(parents))
                     rows = [branch_commit_row(repo, commit) for commit in fresh]
-                    yield self.bundle(repo, audits, (BRANCH_COMMITS, rows), (MAIN_LINES, []))
+                    yield from self.batches(repo, audits, (BRANCH_COMMITS, rows))
                     if not left:
                         break
                 else:  # what it did not come to is older than the start date
@@ -508,7 +499,7 @@ class Reader:
             while tip in parents and tip not in line:
                 rows.append({"repository": repo.name, "sha": tip, "payload": {}})
                 tip = parents[tip]
-            yield self.bundle(repo, audits, (BRANCH_COMMITS, []), (MAIN_LINES, rows))
+            yield from self.batches(repo, audits, (MAIN_LINES, rows))
         return True
 
     def _history(self, repo: Repository, start: str) -> Iterator[list[Row]]:
@@ -529,7 +520,7 @@ class Reader:
 
     def runs(
         self, state: Any, repo: Repository, audits: Mapping[str, Audit]
-    ) -> Generator[Bundle, None, bool]:
+    ) -> Generator[Batch, None, bool]:
         """Yield the attempts, with their jobs, of runs that are new, changed or still open."""
         audit = audits[RUNS.name]
         history = self._run_history(state, repo)
@@ -565,7 +556,7 @@ class Reader:
         if audit.rejected:
             _say(audit, f"earlier attempts that are not there any more: {audit.rejected:,}")
         if is_whole and not self.run.is_backfill:
-            yield self.bundle(repo, audits, (HISTORY_GAPS, self._gaps(repo, history)))
+            yield from self.batches(repo, audits, (HISTORY_GAPS, self._gaps(repo, history)))
         return True
 
     def _run_history(self, state: Any, repo: Repository) -> History:
@@ -698,7 +689,7 @@ class Reader:
 
     def _changed(
         self, repo: Repository, audits: Mapping[str, Audit], runs: list[Row], known: Known
-    ) -> Generator[Bundle, None, bool]:
+    ) -> Generator[Batch, None, bool]:
         """Yield the attempts of runs and their jobs; False when the jobs of one end too early."""
         is_whole = True
         for some in chunks(runs, CHUNK):
@@ -715,7 +706,7 @@ class Reader:
                         _fault(audit, part.fault)
             attempts = [row for part in parts for row in part.attempts]
             jobs = [row for part in parts for row in part.jobs]
-            yield self.bundle(repo, audits, (RUNS, attempts), (JOBS, jobs))
+            yield from self.batches(repo, audits, (RUNS, attempts), (JOBS, jobs))
             # Counted are runs, as GitHub does, and not their attempts.
             audits[RUNS.name].extracted += sum(bool(part.attempts) for part in parts)
             audits[RUNS.name].extracted -= len(attempts)
@@ -773,22 +764,22 @@ class Reader:
 
     def releases(
         self, state: Any, repo: Repository, audits: Mapping[str, Audit]
-    ) -> Generator[Bundle, None, bool]:
+    ) -> Generator[Batch, None, bool]:
         """Yield all releases, if one of them changed; those that are not listed any more stay."""
         rows = self._unless_the_same(state, repo, RELEASES, audits)
         if rows is not None:
             releases = [release_row(repo, row) for row in listed_rows(rows)]
-            yield self.bundle(repo, audits, (RELEASES, releases))
+            yield from self.batches(repo, audits, (RELEASES, releases))
         return True
 
     def environments(
         self, state: Any, repo: Repository, audits: Mapping[str, Audit]
-    ) -> Generator[Bundle, None, bool]:
+    ) -> Generator[Batch, None, bool]:
         """Yield all environments, if one of them changed."""
         rows = self._unless_the_same(state, repo, ENVIRONMENTS, audits)
         if rows is not None:
             found = [environment_row(repo, row) for row in listed_rows(rows, "environments")]
-            yield self.bundle(repo, audits, (ENVIRONMENTS, found))
+            yield from self.batches(repo, audits, (ENVIRONMENTS, found))
         return True
 
     def _unless_the_same(
@@ -822,7 +813,7 @@ class Reader:
 
     def deployments(
         self, state: Any, repo: Repository, audits: Mapping[str, Audit]
-    ) -> Generator[Bundle, None, bool]:
+    ) -> Generator[Batch, None, bool]:
         """Yield the deployments that are new, changed or still open, with all their statuses."""
         audit = audits[DEPLOYMENTS.name]
         window = self.window(state, repo, audit, DEPLOYMENT_LOOK_BACK, timedelta(0))
@@ -835,7 +826,7 @@ class Reader:
         settled, still_open = self._stored_deployments(repo, window.lo)
         if not self.run.windows:
             for some in chunks(self._open_deployments(state, repo, still_open, audit), CHUNK):
-                yield self._with_statuses(repo, some, audits)
+                yield from self._with_statuses(repo, some, audits)
         changed = [
             row
             for row in sorted(listed.values(), key=lambda row: str(row.get("created_at")))
@@ -847,7 +838,7 @@ class Reader:
             self.run.more = True  # once what came to the default branch is stored, too
         for start in range(0, len(changed), CHUNK):
             some, rest = changed[start : start + CHUNK], changed[start + CHUNK :]
-            yield self._with_statuses(repo, some, audits)
+            yield from self._with_statuses(repo, some, audits)
             self.room[DEPLOYMENTS.name] -= len(some)
             if rest and (hi := instant(rest[0].get("created_at"))):
                 self.run.close_window(state, repo.key, Window(window.lo, hi))
@@ -914,7 +905,7 @@ class Reader:
 
     def _with_statuses(
         self, repo: Repository, some: list[Row], audits: Mapping[str, Audit]
-    ) -> Bundle:
+    ) -> Iterator[Batch]:
         def statuses(deployment: Row) -> list[Row]:
             place = f"/repos/{repo.name}/deployments/{deployment['id']}/statuses"
             try:
@@ -927,7 +918,7 @@ class Reader:
         found = [row for part in self.parallel(statuses, some) for row in part]
         unique = list({row["status_key"]: row for row in found}.values())
         rows = [deployment_row(repo, row) for row in some]
-        return self.bundle(repo, audits, (DEPLOYMENTS, rows), (STATUSES, unique))
+        yield from self.batches(repo, audits, (DEPLOYMENTS, rows), (STATUSES, unique))
 
 
 _COMMITS = "select sha from github.commits where repository = ?"

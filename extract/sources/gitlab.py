@@ -58,7 +58,7 @@ from extract.settings import setting_name
 from extract.snapshots import changed as changed_since
 from extract.snapshots import snapshots
 from extract.source import ServerSettings, Source
-from extract.tables import BIGINT, EARLIEST, TEXT, TIMESTAMP, RawTable, instant
+from extract.tables import BIGINT, EARLIEST, TEXT, TIMESTAMP, Batch, RawTable, instant, resource
 from extract.windows import Window, bisect_window
 
 NAME = "gitlab"
@@ -815,7 +815,7 @@ class Reader:
     outage: FailureStreak = field(default_factory=FailureStreak)
     is_over: bool = False
 
-    def everything(self) -> Iterator[dict[str, pa.Table]]:
+    def everything(self) -> Iterator[Batch]:
         """Yield the rows of all kinds, project by project; one that fails is noted."""
         state = dlt.current.resource_state()
         todo = [(kind, project) for project in self.projects for kind in KINDS]
@@ -855,7 +855,7 @@ class Reader:
             audit.status, audit.message = status, str(failure)
         self.outage.note(failure)
 
-    def _environments(self) -> Iterator[dict[str, pa.Table]]:
+    def _environments(self) -> Iterator[Batch]:
         for project in self.projects:
             audit = self.run.audit(ENVIRONMENTS.name, scope=project.path)
             try:
@@ -866,11 +866,11 @@ class Reader:
                 continue
             rows = [environment_row(project, row) for row in found]
             audit.api_count = audit.extracted = len(rows)
-            yield {ENVIRONMENTS.name: ENVIRONMENTS.batch(rows, project.path)}
+            yield ENVIRONMENTS, ENVIRONMENTS.batch(rows, project.path)
 
     def _read(
         self, state: Any, kind: Kind, project: Project, audits: Mapping[str, Audit]
-    ) -> Generator[dict[str, pa.Table], None, bool]:
+    ) -> Generator[Batch, None, bool]:
         """Yield what changed in a window, and after the last one what windows do not show."""
         audit, mark = audits[kind.table.name], _mark(kind, project)
         history = self._history(state, kind, project)
@@ -904,7 +904,7 @@ class Reader:
         if census.is_due(state.setdefault(mark, {}), self.run.server_now):
             yield from self._counted(state[mark], kind, project, census, done, audits, history)
         if kind.table is PIPELINES:
-            yield {HISTORY_GAPS.name: self._gaps(project, history)}
+            yield HISTORY_GAPS, self._gaps(project, history)
         return True
 
     @property
@@ -926,7 +926,7 @@ class Reader:
 
     def _statuses(
         self, project: Project, changed: Sequence[Row], with_open: bool
-    ) -> Iterator[dict[str, pa.Table]]:
+    ) -> Iterator[Batch]:
         """Yield the statuses of issues that are not stored as they are.
 
         That one moved changes no `updated_at`, so all open ones are asked for. No history is told:
@@ -959,10 +959,8 @@ class Reader:
         audit.extracted = len(found)
         rows, seen = changed_since(NAME, ISSUE_STATUSES, found.values(), self.run.server_now)
         audit.loaded = len(rows)
-        yield {
-            ISSUE_STATUSES.name: ISSUE_STATUSES.batch(rows, project.path),
-            SNAPSHOTS.name: SNAPSHOTS.batch(seen, project.path),
-        }
+        yield ISSUE_STATUSES, ISSUE_STATUSES.batch(rows, project.path)
+        yield SNAPSHOTS, SNAPSHOTS.batch(seen, project.path)
 
     def _work_items(self, project: Project, asked: Row) -> Iterator[Row]:
         """Yield work items of a project page by page.
@@ -1042,23 +1040,20 @@ class Reader:
 
     def _whole(
         self, kind: Kind, project: Project, rows: Sequence[Row], audits: Mapping[str, Audit]
-    ) -> Iterator[dict[str, pa.Table]]:
+    ) -> Iterator[Batch]:
         """Yield the raw rows of listed rows and of all that hangs on them."""
         read: Callable[[Project, Row], Part | None] = getattr(self, f"_{kind.table.name}")
         for start in range(0, len(rows), CHUNK):
             some = rows[start : start + CHUNK]
             parts = self._parallel(lambda row: read(project, row), some)
             audits[kind.table.name].rejected += sum(part is None for part in parts)
-            bundle = {}
             for table in kind.tables:
                 found = [row for part in parts if part for row in part[table.name]]
                 audits[table.name].extracted += len(found)
                 audits[table.name].finished_at = datetime.now(UTC)
                 if table is kind.table:
                     audits[table.name].loaded += len(found)
-                if found:
-                    bundle[table.name] = table.batch(found, project.path)
-            yield bundle
+                yield table, table.batch(found, project.path)
             self.run.progress(kind.table.name, start + len(some), len(rows), self.began)
 
     def _parallel(self, ask: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
@@ -1161,7 +1156,7 @@ class Reader:
         done: set[str],
         audits: Mapping[str, Audit],
         history: History,
-    ) -> Iterator[dict[str, pa.Table]]:
+    ) -> Iterator[Batch]:
         """Yield what a census of the project finds beside the windows, and its tombstones.
 
         What GitLab deletes because of its age is not missed.
@@ -1193,7 +1188,7 @@ class Reader:
         }
         marks = census.settle(found, verdicts, self.run.server_now)
         if marks:
-            yield {TOMBSTONES.name: TOMBSTONES.mixed(marks)}
+            yield TOMBSTONES, TOMBSTONES.mixed(marks)
         census.note(self.run, found)
         census.close(state, self.run.server_now)
 
@@ -1289,27 +1284,22 @@ def build(run: LoadRun, config: GitLabSettings) -> DltSource:
     projects = [Project.of(row) for row in found]
     reader = Reader(run, api, projects)
 
-    def listed() -> Iterator[pa.Table]:
-        yield PROJECTS.batch([project_row(row) for row in found])
-        run.audit(
-            PROJECTS.name,
-            api_count=len(found),
-            extracted=len(found),
-            # None at all is a lost permission; what we have stays.
-            status="complete" if found else "incomplete",
-            message="" if found else "GitLab shows no project to this token",
-        )
-
-    def part_of(table: RawTable) -> Callable[[dict[str, pa.Table]], Any]:
-        return lambda bundle: bundle.get(table.name)
+    def everything() -> Iterator[Batch]:
+        if not run.windows:
+            yield PROJECTS, PROJECTS.batch([project_row(row) for row in found])
+            run.audit(
+                PROJECTS.name,
+                api_count=len(found),
+                extracted=len(found),
+                # None at all is a lost permission; what we have stays.
+                status="complete" if found else "incomplete",
+                message="" if found else "GitLab shows no project to this token",
+            )
+        yield from reader.everything()
 
     @dlt.source(name=NAME, max_table_nesting=0)
     def gitlab() -> Iterator[Any]:
-        if not run.windows:
-            yield PROJECTS.resource(listed)
-        parent = dlt.resource(lambda: reader.everything(), name="read", selected=False)
-        for table in TABLES[1:]:
-            yield table.transformer(part_of(table), parent)
+        yield resource("read", TABLES, everything)
 
     return gitlab()
 

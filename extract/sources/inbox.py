@@ -17,15 +17,14 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 import dlt
 import msgspec
-import pyarrow as pa
 from dlt.common.configuration import configspec
 from dlt.sources import DltSource
 
@@ -35,7 +34,7 @@ from extract.probes import Probe
 from extract.run import LoadRun
 from extract.settings import setting_name
 from extract.source import Source, SourceSettings
-from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, decode, instant
+from extract.tables import BIGINT, TEXT, TIMESTAMP, Batch, RawTable, decode, instant, resource
 
 NAME = "inbox"
 
@@ -274,21 +273,12 @@ def moment(value: Any) -> datetime | None:
 
 @dataclass
 class Reader:
-    """Reads the files that were not read before; what is no event waits in `ready`, by table."""
+    """Reads the files that were not read before."""
 
     run: LoadRun
     folder: Path
-    ready: dict[str, list[pa.Table]] = field(default_factory=dict)
 
-    def taker(self, table: str) -> Callable[[pa.Table], list[pa.Table]]:
-        """Return the function that hands on what is ready of a table."""
-        return lambda batch: self.take(table)
-
-    def take(self, table: str) -> list[pa.Table]:
-        """Return and forget what is ready of a table."""
-        return self.ready.pop(table, [])
-
-    def events(self) -> Iterator[pa.Table]:
+    def events(self) -> Iterator[Batch]:
         """Yield the events of all new files."""
         known = {
             sha
@@ -328,11 +318,11 @@ class Reader:
                     odd["of unknown versions"] += 1
                 rows[row["source"], row["event_id"]] = row
                 if len(rows) >= LINES_PER_BATCH:
-                    yield EVENTS.batch(rows.values())
+                    yield EVENTS, EVENTS.batch(rows.values())
                     extracted += len(rows)
                     rows = {}
             if rows:
-                yield EVENTS.batch(rows.values())
+                yield EVENTS, EVENTS.batch(rows.values())
             extracted += len(rows)
             files.append(
                 {
@@ -343,9 +333,8 @@ class Reader:
                     "payload": {},
                 }
             )
-        self.ready["files"] = [FILES.batch(files)] if files else []
-        self.ready["quarantines"] = [QUARANTINES.batch(faults)] if faults else []
-        yield EVENTS.batch([])  # hands on what is ready
+        yield FILES, FILES.batch(files)
+        yield QUARANTINES, QUARANTINES.batch(faults)
         words = [f"{count:,} events {what}" for what, count in sorted(odd.items())]
         if faults:
             words.append(f"{len(faults):,} lines are no events, see inbox.quarantines")
@@ -366,10 +355,7 @@ def build(run: LoadRun, config: InboxSettings) -> DltSource:
 
     @dlt.source(name=NAME, max_table_nesting=0)
     def inbox() -> Iterator[Any]:
-        events = EVENTS.resource(lambda: reader.events())
-        yield events
-        for table in (FILES, QUARANTINES):
-            yield table.transformer(reader.taker(table.name), events)
+        yield resource(EVENTS.name, TABLES, reader.events)
 
     return inbox()
 

@@ -36,7 +36,7 @@ from extract.probes import Probe, clock, scopes
 from extract.run import Audit, LoadRun
 from extract.settings import setting_name
 from extract.source import ServerSettings, Source
-from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, RawTable, instant
+from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, Batch, RawTable, instant, resource
 
 NAME = "jenkins"
 
@@ -434,6 +434,15 @@ class Reader:
             )
         return self.counted[scope]
 
+    def everything(self) -> Iterator[Batch]:
+        """Yield the jobs, and builds with what belongs to them."""
+        if not self.run.windows:
+            yield self.known_jobs()
+        for builds in self.builds():
+            yield BUILDS, builds
+            yield from self.stages_of(builds)
+            yield from self.gaps_of(builds)
+
     def builds(self) -> Iterator[pa.Table]:
         """Yield the new builds of every job, and those that ran when they were last seen."""
         state, began = dlt.current.resource_state(), time.monotonic()
@@ -511,7 +520,7 @@ class Reader:
         started_at = datetime.fromisoformat(open_row["started_at"])
         return {**open_row, "started_at": started_at, "is_building": False, "result": "VANISHED"}
 
-    def stages_of(self, builds: pa.Table) -> Iterator[pa.Table]:
+    def stages_of(self, builds: pa.Table) -> Iterator[Batch]:
         """Yield the stages of a table of builds."""
         if self.stages is None:
             self.stages = self.run.audit("stages", window_to=self.run.server_now)
@@ -554,7 +563,7 @@ class Reader:
                 if self.with_stages
                 else f"no stages: {NO_PLUGIN}"
             )
-        yield STAGES.batch(found, rows[0]["_scope"])
+        yield STAGES, STAGES.batch(found, rows[0]["_scope"])
 
     def _described(self, build: str) -> Any:
         """Return what a plugin tells of the stages of a build; None where none tells anything.
@@ -583,7 +592,7 @@ class Reader:
         )
         return known_gaps(NAME, BUILDS), {name: moment(started) for name, started in oldest}
 
-    def gaps_of(self, builds: pa.Table) -> Iterator[pa.Table]:
+    def gaps_of(self, builds: pa.Table) -> Iterator[Batch]:
         """Yield of which times a job's builds were discarded before a load saw them.
 
         Numbers tell: the first build of all is 1, and each has the one after the last one's.
@@ -603,13 +612,10 @@ class Reader:
             gaps, oldest = self.stored
             rows = history.gaps(BUILDS, name, self.run.server_now, gaps, oldest.get(name))
             if rows:
-                yield HISTORY_GAPS.batch(rows, builds["_scope"][0].as_py())
+                yield HISTORY_GAPS, HISTORY_GAPS.batch(rows, builds["_scope"][0].as_py())
 
-    def known_jobs(self) -> Iterator[pa.Table]:
-        """Yield the jobs that Jenkins shows."""
-        yield JOBS.batch(
-            [{"full_name": job.shown, "class": job.kind, "payload": {}} for job in self.jobs]
-        )
+    def known_jobs(self) -> Batch:
+        """Return the jobs that Jenkins shows."""
         self.run.audit(
             "jobs",
             window_to=self.run.server_now,
@@ -619,6 +625,8 @@ class Reader:
             status="complete" if self.jobs else "incomplete",
             message="" if self.jobs else "Jenkins shows no job to this user",
         )
+        rows = [{"full_name": job.shown, "class": job.kind, "payload": {}} for job in self.jobs]
+        return JOBS, JOBS.batch(rows)
 
 
 def _owed() -> dict[str, dict[str, int]]:
@@ -655,12 +663,7 @@ def build(run: LoadRun, config: JenkinsSettings) -> DltSource:
 
     @dlt.source(name=NAME, max_table_nesting=0)
     def jenkins() -> Iterator[Any]:
-        if not run.windows:
-            yield JOBS.resource(lambda: reader.known_jobs())
-        builds = BUILDS.resource(lambda: reader.builds())
-        yield builds
-        yield STAGES.transformer(lambda rows: reader.stages_of(rows), builds)
-        yield HISTORY_GAPS.transformer(lambda rows: reader.gaps_of(rows), builds)
+        yield resource(BUILDS.name, TABLES, reader.everything)
 
     return jenkins()
 

@@ -41,10 +41,9 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import dlt
 import msgspec
-import pyarrow as pa
 from dlt.common.configuration import configspec
 from dlt.common.typing import TSecretStrValue
-from dlt.sources import DltResource, DltSource
+from dlt.sources import DltSource
 
 from extract import warehouse
 from extract.api import OBJECT, ROWS, Api, Forbidden, IncompleteRead, Reply
@@ -74,7 +73,18 @@ from extract.sources.jira_rows import (
     milliseconds,
     person_of,
 )
-from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, RawTable, decode, encode, instant
+from extract.tables import (
+    BIGINT,
+    BOOLEAN,
+    TEXT,
+    TIMESTAMP,
+    Batch,
+    RawTable,
+    decode,
+    encode,
+    instant,
+    resource,
+)
 from extract.tokens import client_token
 from extract.windows import Window, bisect_window
 
@@ -210,9 +220,6 @@ TABLES = (
     TOMBSTONES,
     SNAPSHOTS,
 )
-
-SATELLITES = (HISTORIES, HISTORY_CHECKS, SPRINTS, WORKLOGS, MISFITS, TOMBSTONES, SNAPSHOTS)
-"""What comes with issues, or after them."""
 
 OVERLAP = timedelta(minutes=30)
 FLOOR = timedelta(minutes=2)
@@ -984,7 +991,6 @@ def _since(lo: datetime | None, project: str | None = None) -> str:
 def build(run: LoadRun, config: JiraSettings) -> DltSource:
     """Return the source with everything that changed since the last load."""
     api, deployment, run.server_now = _connect(config)
-    server_now = run.server_now
     fields = api.get(f"{ROOTS[deployment]}/field", type=ROWS).data
     former = warehouse.rows(
         NAME,
@@ -993,48 +999,34 @@ def build(run: LoadRun, config: JiraSettings) -> DltSource:
     )
     rows = Rows(fields, config.chosen(), bool(config.titles), config.fields or (), dict(former))
     site = (Cloud if deployment == "cloud" else DataCenter)(api, rows)
-    reader = Reader(run, site, config, server_now, site.projects())
+    reader = Reader(run, site, config, site.projects())
+
+    def everything() -> Iterator[Batch]:
+        daily_at = dlt.current.source_state().get("daily_at")
+        reader.is_daily = run.full or _is_due(daily_at, run.server_now)
+        if not run.windows:
+            yield from _dimensions(reader, fields)
+        yield from reader.issues()
 
     @dlt.source(name=NAME, max_table_nesting=0)
     def jira() -> Iterator[Any]:
-        reader.is_daily = run.full or _is_due(
-            dlt.current.source_state().get("daily_at"), server_now
-        )
-        if not run.windows:
-            yield from _dimensions(reader, fields)
-        issues = ISSUES.resource(lambda: reader.issues())
-        yield issues
-        for table in SATELLITES:
-            yield table.transformer(reader.taker(table.name), issues)
+        yield resource(ISSUES.name, TABLES, everything)
 
     return jira()
 
 
 @dataclass
 class Reader:
-    """Reads issues and everything that hangs on them.
-
-    What is no issue waits in `ready`, by table, until the issues that it came with are handed on.
-    """
+    """Reads issues and everything that hangs on them."""
 
     run: LoadRun
     site: Site
     config: JiraSettings
-    server_now: datetime
     visible: list[dict[str, Any]]
-    ready: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     issue_ids: set[str] = field(default_factory=set)
     boards: list[dict[str, Any]] = field(default_factory=list)
     is_daily: bool = True
-
-    def taker(self, table: str) -> Callable[[pa.Table], list[pa.Table]]:
-        """Return the function that hands on what is ready of a table."""
-        return lambda batch: self.take(table)
-
-    def take(self, table: str) -> list[pa.Table]:
-        """Return and forget what is ready of a table."""
-        return [rows for rows in self.ready.pop(table, []) if rows.num_rows]
 
     def scopes(self) -> list[str]:
         """Return the scopes with a watermark of their own: the configured projects, or everything.
@@ -1058,7 +1050,7 @@ class Reader:
                 )
         return [project for project in self.config.projects if project in keys]
 
-    def issues(self) -> Iterator[pa.Table]:
+    def issues(self) -> Iterator[Batch]:
         """Yield the changed issues of every scope; a watermark moves when its window is whole."""
         state = dlt.current.resource_state()
         scopes = self.scopes()
@@ -1067,11 +1059,10 @@ class Reader:
             yield from self._window(state, scope, census.known)
         if not self.run.more and not self.run.is_backfill:
             yield from self._census(state, scopes, census)
-            self._worklogs(state)
-            self._sprints()
+            yield from self._worklogs(state)
+            yield from self._sprints()
             if self.is_daily:
-                dlt.current.source_state()["daily_at"] = self.server_now.isoformat()
-        yield ISSUES.batch([])  # hands on what is ready
+                dlt.current.source_state()["daily_at"] = self.run.server_now.isoformat()
         self._note()
 
     def _known(self, state: Any) -> Census:
@@ -1100,7 +1091,7 @@ class Reader:
             where=" and ".join(conditions),
         )
 
-    def _window(self, state: Any, scope: str, known: Mapping[str, Any]) -> Iterator[pa.Table]:
+    def _window(self, state: Any, scope: str, known: Mapping[str, Any]) -> Iterator[Batch]:
         """Yield the changed issues of the next window of a scope."""
         run, site = self.run, self.site
         window = run.next_window(state, scope, overlap=OVERLAP, safety_lag=site.safety_lag)
@@ -1117,7 +1108,7 @@ class Reader:
         for issues in site.issues(reading):
             read.update(str(issue.id) for issue in issues)
             run.progress("issues", len(read), reading.count, began)
-            yield self._batch(issues)
+            yield from self._batches(issues)
         if reading.is_whole:
             run.close_window(state, scope, reading.window)
             run.more = run.more or reading.window.hi < window.hi
@@ -1144,20 +1135,23 @@ class Reader:
             message="; ".join(filter(None, faults)),
         )
 
-    def _batch(self, issues: list[Body]) -> pa.Table:
-        """Return issues as a table, and make their histories ready."""
+    def _batches(self, issues: list[Body]) -> Iterator[Batch]:
+        """Yield issues, their histories, and what was odd about them."""
         rows = [self.site.rows.issue(issue) for issue in issues]
         self.issue_ids.update(row["id"] for row in rows)
-        self._histories(issues, rows)
-        self._misfits()
-        return ISSUES.arrow(
-            {name: [row[name] for row in rows] for name in ISSUES.columns},
-            [row["payload"] for row in rows],
-            [row["project_key"] or "" for row in rows],
+        yield from self._histories(issues, rows)
+        yield from self._misfits()
+        yield (
+            ISSUES,
+            ISSUES.arrow(
+                {name: [row[name] for row in rows] for name in ISSUES.columns},
+                [row["payload"] for row in rows],
+                [row["project_key"] or "" for row in rows],
+            ),
         )
 
-    def _histories(self, issues: list[Body], rows: list[dict[str, Any]]) -> None:
-        """Make all histories of issues ready, and what the check of each says."""
+    def _histories(self, issues: list[Body], rows: list[dict[str, Any]]) -> Iterator[Batch]:
+        """Yield all histories of issues, and what the check of each says."""
         site = self.site
         given, totals = site.histories(issues)
         by_id = {row["id"]: row for row in rows}
@@ -1192,7 +1186,8 @@ class Reader:
         scopes = {key: row["project_key"] or "" for key, row in by_id.items()}
         flat = [(key, row) for key, (made, _) in found.items() for row in made]
         places = {key: chain.places() for key, (_, chain) in found.items()}
-        self.ready["histories"].append(
+        yield (
+            HISTORIES,
             HISTORIES.arrow(
                 {
                     "id": [row[0] for _, row in flat],
@@ -1203,9 +1198,10 @@ class Reader:
                 },
                 [row[3] for _, row in flat],
                 [scopes[key] for key, _ in flat],
-            )
+            ),
         )
-        self.ready["history_checks"].append(
+        yield (
+            HISTORY_CHECKS,
             HISTORY_CHECKS.arrow(
                 {
                     "issue_id": list(found),
@@ -1214,7 +1210,7 @@ class Reader:
                 },
                 [encode({"source_count": totals[key]} if key in totals else {}) for key in found],
                 list(scopes.values()),
-            )
+            ),
         )
         self.counts["histories"] += len(flat)
         for value in quality.values():
@@ -1227,8 +1223,8 @@ class Reader:
         self.counts["rejected"] += rows.count(None)
         return [row for row in rows if row], chain
 
-    def _misfits(self) -> None:
-        """Make ready the names of fields whose values had another type than they should."""
+    def _misfits(self) -> Iterator[Batch]:
+        """Yield the names of fields whose values had another type than they should."""
         misfits = self.site.rows.misfits
         if misfits:
             rows = {
@@ -1241,14 +1237,14 @@ class Reader:
                 }
                 for issue_id, name, kind in misfits
             }
-            self.ready["misfits"].append(MISFITS.batch(rows.values()))
+            yield MISFITS, MISFITS.batch(rows.values())
             self.counts["misfits"] += len(rows)
             misfits.clear()
 
-    def _census(self, state: Any, scopes: list[str], census: Census) -> Iterator[pa.Table]:
+    def _census(self, state: Any, scopes: list[str], census: Census) -> Iterator[Batch]:
         """Compare all ids with what is loaded; fetch what is missing, mark what is gone."""
         run, site = self.run, self.site
-        if not scopes or not census.is_due(state, self.server_now):
+        if not scopes or not census.is_due(state, self.run.server_now):
             return
         listed: Listing = {}
         for scope in scopes:
@@ -1283,17 +1279,17 @@ class Reader:
             known = {*wanted, *altered, *self.issue_ids}
             sampled = sorted((self._of_teams() & listed.keys()) - known)
         wanted += altered + sampled
-        reading = Reading(Window(None, self.server_now), "", 0)
+        reading = Reading(Window(None, self.run.server_now), "", 0)
         for issues in site.by_id(wanted[:MOST_IN_WINDOW], reading):
-            yield self._batch(issues)
+            yield from self._batches(issues)
         if len(wanted) > MOST_IN_WINDOW:
             run.more = True
             return
-        marks = census.settle(found, verdicts, self.server_now)
-        self.ready["tombstones"].append(TOMBSTONES.mixed(marks))
+        marks = census.settle(found, verdicts, self.run.server_now)
+        yield TOMBSTONES, TOMBSTONES.mixed(marks)
         name = setting_name(NAME, "projects")
         census.note(run, found, f"if a project is gone for good, let {name} name the others")
-        census.close(state, self.server_now)
+        census.close(state, self.run.server_now)
         had_not = len(wanted) - len(altered) - len(sampled)
         notes = [
             f"the census found {had_not:,} issues that the windows had not" if had_not else "",
@@ -1359,7 +1355,7 @@ class Reader:
         found: Listing = {}
         project = f'project = "{scope}" AND ' if scope else ""
         since = f" AND {_since(self.run.start)}" if self.run.start else ""
-        lo, end = None, self.server_now + timedelta(days=1)
+        lo, end = None, self.run.server_now + timedelta(days=1)
 
         def query(window: Window) -> str:
             # What an import dated before 1970 is below any bound.
@@ -1438,8 +1434,8 @@ class Reader:
                 verdicts[issue_id] = "deleted"
         return verdicts, alive
 
-    def _worklogs(self, state: Any) -> None:
-        """Make changed worklogs ready, and tombstones of deleted ones."""
+    def _worklogs(self, state: Any) -> Iterator[Batch]:
+        """Yield changed worklogs, and tombstones of deleted ones."""
         api, root = self.site.api, self.site.root
         known = dict(warehouse.rows(NAME, f"select id, epoch_ms(updated_at) from {NAME}.worklogs"))
         first = int(self.run.start.timestamp() * 1000) if self.run.start else 0
@@ -1460,7 +1456,7 @@ class Reader:
             ]
             count += len(rows)
             known.update((row["id"], 0) for row in rows)
-            self.ready["worklogs"].append(WORKLOGS.batch(rows))
+            yield WORKLOGS, WORKLOGS.batch(rows)
         gone = [
             {
                 "object": "worklogs",
@@ -1473,7 +1469,7 @@ class Reader:
             for key, at in deleted.items()
             if key in known
         ]
-        self.ready["tombstones"].append(TOMBSTONES.batch(gone))
+        yield TOMBSTONES, TOMBSTONES.batch(gone)
         marks.update({"updated": until, "deleted": gone_until})
         self.run.audit("worklogs", extracted=len(changed), loaded=count, deleted=len(gone))
 
@@ -1503,8 +1499,8 @@ class Reader:
         ids = {row_id for (row_id,) in warehouse.rows(NAME, f"select id from {NAME}.issues")}
         return ids | self.issue_ids
 
-    def _sprints(self) -> None:
-        """Make ready the sprints of all boards, and those that only issues know of."""
+    def _sprints(self) -> Iterator[Batch]:
+        """Yield the sprints of all boards, and those that only issues know of."""
         site = self.site
         rows: dict[str, dict[str, Any]] = {}
         for board in self.boards:
@@ -1518,9 +1514,9 @@ class Reader:
             if reply:
                 rows[sprint_id] = reply.data
         made = [_sprint_row(row) for row in rows.values()]
-        new, seen = changed(NAME, SPRINTS, made, self.server_now)
-        self.ready["sprints"].append(SPRINTS.batch(new))
-        self.ready["snapshots"].append(SNAPSHOTS.batch(seen))
+        new, seen = changed(NAME, SPRINTS, made, self.run.server_now)
+        yield SPRINTS, SPRINTS.batch(new)
+        yield SNAPSHOTS, SNAPSHOTS.batch(seen)
         self.run.audit("sprints", extracted=len(rows), loaded=len(new))
 
     def _note(self) -> None:
@@ -1610,8 +1606,8 @@ def _sprint_row(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _dimensions(reader: Reader, fields: list[dict[str, Any]]) -> Iterator[DltResource]:
-    """Yield the resources of what issues refer to, read whole.
+def _dimensions(reader: Reader, fields: list[dict[str, Any]]) -> Iterator[Batch]:
+    """Yield what issues refer to, read whole.
 
     What costs a request per project or board is read once a day.
     """
@@ -1625,7 +1621,7 @@ def _dimensions(reader: Reader, fields: list[dict[str, Any]]) -> Iterator[DltRes
         columns: Callable[[dict[str, Any]], dict[str, Any]] = lambda row: {},
         may_be_empty: bool = False,
         message: str = "",
-    ) -> DltResource:
+    ) -> Iterator[Batch]:
         unknown: set[str] = set()
         try:
             rows = [
@@ -1639,11 +1635,11 @@ def _dimensions(reader: Reader, fields: list[dict[str, Any]]) -> Iterator[DltRes
             ]
         except Forbidden as failure:
             run.audit(table.name, status="failed", message=str(failure))
-            return table.resource(lambda: iter([]))
+            return
         for row in rows:
             row["name"] = row["payload"].get("name")
-        new, seen = changed(NAME, table, rows, reader.server_now)
-        reader.ready["snapshots"].append(SNAPSHOTS.batch(seen))
+        new, seen = changed(NAME, table, rows, reader.run.server_now)
+        yield SNAPSHOTS, SNAPSHOTS.batch(seen)
         words = [f"unknown fields: {', '.join(sorted(unknown))}" if unknown else "", message]
         is_whole = bool(rows) or may_be_empty
         run.audit(
@@ -1655,26 +1651,28 @@ def _dimensions(reader: Reader, fields: list[dict[str, Any]]) -> Iterator[DltRes
             status="complete" if is_whole else "incomplete",
             message="; ".join(filter(None, words)) if is_whole else "Jira shows none to this user",
         )
-        return table.resource(lambda: iter([table.batch(new)] if new else []))
+        yield table, table.batch(new)
 
-    yield dimension(PROJECTS, PROJECT, lambda: reader.visible, lambda row: {"key": row.get("key")})
-    yield dimension(STATUSES, STATUS, lambda: _statuses(site), _category)
-    yield dimension(
+    yield from dimension(
+        PROJECTS, PROJECT, lambda: reader.visible, lambda row: {"key": row.get("key")}
+    )
+    yield from dimension(STATUSES, STATUS, lambda: _statuses(site), _category)
+    yield from dimension(
         ISSUE_TYPES,
         ISSUE_TYPE,
         lambda: api.get(f"{root}/issuetype", type=ROWS).data,
         lambda row: {"hierarchy_level": row.get("hierarchyLevel")},
     )
-    yield dimension(FIELDS, FIELD, lambda: fields, message=_new_fields(fields, site.rows))
+    yield from dimension(FIELDS, FIELD, lambda: fields, message=_new_fields(fields, site.rows))
     if not reader.is_daily:
         return
     for table, path in NAMED_PATHS:
-        yield dimension(table, NAMED, partial(_named, site, table, path), may_be_empty=True)
-    yield dimension(BOARDS, BOARD, lambda: _boards(reader), _board_columns, may_be_empty=True)
+        yield from dimension(table, NAMED, partial(_named, site, table, path), may_be_empty=True)
+    yield from dimension(BOARDS, BOARD, lambda: _boards(reader), _board_columns, may_be_empty=True)
     keys = reader.config.projects or [
         row["key"] for row in reader.visible if row.get("key") and not row.get("deleted")
     ]
-    yield dimension(
+    yield from dimension(
         VERSIONS,
         VERSION,
         lambda: _of_projects(site, keys, "versions"),
@@ -1685,7 +1683,7 @@ def _dimensions(reader: Reader, fields: list[dict[str, Any]]) -> Iterator[DltRes
         },
         may_be_empty=True,
     )
-    yield dimension(
+    yield from dimension(
         COMPONENTS,
         COMPONENT,
         lambda: _of_projects(site, keys, "components"),

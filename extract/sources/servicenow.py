@@ -24,14 +24,13 @@ import base64
 import contextlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import dlt
-import pyarrow as pa
 from dlt.common.configuration import configspec
 from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltSource
@@ -44,7 +43,7 @@ from extract.probes import Probe, clock
 from extract.run import LoadRun
 from extract.settings import setting_name
 from extract.source import ServerSettings, Source
-from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, RawTable, instant
+from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, Batch, RawTable, instant, resource
 from extract.tokens import client_token
 from extract.windows import Window, bisect_window
 
@@ -686,8 +685,6 @@ def instance_row(row: Row, field_name: str | None) -> dict[str, Any]:
 class Reader:
     """Reads every table of one load, one after the other.
 
-    What was read waits in `ready`, by raw table, until the step that read it hands it on.
-
     Attributes:
         kept: Ids of the records that this load has read, by table.
         census: What is loaded of every table that could be read, by table; windows add to it.
@@ -700,7 +697,6 @@ class Reader:
     run: LoadRun
     api: Api
     tables: Sequence[str]
-    ready: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
     kept: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     census: dict[str, Census] = field(default_factory=dict)
     columns: dict[str, set[str]] = field(default_factory=dict)
@@ -708,16 +704,8 @@ class Reader:
     bots: Set[str] = SYSTEM_USERS
     outage: FailureStreak = field(default_factory=FailureStreak)
 
-    def take(self, table: str) -> list[pa.Table]:
-        """Return and forget what is ready of a table."""
-        return self.ready.pop(table, [])
-
-    def put(self, raw: RawTable, rows: Iterable[dict[str, Any]], scope: str = "") -> None:
-        """Make rows ready."""
-        self.ready[raw.name].append(raw.batch(rows, scope))
-
-    def steps(self) -> Iterator[str]:
-        """Read everything that changed; every yield hands on what is ready."""
+    def everything(self) -> Iterator[Batch]:
+        """Yield everything that changed."""
         state = dlt.current.resource_state()
         yield from self.guarded(DICTIONARY_ENTRIES.name, "", self.dictionary)
         self.find_bots()
@@ -745,7 +733,9 @@ class Reader:
             ):
                 yield from self.guarded(raw.name, "", read)
 
-    def guarded(self, object: str, scope: str, read: Callable[[], Iterator[str]]) -> Iterator[str]:
+    def guarded(
+        self, object: str, scope: str, read: Callable[[], Iterator[Batch]]
+    ) -> Iterator[Batch]:
         """Read one table; its own failures are noted, and the other tables go on.
 
         Raises:
@@ -765,7 +755,7 @@ class Reader:
 
     # what the instance is like
 
-    def dictionary(self) -> Iterator[str]:
+    def dictionary(self) -> Iterator[Batch]:
         """Read which columns this instance has, and which tables are audited."""
         names = (*self.tables, "task", "sys_user")
         listing = Listing(
@@ -784,9 +774,9 @@ class Reader:
                 if _truth(row.get("audit")) and element in ("", *STATE_FIELDS):
                     audited.add(name)
             if not self.run.windows:
-                self.put(
+                yield (
                     DICTIONARY_ENTRIES,
-                    (
+                    DICTIONARY_ENTRIES.batch(
                         {
                             "sys_id": row["sys_id"],
                             "table_name": _text(row.get("name")),
@@ -797,7 +787,6 @@ class Reader:
                         for row in rows
                     ),
                 )
-                yield listing.table
         if "audit" in listing.columns:
             self.unaudited = {
                 table
@@ -850,7 +839,7 @@ class Reader:
         )
         return listing, part, part.hi < window.hi
 
-    def records(self, state: Any, table: str) -> Iterator[str]:
+    def records(self, state: Any, table: str) -> Iterator[Batch]:
         """Read the changed records of a table."""
         raw, began = RECORD_TABLES[table], time.monotonic()
         census = Census.of(NAME, raw, version=VERSION)
@@ -861,8 +850,7 @@ class Reader:
         listing, window, more = found
         for rows in listing.pages():
             self.run.progress(raw.name, listing.seen, listing.count, began)
-            self.keep(table, rows)
-            yield table
+            yield from self.keep(table, rows)
         self.run.close_window(state, table, window)
         self.run.more = self.run.more or more
         # The census sees everything that is hidden, the window its own part of it only.
@@ -870,17 +858,18 @@ class Reader:
         gap = 0 if has_census else listing.gap
         self.note(raw.name, table, listing, window, gap)
 
-    def keep(self, table: str, rows: list[Row]) -> None:
-        """Make records ready, and the versions that they are in."""
+    def keep(self, table: str, rows: list[Row]) -> Iterator[Batch]:
+        """Yield records, and the versions that they are in."""
         raw = RECORD_TABLES[table]
-        self.put(raw, (record_row(table, row) for row in rows), table)
+        yield raw, raw.batch((record_row(table, row) for row in rows), table)
         if table in TASK_TABLES:
-            self.put(RECORD_VERSIONS, (version_row(table, row) for row in rows), table)
+            versions = (version_row(table, row) for row in rows)
+            yield RECORD_VERSIONS, RECORD_VERSIONS.batch(versions, table)
         for row in rows:
             self.kept[table].add(row["sys_id"])
             self.census[table].known[row["sys_id"]] = (version_of(row), table)
 
-    def count(self, state: Any, table: str) -> Iterator[str]:
+    def count(self, state: Any, table: str) -> Iterator[Batch]:
         """Compare all that a table shows with what is loaded: what was missed, and what is gone."""
         census = self.census[table]
         if not census.is_due(state, self.run.server_now):
@@ -909,12 +898,11 @@ class Reader:
         read = 0
         for rows in self.among(table, [*found.wanted, *present], FIELDS[table]):
             read += len(rows)
-            self.keep(table, rows)
-            yield table
+            yield from self.keep(table, rows)
         marks = census.settle(found, verdicts, self.run.server_now)
         for _, mark in marks:
             mark["gone_at"] = mark["gone_at"] and proofs.get(mark["id"], mark["gone_at"])
-        self.ready[TOMBSTONES.name].append(TOMBSTONES.mixed(marks))
+        yield TOMBSTONES, TOMBSTONES.mixed(marks)
         census.note(self.run, found)
         census.close(state, self.run.server_now)
         hidden = listing.gap
@@ -937,7 +925,6 @@ class Reader:
                 )
             ),
         )
-        yield table
 
     def fates(
         self, table: str, found: Findings
@@ -1039,7 +1026,7 @@ class Reader:
             AUDIT_PAGE,
         )
 
-    def open_slas(self) -> Iterator[str]:
+    def open_slas(self) -> Iterator[Batch]:
         """Read the SLAs that were running when they were last read: they end without a trace."""
         census = self.census["task_sla"]
         running = warehouse.rows(NAME, f"select sys_id from {NAME}.task_slas where is_active")
@@ -1049,12 +1036,11 @@ class Reader:
             if row_id not in self.kept["task_sla"] and not census.is_gone(row_id)
         ]
         for rows in self.among("task_sla", left, FIELDS["task_sla"]):
-            self.keep("task_sla", rows)
-            yield "task_sla"
+            yield from self.keep("task_sla", rows)
 
     # histories
 
-    def histories(self, state: Any) -> Iterator[str]:
+    def histories(self, state: Any) -> Iterator[Batch]:
         """Read the state histories: from sys_audit, else from metric_instance."""
         try:
             is_forbidden = self.audit_is_forbidden()
@@ -1089,7 +1075,7 @@ class Reader:
             return True
         return reply.status != 200
 
-    def audits(self, table: str) -> Iterator[str]:
+    def audits(self, table: str) -> Iterator[Batch]:
         """Read the audit rows of the records that changed since theirs were last read."""
         census, began = self.census[table], time.monotonic()
         checked = dict(
@@ -1114,17 +1100,13 @@ class Reader:
                 for ids, (count, rows) in zip(some, pool.map(self.audits_of, some), strict=True):
                     counted += count
                     extracted += len(rows)
-                    self.put(AUDITS, (audit_row(row, self.bots) for row in rows), table)
+                    yield AUDITS, AUDITS.batch((audit_row(r, self.bots) for r in rows), table)
                     if len(rows) < count:  # whose rows are missing nobody says: all stay due
                         unread += count - len(rows)
                         continue
                     per_record = Counter(row["documentkey"] for row in rows)
-                    self.put(
-                        HISTORY_CHECKS,
-                        (_check(table, i, census.known[i][0], per_record[i]) for i in ids),
-                        table,
-                    )
-                yield table
+                    checks = (_check(table, i, census.known[i][0], per_record[i]) for i in ids)
+                    yield HISTORY_CHECKS, HISTORY_CHECKS.batch(checks, table)
                 self.run.progress("audits of records", place * IDS_PER_REQUEST, len(due), began)
                 if counted and not extracted:
                     break
@@ -1153,7 +1135,7 @@ class Reader:
         rows = [row for rows in listing.pages() for row in rows]
         return max(listing.count or 0, len(rows)), rows
 
-    def instances(self, state: Any, tables: list[str]) -> Iterator[str]:
+    def instances(self, state: Any, tables: list[str]) -> Iterator[Batch]:
         """Read the changed metric instances of the active definitions on the states of tables."""
         listing = Listing(
             self.api,
@@ -1163,9 +1145,9 @@ class Reader:
             lambda row: row.get("table") in (*self.tables, "task"),
         )
         definitions = [row for rows in listing.pages() for row in rows]
-        self.put(
+        yield (
             METRIC_DEFINITIONS,
-            (
+            METRIC_DEFINITIONS.batch(
                 {
                     "sys_id": row["sys_id"],
                     "table_name": _text(row.get("table")),
@@ -1175,7 +1157,6 @@ class Reader:
                 for row in definitions
             ),
         )
-        yield listing.table
         self.note(METRIC_DEFINITIONS.name, "", listing)
         active = [
             row
@@ -1193,7 +1174,7 @@ class Reader:
         for definition in active:
             yield from self.spans(state, definition)
 
-    def spans(self, state: Any, definition: Row) -> Iterator[str]:
+    def spans(self, state: Any, definition: Row) -> Iterator[Batch]:
         """Read the changed instances of one metric definition."""
         key, began = definition["sys_id"], time.monotonic()
         found = self.changed(
@@ -1207,15 +1188,14 @@ class Reader:
         for rows in listing.pages():
             self.run.progress(METRIC_INSTANCES.name, listing.seen, listing.count, began)
             made = (instance_row(row, definition.get("field")) for row in rows)
-            self.put(METRIC_INSTANCES, made, definition.get("table") or "")
-            yield listing.table
+            yield METRIC_INSTANCES, METRIC_INSTANCES.batch(made, definition.get("table") or "")
         self.run.close_window(state, f"metric_instance {key}", window)
         self.run.more = self.run.more or more
         self.note(METRIC_INSTANCES.name, definition.get("table") or "", listing, window)
 
     # what records refer to
 
-    def choices(self) -> Iterator[str]:
+    def choices(self) -> Iterator[Batch]:
         """Read the labels of states, priorities and so on, of all classes."""
         listing = Listing(
             self.api,
@@ -1225,9 +1205,9 @@ class Reader:
             lambda row: row.get("element") in LABELLED,
         )
         for rows in listing.pages():
-            self.put(
+            yield (
                 CHOICES,
-                (
+                CHOICES.batch(
                     {
                         "sys_id": row["sys_id"],
                         "table_name": _text(row.get("name")),
@@ -1237,16 +1217,15 @@ class Reader:
                     for row in rows
                 ),
             )
-            yield listing.table
         self.note(CHOICES.name, "", listing)
 
-    def named(self, raw: RawTable, table: str, fields: Sequence[str]) -> Iterator[str]:
+    def named(self, raw: RawTable, table: str, fields: Sequence[str]) -> Iterator[Batch]:
         """Read a small table of names."""
         listing = Listing(self.api, table, "", fields)
         for rows in listing.pages():
-            self.put(
+            yield (
                 raw,
-                (
+                raw.batch(
                     {
                         "sys_id": row["sys_id"],
                         "name": _text(row.get("name")),
@@ -1255,7 +1234,6 @@ class Reader:
                     for row in rows
                 ),
             )
-            yield table
         self.note(raw.name, "", listing)
 
     def note(
@@ -1305,13 +1283,7 @@ def build(run: LoadRun, config: ServiceNowSettings) -> DltSource:
 
     @dlt.source(name=NAME, max_table_nesting=0)
     def servicenow() -> Iterator[Any]:
-        # Not a default argument of the lambda: dlt would take it for a setting.
-        def taken(name: str) -> Callable[[Any], Iterator[pa.Table]]:
-            return lambda step: reader.take(name)
-
-        steps = dlt.resource(lambda: reader.steps(), name="steps", selected=False)
-        for table in TABLES:
-            yield table.transformer(taken(table.name), steps)
+        yield resource("steps", TABLES, reader.everything)
 
     return servicenow()
 
