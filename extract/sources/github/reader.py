@@ -41,8 +41,8 @@ from extract.gaps import History, known_gaps, moment
 from extract.gaps import Known as Gaps
 from extract.probes import NOT_READABLE
 from extract.run import Audit, LoadRun
-from extract.sources.github_graphql import ITEMS_PER_QUERY, MOST_PAGES, Graph
-from extract.sources.github_rows import (
+from extract.sources.github.graphql import ITEMS_PER_QUERY, MOST_PAGES, Graph
+from extract.sources.github.rows import (
     BRANCH_COMMITS,
     COMMITS,
     DEPLOYMENTS,

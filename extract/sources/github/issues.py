@@ -28,9 +28,9 @@ from extract import snapshots, warehouse
 from extract.api import Forbidden, IncompleteRead, SourceError, WaitBudgetExceeded
 from extract.census import MISSED, PRESENT, Census, Findings
 from extract.run import Audit
-from extract.sources.github_graphql import ITEMS_PER_QUERY
-from extract.sources.github_reader import CHUNK, PULL_OVERLAP, SAFETY_LAG, Reader, chunks
-from extract.sources.github_rows import (
+from extract.sources.github.graphql import ITEMS_PER_QUERY
+from extract.sources.github.reader import CHUNK, PULL_OVERLAP, SAFETY_LAG, Reader, chunks
+from extract.sources.github.rows import (
     ISSUE_EVENTS,
     ISSUES,
     NAME,

@@ -54,7 +54,7 @@ from extract.run import LoadRun
 from extract.settings import setting_name
 from extract.snapshots import changed, snapshots
 from extract.source import ServerSettings, Source
-from extract.sources.jira_rows import (
+from extract.sources.jira.rows import (
     BOARD,
     COMPONENT,
     FIELD,

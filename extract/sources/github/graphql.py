@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from extract.api import THROTTLED, Api, FailureStreak, Forbidden, IncompleteRead, Unavailable
-from extract.sources.github_rows import Row
+from extract.sources.github.rows import Row
 
 MOST_PAGES = 10_000
 ITEMS_PER_QUERY = 25

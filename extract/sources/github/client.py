@@ -38,9 +38,9 @@ from extract.probes import MOST_PROBED, NOT_READABLE, Probe, clock, counts, scop
 from extract.run import LoadRun
 from extract.settings import setting_name
 from extract.source import ServerSettings, Source
-from extract.sources.github_graphql import Graph
-from extract.sources.github_issues import Issues
-from extract.sources.github_reader import (
+from extract.sources.github.graphql import Graph
+from extract.sources.github.issues import Issues
+from extract.sources.github.reader import (
     Missing,
     Reader,
     deployed_unknown,
@@ -49,7 +49,7 @@ from extract.sources.github_reader import (
     pages,
     runs_kept,
 )
-from extract.sources.github_rows import (
+from extract.sources.github.rows import (
     BRANCH_COMMITS,
     COMMITS,
     DEPLOYMENTS,

@@ -1,0 +1,5 @@
+"""See `reader`."""
+
+from extract.sources.inbox.reader import SOURCE
+
+__all__ = ["SOURCE"]
