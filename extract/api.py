@@ -119,7 +119,8 @@ def misread(source: str, error: BaseException) -> SourceError | None:
     own = [frame for frame in frames if frame.filename.startswith(SOURCES)]
     if not own:
         return None
-    place = f"{Path(own[-1].filename).name}:{own[-1].lineno}, {type(error).__name__}"
+    file = Path(own[-1].filename)
+    place = f"{file.parent.name}/{file.name}:{own[-1].lineno}, {type(error).__name__}"
     return SourceError(f"{source}: an answer has another form than its API's ({place})")
 
 

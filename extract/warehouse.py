@@ -128,18 +128,19 @@ def _copy_in_place(file: Path) -> None:
     os.replace(copy, file)
 
 
-def rows(source: str, query: str, **parameters: Any) -> list[tuple]:
+def rows(source: str, query: str, *values: Any, **parameters: Any) -> list[tuple]:
     """Return what a query finds in the raw file of a source; not while a load writes to it.
 
     Args:
         source: Name of the source.
-        query: SQL; tables are `<source>.<table>`, parameters `$name`.
-        parameters: Values of the parameters.
+        query: SQL; tables are `<source>.<table>`, parameters `$name` or `?`.
+        values: Values of the parameters `?`.
+        parameters: Values of the parameters `$name`.
     """
     if source in _open:
-        return _open[source].cursor().execute(query, parameters).fetchall()
+        return _open[source].cursor().execute(query, values or parameters).fetchall()
     with duckdb.connect(str(raw_file(source)), read_only=True) as raw:
-        return raw.execute(query, parameters).fetchall()
+        return raw.execute(query, values or parameters).fetchall()
 
 
 def is_whole(source: str) -> str:

@@ -394,7 +394,7 @@ def test_every_kind_of_work_item_has_a_workflow_and_a_type_and_the_other_way_rou
 
 
 def test_every_class_of_servicenows_tasks_is_an_item_or_lies_below_one() -> None:
-    from extract.sources.servicenow import TASK_TABLES
+    from extract.sources.servicenow.tables import TASK_TABLES
 
     below = {name for name, table in TASK_TABLES.items() if table.work_item_kind is None}
     assert below == {"change_task", "sc_task"}

@@ -11,6 +11,7 @@ import pytest
 from extract.privacy import person_key
 from extract.settings import SettingFault
 from extract.sources import inbox
+from extract.sources.inbox.rows import PAYLOAD, moment
 
 EVENT = {
     "schema_version": "1",
@@ -203,7 +204,7 @@ def test_p1_mail_addresses_and_logins_are_nowhere_whatever_field_carries_them(
         "event_id": f"{mail}/1",
         "source": address,
         "subject": mail,
-        "payload": {name: f"{address} by {mail}" for name in (*inbox.PAYLOAD, "author", "ref")},
+        "payload": {name: f"{address} by {mail}" for name in (*PAYLOAD, "author", "ref")},
     }
     cdevent = {
         "context": {**CDEVENT["context"], "id": f"{mail}/2", "source": address},
@@ -249,7 +250,7 @@ def test_p1_mail_addresses_and_logins_are_nowhere_whatever_field_carries_them(
     ],
 )
 def test_d1_times_are_read_however_a_producer_writes_them(value: Any, expected: Any) -> None:
-    assert inbox.moment(value) == expected
+    assert moment(value) == expected
 
 
 def test_a_folder_that_is_not_there_is_a_fault_of_the_setting(

@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from extract.sources.jira.tables import HISTORIES, ISSUES
 from tests.flow import golden, house, mutate
 
 DATED_BY_SEEDS = ("LAB-11", "LAB-23", "BER-3", "FLE-4", "OWN-1")
@@ -223,14 +224,13 @@ def test_a_load_that_comes_twice_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from extract import warehouse
-    from extract.sources import jira
 
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
     rows = house.merged(golden.ITEMS)
     found = []
     for _ in range(2):
         pipeline = warehouse.pipeline_for("jira")
-        for table in (jira.ISSUES, jira.HISTORIES):
+        for table in (ISSUES, HISTORIES):
             batch = table.batch(rows["jira", table.name])
             pipeline.run(table.resource(generator_of(batch)))
         with duckdb.connect(str(warehouse.raw_file("jira")), read_only=True) as raw:

@@ -159,7 +159,7 @@ import json, os, sys
 sys.argv = ["flowhouse", "status", "--json"]
 from orchestration import environment
 from extract.settings import read_settings
-from extract.sources.gitlab import GitLabSettings
+from extract.sources.gitlab.settings import GitLabSettings
 config = read_settings(GitLabSettings)
 print(json.dumps([os.environ["FLOWHOUSE_HOME"], os.environ["DAGSTER_HOME"], str(config.token),
       config.projects, os.environ["SOURCES__JIRA__START_DATE"]]))

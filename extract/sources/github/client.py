@@ -1,137 +1,110 @@
-"""GitHub: issues and projects, pull requests with reviews, Actions runs, deployments, releases.
-
-Settings: SOURCES__GITHUB__BASE_URL (API root; of an Enterprise Server https://HOST/api/v3), TOKEN,
-or APP_ID, INSTALLATION_ID and PRIVATE_KEY of a GitHub App, REPOSITORIES (JSON list of owner/name
-and owner/*; empty = all that the token sees), START_DATE.
-
-Titles, texts, labels and branch names are read to see issue keys, reverts and hotfixes, and are
-not loaded: they name people. How it is read: `github_reader`.
-"""
+"""GitHub's REST API: listings that are followed to their ends, and the repositories."""
 
 import base64
 import json
-import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
-from urllib.parse import SplitResult
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-import dlt
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from dlt.common.configuration import configspec
-from dlt.common.typing import TSecretStrValue
-from dlt.sources import DltSource
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from extract.api import (
     OBJECT,
     ROWS,
     Api,
+    Forbidden,
+    IncompleteRead,
     Reply,
     SourceError,
     Unauthorized,
     Unavailable,
     WaitBudgetExceeded,
 )
-from extract.probes import MOST_PROBED, NOT_READABLE, Probe, clock, counts, scopes
+from extract.probes import NOT_READABLE
 from extract.run import LoadRun
 from extract.settings import setting_name
-from extract.source import ServerSettings, Source
-from extract.sources.github.graphql import Graph
-from extract.sources.github.issues import Issues
-from extract.sources.github.reader import (
-    Missing,
-    Reader,
-    deployed_unknown,
-    last_page,
-    listed_rows,
-    pages,
-    runs_kept,
-)
-from extract.sources.github.rows import (
-    BRANCH_COMMITS,
-    COMMITS,
-    DEPLOYMENTS,
-    ENVIRONMENTS,
-    HISTORY_GAPS,
-    ISSUE_EVENTS,
-    ISSUES,
-    JOBS,
-    MAIN_LINES,
-    NAME,
-    PROJECT_ITEMS,
-    PULL_REQUESTS,
-    RELEASES,
-    REPOSITORIES,
-    REVIEWS,
-    RUNS,
-    SNAPSHOTS,
-    STATUSES,
-    TOMBSTONES,
-    Repository,
-    Row,
-    repository_row,
-)
-from extract.tables import Batch, instant, resource
+from extract.sources.github.graphql import MOST_PAGES
+from extract.sources.github.rows import Row
+from extract.sources.github.settings import GitHubSettings, private_key_of
+from extract.sources.github.tables import NAME, REPOSITORIES
+from extract.tables import instant
 from extract.tokens import MintedToken
 
-TABLES = (
-    REPOSITORIES,
-    ISSUES,
-    ISSUE_EVENTS,
-    PROJECT_ITEMS,
-    SNAPSHOTS,
-    TOMBSTONES,
-    PULL_REQUESTS,
-    COMMITS,
-    REVIEWS,
-    BRANCH_COMMITS,
-    MAIN_LINES,
-    RUNS,
-    JOBS,
-    HISTORY_GAPS,
-    DEPLOYMENTS,
-    STATUSES,
-    ENVIRONMENTS,
-    RELEASES,
-)
+PAGE = 100
 
 
-@configspec
-class GitHubSettings(ServerSettings):
-    """The settings of the source."""
+class Missing(Forbidden):
+    """There is no such place, or not for this token (404): GitHub does not tell the two apart."""
 
-    SOURCE: ClassVar[str] = NAME
-    ROOT_HOSTS: ClassVar[str] = r"api\.github\.com"
-    PAGES: ClassVar[str] = r"/(repos|orgs|users?|graphql)(/|$)"
 
-    token: TSecretStrValue | None = None
-    app_id: str | None = None
-    installation_id: str | None = None
-    private_key: TSecretStrValue | None = None
-    repositories: list[str] | None = None
+def pages(
+    api: Api,
+    path: str,
+    params: Mapping[str, Any],
+    allow: tuple[int, ...] = (),
+    type: Any = ROWS,
+) -> Iterator[Any]:
+    """Yield the pages of a listing by following `Link`, which alone knows where it ends.
 
-    def complete(self) -> list[str]:
-        """Ask for what belongs together."""
-        faults = []
-        if self.app_id or self.installation_id or self.private_key:
-            names = ("app_id", "installation_id", "private_key")
-            faults += [f"{setting_name(NAME, name)} is not set" for name in names if not self[name]]
-            if self.private_key and _private_key(str(self.private_key)) is None:
-                faults.append(f"{setting_name(NAME, 'private_key')} is no RSA key in PEM form")
-        elif not self.token:
-            faults.append(f"{setting_name(NAME, 'token')} is not set")
-        if any(not re.fullmatch(r"[^/\s]+/[^/\s]+", name) for name in self.repositories or ()):
-            faults.append(f"{setting_name(NAME, 'repositories')} takes owner/name and owner/*")
-        return faults + super().complete()
+    Raises:
+        IncompleteRead: The listing comes back to a page that was there, or does not end.
+        Missing: There is no such place for this token.
+    """
+    first = api.get(path, {**params, "per_page": PAGE}, allow=(404, *allow), type=type)
+    yield from from_page(api, path, first, type)
 
-    @classmethod
-    def fault_of_root(cls, address: SplitResult) -> str | None:
-        """Tell the web site from the API."""
-        if address.hostname in ("github.com", "www.github.com"):
-            return "names the web site; the API is https://api.github.com"
-        return super().fault_of_root(address)
+
+def from_page(api: Api, path: str, reply: Reply, type: Any) -> Iterator[Any]:
+    """Yield a page and those that follow it."""
+    seen: set[str] = set()
+    for _ in range(MOST_PAGES):
+        if reply.status == 404:
+            raise Missing(f"github: no access to {path}, or there is none (404)")
+        yield reply.data if reply.status == 200 else None
+        following = next_of(reply.headers.get("Link"))
+        if not following:
+            return
+        if following in seen:
+            raise IncompleteRead(f"github: pagination loop, {path} repeats a page")
+        seen.add(following)
+        reply = api.get(following, allow=(404,), type=type)
+    raise IncompleteRead(f"github: {path} does not end")
+
+
+def next_of(link: str | None) -> str | None:
+    """Return the address of the next page in a `Link` header."""
+    for part in (link or "").split(","):
+        address, _, relation = part.partition(";")
+        if 'rel="next"' in relation:
+            return address.strip().strip("<>")
+    return None
+
+
+def last_page(link: str | None) -> int | None:
+    """Return the number of the last page that a `Link` header names."""
+    for part in (link or "").split(","):
+        address, _, relation = part.partition(";")
+        if 'rel="last"' in relation:
+            numbers = parse_qs(urlsplit(address.strip().strip("<>")).query).get("page")
+            return int(numbers[0]) if numbers else None
+    return None
+
+
+def listed_rows(pages: Iterable[Any], key: str | None = None) -> Iterator[Row]:
+    """Yield the rows of pages; of pages that are objects, those under a key."""
+    for page in pages:
+        yield from (page[key] if key else page) or ()
+
+
+def runs_kept(api: Api, repository: str) -> timedelta | None:
+    """Return for how long a repository keeps its runs; None where this token is not told."""
+    place = f"/repos/{repository}/actions/permissions/artifact-and-log-retention"
+    reply = api.get(place, allow=NOT_READABLE)
+    days = (reply.data or {}).get("days") if reply.status == 200 else None
+    return timedelta(days=days) if days else None
 
 
 class Installation:
@@ -174,85 +147,21 @@ def _base64(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
-def _private_key(text: str) -> rsa.RSAPrivateKey | None:
-    """Read a PEM key; environment variables often carry its line ends as backslash and n."""
-    try:
-        key = serialization.load_pem_private_key(text.replace("\\n", "\n").encode(), password=None)
-    except (ValueError, TypeError):
-        return None
-    return key if isinstance(key, rsa.RSAPrivateKey) else None
-
-
 def check(config: GitHubSettings) -> None:
     """Ask for the rate limit, which costs nothing and which every kind of token may."""
-    _server_time(_api(config))
+    server_time(connect(config))
 
 
-def _server_time(api: Api) -> datetime:
+def server_time(api: Api) -> datetime:
+    """Ask for the rate limit, which costs nothing, and return the server's time."""
     # An Enterprise Server without rate limits answers 404.
     return api.get("/rate_limit", allow=(404,)).server_time
 
 
-def probes(config: GitHubSettings) -> Iterator[Probe]:
-    """Ask what only this server and this token can answer; `flowhouse doctor` prints it."""
-    api = _api(config)
-    limits = api.get("/rate_limit", allow=(404,))
-    yield clock(limits.server_time)
-    for name in ("core", "graphql"):
-        limit = ((limits.data or {}).get("resources") or {}).get(name)
-        if limit:
-            line = f"requests ({name}): {limit['remaining']:,} of {limit['limit']:,} an hour left"
-            yield Probe(limit["remaining"] > 0, line)
-    graph = Graph(api)
-    graph.adapt()
-    yield Probe(True, "GraphQL: readable")
-    run = LoadRun(NAME, "doctor")
-    found = found_repositories(run, api, config)
-    yield from scopes("repositories", len(found), run)
-    for row in found[:MOST_PROBED]:
-        yield counts(row["full_name"], _counted(api, row["full_name"]))
-        yield from _issues(graph, Repository.of(row))
-        kept = runs_kept(api, row["full_name"])
-        how_long = f"{kept.days} days" if kept else "this token is not told (administration: read)"
-        yield Probe(True, f"{row['full_name']}: for how long runs are kept: {how_long}")
-
-
-def _counted(api: Api, repository: str) -> Iterator[tuple[str, Reply, str]]:
-    """Yield what a repository lists and how much: the last page's number, of one row each."""
-    for what, path, params in (
-        ("pull requests", "pulls", {"state": "all"}),
-        ("runs", "actions/runs", {}),
-        ("deployments", "deployments", {}),
-    ):
-        reply = api.get(
-            f"/repos/{repository}/{path}",
-            {**params, "per_page": 1},
-            allow=NOT_READABLE,
-            type=OBJECT if path == "actions/runs" else ROWS,
-        )
-        rows = reply.data
-        if isinstance(rows, dict):
-            count = rows.get("total_count") or 0
-        else:
-            count = last_page(reply.headers.get("Link")) or len(rows or ())
-        yield what, reply, f"{count:,}"
-
-
-def _issues(graph: Graph, repo: Repository) -> Iterator[Probe]:
-    """Say how many issues a repository shows to GraphQL."""
-    if not repo.has_issues or repo.node_id is None:
-        return
-    try:
-        page = next(graph.pages("census", "issues", repo.node_id))
-    except SourceError as failure:
-        yield Probe(False, f"{repo.name}: issues not readable: {failure}")
-    else:
-        yield Probe(True, f"{repo.name}: {page['totalCount']:,} issues")
-
-
-def _api(config: GitHubSettings) -> Api:
+def connect(config: GitHubSettings) -> Api:
+    """Return the client."""
     if config.app_id:
-        key = _private_key(str(config.private_key))
+        key = private_key_of(str(config.private_key))
         installation = Installation(config.base_url, config.app_id, config.installation_id, key)
         credential, authorize = "private_key", MintedToken(installation.mint).headers
     else:
@@ -314,50 +223,3 @@ def _named(api: Api, name: str, *, is_app: bool) -> list[Row]:
 
 def _owner(repo: Row) -> str:
     return str(repo.get("full_name") or "").partition("/")[0].lower()
-
-
-def build(run: LoadRun, config: GitHubSettings) -> DltSource:
-    """Return the source with everything that changed since the last load."""
-    if not run.windows:
-        api = _api(config)
-        found, graph = found_repositories(run, api, config), Graph(api)
-        if found:
-            graph.adapt()
-        run.kept[NAME] = api, found, graph
-    api, found, graph = run.kept[NAME]
-    repositories = [Repository.of(row) for row in found]
-    run.server_now = _server_time(api)
-    reader = Reader(run, api, graph, repositories)
-
-    def listed() -> Iterator[Batch]:
-        yield REPOSITORIES, REPOSITORIES.batch([repository_row(row) for row in found])
-        run.audit(
-            REPOSITORIES.name,
-            api_count=len(found),
-            extracted=len(found),
-            # None at all is a lost permission; what we have stays.
-            status="complete" if found else "incomplete",
-            message="" if found else "GitHub shows none to this token",
-        )
-
-    @dlt.source(name=NAME, max_table_nesting=0)
-    def github() -> Iterator[Any]:
-        if not run.windows:
-            yield resource(REPOSITORIES.name, (REPOSITORIES,), listed)
-        yield from Issues(reader).resources()
-        yield reader.resource((PULL_REQUESTS, COMMITS, REVIEWS), reader.pulls)
-        yield reader.resource((RUNS, JOBS, HISTORY_GAPS), reader.runs)
-        yield reader.resource((DEPLOYMENTS, STATUSES), reader.deployments)
-        if not run.windows:
-            yield reader.resource((BRANCH_COMMITS, MAIN_LINES), reader.commits)
-            yield reader.resource((ENVIRONMENTS,), reader.environments)
-            yield reader.resource((RELEASES,), reader.releases)
-        else:
-            yield reader.resource(
-                (BRANCH_COMMITS, MAIN_LINES), reader.commits, only=deployed_unknown
-            )
-
-    return github()
-
-
-SOURCE = Source(NAME, "GitHub", TABLES, GitHubSettings, check, build, probes)

@@ -20,7 +20,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlt.sources import DltResource
 
@@ -29,22 +29,27 @@ from extract.api import Forbidden, IncompleteRead, SourceError, WaitBudgetExceed
 from extract.census import MISSED, PRESENT, Census, Findings
 from extract.run import Audit
 from extract.sources.github.graphql import ITEMS_PER_QUERY
-from extract.sources.github.reader import CHUNK, PULL_OVERLAP, SAFETY_LAG, Reader, chunks
 from extract.sources.github.rows import (
-    ISSUE_EVENTS,
-    ISSUES,
-    NAME,
-    PROJECT_ITEMS,
-    SNAPSHOTS,
-    TOMBSTONES,
     Repository,
     Row,
     issue_event_rows,
     issue_row,
     project_item_row,
 )
+from extract.sources.github.shared import CHUNK, PULL_OVERLAP, SAFETY_LAG, chunks
+from extract.sources.github.tables import (
+    ISSUE_EVENTS,
+    ISSUES,
+    NAME,
+    PROJECT_ITEMS,
+    SNAPSHOTS,
+    TOMBSTONES,
+)
 from extract.tables import Batch, instant, resource
 from extract.windows import BEGINNING, Window
+
+if TYPE_CHECKING:
+    from extract.sources.github.reader import Reader
 
 EVERY = timedelta(days=7)
 
@@ -53,7 +58,7 @@ EVERY = timedelta(days=7)
 class Issues:
     """Reads what a load shares with the other objects of a reader."""
 
-    reader: Reader
+    reader: "Reader"
 
     def read(
         self, state: Any, repo: Repository, audits: Mapping[str, Audit]
@@ -258,7 +263,7 @@ class Projects:
     fresh: set[str]
 
     @classmethod
-    def scanned(cls, reader: Reader) -> "Projects":
+    def scanned(cls, reader: "Reader") -> "Projects":
         """Scan the projects of all owners: no filter knows the time of an item's update."""
         rows: dict[str, tuple[str, Row]] = {}
         owners = {
@@ -306,7 +311,7 @@ class Projects:
         return [self.rows[row_id] for row_id in ids], [(self.rows[s["id"]][0], s) for s in seen]
 
 
-def _items(reader: Reader, owner_id: str) -> Iterator[tuple[str, Row]]:
+def _items(reader: "Reader", owner_id: str) -> Iterator[tuple[str, Row]]:
     """Yield the pages of the items of an owner's projects."""
     for listed in reader.graph.pages("projects", "projectsV2", owner_id):
         for project in filter(None, listed["nodes"]):

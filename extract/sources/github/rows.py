@@ -1,4 +1,4 @@
-"""What is kept of GitHub: the raw tables and their rows, people as keyed hashes, no texts.
+"""Raw rows of GitHub: people as keyed hashes, no texts.
 
 Titles, texts, labels and branch names are read to see issue keys, reverts and hotfixes, and are
 not loaded: they name people.
@@ -11,185 +11,19 @@ from datetime import datetime
 from typing import Any
 
 from extract.assistance import Signed, assistance
-from extract.census import tombstones
-from extract.gaps import history_gaps
 from extract.mentions import keys_in
 from extract.privacy import KEEP, person, pick, shown_environment
-from extract.snapshots import snapshots
-from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
+from extract.sources.github.tables import NAME, REPOSITORY
+from extract.tables import instant
 from extract.windows import BEGINNING
-
-NAME = "github"
 
 Row = dict[str, Any]
 
-_REPO = "/repos/{owner}/{repo}"
-REPOSITORIES = RawTable(
-    "repositories",
-    _REPO,
-    ("id",),
-    {"id": TEXT, "full_name": TEXT, "default_branch": TEXT, "created_at": TIMESTAMP},
-)
-ISSUES = RawTable(
-    "issues",
-    "/graphql Repository.issues",
-    ("id",),
-    {
-        "id": TEXT,
-        "repository": TEXT,
-        "number": BIGINT,
-        "state": TEXT,
-        "created_at": TIMESTAMP,
-        "updated_at": TIMESTAMP,
-        "closed_at": TIMESTAMP,
-    },
-    work_item_kind="issue",
-)
-ISSUE_EVENTS = RawTable(
-    "issue_events",
-    "/graphql Issue.timelineItems",
-    ("id",),
-    {"id": TEXT, "issue_id": TEXT, "type": TEXT, "created_at": TIMESTAMP},
-)
-PROJECT_ITEMS = RawTable(
-    "project_items",
-    "/graphql ProjectV2.items",
-    ("id",),
-    {"id": TEXT, "project_id": TEXT, "content_id": TEXT, "updated_at": TIMESTAMP},
-)
-SNAPSHOTS = snapshots("/graphql ProjectV2.items")
-TOMBSTONES = tombstones(f"{_REPO}/issues/{{number}}")
-PULL_REQUESTS = RawTable(
-    "pull_requests",
-    f"{_REPO}/pulls + /graphql",
-    ("id",),
-    {
-        "id": TEXT,
-        "repository": TEXT,
-        "number": BIGINT,
-        "state": TEXT,
-        "created_at": TIMESTAMP,
-        "updated_at": TIMESTAMP,
-    },
-    work_item_kind="pull_request",
-)
-COMMITS = RawTable(
-    "pull_request_commits",
-    "/graphql PullRequest.commits",
-    ("pull_request_id", "sha"),
-    {
-        "pull_request_id": TEXT,
-        "sha": TEXT,
-        "repository": TEXT,
-        "authored_at": TIMESTAMP,
-        "committed_at": TIMESTAMP,
-    },
-)
-BRANCH_COMMITS = RawTable(
-    "commits",
-    f"{_REPO}/commits",
-    ("repository", "sha"),
-    {
-        "repository": TEXT,
-        "sha": TEXT,
-        "first_parent": TEXT,
-        "authored_at": TIMESTAMP,
-        "committed_at": TIMESTAMP,
-    },
-)
-MAIN_LINES = RawTable(
-    "main_lines",
-    f"{_REPO}/commits",
-    ("repository", "sha"),
-    {"repository": TEXT, "sha": TEXT},
-)
-REVIEWS = RawTable(
-    "reviews",
-    "/graphql PullRequest.reviews",
-    ("id",),
-    {"id": TEXT, "pull_request_id": TEXT, "state": TEXT, "submitted_at": TIMESTAMP},
-)
-RELEASES = RawTable(
-    "releases",
-    f"{_REPO}/releases",
-    ("id",),
-    {
-        "id": TEXT,
-        "repository": TEXT,
-        "created_at": TIMESTAMP,
-        "published_at": TIMESTAMP,
-    },
-)
-ENVIRONMENTS = RawTable(
-    "environments",
-    f"{_REPO}/environments",
-    ("repository", "name"),
-    {
-        "repository": TEXT,
-        "name": TEXT,
-        "id": TEXT,
-        "created_at": TIMESTAMP,
-        "updated_at": TIMESTAMP,
-    },
-)
-RUNS = RawTable(
-    "workflow_runs",
-    f"{_REPO}/actions/runs",
-    ("id", "run_attempt"),
-    {
-        "id": TEXT,
-        "run_attempt": BIGINT,
-        "repository": TEXT,
-        "head_sha": TEXT,
-        "event": TEXT,
-        "status": TEXT,
-        "conclusion": TEXT,
-        "created_at": TIMESTAMP,
-        "run_started_at": TIMESTAMP,
-        "updated_at": TIMESTAMP,
-    },
-)
-JOBS = RawTable(
-    "jobs",
-    f"{_REPO}/actions/runs/{{run_id}}/attempts/{{n}}/jobs",
-    ("id",),
-    {
-        "id": TEXT,
-        "run_id": TEXT,
-        "run_attempt": BIGINT,
-        "status": TEXT,
-        "conclusion": TEXT,
-        "created_at": TIMESTAMP,
-        "started_at": TIMESTAMP,
-        "completed_at": TIMESTAMP,
-    },
-)
-HISTORY_GAPS = history_gaps(f"{_REPO}/actions/permissions/artifact-and-log-retention")
-DEPLOYMENTS = RawTable(
-    "deployments",
-    f"{_REPO}/deployments",
-    ("id",),
-    {
-        "id": TEXT,
-        "repository": TEXT,
-        "environment": TEXT,
-        "sha": TEXT,
-        "created_at": TIMESTAMP,
-        "updated_at": TIMESTAMP,
-    },
-)
-STATUSES = RawTable(
-    "deployment_statuses",
-    f"{_REPO}/deployments/{{id}}/statuses",
-    ("status_key",),
-    {"status_key": TEXT, "deployment_id": TEXT, "state": TEXT, "created_at": TIMESTAMP},
-)
-
-_REPOSITORY = dict.fromkeys(("private", "fork", "archived", "visibility"), KEEP)
 _SHARED_BRANCH = re.compile(
     r"(?:main|master|trunk|dev|develop|development|next|stable|staging|production|prod)"
     r"|(?:(?:releases?|hotfix|support|maintenance|stable|v)[-/_.]?)?v?\d+(?:[._-]\d+)*(?:[._-]?[xX])?"
 )
+
 _LABEL = re.compile(
     r"(?:workflow|status|stage|state|phase|type|kind|priority|severity)\s*[:/]+\s*\S.*"
     r"|bug|defect|regression|feature|enhancement|improvement|documentation|docs|question|task|chore"
@@ -202,19 +36,26 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 """Labels that say stage, type or priority; others may be names."""
+
 _OTHERS = ("source", "canonical", "blockingIssue", "blockedIssue", "subIssue")
 """What an entry of a timeline calls the item that it is about beside its own."""
+
 _FIELD = re.compile(
     r"status|stage|phase|priority|severity|impact|urgency|effort|estimate|size|(?:story )?points"
     r"|(?:start|target|due|end) date",
     re.IGNORECASE,
 )
 """Fields of issues that say how they stand; others may hold names."""
+
 _SQUASHED = re.compile(r".*\(#([1-9][0-9]{0,9})\)\s*")
 """Title of the one commit that a pull request was made into; so ends GitHub's own, too."""
+
 _HOTFIX = re.compile(r"hot[-_ ]?fix", re.IGNORECASE)
+
 _REVERT_TITLE = re.compile(r"revert(?:\b\s*[:(]|\s+\")", re.IGNORECASE)
+
 _REVERT_BRANCH = re.compile(r"(?:.*/)?revert-", re.IGNORECASE)
+
 _REVERT_TEXT = re.compile(r"\s*Reverts \S+#\d+|.*\bThis reverts commit\b", re.DOTALL)
 
 
@@ -296,7 +137,7 @@ def repository_row(repo: Mapping[str, Any]) -> Row:
         "full_name": repo.get("full_name"),
         "default_branch": repo.get("default_branch"),
         "created_at": instant(repo.get("created_at")),
-        "payload": {name: pick(repo.get(name), KEEP) for name in _REPOSITORY},
+        "payload": {name: pick(repo.get(name), KEEP) for name in REPOSITORY},
     }
 
 

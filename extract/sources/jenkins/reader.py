@@ -1,88 +1,49 @@
-"""Jenkins: jobs in folders to any depth, their builds, and the stages of Pipeline builds.
+"""The jobs in folders to any depth, their builds, and the stages of these."""
 
-Settings: SOURCES__JENKINS__BASE_URL, USER and API_TOKEN, FOLDERS (JSON list of full names; empty =
-everything that the user sees), START_DATE.
-
-A folder is listed level by level, with the newest build of every job, so a job without news costs
-nothing. Builds are read in ranges from the newest back to what is known. A number alone does not
-name a build, because a job that was made anew starts at 1 again: number and start do. Builds that
-run are asked for by number in every load until they have ended. Branches and builds that vanish
-from Jenkins stay in the raw tables. Names of branches may carry names of people: those that are not
-the usual ones are keyed hashes.
-"""
-
-import base64
-import re
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, ClassVar
-from urllib.parse import quote, unquote, urlsplit
+from typing import Any
 
 import dlt
 import pyarrow as pa
-from dlt.common.configuration import configspec
-from dlt.common.typing import TSecretStrValue
 from dlt.sources import DltSource
 
 from extract import warehouse
 from extract.api import Api, FailureStreak, Forbidden, IncompleteRead, Unavailable
-from extract.gaps import FOREVER, History, Known, history_gaps, known_gaps, moment
-from extract.privacy import person_key
-from extract.probes import Probe, clock, scopes
+from extract.gaps import FOREVER, History, Known, known_gaps, moment
 from extract.run import Audit, LoadRun
 from extract.settings import setting_name
-from extract.source import ServerSettings, Source
-from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP, Batch, RawTable, instant, resource
-
-NAME = "jenkins"
-
-JOBS = RawTable(
-    "jobs", "/api/json?tree=jobs[...]", ("full_name",), {"full_name": TEXT, "class": TEXT}
+from extract.sources.jenkins.client import (
+    BUILD,
+    NO_PLUGIN,
+    PLACES,
+    builds_of,
+    connect,
+    path_of,
+    server_time,
 )
-BUILDS = RawTable(
-    "builds",
-    "/job/{name}/api/json?tree=allBuilds[...]",
-    ("job_full_name", "number", "started_at"),
-    {
-        "job_full_name": TEXT,
-        "number": BIGINT,
-        "started_at": TIMESTAMP,
-        "duration_ms": BIGINT,
-        "is_building": BOOLEAN,
-        "result": TEXT,
-        "class": TEXT,
-    },
+from extract.sources.jenkins.rows import (
+    PIPELINE_RUN,
+    Job,
+    build_row,
+    shown_branch,
+    stage_rows,
+    stages_in,
 )
-STAGES = RawTable(
-    "stages",
-    "/job/{name}/{number}/stages/tree, or wfapi/describe",
-    ("job_full_name", "number", "build_started_at", "stage_id"),
-    {
-        "job_full_name": TEXT,
-        "number": BIGINT,
-        "build_started_at": TIMESTAMP,
-        "stage_id": TEXT,
-        "started_at": TIMESTAMP,
-        "duration_ms": BIGINT,
-        "status": TEXT,
-    },
-)
-HISTORY_GAPS = history_gaps("/job/{name}/api/json?tree=firstBuild[...]")
-TABLES = (JOBS, BUILDS, STAGES, HISTORY_GAPS)
+from extract.sources.jenkins.settings import JenkinsSettings
+from extract.sources.jenkins.tables import BUILDS, HISTORY_GAPS, JOBS, NAME, STAGES, TABLES
+from extract.tables import Batch, instant, resource
 
 LISTED = "jobs[name,builds[number,timestamp]{0,10},jobs[name]{0,1}]"
-BUILD = (
-    "number,timestamp,duration,building,result,"
-    "actions[causes[_class],lastBuiltRevision[SHA1,branch[name]],remoteUrls,queuingDurationMillis]"
-)
-RANGE = 100
-MOST_RANGES = 10_000
+
 MOST_IN_WINDOW = 20_000
+
 DEEPEST = 30
+
 CONCURRENT_REQUESTS = 2
 """Jenkins has no rate limit to go by, and reads builds from its disk."""
 
@@ -90,273 +51,10 @@ MOST_TRIES, TRIED_FOR = 5, timedelta(days=30)
 """How many loads at least, and how long after its start at least, ask for the stages of a build
 until it counts as broken."""
 
-STAGE_VIEW = "wfapi/describe"
-GRAPH_VIEW = ("stages/tree", "pipeline-overview/tree", "pipeline-graph/tree")
-"""Where the stages of a build are: by the plugin Pipeline: Stage View, and by Pipeline Graph View,
-which Jenkins installs by default now, under its present and its former names."""
-PLACES = (STAGE_VIEW, *GRAPH_VIEW)
-NO_PLUGIN = "neither the plugin Pipeline Graph View nor Pipeline: Stage View is there (404)"
 MOST_WITHOUT_STAGES = 20
 """After so many 404 and no stage at all the plugin that shows them in a place is not there."""
 
 MULTIBRANCH = "WorkflowMultiBranchProject"
-PIPELINE_JOB, PIPELINE_RUN = "WorkflowJob", "WorkflowRun"
-USUAL_BRANCH = re.compile(
-    r"(main|master|trunk|develop|development|dev|staging|production"
-    r"|PR-\d+|MR-\d+|v?\d+(\.[\dx]+)*|(release|hotfix)(%2F|-)v?\d+(\.[\dx]+)*)"
-)
-
-
-@configspec
-class JenkinsSettings(ServerSettings):
-    """The settings of the source."""
-
-    SOURCE: ClassVar[str] = NAME
-    PAGES: ClassVar[str] = r"/(job|view|api|blue)(/|$)"
-
-    user: str = None  # type: ignore[assignment]
-    api_token: TSecretStrValue = None  # type: ignore[assignment]
-    folders: list[str] | None = None
-
-    def complete(self) -> list[str]:
-        """Look at the names of folders."""
-        faults = super().complete()
-        if any(not name.strip("/") for name in self.folders or ()):
-            faults.append(f"{setting_name(NAME, 'folders')} has an empty name in it")
-        return faults
-
-
-def check(config: JenkinsSettings) -> None:
-    """Ask for the front page: a wrong token is refused even where everybody may read."""
-    _server_time(_api(config))
-
-
-def _server_time(api: Api) -> datetime:
-    return api.get("/api/json", {"tree": "mode"}).server_time
-
-
-def probes(config: JenkinsSettings) -> Iterator[Probe]:
-    """Ask what only this controller can answer; `flowhouse doctor` prints it."""
-    api = _api(config)
-    now = _server_time(api)
-    yield clock(now)
-    reader = Reader(LoadRun(NAME, "doctor", server_now=now), api)
-    reader.list_jobs(config.folders)
-    yield from scopes("jobs", len(reader.jobs), reader.run)
-    built = [job for job in reader.jobs if job.newest]
-    yield Probe(True, f"jobs with builds: {len(built):,}")
-    pipelines = [job for job in built if job.kind == PIPELINE_JOB]
-    if pipelines:
-        newest, _ = pipelines[0].newest[0]
-        build = f"{path_of(pipelines[0].full_name)}/{newest}"
-        answers = (api.get(f"{build}/{place}", allow=(403, 404)).status for place in PLACES)
-        status = next((status for status in answers if status != 404), 404)
-        yield Probe(
-            status == 200,
-            "stages: readable"
-            if status == 200
-            else f"stages: not readable: {NO_PLUGIN if status == 404 else status}",
-        )
-
-
-def _api(config: JenkinsSettings) -> Api:
-    pair = base64.b64encode(f"{config.user}:{config.api_token}".encode()).decode()
-    return Api(
-        NAME,
-        config.base_url,
-        credential=setting_name(NAME, "api_token"),
-        authorize=lambda renew: {"Authorization": f"Basic {pair}"},
-    )
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job that builds.
-
-    Args:
-        full_name: The name it is asked by.
-        shown: The name it is loaded under.
-        scope: The top-level folder or job.
-        kind: Its class.
-        newest: Number and start of its ten newest builds: what changes when there is news.
-    """
-
-    full_name: str
-    shown: str
-    scope: str
-    kind: str
-    newest: list[list[int]]
-
-
-def path_of(full_name: str) -> str:
-    """Return the path of an item; the name of a branch is encoded once already."""
-    return "".join(f"/job/{quote(part, safe='')}" for part in full_name.split("/"))
-
-
-def shown_branch(name: str) -> str:
-    """Return the name of a branch as it is loaded: a keyed hash unless it is a usual one."""
-    return name if USUAL_BRANCH.fullmatch(name) else f"branch-{person_key(NAME, name)}"
-
-
-def build_row(job: Job, build: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the raw row of a build: no name of a person, no parameter, no text."""
-    actions = [action for action in build.get("actions") or [] if isinstance(action, dict)]
-    causes = [
-        re.split(r"[.$]", str(cause.get("_class") or ""))[-1]
-        for action in actions
-        for cause in action.get("causes") or []
-    ]
-    source = checkout_of(job, [action for action in actions if action.get("lastBuiltRevision")])
-    queued = [action.get("queuingDurationMillis") for action in actions]
-    is_building = bool(build.get("building"))
-    return {
-        "job_full_name": job.shown,
-        "number": int(build["number"]),
-        "started_at": instant(build["timestamp"]),
-        "duration_ms": None if is_building else build.get("duration"),
-        "is_building": is_building,
-        "result": build.get("result"),
-        "class": str(build.get("_class") or "").rpartition(".")[2],
-        "payload": {
-            "causes": causes,
-            "head_sha": source["lastBuiltRevision"].get("SHA1") if source else None,
-            "repository": repository_of(source.get("remoteUrls")) if source else None,
-            "queue_ms": next((value for value in queued if isinstance(value, int)), None),
-        },
-    }
-
-
-def checkout_of(job: Job, checkouts: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the checkout that a build is of: libraries and configurations are checked out too.
-
-    It is the one of the repository that the job is named after, or else of the job's branch. Of
-    several the last is taken: libraries come before what they are for.
-    """
-    *folders, last = job.full_name.split("/")
-    branch = unquote(last)
-
-    def likeness(place: int) -> tuple[bool, bool, int]:
-        repository = repository_of(checkouts[place].get("remoteUrls")) or ""
-        branches = [
-            str(told.get("name") or "")
-            for told in checkouts[place]["lastBuiltRevision"].get("branch") or []
-            if isinstance(told, dict)
-        ]
-        is_named = repository.rpartition("/")[2] in (*folders, last)
-        is_branch = any(name == branch or name.endswith(f"/{branch}") for name in branches)
-        return is_named, is_branch, place
-
-    return checkouts[max(range(len(checkouts)), key=likeness)] if checkouts else None
-
-
-def repository_of(addresses: Any) -> str | None:
-    """Return owner/name of the first address of a repository, https or ssh, without its host."""
-    address = str(addresses[0]) if isinstance(addresses, list) and addresses else ""
-    path = urlsplit(address).path if "://" in address else address.partition(":")[2]
-    parts = path.strip("/").removesuffix(".git").split("/")
-    return "/".join(parts[-2:]) if len(parts) > 1 else None
-
-
-def stages_in(answer: Any) -> list[dict[str, Any]]:
-    """Return the stages of an answer of either plugin, in the words of the older one.
-
-    The tree of the graph view has the stages and branches inside others, too, and what a pipeline
-    declares and never came to.
-    """
-    answer = answer if isinstance(answer, dict) else {}
-    if "data" not in answer:
-        return answer.get("stages") or []
-    found: list[dict[str, Any]] = []
-    left = list((answer["data"] or {}).get("stages") or ())
-    while left:
-        stage = left.pop(0)
-        left = [*(stage.get("children") or ()), *left]
-        if stage.get("type") in ("STAGE", "PARALLEL") and not stage.get("placeholder"):
-            took = {"durationMillis": stage.get("totalDurationMillis")}
-            found.append({**stage, **took, "status": stage.get("state")})
-    return found
-
-
-def stage_rows(build: Mapping[str, Any], stages: Any) -> list[dict[str, Any]]:
-    """Return the raw rows of a build's stages, each with its own result."""
-    return [
-        {
-            "job_full_name": build["job_full_name"],
-            "number": build["number"],
-            "build_started_at": build["started_at"],
-            "stage_id": str(stage["id"]),
-            "started_at": instant(stage.get("startTimeMillis")),
-            "duration_ms": stage.get("durationMillis"),
-            "status": stage.get("status"),
-            "payload": {
-                "name": stage.get("name"),
-                "pauseDurationMillis": stage.get("pauseDurationMillis"),
-            },
-        }
-        for stage in stages or []
-        if isinstance(stage, dict) and stage.get("id") not in (None, "")
-    ]
-
-
-def builds_of(
-    api: Api, job: Job, known: list[list[int]], start: datetime | None
-) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Yield the builds of a job that are not known yet, range by range, from the newest back.
-
-    With each range comes the oldest build that Jenkins has not discarded.
-
-    Builds that start while we read push the ranges towards the end, which only repeats some. One
-    that is deleted pulls them back, so where numbers are missing between two ranges the place is
-    read again; what is missing then is gone. The end is where the oldest build is.
-
-    Raises:
-        IncompleteRead: The builds do not come to an end.
-    """
-    seen: set[int] = set()
-    place, reread = 0, -1
-    for _ in range(MOST_RANGES):
-        tree = f"firstBuild[number,timestamp],allBuilds[{BUILD}]{{{place},{place + RANGE}}}"
-        reply = api.get(f"{path_of(job.full_name)}/api/json", {"tree": tree}, allow=(404,))
-        if reply.status == 404:
-            # Deleted since it was listed; what we have stays.
-            return
-        listed = reply.data.get("allBuilds")
-        if not isinstance(listed, list):
-            raise IncompleteRead("jenkins: a job is shown without its builds")
-        page = [
-            build
-            for build in listed
-            if isinstance(build, dict) and build.get("timestamp") is not None
-        ]
-        numbers = [int(build["number"]) for build in page]
-        if seen and numbers and max(numbers) < min(seen) - 1 and reread != place:
-            place = reread = max(place - RANGE, 0)
-            continue
-        fresh = [
-            build for build in page if int(build["number"]) not in seen and _is_new(build, known)
-        ]
-        seen.update(numbers)
-        wanted = [build for build in fresh if start is None or instant(build["timestamp"]) >= start]
-        first = reply.data.get("firstBuild") or {}
-        if wanted:
-            yield first, wanted
-        is_known = any(not _is_new(build, known) for build in page)
-        is_old = len(wanted) < len(fresh)
-        if not page or is_known or is_old or min(numbers) <= int(first.get("number") or 0):
-            return
-        place += RANGE
-    raise IncompleteRead("jenkins: the builds of a job do not end")
-
-
-def _is_new(build: Mapping[str, Any], known: list[list[int]]) -> bool:
-    """Whether a build has a higher number or a later start than all known ones.
-
-    A job that was made anew has small numbers and late starts.
-    """
-    return not known or (
-        int(build["number"]) > max(number for number, _ in known)
-        or int(build["timestamp"]) > max(started for _, started in known)
-    )
 
 
 @dataclass
@@ -656,8 +354,8 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def build(run: LoadRun, config: JenkinsSettings) -> DltSource:
     """Return the source with every build that is new or has gone on since the last load."""
-    api = _api(config)
-    run.server_now = _server_time(api)
+    api = connect(config)
+    run.server_now = server_time(api)
     reader = Reader(run, api)
     reader.list_jobs(config.folders)
 
@@ -666,6 +364,3 @@ def build(run: LoadRun, config: JenkinsSettings) -> DltSource:
         yield resource(BUILDS.name, TABLES, reader.everything)
 
     return jenkins()
-
-
-SOURCE = Source(NAME, "Jenkins", TABLES, JenkinsSettings, check, build, probes)

@@ -1,382 +1,46 @@
-"""What is kept of a Jira issue, a change history and what they refer to: allow-lists, and rows.
+"""Raw rows of issues and change histories.
 
 Values repeat: a hundred thousand issues have a few statuses, types, people. So a field is opened
 once per distinct value and the result is remembered; what never repeats is passed on as it came.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import groupby, pairwise, permutations
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from extract.privacy import DROP, KEEP, person, person_key, pick
+from extract.privacy import KEEP, person_key, pick
+from extract.sources.jira.chains import ONE_VALUED_ROLES, Chain, Entry
+from extract.sources.jira.fields import (
+    FITS,
+    ROLE_NAMES,
+    Former,
+    custom_fields,
+    derived,
+    is_custom,
+    system_field,
+)
+from extract.sources.jira.shapes import ISSUE_FIELDS, person_of, plain, tags, value_of
+from extract.sources.jira.tables import NAME
 from extract.tables import decode, encode, instant
 
-NAME = "jira"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 MOST_REMEMBERED = 50_000
 
-_NOISE = dict.fromkeys(("self", "description", "iconUrl", "untranslatedName"), DROP)
-_NAMED = {**_NOISE, "id": KEEP, "name": KEEP, "untranslatedName": KEEP}
-_LINKED = {"id": KEEP, "key": KEEP, "self": DROP, "fields": DROP}
-_CATEGORY = {"key": KEEP, **dict.fromkeys(("self", "id", "name", "colorName"), DROP)}
-ISSUE_TYPE = {
-    **_NAMED,
-    "subtask": KEEP,
-    "hierarchyLevel": KEEP,
-    **dict.fromkeys(("avatarId", "entityId", "scope"), DROP),
-}
-_STATUS = {**_NAMED, "statusCategory": _CATEGORY, "scope": DROP}
-STATUS = {**_STATUS, "scope": {"type": KEEP, "project": {"id": KEEP, "self": DROP}}}
-_PROJECT_OF_ISSUE = {
-    "id": KEEP,
-    "key": KEEP,
-    **_NOISE,
-    **dict.fromkeys(("name", "avatarUrls", "projectCategory", "projectTypeKey"), DROP),
-    **dict.fromkeys(("simplified", "style"), DROP),
-}
-PROJECT = {
-    "id": KEEP,
-    "key": KEEP,
-    "name": KEEP,
-    "projectKeys": [KEEP],
-    "projectTypeKey": KEEP,
-    "style": KEEP,
-    "archived": KEEP,
-    "deleted": KEEP,
-    "insight": {"totalIssueCount": KEEP, "lastIssueUpdateTime": KEEP},
-    **_NOISE,
-    **dict.fromkeys(("avatarUrls", "projectCategory", "simplified", "isPrivate"), DROP),
-    **dict.fromkeys(("properties", "expand", "entityId", "uuid", "lead", "issueTypes"), DROP),
-    **dict.fromkeys(("projectTemplateName", "favourite", "url", "email"), DROP),
-    **dict.fromkeys(("archivedBy", "archivedDate", "deletedBy", "deletedDate"), DROP),
-    **dict.fromkeys(("retentionTillDate", "landingPageInfo", "assigneeType"), DROP),
-    **dict.fromkeys(("components", "versions", "roles", "permissions"), DROP),
-}
-FIELD = {
-    "id": KEEP,
-    "name": KEEP,
-    "untranslatedName": KEEP,
-    "custom": KEEP,
-    "schema": {"type": KEEP, "items": KEEP, "custom": KEEP, "system": DROP, "customId": DROP},
-    **dict.fromkeys(("key", "orderable", "navigable", "searchable", "clauseNames"), DROP),
-    **dict.fromkeys(("scope", "configuration"), DROP),
-}
-NAMED = {
-    **_NAMED,
-    "inward": KEEP,
-    "outward": KEEP,
-    **dict.fromkeys(("statusColor", "isDefault", "avatarId", "schemes", "default"), DROP),
-}
-"""Priorities, resolutions and types of links."""
-
-BOARD = {
-    "id": KEEP,
-    "name": lambda name: plain(name),
-    "type": KEEP,
-    "location": {
-        "projectId": KEEP,
-        "projectKey": KEEP,
-        **dict.fromkeys(("displayName", "projectName", "projectTypeKey", "avatarURI"), DROP),
-        **dict.fromkeys(("name", "userId", "userAccountId", "self"), DROP),
-    },
-    "filter_id": KEEP,
-    "columns": [{"name": lambda name: plain(name), "statuses": [KEEP], "min": KEEP, "max": KEEP}],
-    **dict.fromkeys(("self", "isPrivate", "admins", "canEdit", "favourite"), DROP),
-}
-SPRINT = {
-    "id": KEEP,
-    "name": lambda name: plain(name),
-    "state": KEEP,
-    "startDate": KEEP,
-    "endDate": KEEP,
-    "completeDate": KEEP,
-    "activatedDate": KEEP,
-    "createdDate": KEEP,
-    "originBoardId": KEEP,
-    **dict.fromkeys(("self", "goal", "synced", "autoStartStop", "incompleteIssues"), DROP),
-    **dict.fromkeys(("rapidViewId", "sequence"), DROP),
-}
-VERSION = {
-    "id": KEEP,
-    "name": lambda name: plain(name),
-    "archived": KEEP,
-    "released": KEEP,
-    "startDate": KEEP,
-    "releaseDate": KEEP,
-    "projectId": KEEP,
-    "project_key": KEEP,
-    **_NOISE,
-    **dict.fromkeys(("userReleaseDate", "userStartDate", "overdue", "driver"), DROP),
-    **dict.fromkeys(("approvers", "operations", "issuesStatusForFixVersion"), DROP),
-    **dict.fromkeys(("moveUnfixedIssuesTo", "expand", "project"), DROP),
-}
-COMPONENT = {
-    "id": KEEP,
-    "project_key": KEEP,
-    "name": lambda name: plain(name),
-    "archived": KEEP,
-    **_NOISE,
-    **dict.fromkeys(("lead", "leadUserName", "leadAccountId", "assignee", "assigneeType"), DROP),
-    **dict.fromkeys(("realAssignee", "realAssigneeType", "isAssigneeTypeValid"), DROP),
-    **dict.fromkeys(("project", "projectId", "deleted", "ari", "metadata"), DROP),
-}
-
-
-def person_of(user: Any) -> dict[str, str] | None:
-    """Return a user as a keyed hash; Cloud has account ids, Data Center keys and names."""
-    if not isinstance(user, dict):
-        return None
-    account = user.get("accountId") or user.get("key") or user.get("name")
-    return person(NAME, account, is_bot=user.get("accountType") == "app")
-
-
-def tags(labels: Any) -> list[str]:
-    """Return labels without those that are mail addresses."""
-    labels = labels if isinstance(labels, list) else []
-    return [label for label in labels if isinstance(label, str) and "@" not in label]
-
-
-def plain(name: Any) -> Any:
-    """Return a name that anybody may have typed, or None where it may carry a mail address."""
-    return None if isinstance(name, (dict, list)) or "@" in str(name) else name
-
-
-def value_of(value: Any) -> Any:
-    """Return what is loaded of a custom field that the settings allow, whatever its type.
-
-    Scalars, the values of options, people as keyed hashes, and lists of these.
-    """
-    if isinstance(value, list):
-        return [value_of(part) for part in value]
-    if isinstance(value, dict):
-        if value.keys() & {"accountId", "emailAddress", "displayName"}:
-            return person_of(value)
-        return value_of(value.get("value", value.get("name")))
-    return plain(value)
-
-
-_VERSION_OF_ISSUE = {
-    **_NOISE,
-    "id": KEEP,
-    "name": plain,
-    **dict.fromkeys(("archived", "released", "releaseDate", "startDate", "projectId"), DROP),
-}
-_COMPONENT_OF_ISSUE = {
-    **_NOISE,
-    "id": KEEP,
-    "name": plain,
-    **dict.fromkeys(("lead", "assignee", "assigneeType", "project", "projectId", "ari"), DROP),
-}
-ISSUE_FIELDS = {
-    "issuetype": ISSUE_TYPE,
-    "project": _PROJECT_OF_ISSUE,
-    "status": _STATUS,
-    "priority": _NAMED,
-    "resolution": _NAMED,
-    "created": KEEP,
-    "updated": KEEP,
-    "resolutiondate": KEEP,
-    "duedate": KEEP,
-    "parent": _LINKED,
-    "labels": tags,
-    "components": [_COMPONENT_OF_ISSUE],
-    "fixVersions": [_VERSION_OF_ISSUE],
-    "issuelinks": [
-        {
-            "id": KEEP,
-            "self": DROP,
-            "type": {**_NAMED, "inward": KEEP, "outward": KEEP},
-            "inwardIssue": _LINKED,
-            "outwardIssue": _LINKED,
-        }
-    ],
-    "assignee": person_of,
-    "reporter": person_of,
-    "creator": person_of,
-}
-"""Fields of an issue that are requested and loaded, beside the custom fields with a role."""
-
-ROLES = ("story_points", "team", "flagged", "sprints", "epic_key", "parent_key")
-SCHEMA_ROLES = {
-    "jsw-story-points": "story_points",
-    "atlassian-team": "team",
-    "rm-teams-custom-field-team": "team",
-    "gh-sprint": "sprints",
-    "gh-epic-link": "epic_key",
-    "jpo-custom-field-parent": "parent_key",
-}
-POINT_NAMES = {"story points", "story point estimate"}
-FLAG_NAMES = {
-    "flagged", "markiert", "marqué", "marquée", "avec indicateur", "marcado", "marcada",
-    "señalado", "contrassegnato", "segnalato", "sinalizado", "gemarkeerd", "flaggad", "flagget",
-    "markeret", "merket", "merkitty", "oznaczone", "označeno", "megjelölt", "marcat", "işaretli",
-    "помечено", "отмечено", "フラグ付き", "フラグ", "플래그", "已标记", "已標記",
-}  # fmt: skip
-"""What a Jira set up in another language calls the flag, whose field has no type of its own."""
-
-SYSTEM_FIELDS = {
-    "key": "issuekey",
-    "issuekey": "issuekey",
-    "project": "project",
-    "status": "status",
-    "resolution": "resolution",
-    "issuetype": "issuetype",
-    "issue type": "issuetype",
-    "priority": "priority",
-    "parent": "parent",
-    "issueparentassociation": "parent",
-    "fixversions": "fixVersions",
-    "fix version": "fixVersions",
-    "components": "components",
-    "component": "components",
-    "labels": "labels",
-    "assignee": "assignee",
-    "reporter": "reporter",
-    "issuelinks": "issuelinks",
-    "link": "issuelinks",
-}
-"""What a change may call a field of Jira itself, in lower case, and its id.
-
-Cloud writes a name, which may be translated, and the id; Data Center and older releases the name
-alone; what Cloud writes of a parent has no id either.
-"""
-
 ADMINISTERED_ITEMS = {"status", "resolution", "issuetype", "priority", "project", "issuekey"}
-ROLE_NAMES = {
-    "Sprint": "sprints",
-    "Flagged": "flagged",
-    "Epic Link": "epic_key",
-    "Parent Link": "parent_key",
-    "Story Points": "story_points",
-    "Story point estimate": "story_points",
-    "Team": "team",
-}
-"""Custom fields in histories that carry no field id, as Data Center writes them."""
 
 PERSON_ITEMS = {"assignee", "reporter"}
+
 _NUMBER = re.compile(r"\d+")
+
 _ISSUE_KEY = re.compile(r"[A-Z][A-Z0-9_]*-[1-9][0-9]*")
+
 _LINKED_SENTENCE = re.compile(r"(?=[^@\[\]:/\\]+$)\S+ \S+ .{1,60} ([A-Z][A-Z0-9_]*-[1-9][0-9]*)")
 """As Jira says that an issue is linked: "This issue blocks PAY-12", in the site's language."""
-_SPRINT_TEXT = re.compile(r"\bid=(\d+)")
-
-
-Former = Mapping[str, Iterable[str]]
-"""Names that fields had when they were loaded before: id → names."""
-
-
-def candidates(fields: Iterable[Mapping[str, Any]], former: Former | None = None) -> dict[str, str]:
-    """Return the custom fields that look like one with a role: id → role.
-
-    Names are localised and can be changed, so the type decides where there is one of its own, and
-    a field that was known by its name is known by it when it has another one.
-    """
-    found = {}
-    for field_ in fields:
-        schema = field_.get("schema") or {}
-        kind = str(schema.get("custom") or "").rpartition(":")[2]
-        # The name that Jira gave it, whatever the account's language calls it.
-        told = [field_.get("name"), field_.get("untranslatedName")]
-        told += (former or {}).get(str(field_.get("id")), ())
-        names = {str(name or "").strip().lower() for name in told}
-        role = SCHEMA_ROLES.get(kind)
-        if role is None and kind == "multicheckboxes" and names & FLAG_NAMES:
-            role = "flagged"
-        if role is None and schema.get("type") == "number" and names & POINT_NAMES:
-            role = "story_points"
-        if role is None and kind == "select" and "team" in names:
-            role = "team"
-        if role and field_.get("id"):
-            found[str(field_["id"])] = role
-    return found
-
-
-def custom_fields(
-    fields: Iterable[Mapping[str, Any]],
-    chosen: Mapping[str, str | None] | None = None,
-    former: Former | None = None,
-) -> dict[str, str]:
-    """Return the custom fields that have a role: id → role.
-
-    Args:
-        fields: The catalogue of fields.
-        chosen: Role → the id that a setting names; it is then the only one with that role.
-        former: Names that the fields had.
-    """
-    named = {role: field_id for role, field_id in (chosen or {}).items() if field_id}
-    found = {key: role for key, role in candidates(fields, former).items() if role not in named}
-    return {**found, **{field_id: role for role, field_id in named.items()}}
-
-
-def derived(fields: Mapping[str, Any], roles: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the custom fields of an issue say, by role, and which one says it."""
-    values: dict[str, list[Any]] = {role: [] for role in ROLES}
-    used: dict[str, str] = {}
-    for name, role in roles.items():
-        if fields.get(name) not in (None, "", []):
-            values[role].append(fields[name])
-            if role in ("story_points", "team") and FITS[role](fields[name]):
-                used.setdefault(role, name)
-    points = [value for value in values["story_points"] if _is_number(value)]
-    sprints = [part for value in values["sprints"] if isinstance(value, list) for part in value]
-    epics = [value for value in values["epic_key"] if isinstance(value, str)]
-    parents = [key for value in values["parent_key"] if (key := _key(value))]
-    return {
-        "story_points": points[0] if points else None,
-        "team": _team(values["team"][0]) if values["team"] else None,
-        "flagged": bool(values["flagged"]),
-        "sprints": [sprint for part in sprints if (sprint := _sprint(part))],
-        "epic_key": epics[0] if epics else None,
-        "parent_key": parents[0] if parents else None,
-        "used_fields": used,
-    }
-
-
-def _key(value: Any) -> str | None:
-    """Return the key of the issue in a Parent Link: a text, or an object that holds it."""
-    if isinstance(value, dict):
-        value = value.get("key") or (value.get("data") or {}).get("key")
-    return value if isinstance(value, str) else None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-FITS = {
-    "story_points": _is_number,
-    "team": lambda value: isinstance(value, str | dict),
-    "flagged": lambda value: isinstance(value, list),
-    "sprints": lambda value: isinstance(value, list),
-    "epic_key": lambda value: isinstance(value, str),
-    "parent_key": lambda value: isinstance(value, str | dict),
-}
-"""Whether the value of a custom field has the type of its role."""
-
-
-def _team(value: Any) -> dict[str, Any] | None:
-    if isinstance(value, dict):
-        name = value.get("name") or value.get("title") or value.get("value")
-        return {"id": pick(value.get("id"), KEEP), "name": plain(name)}
-    return {"id": value, "name": None} if isinstance(value, str) else None
-
-
-def _sprint(value: Any) -> dict[str, Any] | None:
-    """Return the id of a sprint, from an object or from the text of older Data Center releases.
-
-    Its state changes without the issue, so it is kept with the sprint alone.
-    """
-    if isinstance(value, dict):
-        return {"id": pick(value.get("id"), KEEP)}
-    found = _SPRINT_TEXT.search(value) if isinstance(value, str) else None
-    return {"id": int(found[1])} if found else None
-
 
 NULL = msgspec.Raw(b"null")
 
@@ -430,104 +94,6 @@ class ShownHistory(msgspec.Struct):
     created: str | None
     author: msgspec.Raw
     items: list[Item]
-
-
-Move = tuple[str, str | None, str | None]
-"""What one item of a history changed: (field, from, to)."""
-
-ONE_VALUED = {"status", "resolution", "issuetype", "priority", "project", "issuekey", "assignee"}
-"""Fields that hold one value, so that each change of one begins where the one before it ended."""
-
-ONE_VALUED_ROLES = ONE_VALUED | {"story_points", "team", "flagged", "epic_key", "parent_key"}
-
-MOST_ARRANGED = 6
-"""Of so many entries of one moment every order is tried; more are put one after the other."""
-
-
-class Entry(NamedTuple):
-    """One history in its chain: when, its id as a number and as it is, and what it moved."""
-
-    created: int
-    order: int
-    id: str
-    moves: tuple[Move, ...]
-
-
-@dataclass
-class Chain:
-    """The histories of one issue in the order in which they happened.
-
-    What was imported, or done by a rule, often has one time, and ids that run backwards: of equal
-    times the order is that in which every change begins where the one before it ended.
-    """
-
-    entries: list[Entry] = field(default_factory=list)
-
-    def in_order(self) -> list[Entry]:
-        """Return the entries, oldest first."""
-        found: list[Entry] = []
-        state: dict[str, str | None] = {}
-        ordered = sorted(self.entries, key=lambda entry: entry[:3])
-        for _, some in groupby(ordered, key=lambda entry: entry.created):
-            for entry in _arranged(list(some), state):
-                found.append(entry)
-                state.update({name: to for name, _, to in entry.moves})
-        return found
-
-    def places(self) -> dict[str, int]:
-        """Return the place of every history: id → 1 for the oldest."""
-        return {entry.id: place for place, entry in enumerate(self.in_order(), 1)}
-
-    def statuses(self) -> list[Move]:
-        """Return the changes of the status, oldest first."""
-        return [move for entry in self.in_order() for move in entry.moves if move[0] == "status"]
-
-    @property
-    def has_gap(self) -> bool:
-        """Whether a change does not begin where the one before it ended."""
-        return any(a[2] != b[1] for a, b in pairwise(self.statuses()))
-
-    def drifts_from(self, current: str | None) -> bool:
-        """Whether the last change ends elsewhere than the issue is now."""
-        moves = self.statuses()
-        return bool(moves) and current is not None and moves[-1][2] != current
-
-
-def _breaks(entries: Iterable[Entry], state: Mapping[str, str | None]) -> int:
-    """Return how many changes do not begin where the one before them ended."""
-    now, count = dict(state), 0
-    for entry in entries:
-        for name, old, new in entry.moves:
-            count += name in now and now[name] != old
-            now[name] = new
-    return count
-
-
-def _arranged(entries: list[Entry], state: dict[str, str | None]) -> list[Entry]:
-    """Return entries of one moment in the order that breaks the fewest chains."""
-    if len(entries) == 1:
-        return entries
-    # Where a chain begins here, it begins with what no change of this moment leads to.
-    moves = [move for entry in entries for move in entry.moves]
-    begins: dict[str, str | None] = {}
-    for name in {move[0] for move in moves} - state.keys():
-        olds = Counter(old for one, old, _ in moves if one == name)
-        olds.subtract(new for one, _, new in moves if one == name)
-        starts = [value for value, count in olds.items() if count > 0]
-        if len(starts) == 1:
-            begins[name] = starts[0]
-    known = {**state, **begins}
-    if not _breaks(entries, known):
-        return entries
-    if len(entries) <= MOST_ARRANGED:
-        return list(min(permutations(entries), key=lambda some: _breaks(some, known)))
-    left, found = list(entries), []
-    while left:
-        entry = min(left, key=lambda one: _breaks([one], known))
-        left.remove(entry)
-        found.append(entry)
-        known.update({name: new for name, _, new in entry.moves})
-    return found
 
 
 _items = msgspec.json.Decoder(list[Item | None])
@@ -761,18 +327,6 @@ class Rows:
             kind = "typed"
         self._kinds[item.field, item.fieldId, item.fieldtype] = (kind, role)
         return kind, role
-
-
-def is_custom(field_id: Any, fieldtype: Any) -> bool:
-    """Return whether a changed field is one that a site has made itself."""
-    return fieldtype == "custom" or str(field_id or "").startswith("customfield_")
-
-
-def system_field(name: Any, field_id: Any, fieldtype: Any) -> str | None:
-    """Return the id of a changed field of Jira itself that is loaded, whatever form tells it."""
-    if is_custom(field_id, fieldtype):
-        return None
-    return SYSTEM_FIELDS.get(str(field_id or name).lower())
 
 
 def milliseconds(value: object) -> int | None:
