@@ -66,6 +66,8 @@ class Told(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
+        except gate.Stopped as stopped:
+            stop(stopped.code, *stopped.lines)
         except Exception as error:
             stop(FAILED, _told(error))
 
@@ -156,18 +158,15 @@ def forget(person_keys: tuple[str, ...]) -> None:
 
     if not all(PERSON_KEY.fullmatch(key) for key in person_keys):
         stop(BAD_CONFIGURATION, "a person key is 20 characters of a-z and 2-7, as in dim_people")
-    try:
-        with gate.alone("a refresh is running; wait until it has ended"):
-            remember(person_keys)
-            rows = erase_raw(list(person_keys))
-            from orchestration.environment import build_file, published_folder, report_file
+    with gate.alone("a refresh is running; wait until it has ended"):
+        remember(person_keys)
+        rows = erase_raw(list(person_keys))
+        from orchestration.environment import build_file, published_folder, report_file
 
-            if build_file().exists():
-                rows += erase(build_file(), list(person_keys))
-            if (published_folder() / "warehouse.duckdb").exists():
-                republish(build_file(), published_folder(), report_file(), list(person_keys))
-    except gate.Stopped as stopped:
-        stop(stopped.code, *stopped.lines)
+        if build_file().exists():
+            rows += erase(build_file(), list(person_keys))
+        if (published_folder() / "warehouse.duckdb").exists():
+            republish(build_file(), published_folder(), report_file(), list(person_keys))
     click.echo(f"erased from {rows:,} rows; later loads keep it so")
 
 
@@ -200,8 +199,8 @@ def run_refresh(job: Callable[[], Any], wish: gate.Wish, full: bool = False) -> 
     try:
         with gate.passed(wish):
             code, lines = run_job(job, wish, full)
-    except gate.Stopped as stopped:
-        code, lines = stopped.code, stopped.lines
+    except gate.Stopped:
+        raise
     except Exception as error:
         if "DatabaseError" not in type(error).__name__:
             raise
@@ -223,14 +222,14 @@ def run_job(job: Callable[[], Any], wish: gate.Wish, full: bool) -> tuple[int, l
     from orchestration.termination import end_whole_tree
 
     end_whole_tree()
-    from orchestration import environment  # noqa: I001  first: the others read what it sets
-
     import dagster as dg
-    from orchestration import outcome
-    from orchestration.definitions import defs  # noqa: F401
+
+    from orchestration import environment, outcome
+    from orchestration.definitions import loaded
     from orchestration.failures import NOT_PUBLISHED
     from orchestration.status import warnings
 
+    loaded()
     gc.freeze()  # what is imported stays: no collection looks through it, here or in what is forked
     with dg.DagsterInstance.get() as instance:
         result = dg.execute_job(
@@ -275,9 +274,9 @@ def backfill_job() -> Any:
 
 @cache
 def _resolved(job: str) -> Any:
-    from orchestration.definitions import defs
+    from orchestration.definitions import loaded
 
-    return defs.resolve_job_def(job)
+    return loaded().resolve_job_def(job)
 
 
 @main.command()
@@ -356,8 +355,6 @@ def rollback(version: str | None, is_list: bool) -> None:
             for line in shown(folder):
                 click.echo(line)
             write_report_of(wanted, report_file())
-    except gate.Stopped as stopped:
-        stop(stopped.code, *stopped.lines)
     except Unknown as fault:
         stop(FAILED, str(fault))
 

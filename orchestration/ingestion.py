@@ -334,7 +334,9 @@ def _window(audits: list[Audit]) -> dict[str, dg.MetadataValue]:
     return found
 
 
-defs = dg.Definitions.merge(
-    *(build_ingestion(source) for source in SOURCES),
-    dg.Definitions(resources={"refresh": RefreshOptions()}),
-)
+def build_all_ingestion() -> dg.Definitions:
+    """Define the endpoints and raw tables of all sources."""
+    return dg.Definitions.merge(
+        *(build_ingestion(source) for source in SOURCES),
+        dg.Definitions(resources={"refresh": RefreshOptions()}),
+    )

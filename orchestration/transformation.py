@@ -47,9 +47,6 @@ from publish.snapshot import will_change
 
 log = logging.getLogger("flowhouse")
 
-TARGET = Path(os.environ["DBT_TARGET_PATH"])
-PARSED = TARGET / "partial_parse.msgpack"
-DBT_LOG = Path(os.environ["DBT_LOG_PATH"]) / "build.log"
 ENDED = re.compile(r"\S+ +(\d+) of (\d+) (?!START)")
 """A line of dbt that says how a node ended."""
 
@@ -62,7 +59,26 @@ StepExecutionContext.get_output_asset_keys = cache(StepExecutionContext.get_outp
 WANTED = "wanted"
 """The tag of what a build is to do: dbt would hold each name against each node."""
 
-dbt_project = DbtProject(DBT_PROJECT, target_path=TARGET, profiles_dir=DBT_PROJECT)
+
+def target_folder() -> Path:
+    """Return the folder that dbt keeps what it has parsed in."""
+    return Path(os.environ["DBT_TARGET_PATH"])
+
+
+def parsed_file() -> Path:
+    """Return what dbt has parsed, in its own form."""
+    return target_folder() / "partial_parse.msgpack"
+
+
+def dbt_log() -> Path:
+    """Return the file of dbt's lines of the last build."""
+    return Path(os.environ["DBT_LOG_PATH"]) / "build.log"
+
+
+@cache
+def dbt_project() -> DbtProject:
+    """Return the dbt project as Dagster knows it."""
+    return DbtProject(DBT_PROJECT, target_path=target_folder(), profiles_dir=DBT_PROJECT)
 
 
 class Translator(DagsterDbtTranslator):
@@ -99,14 +115,14 @@ def parse_if_stale() -> None:
     By content and not by time: a checkout may be younger or older than what it holds. What was
     parsed is content too: a file of it that was cut short or damaged is made again.
     """
-    stamp = TARGET / "parsed_from.txt"
+    stamp = target_folder() / "parsed_from.txt"
     company = os.environ.get("FLOWHOUSE_COMPANY", "company")
     made_from = f"{company} {changes.project_word()}"
     known = stamp.read_text(errors="replace") if stamp.exists() else ""
     if known == f"{made_from} {_parsed_word()}":
         return
     if not known.endswith(_parsed_word()):
-        shutil.rmtree(TARGET, ignore_errors=True)  # dbt would go on from what is damaged
+        shutil.rmtree(target_folder(), ignore_errors=True)  # dbt would go on from what is damaged
     done = run(quick_dbt.__name__, "parse", "--quiet", folder=DBT_PROJECT)
     if done.returncode:
         raise RuntimeError(f"the dbt project cannot be parsed:\n{done.stdout}")
@@ -115,11 +131,8 @@ def parse_if_stale() -> None:
 
 def _parsed_word() -> str:
     """Return a word that changes with what dbt has parsed; it notices damage, not intent."""
-    files = (dbt_project.manifest_path, PARSED)
+    files = (dbt_project().manifest_path, parsed_file())
     return " ".join(f"{zlib.crc32(file.read_bytes()):08x}" for file in files if file.exists())
-
-
-parse_if_stale()
 
 
 def attach_tests(manifest: dict[str, Any]) -> None:
@@ -134,7 +147,7 @@ def attach_tests(manifest: dict[str, Any]) -> None:
     }
     for key, node in nodes.items():
         if node["resource_type"] != "test" or get_asset_check_key_for_test(
-            manifest, translator, key, dbt_project
+            manifest, translator, key, dbt_project()
         ):
             continue
         looked_at = [parent for parent in node["depends_on"]["nodes"] if parent in nodes]
@@ -143,34 +156,32 @@ def attach_tests(manifest: dict[str, Any]) -> None:
         meta["dagster"] = {"ref": {"name": nodes[last]["name"]}}
 
 
-MANIFEST = json.loads(dbt_project.manifest_path.read_text())
-attach_tests(MANIFEST)
+@cache
+def dbt_manifest() -> dict[str, Any]:
+    """Return what dbt knows of the project; it is parsed first where its files are others."""
+    parse_if_stale()
+    found = json.loads(dbt_project().manifest_path.read_text())
+    attach_tests(found)
+    return found
 
 
-@dbt_assets(
-    manifest=MANIFEST,
-    project=dbt_project,
-    dagster_dbt_translator=translator,
-    name="build_models",
-    pool=POOL,
-)
 def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> Iterator:
     """Build what changed among the selected models and test it, then keep every result."""
     as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
     as_of = as_of.replace(tzinfo=None, microsecond=0)
     told = as_of.isoformat(sep=" ")
     set_damaged_aside(build_file())
-    now = changes.present_inputs(MANIFEST, told, os.environ["FLOWHOUSE_COMPANY"])
+    now = changes.present_inputs(dbt_manifest(), told, os.environ["FLOWHOUSE_COMPANY"])
     if replaced := rebuild.fit(build_file()):
         log.warning("%s", replaced)
     before = {} if refresh.full else changes.of_last_build(build_file())
-    wanted = changes.to_build(MANIFEST, before, now)
+    wanted = changes.to_build(dbt_manifest(), before, now)
     kept: dict[str, dict] = {}
-    nodes = MANIFEST["nodes"]
+    nodes = dbt_manifest()["nodes"]
     if context.is_subset:
         wanted = with_tests(context.selected_asset_keys)
     elif wanted is not None:
-        kept = kept_results(build_file(), MANIFEST, nodes.keys() - wanted)
+        kept = kept_results(build_file(), dbt_manifest(), nodes.keys() - wanted)
     begin(build_file(), context.run_id)
     will_change(
         build_file(),
@@ -178,11 +189,11 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
     )
     how = rebuild.begin(
         build_file(),
-        rebuild.definitions(MANIFEST, DBT_PROJECT),
+        rebuild.definitions(dbt_manifest(), DBT_PROJECT),
         as_of,
         everything=refresh.full or context.is_subset,
     )
-    results = TARGET.parent / f"run-{context.run_id}" / "run_results.json"
+    results = target_folder().parent / f"run-{context.run_id}" / "run_results.json"
     is_good = build(
         wanted,
         results.parent,
@@ -191,7 +202,7 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
         FLOWHOUSE_REFRESH_ID=context.run_id,
     )
     yield from events(context, results, wanted, kept)
-    manifest = dbt_project.manifest_path
+    manifest = dbt_project().manifest_path
     record_results(
         build_file(),
         context.run_id,
@@ -208,7 +219,7 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
         what_failed(results, manifest, build_file(), with_rows=with_rows)
         for with_rows in (True, False)
     )
-    kept_log = keep_log(DBT_LOG, context.run_id)
+    kept_log = keep_log(dbt_log(), context.run_id)
     shutil.rmtree(results.parent, ignore_errors=True)
     if not is_good:
         raise dg.Failure(
@@ -248,14 +259,14 @@ def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool
     words += ["--no-use-colors", "--log-level-file", "none", "--no-write-json"]
     if wanted is not None:
         words += ["--indirect-selection", "empty", "--select", f"tag:{WANTED}"]
-    DBT_LOG.parent.mkdir(parents=True, exist_ok=True)
+    dbt_log().parent.mkdir(parents=True, exist_ok=True)
     began = told = time.monotonic()
     done = "0"
     reader, writer = multiprocessing.Pipe(duplex=False)
     dbt = multiprocessing.Process(target=_run_dbt, args=(words, wanted, target, settings, writer))
     dbt.start()
     writer.close()
-    with DBT_LOG.open("w") as file, open(reader.fileno(), closefd=False) as lines:
+    with dbt_log().open("w") as file, open(reader.fileno(), closefd=False) as lines:
         for line in lines:
             file.write(line)
             ended = ENDED.match(line)
@@ -270,7 +281,7 @@ def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool
     reader.close()
     log.info("dbt: %s models and tests in %.0f s", done, time.monotonic() - began)
     if wanted is not None:
-        kept = len(MANIFEST["nodes"]) - len(wanted)
+        kept = len(dbt_manifest()["nodes"]) - len(wanted)
         log.info("dbt: %d rest on nothing that changed, and stay", kept)
     return dbt.exitcode == 0
 
@@ -293,7 +304,7 @@ def _run_dbt(
         os.dup2(output.fileno(), stream)
     os.chdir(DBT_PROJECT)
     os.environ.update(settings)
-    parsed = PARSED.read_bytes()
+    parsed = parsed_file().read_bytes()
     manifest = Manifest.from_msgpack(parsed, decoder=extended_mashumuro_decoder)
     manifest.build_flat_graph()
     for key in wanted or ():
@@ -307,7 +318,7 @@ def _run_dbt(
 
 def with_tests(assets: Collection[dg.AssetKey]) -> set[str]:
     """Return the ids of the models and seeds behind assets, and of all tests that look at one."""
-    nodes = MANIFEST["nodes"]
+    nodes = dbt_manifest()["nodes"]
     chosen = {key for key, node in nodes.items() if _key(key) in assets}
     return chosen | {
         key
@@ -323,7 +334,7 @@ def events(
     kept: Mapping[str, dict],
 ) -> Iterator[dg.Output | dg.AssetCheckResult | dg.AssetObservation]:
     """Tell Dagster what became of each node: left as it is, made, tested."""
-    nodes = MANIFEST["nodes"]
+    nodes = dbt_manifest()["nodes"]
     rows = rows_of_tables(build_file())
 
     def made(key: str, told: dict[str, Any]) -> dg.Output:
@@ -333,7 +344,7 @@ def events(
 
     if wanted is not None and not context.is_subset:  # nothing below them was built: they are first
         told = {"status": "rests on nothing that changed"}
-        for key in TopologicalSorter(MANIFEST["parent_map"]).static_order():
+        for key in TopologicalSorter(dbt_manifest()["parent_map"]).static_order():
             if key in nodes and key not in wanted and nodes[key]["resource_type"] != "test":
                 yield made(key, {**told})
         for key, result in kept.items():
@@ -366,8 +377,8 @@ def _tested(
     told: dict[str, Any],
     said: str | None = None,
 ) -> Iterator[dg.AssetCheckResult | dg.AssetObservation]:
-    node = MANIFEST["nodes"][key]
-    check = get_asset_check_key_for_test(MANIFEST, translator, key, dbt_project)
+    node = dbt_manifest()["nodes"][key]
+    check = get_asset_check_key_for_test(dbt_manifest(), translator, key, dbt_project())
     if check in context.selected_asset_check_keys:
         is_warning = str(node["config"]["severity"]).lower() == "warn"
         yield dg.AssetCheckResult(
@@ -385,7 +396,7 @@ def _tested(
 
 @cache
 def _key(node_id: str) -> dg.AssetKey:
-    return translator.get_asset_spec(MANIFEST, node_id, dbt_project).key
+    return translator.get_asset_spec(dbt_manifest(), node_id, dbt_project()).key
 
 
 def build_exposures(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
@@ -409,10 +420,19 @@ def build_exposures(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
 def published_models(manifest: Mapping[str, Any]) -> list[dg.AssetKey]:
     """Return the keys of the models that leave the working warehouse."""
     return [
-        translator.get_asset_spec(manifest, node_id, dbt_project).key
+        translator.get_asset_spec(manifest, node_id, dbt_project()).key
         for node_id, node in manifest["nodes"].items()
         if node["resource_type"] == "model" and node["schema"] in PUBLISHED
     ]
 
 
-defs = dg.Definitions(assets=[dbt_models, *build_exposures(MANIFEST)])
+def build_transformation() -> dg.Definitions:
+    """Define the models, their tests and what reads them; dbt parses the project if it must."""
+    models = dbt_assets(
+        manifest=dbt_manifest(),
+        project=dbt_project(),
+        dagster_dbt_translator=translator,
+        name="build_models",
+        pool=POOL,
+    )(dbt_models)
+    return dg.Definitions(assets=[models, *build_exposures(dbt_manifest())])

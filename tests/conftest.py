@@ -110,7 +110,11 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def build(folder: Path) -> None:
         subprocess.run(
-            [sys.executable, "-c", "import orchestration.transformation"],
+            [
+                sys.executable,
+                "-c",
+                "from orchestration.transformation import parse_if_stale as parse; parse()",
+            ],
             env={**os.environ, "FLOWHOUSE_HOME": str(folder)},
             check=True,
         )
@@ -137,6 +141,8 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     return built_once(tmp_path_factory, "demo", build) / "home"
 
+
+PARSE = "from orchestration import transformation; transformation.parse_if_stale()"
 
 DEMO = {"FLOWHOUSE_COMPANY": "demo", "FLOWHOUSE_PSEUDONYM_KEY": "a test's key"}
 

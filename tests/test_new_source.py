@@ -45,7 +45,7 @@ class KanbanSettings(SourceSettings):
 
     path: str = None
 ''',
-    "tables": '''
+    "tables": """
 from extract.tables import TEXT, TIMESTAMP, RawTable
 
 NAME = "kanban"
@@ -53,8 +53,8 @@ NAME = "kanban"
 BOARDS = RawTable("boards", "boards", ("id",), {"id": TEXT})
 CARDS = RawTable("cards", "cards", ("id",), {"id": TEXT, "board_id": TEXT, "created_at": TIMESTAMP})
 TABLES = (BOARDS, CARDS)
-''',
-    "client": '''
+""",
+    "client": """
 import json
 from pathlib import Path
 
@@ -71,8 +71,8 @@ def read(config: KanbanSettings) -> dict:
 
 def check(config: KanbanSettings) -> None:
     read(config)
-''',
-    "rows": '''
+""",
+    "rows": """
 from extract.tables import instant
 
 
@@ -87,16 +87,16 @@ def card_row(card: dict) -> dict:
         "created_at": instant(card["created"]),
         "payload": {"column": card["column"]},
     }
-''',
-    "probes": '''
+""",
+    "probes": """
 from extract.probes import Probe
 from extract.sources.kanban.client import read
 
 
 def doctor_probes(config):
     yield Probe(True, f"cards: {len(read(config)['cards'])}")
-''',
-    "reader": '''
+""",
+    "reader": """
 import dlt
 
 from extract.sources.kanban.client import read
@@ -119,7 +119,7 @@ def build(run, config):
         yield resource("cards", TABLES, everything)
 
     return kanban()
-''',
+""",
 }
 
 SOURCES_YML = """
@@ -155,7 +155,9 @@ from extract.sources import SOURCES
 for name in SOURCES:
     load(name, "a-refresh") if name == "kanban" else prepare(name)
 
-from orchestration.definitions import defs
+from orchestration.definitions import loaded
+
+defs = loaded()
 
 graph = defs.resolve_asset_graph()
 found = {

@@ -106,7 +106,7 @@ def test_dbt_lists_the_sources_as_the_registry_does() -> None:
 
 
 def test_the_servers_of_sources_are_asked_by_one_client() -> None:
-    """`extract/api.py` has the retries, the limits and the redaction; tokens are minted beside it."""
+    """`extract/api.py` has the retries and the limits; tokens are minted beside it."""
     wrong = [
         str(path.relative_to(ROOT))
         for path in PACKAGES.rglob("*.py")

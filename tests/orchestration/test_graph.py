@@ -21,9 +21,9 @@ from dagster._core.test_utils import create_run_for_test
 def defs(parsed: Path) -> dg.Definitions:
     """The whole graph; not imported above, for it wants the dbt project to be parsed."""
     shutil.copytree(parsed, Path(os.environ["FLOWHOUSE_HOME"]) / "dbt", dirs_exist_ok=True)
-    from orchestration.definitions import defs
+    from orchestration.definitions import loaded
 
-    return defs
+    return loaded()
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +103,15 @@ def test_a_refresh_that_still_waits_is_enough_for_another_night(defs: dg.Definit
 
 
 def test_every_test_of_dbt_is_a_check_of_what_it_looks_at(graph: Any) -> None:
-    from orchestration.transformation import MANIFEST
+    from orchestration.transformation import dbt_manifest
 
     checks: dict[str, list[dg.AssetCheckKey]] = {}
     for key in graph.asset_check_keys:
         checks.setdefault(key.name, []).append(key)
     tests = {
-        node["name"]: node for node in MANIFEST["nodes"].values() if node["resource_type"] == "test"
+        node["name"]: node
+        for node in dbt_manifest()["nodes"].values()
+        if node["resource_type"] == "test"
     }
     assert len(tests) > 400
     for name, node in tests.items():
@@ -187,9 +189,9 @@ def test_dbt_parses_again_after_an_upgrade_a_rollback_and_damage_and_else_never(
         return SimpleNamespace(returncode=0, stdout="")
 
     monkeypatch.setattr(transformation, "run", parse)
-    monkeypatch.setattr(transformation, "TARGET", target)
-    monkeypatch.setattr(transformation, "PARSED", parsed)
-    monkeypatch.setattr(transformation, "dbt_project", SimpleNamespace(manifest_path=manifest))
+    monkeypatch.setattr(transformation, "target_folder", lambda: target)
+    known = SimpleNamespace(manifest_path=manifest)
+    monkeypatch.setattr(transformation, "dbt_project", lambda: known)
     monkeypatch.setattr(changes, "project_word", lambda: project[0])
 
     def is_parsed() -> bool:
