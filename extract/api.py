@@ -21,7 +21,6 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 import requests
-import tenacity
 
 from extract.settings import SettingFault, setting_name
 from extract.tables import decode
@@ -147,7 +146,7 @@ class Reply:
 
 
 class _Passing(Exception):
-    """A failure that may pass. `wait_s` None asks for backoff; a throttle is not a try."""
+    """A failure that may pass: after `wait_s`, as the server asks; after a backoff where None."""
 
     def __init__(self, reason: str, wait_s: float | None = None) -> None:
         super().__init__(reason)
@@ -229,31 +228,26 @@ class Api:
         """
         if _is_offline:
             raise Unavailable(f"{self.source}: not asked")
-        renewed = False
         quiet = self.quiet_until - time.monotonic()
         if quiet > 0:  # another thread was told to wait
             self.sleep(quiet)
-
-        def attempt() -> Reply:
-            nonlocal renewed
-            reply = self._send(method, path, params, body, headers, renewed)
-            if reply.status_code == 401 and not renewed:
-                renewed = True
+        renewed, attempt = False, 0
+        while True:
+            attempt += 1
+            try:
                 reply = self._send(method, path, params, body, headers, renewed)
-            return self._classify_response(reply, path, allow, reject, type)
-
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_Passing),
-            stop=self._stop,
-            wait=self._wait,
-            before_sleep=self._pause,
-            sleep=lambda seconds: self.sleep(seconds) if seconds else None,
-            reraise=True,
-        )
-        try:
-            return retrying(attempt)
-        except _Passing as failure:
-            raise Unavailable(f"{self.source}: no answer from {_place(path)}: {failure}") from None
+                if reply.status_code == 401 and not renewed:
+                    renewed = True
+                    reply = self._send(method, path, params, body, headers, renewed)
+                return self._classify_response(reply, path, allow, reject, type)
+            except _Passing as failure:
+                if failure.wait_s is not None:
+                    self._wait_as_asked(failure.wait_s)
+                elif attempt < TRIES:
+                    self.sleep(min(60.0, 0.5 * 2**attempt) * random.uniform(0.5, 1.0))
+                else:
+                    line = f"{self.source}: no answer from {_place(path)}: {failure}"
+                    raise Unavailable(line) from None
 
     def _send(
         self,
@@ -355,32 +349,20 @@ class Api:
             hint = f": does {setting_name(self.source, 'base_url')} name the root of its API?"
         raise SourceError(f"{self.source}: {_place(path)} answered {status}{hint}")
 
-    def _stop(self, state: tenacity.RetryCallState) -> bool:
-        failure = state.outcome.exception()
-        if failure.wait_s is not None:
-            # Threads that wait together spend the budget once.
-            begun = max(0.0, self.quiet_until - time.monotonic())
-            if self.waited_s + max(0.0, failure.wait_s - begun) > RUN_BUDGET_S:
-                raise WaitBudgetExceeded(
-                    f"{self.source}: must wait {failure.wait_s:.0f} s, too long for this run"
-                )
-            return False
-        return state.attempt_number >= TRIES
+    def _wait_as_asked(self, asked: float) -> None:
+        """Wait as long as the server asks, and let no other thread send anything meanwhile.
 
-    def _wait(self, state: tenacity.RetryCallState) -> float:
-        """Return the backoff; what the server asked for is waited in `_pause`."""
-        if state.outcome.exception().wait_s is not None:
-            return 0.0
-        return min(60.0, 0.5 * 2**state.attempt_number) * random.uniform(0.5, 1.0)
-
-    def _pause(self, state: tenacity.RetryCallState) -> None:
-        """Wait as long as the server asks, and let no other thread send anything meanwhile."""
-        asked = state.outcome.exception().wait_s
-        if asked is None:
-            return
+        Raises:
+            WaitBudgetExceeded: That is longer than this run may take.
+        """
         now = time.monotonic()
+        # Threads that wait together spend the run's budget once.
+        begun = max(0.0, self.quiet_until - now)
+        if self.waited_s + max(0.0, asked - begun) > RUN_BUDGET_S:
+            line = f"{self.source}: must wait {asked:.0f} s, too long for this run"
+            raise WaitBudgetExceeded(line) from None
         until = now + asked * (1 + random.uniform(0.0, 0.2))
-        with self.lock:  # threads that wait together spend the run's budget once
+        with self.lock:
             self.waited_s += max(0.0, until - max(now, self.quiet_until))
             self.quiet_until = max(self.quiet_until, until)
         if asked > 5:
