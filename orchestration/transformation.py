@@ -22,7 +22,6 @@ from typing import Any
 
 import dagster as dg
 import duckdb
-from dagster._core.execution.context.system import StepExecutionContext
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -35,12 +34,14 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt.parser.manifest import extended_mashumuro_decoder
 
 from extract import soundness
+from extract.patches import apply
 from extract.tables import instant
 from extract.warehouse import opened
 from orchestration import changes, quick_dbt, rebuild
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
 from orchestration.failures import BAD, WITHOUT_ROWS, finding, keep_log, what_failed
 from orchestration.ingestion import OWNERS, POOL, RefreshOptions
+from orchestration.patches import OF_DAGSTER
 from orchestration.termination import end_as_others_do, run
 from publish.quality import begin, kept_results, record_results, unproven
 from publish.snapshot import will_change
@@ -53,8 +54,7 @@ ENDED = re.compile(r"\S+ +(\d+) of (\d+) (?!START)")
 PUBLISHED = ("marts", "metrics", "meta")
 """Schemas that leave the working warehouse."""
 
-# Dagster collects the assets of a step anew for each of them: with some hundred, seconds.
-StepExecutionContext.get_output_asset_keys = cache(StepExecutionContext.get_output_asset_keys)
+apply(OF_DAGSTER)
 
 WANTED = "wanted"
 """The tag of what a build is to do: dbt would hold each name against each node."""
