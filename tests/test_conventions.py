@@ -4,6 +4,8 @@ import ast
 import json
 import re
 import subprocess
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -327,6 +329,30 @@ def test_a_package_imports_only_what_it_may_know(package: str) -> None:
                 if top.startswith("dagster") and package != "orchestration":
                     wrong.append((path.name, name))
     assert wrong == []
+
+
+PATCHED = {"agate", "dbt_common", "parsedatetime"}
+"""Parts of dbt that `orchestration/patches.py` changes: they come with it."""
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    declared = {
+        re.split(r"[\[=<>]", line)[0].lower().replace("_", "-")
+        for line in (*project["project"]["dependencies"], *project["dependency-groups"]["dev"])
+    }
+    homes = packages_distributions()
+    wrong = set()
+    for package in (*MAY_IMPORT, "tests"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                for top in {name.partition(".")[0] for name in names} - PATCHED:
+                    found = {name.lower().replace("_", "-") for name in homes.get(top, ())}
+                    if found and not found & {*declared, "flowhouse"}:
+                        wrong.add((top, *sorted(found)))
+    assert wrong == set()
 
 
 def test_every_setting_that_a_source_reads_is_listed_in_env_example() -> None:
