@@ -485,7 +485,7 @@ def test_a_missing_scope_is_named_and_the_rest_is_loaded(home: Any, site: Script
         assert f"(401): an OAuth client needs the scope {scope}" in told[name][1]
     assert told["statuses"][0] == "complete"
     assert "read:workflow:jira" in told["statuses"][1]
-    lines = [probe.line for probe in probes.of_source(jira)]
+    lines = [probe.line for probe in probes.of_source(jira.SOURCE)]
     assert any("boards: not readable (an OAuth client needs the scope" in line for line in lines)
 
 
@@ -513,12 +513,12 @@ def test_the_token_is_asked_for_where_the_setting_says(
     home.load("jira")
     assert (elsewhere.asked("oauth/token"), site.asked("oauth/token")) == (1, 0)
     elsewhere.fault_on("oauth/token", times=9, status=404)
-    assert [probe.line for probe in probes.of_source(jira)] == [
+    assert [probe.line for probe in probes.of_source(jira.SOURCE)] == [
         f"SOURCES__JIRA__CLIENT_SECRET: {address} refused the client (404)"
     ]
     elsewhere.faults.clear()
     elsewhere.fault_on("oauth/token", times=9, status=200, body={"access_token": TOKEN})
-    assert f"token: given by {address}" in [probe.line for probe in probes.of_source(jira)]
+    assert f"token: given by {address}" in [probe.line for probe in probes.of_source(jira.SOURCE)]
     elsewhere.close()
 
 
@@ -546,14 +546,14 @@ def test_a_flag_that_nobody_can_know_is_asked_for(
     site.fields["customfield_8"] = ("Gehemmt", "array", "multicheckboxes")
     says = "flagged: no field; what is flagged counts as not blocked until "
     says += "SOURCES__JIRA__FLAGGED_FIELD names one of: Gehemmt (customfield_8)"
-    wrong = [probe.line for probe in probes.of_source(jira) if not probe.is_well]
+    wrong = [probe.line for probe in probes.of_source(jira.SOURCE) if not probe.is_well]
     assert says in wrong
     [fields] = [audit for audit in home.load("jira").audits if audit.object == "fields"]
     assert says in fields.message
     monkeypatch.setenv("SOURCES__JIRA__FLAGGED_FIELD", "customfield_8")
     [fields] = [audit for audit in home.load("jira").audits if audit.object == "fields"]
     assert "flagged" not in fields.message
-    assert says not in [probe.line for probe in probes.of_source(jira)]
+    assert says not in [probe.line for probe in probes.of_source(jira.SOURCE)]
 
 
 def test_a_history_that_moved_no_update_is_found_within_a_month(
@@ -1132,7 +1132,7 @@ def test_p3_a_forgotten_person_stays_erased(home: Any, site: ScriptedJira) -> No
 
 def test_the_doctor_answers_a_line_each_and_writes_nothing(home: Any, site: ScriptedJira) -> None:
     site.fields["customfield_3"] = ("Story point estimate", "number", "jsw-story-points")
-    answers = list(probes.of_source(jira))
+    answers = list(probes.of_source(jira.SOURCE))
     lines = "\n".join(probe.line for probe in answers)
     assert "deployment: cloud" in lines
     assert "Story Points (customfield_1), Story point estimate (customfield_3)" in lines
@@ -1149,10 +1149,10 @@ def test_the_doctor_finds_what_is_wrong(
     home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["P0", "SECRETPROJECT"]')
-    wrong = [probe.line for probe in probes.of_source(jira) if not probe.is_well]
+    wrong = [probe.line for probe in probes.of_source(jira.SOURCE) if not probe.is_well]
     assert any("project no. 2 is not visible" in line for line in wrong)
     monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "wrong-token")
-    [refused] = list(probes.of_source(jira))
+    [refused] = list(probes.of_source(jira.SOURCE))
     assert not refused.is_well and "wrong-token" not in refused.line
 
 
