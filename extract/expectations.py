@@ -356,10 +356,10 @@ def validate(
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     as_of = as_of or datetime.now(UTC)
     tables = [
-        (source, table)
+        (name, table)
         for name, source in SOURCES.items()
         for table in source.tables
-        if not wanted or f"{source}/{table.name}" in wanted
+        if not wanted or f"{name}/{table.name}" in wanted
     ]
     # Asked before Great Expectations opens the files and keeps them open.
     known: dict[tuple[str, str], Usual] = {}
