@@ -21,7 +21,9 @@ FAILED, BAD_CONFIGURATION, PARTIAL = 1, 2, 3
 def main(names: list[str]) -> int:
     """Load sources one after the other, print what was loaded, and return the exit code."""
     known = ", ".join(SOURCES)
-    faults = [f"{name} is no source; choose from {known}" for name in names if name not in SOURCES]
+    faults = [
+        f"{name} is not a source; choose from {known}" for name in names if name not in SOURCES
+    ]
     faults = faults or [f"{switch_of(name)} is not set" for name in names if not is_on(name)]
     if not names:
         faults = [f"name a source: {known}"]

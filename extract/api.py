@@ -448,8 +448,8 @@ def _decoded(reply: requests.Response, type: Any = Any, lenient: bool = False) -
         if lenient:
             return None
         if content.lstrip()[:1] == b"<":
-            raise _Passing("the answer is a web page and no JSON, as of a login") from None
-        raise _Passing("the answer is no JSON") from None
+            raise _Passing("the answer is a web page and not JSON, as of a login") from None
+        raise _Passing("the answer is not JSON") from None
 
 
 def _place(path: str) -> str:
@@ -499,9 +499,9 @@ CAUSES = (
 def failure_of(error: Exception) -> tuple[str, bool]:
     """Return why a request failed, in words without addresses, and whether it may pass."""
     if isinstance(error, requests.exceptions.InvalidProxyURL):
-        return "HTTPS_PROXY or HTTP_PROXY is no address of a proxy", False
+        return "HTTPS_PROXY or HTTP_PROXY is not the address of a proxy", False
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
-        return "this is no address of a server", False
+        return "this is not the address of a server", False
     if isinstance(error, requests.Timeout):
         return "timed out", True
     if isinstance(error, requests.HTTPError):

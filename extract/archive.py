@@ -185,7 +185,7 @@ def mend(source: str) -> Path | None:
     why = _fault(source, file, there)
     if why and there:
         rows = restore(source)
-        log.warning("%s: %s %s; made anew from the archive, %s rows", source, file.name, why, rows)
+        log.warning("%s: %s %s; made again from the archive, %s rows", source, file.name, why, rows)
     elif why:
         aside = soundness.set_aside(file)
         shutil.rmtree(warehouse.home() / "dlt" / source, ignore_errors=True)

@@ -346,7 +346,7 @@ def _with_tables(source: str) -> dlt.Pipeline:
     except Exception as failure:
         if _is_ours(failure):
             raise
-        log.warning("%s: dlt's folder cannot be read; made anew from the raw file", source)
+        log.warning("%s: dlt's folder cannot be read; made again from the raw file", source)
         shutil.rmtree(warehouse.home() / "dlt" / source, ignore_errors=True)
         pipeline = _synced(source)
     _create_tables(pipeline, source, is_new)

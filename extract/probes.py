@@ -61,7 +61,7 @@ def counts(scope: str, answers: Iterable[tuple[str, Reply, str]]) -> Probe:
     return Probe(is_well, f"{scope}: {', '.join(parts)}")
 
 
-def of_house() -> Iterator[Probe]:
+def of_flowhouse() -> Iterator[Probe]:
     """Probe what all sources share."""
     key = os.environ.get("FLOWHOUSE_PSEUDONYM_KEY") or DEMO_KEY
     is_own = key != DEMO_KEY and len(key) >= 16

@@ -77,7 +77,7 @@ def file_faults() -> list[str]:
             tomllib.loads(file.read_text())
         except tomllib.TOMLDecodeError as error:
             place = re.search(r"\(at .*\)$", str(error))
-            faults.append(f"{file} is no TOML {place[0] if place else ''}".rstrip())
+            faults.append(f"{file} is not valid TOML {place[0] if place else ''}".rstrip())
         except (OSError, UnicodeDecodeError):
             faults.append(f"{file} cannot be read")
     return faults
@@ -99,7 +99,7 @@ def slips() -> list[str]:
             for field in of if isinstance(of, dict) and source != "data_writer" else ():
                 told.append((setting_name(source, field), f"[sources.{source}] {field} in {file}"))
     return [
-        f"{shown} is no setting of a source{_meant(name, known)}"
+        f"{shown} is not a setting of a source{_meant(name, known)}"
         for name, shown in told
         if name not in known and name not in shared
     ]
@@ -161,7 +161,7 @@ def _fault(spec: type[Settings], field: str, value: object, hint: str) -> str | 
     """Return what is wrong with the value of a setting, without the value."""
     if isinstance(value, list):
         is_good = all(isinstance(part, str) and part.strip() for part in value)
-        return None if is_good else 'is no JSON list of texts, for example ["a", "b"]'
+        return None if is_good else 'is not a JSON list of texts, for example ["a", "b"]'
     text = str(value)
     if field.endswith("_url"):
         return _fault_of_address(spec, field, text)
@@ -171,7 +171,7 @@ def _fault(spec: type[Settings], field: str, value: object, hint: str) -> str | 
         return "has a line break or another invisible character, or a space at an end"
     if "Secret" in hint and field != "password":
         if text[0] == text[-1] and text[0] in "\"'" and len(text) > 1:
-            return "stands in quotes, which are read as a part of it: leave them out"
+            return "is in quotes, which are read as a part of it: remove them"
         if not text.isascii() or " " in text:
             return "has a character that no token has"
     return None

@@ -132,10 +132,10 @@ def doctor() -> None:
         raise SystemExit(FAILED)
 
     on = [name for name, source in SOURCES.items() if source.is_on]
-    answers = [("house", probe) for probe in probes.of_house()] if on else []
+    answers = [("flowhouse", probe) for probe in probes.of_flowhouse()] if on else []
     slipped = [("settings", probes.Probe(False, slip)) for slip in settings.slips()]
     if not on:
-        answers = [("house", probes.Probe(False, "no source is configured"))]
+        answers = [("flowhouse", probes.Probe(False, "no source is configured"))]
     answers += slipped
     found = seeds.checked()
     answers += [("seeds", probes.Probe(False, fault)) for fault in found.shown()]
@@ -154,7 +154,7 @@ def doctor() -> None:
 @click.argument("person_keys", nargs=-1, required=True, metavar="PERSON_KEY...")
 def forget(person_keys: tuple[str, ...]) -> None:
     """Erase people everywhere, and keep them erased on later loads."""
-    from extract.forgotten import PERSON_KEY, erase, erase_raw, remember
+    from extract.erasure import PERSON_KEY, erase, erase_raw, remember
 
     if not all(PERSON_KEY.fullmatch(key) for key in person_keys):
         stop(BAD_CONFIGURATION, "a person key is 20 characters of a-z and 2-7, as in dim_people")
@@ -176,7 +176,7 @@ def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -
     A working warehouse that no refresh has proven is not for readers: they get what was published
     last, without the people.
     """
-    from extract.forgotten import erase
+    from extract.erasure import erase
     from publish.quality import lack_of_proof
     from publish.report import write_report
     from publish.snapshot import publish
@@ -371,7 +371,7 @@ def write_report_of(version: Path, report: Path) -> None:
     except duckdb.Error:
         stop(
             PARTIAL,
-            "the report was not written anew: this version lacks tables that it is drawn from;"
+            "the report was not written again: this version lacks tables that it is drawn from;"
             " the next refresh writes it",
         )
 

@@ -238,7 +238,7 @@ def set_damaged_aside(file: Path) -> None:
         return
     if not soundness.is_sealed(file) and not soundness.is_sound(file):
         aside = soundness.set_aside(file)
-        log.warning("%s is damaged: it is now %s, and built anew", file.name, aside.name)
+        log.warning("%s is damaged: it is now %s, and built again", file.name, aside.name)
         return
     with opened(file):  # or a copy, where another program keeps it open
         pass

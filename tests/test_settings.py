@@ -72,7 +72,7 @@ def test_a_list_of_anything_but_texts_is_refused(
     value: str,
 ) -> None:
     assert faults(monkeypatch, source, **{field: value}) == [
-        f'SOURCES__{source.upper()}__{field} is no JSON list of texts, for example ["a", "b"]'
+        f'SOURCES__{source.upper()}__{field} is not a JSON list of texts, for example ["a", "b"]'
     ]
 
 
@@ -215,14 +215,14 @@ def test_a_misspelt_setting_is_named_with_what_may_be_meant(
 ) -> None:
     monkeypatch.setenv(name, HUSH)
     assert faults(monkeypatch, "gitlab") == [
-        f"{name} is no setting of a source; did you mean {meant}?"
+        f"{name} is not a setting of a source; did you mean {meant}?"
     ]
 
 
 def test_what_is_like_no_setting_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__TRELLO__BOARD_NAMES", "x")
     assert faults(monkeypatch, "gitlab") == [
-        "SOURCES__TRELLO__BOARD_NAMES is no setting of a source: .env.example has all of them"
+        "SOURCES__TRELLO__BOARD_NAMES is not a setting of a source: .env.example has all of them"
     ]
 
 
@@ -283,15 +283,15 @@ def test_secrets_of_their_owner_alone_are_read(secrets: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[sources.gitlab\n", ".dlt/secrets.toml is no TOML (at line 1, column 16)"),
+        ("[sources.gitlab\n", ".dlt/secrets.toml is not valid TOML (at line 1, column 16)"),
         (
             SECRETS + "project = ['a/b']\n",
-            "[sources.gitlab] project in .dlt/secrets.toml is no setting of a source;"
+            "[sources.gitlab] project in .dlt/secrets.toml is not a setting of a source;"
             " did you mean SOURCES__GITLAB__PROJECTS?",
         ),
         (
             SECRETS + "projects = [1, 2]\n",
-            'SOURCES__GITLAB__PROJECTS is no JSON list of texts, for example ["a", "b"]',
+            'SOURCES__GITLAB__PROJECTS is not a JSON list of texts, for example ["a", "b"]',
         ),
     ],
 )

@@ -5,7 +5,7 @@ refresh builds it. The largest is then published, reported, asked ten questions,
 nothing changed, 0.1 % and 1 % of its items changed; at 10k and below, the size for every change of
 the code, it is refreshed once. Nothing is said of seconds: machines differ. What must hold on each
 is how the cost of every model and test grows, fitted over the sizes, that no plan of the largest
-compares all rows with all rows, and that what was refreshed is what is built anew, row by row.
+compares all rows with all rows, and that what was refreshed is what is built again, row by row.
 
     SIZE=100k RECORD=1 python -m tests.benchmarks.run
 """

@@ -349,7 +349,7 @@ def test_what_a_connection_fails_with_is_said_with_its_setting(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     assert "the proxy does not answer" in failure("http://192.0.2.1")
     monkeypatch.setenv("HTTP_PROXY", "http://")
-    assert "HTTP_PROXY is no address of a proxy" in failure("http://192.0.2.1")
+    assert "HTTP_PROXY is not the address of a proxy" in failure("http://192.0.2.1")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
     with pytest.raises(SettingFault, match="REQUESTS_CA_BUNDLE: there is no such file"):
         Api("jira", untrusted.url, credential="X", authorize=lambda _: {})
@@ -401,7 +401,7 @@ def test_an_answer_that_would_fill_the_memory_is_not_read(
 def test_a_page_in_the_place_of_an_answer_is_called_so(api: Api, script: Script) -> None:
     for _ in range(5):
         script.will(200, {"Content-Type": "text/html"}, b"<html><title>Log in</title></html>")
-    with pytest.raises(Unavailable, match="a web page and no JSON"):
+    with pytest.raises(Unavailable, match="a web page and not JSON"):
         api.get("/x")
     script.will(404)
     with pytest.raises(SourceError, match=r"404: does SOURCES__JIRA__BASE_URL name the root"):

@@ -158,4 +158,4 @@ def test_the_files_of_the_inbox_are_counted(
     well, wrong = asked("inbox")
     assert wrong == [] and "files: 1, 0 of them not readable" in well
     monkeypatch.setenv("SOURCES__INBOX__PATH", str(tmp_path / "nowhere"))
-    assert asked("inbox")[1] == ["SOURCES__INBOX__PATH is no folder that can be read"]
+    assert asked("inbox")[1] == ["SOURCES__INBOX__PATH is not a folder that can be read"]

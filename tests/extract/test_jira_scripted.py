@@ -21,7 +21,7 @@ import extract.run
 import extract.tables
 from extract import api, probes, warehouse
 from extract.api import Api
-from extract.forgotten import erase_raw, remember
+from extract.erasure import erase_raw, remember
 from extract.load import Busy, load
 from extract.privacy import person_key
 from extract.settings import SettingFault
@@ -1159,6 +1159,6 @@ def test_the_doctor_finds_what_is_wrong(
 def test_the_doctor_refuses_the_demo_key(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("", "flowhouse-demo-key", "short"):
         monkeypatch.setenv("FLOWHOUSE_PSEUDONYM_KEY", key)
-        assert [probe.is_well for probe in probes.of_house()] == [False, True]
+        assert [probe.is_well for probe in probes.of_flowhouse()] == [False, True]
     monkeypatch.setenv("FLOWHOUSE_PSEUDONYM_KEY", "a-long-text-of-our-own")
-    assert [probe.is_well for probe in probes.of_house()] == [True, True]
+    assert [probe.is_well for probe in probes.of_flowhouse()] == [True, True]

@@ -54,7 +54,7 @@ def test_a_person_is_a_keyed_hash_of_the_immutable_id(monkeypatch: pytest.Monkey
     assert person_key("jira", "5b10a2844c20165700ede21g") != first
 
 
-def test_nobody_is_nobody() -> None:
+def test_a_missing_account_has_no_person_key() -> None:
     assert person("jira", None) is None
     assert person("jira", "") is None
 

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from extract import archive, soundness, warehouse
-from extract.forgotten import erase_raw, remember
+from extract.erasure import erase_raw, remember
 from extract.load import Lost, prepare
 from extract.privacy import ERASED
 from tests.extract.test_jenkins import MULTIBRANCH
@@ -68,7 +68,7 @@ def test_a_damaged_raw_file_is_made_anew_row_by_row_and_the_next_load_goes_on(
     harm(company.raw)
     archive.mend("jenkins")
     assert company.everything() == before
-    [line] = [r.getMessage() for r in caplog.records if "made anew from the archive" in r.message]
+    [line] = [r.getMessage() for r in caplog.records if "made again from the archive" in r.message]
     assert line.startswith("jenkins: raw_jenkins.duckdb is ")
     assert len(company.controller.asked) == asked  # nobody was asked for it again
     company.controller.add("job", range(43, 45))

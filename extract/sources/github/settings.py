@@ -35,7 +35,7 @@ class GitHubSettings(ServerSettings):
             names = ("app_id", "installation_id", "private_key")
             faults += [f"{setting_name(NAME, name)} is not set" for name in names if not self[name]]
             if self.private_key and private_key_of(str(self.private_key)) is None:
-                faults.append(f"{setting_name(NAME, 'private_key')} is no RSA key in PEM form")
+                faults.append(f"{setting_name(NAME, 'private_key')} is not an RSA key in PEM form")
         elif not self.token:
             faults.append(f"{setting_name(NAME, 'token')} is not set")
         if any(not re.fullmatch(r"[^/\s]+/[^/\s]+", name) for name in self.repositories or ()):

@@ -141,11 +141,11 @@ class Reader:
         audit.api_count = len(listed)
         history.note(instant(row.get("created_at")) for row in listed.values())
         census = Census.of(NAME, kind.table, project.path, version=VERSION)
-        is_anew = self.run.is_full_read
+        is_full_read = self.run.is_full_read
         changed = [
             row
             for row_id, row in listed.items()
-            if is_anew or census.known.get(row_id, ("",))[0] != kind.version(row)
+            if is_full_read or census.known.get(row_id, ("",))[0] != kind.version(row)
         ]
         audit.extracted += len(listed) - len(changed)
         audit.loaded = 0

@@ -22,4 +22,4 @@ class InboxSettings(SourceSettings):
         """Look at the folder."""
         if Path(self.path).is_dir():
             return []
-        return [f"{setting_name(NAME, 'path')} is no folder that can be read"]
+        return [f"{setting_name(NAME, 'path')} is not a folder that can be read"]

@@ -18,8 +18,8 @@ from extract.settings import setting_name
 from extract.sources.jira.chains import Chain
 from extract.sources.jira.client import (
     MOST_IN_WINDOW,
-    Listing,
-    Reading,
+    ListedIssues,
+    WindowProgress,
     chunks,
     is_complete_listing,
     open_field,
@@ -49,7 +49,7 @@ class IssueCensus:
         run, site = self.reader.run, self.reader.site
         if not scopes or not census.is_due(state, self.reader.run.server_now):
             return
-        listed: Listing = {}
+        listed: ListedIssues = {}
         for scope in scopes:
             part, is_all = self._listed(scope)
             listed |= part
@@ -82,8 +82,8 @@ class IssueCensus:
             known = {*wanted, *altered, *self.reader.issue_ids}
             sampled = sorted((self._of_teams() & listed.keys()) - known)
         wanted += altered + sampled
-        reading = Reading(Window(None, self.reader.run.server_now), "", 0)
-        for issues in site.by_id(wanted[:MOST_IN_WINDOW], reading):
+        progress = WindowProgress(Window(None, self.reader.run.server_now), "", 0)
+        for issues in site.by_id(wanted[:MOST_IN_WINDOW], progress):
             yield from self.reader.batches(issues)
         if len(wanted) > MOST_IN_WINDOW:
             run.more = True
@@ -101,7 +101,7 @@ class IssueCensus:
         if wanted:
             run.audit(
                 "issues",
-                extracted=len(wanted) - reading.gone - reading.left,
+                extracted=len(wanted) - progress.gone - progress.unread,
                 message="; ".join(filter(None, notes)),
             )
 
@@ -116,7 +116,7 @@ class IssueCensus:
         )
         return {issue_id for (issue_id,) in newest}
 
-    def _altered(self, state: Any, listed: Listing, known: set[str]) -> list[str]:
+    def _altered(self, state: Any, listed: ListedIssues, known: set[str]) -> list[str]:
         """Return which issues of today's share have other histories than are loaded.
 
         Those that are `known` to be read in this load are passed over.
@@ -149,13 +149,13 @@ class IssueCensus:
     def _shown(self, history: History) -> tuple[str, int | None, int, str] | None:
         return self.reader.site.rows.history(history, Chain())
 
-    def _listed(self, scope: str) -> tuple[Listing, bool]:
+    def _listed(self, scope: str) -> tuple[ListedIssues, bool]:
         """Return all ids of a scope, and whether they are as many as the server counts.
 
         In parts, because a long sweep can end early without an error; by time of creation, which
         does not change while we page, and of which we know how it is spread.
         """
-        found: Listing = {}
+        found: ListedIssues = {}
         project = f'project = "{scope}" AND ' if scope else ""
         since = f" AND {updated_since(self.reader.run.start)}" if self.reader.run.start else ""
         lo, end = None, self.reader.run.server_now + timedelta(days=1)
@@ -195,7 +195,7 @@ class IssueCensus:
             if row.get("archived") or row.get("deleted")
         }
 
-    def _hidden(self, listed: Listing) -> None:
+    def _hidden(self, listed: ListedIssues) -> None:
         """Note per project how many issues Jira counts and does not show to this user."""
         shown: dict[str, int] = defaultdict(int)
         for _, project in listed.values():

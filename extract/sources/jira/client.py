@@ -103,40 +103,40 @@ def scope_of(path: str) -> str:
     return f"an OAuth client needs the scope {found[-1]}" if found else "no permission"
 
 
-Listing = dict[str, tuple[int | None, str]]
+ListedIssues = dict[str, tuple[int | None, str]]
 """Id → (updated in ms, project key)."""
 
 Changelogs = dict[str, list[History]]
 
 
 @dataclass
-class Reading:
+class WindowProgress:
     """How far the issues of one window are read.
 
     Attributes:
-        window: The window; its end comes closer when the reading is cut.
+        window: The window; its end comes closer when it is cut.
         jql: Its query.
         count: How many issues the server counts; an estimate on Cloud.
         known: What is loaded already, and need not be read again: id → (version, scope).
-        goes_on: Whether other windows follow.
+        has_next: Whether other windows follow.
         listed: How many distinct issues the server gave.
         gone: Listed, and gone when they were read.
-        left: Listed, and not read in this run.
+        unread: Listed, and not read in this run.
     """
 
     window: Window
     jql: str
     count: int
     known: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
-    goes_on: bool = False
+    has_next: bool = False
     listed: int = 0
     gone: int = 0
-    left: int = 0
+    unread: int = 0
 
     @property
     def is_whole(self) -> bool:
         """Whether all that the server counts was listed and read."""
-        return not self.left and is_complete_listing(self.listed, self.count)
+        return not self.unread and is_complete_listing(self.listed, self.count)
 
 
 def is_complete_listing(listed: int, count: int) -> bool:
@@ -200,15 +200,15 @@ class Site(ABC):
         """Return how many issues a query finds."""
 
     @abstractmethod
-    def listing(self, jql: str) -> Listing:
+    def listing(self, jql: str) -> ListedIssues:
         """Return the ids and versions of all issues that a query finds."""
 
     @abstractmethod
-    def issues(self, reading: Reading) -> Iterator[list[Body]]:
-        """Yield the issues of a window batch by batch, and note how far the reading came."""
+    def issues(self, progress: WindowProgress) -> Iterator[list[Body]]:
+        """Yield the issues of a window batch by batch, and note how far it came."""
 
     @abstractmethod
-    def by_id(self, ids: Sequence[str], reading: Reading) -> Iterator[list[Body]]:
+    def by_id(self, ids: Sequence[str], progress: WindowProgress) -> Iterator[list[Body]]:
         """Yield issues by their ids, and note which are gone."""
 
     @abstractmethod

@@ -20,9 +20,9 @@ from extract.sources.jira.client import (
     Bodies,
     Changelog,
     Changelogs,
-    Listing,
-    Reading,
+    ListedIssues,
     Site,
+    WindowProgress,
     changelog_of,
     chunks,
 )
@@ -87,14 +87,14 @@ class Cloud(Site):
         reply = self.api.post("/rest/api/3/search/approximate-count", {"jql": jql})
         return int(reply.data["count"])
 
-    def listing(self, jql: str) -> Listing:
+    def listing(self, jql: str) -> ListedIssues:
         """Page through ids and times of update."""
         body = {
             "jql": f"{jql} ORDER BY created ASC, key ASC",
             "fields": ["updated"],
             "maxResults": IDS_PER_SEARCH,
         }
-        found: Listing = {}
+        found: ListedIssues = {}
         for page in self._pages("/rest/api/3/search/jql", body, _Ids):
             for issue in page.issues or []:
                 updated = issue.fields.updated if issue.fields else None
@@ -111,20 +111,20 @@ class Cloud(Site):
             return (str(issue.id), at) if at else None
         return None
 
-    def issues(self, reading: Reading) -> Iterator[list[Body]]:
+    def issues(self, progress: WindowProgress) -> Iterator[list[Body]]:
         """List the ids, then read by id what we do not have in this version."""
-        listed = self.listing(reading.jql)
-        reading.listed = len(listed)
+        listed = self.listing(progress.jql)
+        progress.listed = len(listed)
         changed = {
             issue_id: version
             for issue_id, (version, _) in listed.items()
-            if reading.known.get(issue_id, (None,))[0] != version or version is None
+            if progress.known.get(issue_id, (None,))[0] != version or version is None
         }
-        if reading.goes_on and reading.is_whole:
-            changed = _cut(reading, changed)
-        yield from self.by_id(list(changed), reading)
+        if progress.has_next and progress.is_whole:
+            changed = _cut(progress, changed)
+        yield from self.by_id(list(changed), progress)
 
-    def by_id(self, ids: Sequence[str], reading: Reading) -> Iterator[list[Body]]:
+    def by_id(self, ids: Sequence[str], progress: WindowProgress) -> Iterator[list[Body]]:
         """Read bodies by id, some requests at a time."""
         omitted: list[str] = []
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
@@ -136,8 +136,8 @@ class Cloud(Site):
                 if issues:
                     yield issues
         singles = [self.one(issue_id, self.rows.asked)[1] for issue_id in omitted[:MOST_OMITTED]]
-        reading.gone += singles.count(None)
-        reading.left += len(omitted[MOST_OMITTED:])
+        progress.gone += singles.count(None)
+        progress.unread += len(omitted[MOST_OMITTED:])
         if any(singles):
             yield [issue for issue in singles if issue]
 
@@ -237,7 +237,7 @@ class Cloud(Site):
         raise IncompleteRead(f"jira: {path} does not end")
 
 
-def _cut(reading: Reading, changed: dict[str, int | None]) -> dict[str, int | None]:
+def _cut(progress: WindowProgress, changed: dict[str, int | None]) -> dict[str, int | None]:
     """End a window where its changed issues fill whole requests; the rest goes to the next one."""
     whole = len(changed) // BODIES_PER_REQUEST * BODIES_PER_REQUEST
     if whole in (0, len(changed)) or None in changed.values():
@@ -245,10 +245,10 @@ def _cut(reading: Reading, changed: dict[str, int | None]) -> dict[str, int | No
     end = sorted(changed.values())[whole]
     hi = datetime.fromtimestamp(end / 1000, UTC)
     kept = {issue_id: version for issue_id, version in changed.items() if version < end}
-    if not kept or (reading.window.lo and hi <= reading.window.lo):
+    if not kept or (progress.window.lo and hi <= progress.window.lo):
         return changed
     dropped = len(changed) - len(kept)
-    reading.window = Window(reading.window.lo, hi)
-    reading.count -= dropped
-    reading.listed -= dropped
+    progress.window = Window(progress.window.lo, hi)
+    progress.count -= dropped
+    progress.listed -= dropped
     return kept

@@ -18,9 +18,9 @@ from extract.sources.jira.client import (
     Bodies,
     Changelog,
     Changelogs,
-    Listing,
-    Reading,
+    ListedIssues,
     Site,
+    WindowProgress,
     body_of,
     chunks,
     open_field,
@@ -46,11 +46,11 @@ class DataCenter(Site):
         """Return the exact number."""
         return self._search(jql, 0, 0).total or 0
 
-    def listing(self, jql: str) -> Listing:
+    def listing(self, jql: str) -> ListedIssues:
         """Page through ids and times of update."""
-        reading = Reading(Window(None, datetime.now(UTC)), jql, self.count(jql))
-        found: Listing = {}
-        for page in self._paged(reading, IDS_PER_SEARCH, ["updated"]):
+        progress = WindowProgress(Window(None, datetime.now(UTC)), jql, self.count(jql))
+        found: ListedIssues = {}
+        for page in self._paged(progress, IDS_PER_SEARCH, ["updated"]):
             for issue in page:
                 updated = (issue.fields or {}).get("updated")
                 version = None if updated is None else milliseconds(decode(updated))
@@ -64,16 +64,16 @@ class DataCenter(Site):
             return (str(issue.id), at) if at else None
         return None
 
-    def issues(self, reading: Reading) -> Iterator[list[Body]]:
+    def issues(self, progress: WindowProgress) -> Iterator[list[Body]]:
         """Page by offset; the window is read anew when its total changes while we page."""
-        yield from self._paged(reading, SERVER_PAGE, self.rows.asked)
+        yield from self._paged(progress, SERVER_PAGE, self.rows.asked)
 
-    def by_id(self, ids: Sequence[str], reading: Reading) -> Iterator[list[Body]]:
+    def by_id(self, ids: Sequence[str], progress: WindowProgress) -> Iterator[list[Body]]:
         """Read issue after issue."""
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             for batch in chunks(ids, SERVER_PAGE):
                 found = [issue for issue in pool.map(self._whole, batch) if issue]
-                reading.gone += len(batch) - len(found)
+                progress.gone += len(batch) - len(found)
                 if found:
                     yield found
 
@@ -121,28 +121,30 @@ class DataCenter(Site):
         """There is one endpoint only."""
         return set()
 
-    def _paged(self, reading: Reading, size: int, fields: Sequence[str]) -> Iterator[list[Body]]:
+    def _paged(
+        self, progress: WindowProgress, size: int, fields: Sequence[str]
+    ) -> Iterator[list[Body]]:
         """Page by offset; the query is read anew when its total changes while we page.
 
         Raises:
             IncompleteRead: The total changed again and again, or fewer issues came than it says.
         """
-        jql = f"{reading.jql} ORDER BY created ASC, key ASC"
+        jql = f"{progress.jql} ORDER BY created ASC, key ASC"
         for _ in range(3):
             seen: set[str] = set()
             start = 0
-            while start < reading.count:
+            while start < progress.count:
                 page = self._search(jql, start, size, fields)
                 issues = page.issues or []
-                if page.total != reading.count or not issues:
+                if page.total != progress.count or not issues:
                     break
                 seen.update(str(issue.id) for issue in issues)
                 start += len(issues)
                 yield issues
-            if len(seen) == reading.count:
-                reading.listed = len(seen)
+            if len(seen) == progress.count:
+                progress.listed = len(seen)
                 return
-            reading.count = self.count(reading.jql)
+            progress.count = self.count(progress.jql)
         raise IncompleteRead("jira: the result of a search keeps changing while it is read")
 
     def _search(self, jql: str, start: int, size: int, fields: Sequence[str] = ()) -> Bodies:

@@ -20,8 +20,8 @@ from extract.sources.jira.census import IssueCensus
 from extract.sources.jira.client import (
     MOST_IN_WINDOW,
     ROOTS,
-    Reading,
     Site,
+    WindowProgress,
     bounds,
     connect,
     scope_of,
@@ -131,7 +131,7 @@ class Reader:
 
     def _known(self, state: Any) -> Census:
         """Return what is loaded; what was read with other fields, or less well, is not."""
-        asked = {"fields": sorted(self.site.rows.asked), "reading": READING}
+        asked = {"fields": sorted(self.site.rows.asked), "progress": READING}
         before = state.get("asked", {})
         if {name: before.get(name) for name in asked} != asked:
             state["asked"] = {**asked, "since": datetime.now(UTC).isoformat()}
@@ -164,38 +164,38 @@ class Reader:
         part, count = bisect_window(
             window, lambda part: site.count(bounds(part, scope)), MOST_IN_WINDOW
         )
-        is_anew = run.is_full_read
-        reading = Reading(
-            part, bounds(part, scope), count, {} if is_anew else known, part.hi < window.hi
+        is_full_read = run.is_full_read
+        progress = WindowProgress(
+            part, bounds(part, scope), count, {} if is_full_read else known, part.hi < window.hi
         )
         began, read = time.monotonic(), set[str]()
-        for issues in site.issues(reading):
+        for issues in site.issues(progress):
             read.update(str(issue.id) for issue in issues)
-            run.progress("issues", len(read), reading.count, began)
+            run.progress("issues", len(read), progress.count, began)
             yield from self.batches(issues)
-        if reading.is_whole:
-            run.close_window(state, scope, reading.window)
-            run.more = run.more or reading.window.hi < window.hi
-        rejected = reading.gone + reading.left
+        if progress.is_whole:
+            run.close_window(state, scope, progress.window)
+            run.more = run.more or progress.window.hi < window.hi
+        rejected = progress.gone + progress.unread
         faults = [
             f"{rejected:,} listed issues were not given" if rejected else "",
             # Cloud has no other count; what it lists is read to the end of its pages.
-            f"got all {reading.listed:,} that Jira lists; its estimate is {reading.count:,}"
-            if reading.is_whole and reading.listed < reading.count
+            f"got all {progress.listed:,} that Jira lists; its estimate is {progress.count:,}"
+            if progress.is_whole and progress.listed < progress.count
             else ""
-            if reading.is_whole
-            else f"got {reading.listed:,} of {reading.count:,}; to be read again",
+            if progress.is_whole
+            else f"got {progress.listed:,} of {progress.count:,}; to be read again",
         ]
         run.audit(
             "issues",
             scope=scope,
             window_from=window.lo,
-            window_to=reading.window.hi,
-            api_count=reading.count,
-            extracted=reading.listed - rejected,
+            window_to=progress.window.hi,
+            api_count=progress.count,
+            extracted=progress.listed - rejected,
             loaded=len(read),
             rejected=rejected,
-            status="complete" if reading.is_whole and not rejected else "incomplete",
+            status="complete" if progress.is_whole and not rejected else "incomplete",
             message="; ".join(filter(None, faults)),
         )
 
@@ -216,7 +216,7 @@ class Reader:
 
     def _misfits(self) -> Iterator[Batch]:
         """Yield the names of fields whose values had another type than they should."""
-        misfits = self.site.rows.misfits
+        misfits = self.site.rows.type_mismatches
         if misfits:
             rows = {
                 (issue_id, name): {

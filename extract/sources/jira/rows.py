@@ -119,7 +119,7 @@ class Rows:
     allowed: Iterable[str] = ()
     former: Former = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
-    misfits: list[tuple[str, str, str]] = field(default_factory=list)
+    type_mismatches: list[tuple[str, str, str]] = field(default_factory=list)
     sprint_ids: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -166,7 +166,7 @@ class Rows:
         for name, value in custom.items():
             role = self.roles[name]
             if value is not None and not FITS[role](value):
-                self.misfits.append((issue_id, role, type(value).__name__))
+                self.type_mismatches.append((issue_id, role, type(value).__name__))
         project = decode(shown["project"]) or {}
         status = decode(shown["status"]) or {}
         for name in ("resolutiondate", "duedate"):
@@ -194,7 +194,7 @@ class Rows:
         value = decode(shown[name])
         moment = instant(value)
         if value is not None and moment is None:
-            self.misfits.append((issue_id, name, type(value).__name__))
+            self.type_mismatches.append((issue_id, name, type(value).__name__))
         return moment
 
     def _open(self, issue_id: str, name: str, raw: msgspec.Raw, shape: Any) -> msgspec.Raw:
@@ -218,7 +218,7 @@ class Rows:
             self._opened[name, content] = known
         for misfit in known[1]:
             path, _, kind = misfit.rpartition(":")
-            self.misfits.append((issue_id, path, kind))
+            self.type_mismatches.append((issue_id, path, kind))
         return known[0]
 
     def author(self, raw: msgspec.Raw) -> msgspec.Raw:

@@ -97,12 +97,15 @@ class Histories:
                 table=table,
             )
         )
-        is_anew = self.reader.run.is_full_read
+        is_full_read = self.reader.run.is_full_read
         due = [
             row_id
             for row_id, (version, _) in census.known.items()
             if not census.is_gone(row_id)
-            and (checked.get(row_id) != version or (is_anew and row_id in self.reader.kept[table]))
+            and (
+                checked.get(row_id) != version
+                or (is_full_read and row_id in self.reader.kept[table])
+            )
         ]
         counted = extracted = unread = 0
         batches = list(batches_of_ids(due))
