@@ -39,7 +39,7 @@ MOST_SHOWN = 20
 """Faults that are shown; of more than these only the number."""
 
 LEAST_WEEKS = 20
-"""Of a baseline: limits of fewer points are too wide of the mark (metrics.md 1.7)."""
+"""Of a baseline: limits of fewer points are too wide of the mark."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Every hard case of metrics.md 1.10 on hand-written items, and what must not change any number.
+"""Every hard case of README.md on hand-written items, and what must not change any number.
 
 One build with all tests of the project; the variants below build the models only.
 """
