@@ -20,7 +20,7 @@ What is loaded is read from the raw file before the load. The version is any tex
 changes when the row does; versions are compared for equality. `TOMBSTONES = tombstones(endpoint)`
 is one raw table per source and belongs in its TABLES; its rows come from a resource of its own (a
 transformer of the object's resource will do). What is too large to be listed in every run is
-listed once a day (`is_due`). `warehouse.rows` also serves the ledger of unfinished items: select
+listed once a day (`is_due`). `raw_store.rows` also serves the ledger of unfinished items: select
 the ids whose state is not final, and read those by id, however old they are.
 """
 
@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from extract import warehouse
+from extract import raw_store
 from extract.run import LoadRun
 from extract.tables import TEXT, TIMESTAMP, RawTable
 
@@ -130,13 +130,13 @@ class Census:
             where: SQL condition of the rows that the census of the source can list.
         """
         [key] = table.key
-        known = warehouse.rows(
+        known = raw_store.rows(
             source,
-            f"select {key}, case when {warehouse.is_whole(source)} then {version} end, _scope "
+            f"select {key}, case when {raw_store.is_whole(source)} then {version} end, _scope "
             f"from {source}.{table.name} where ({where}) and ($scope = '' or _scope = $scope)",
             scope=scope,
         )
-        marks = warehouse.rows(
+        marks = raw_store.rows(
             source,
             "select id, state, epoch_ms(missed_at), epoch_ms(gone_at) "
             f"from {source}.tombstones where object = $object",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from extract import archive, warehouse
+from extract import archive, raw_store
 from extract.privacy import ERASED, forgotten, forgotten_file
 
 PERSON_KEY = re.compile(r"[a-z2-7]{20}")
@@ -35,12 +35,12 @@ def erase_raw(keys: list[str]) -> int:
     Returns:
         Number of rows that named one of them.
     """
-    for damaged in warehouse.raw_folder().glob("*.damaged"):
+    for damaged in raw_store.raw_folder().glob("*.damaged"):
         damaged.unlink()
     for file in archive.files():
         _erase_archived(file, keys)
-    rows = sum(erase(file, keys) for file in sorted(warehouse.raw_folder().glob("*.duckdb")))
-    shutil.rmtree(warehouse.home() / "dlt", ignore_errors=True)  # restored from the raw files
+    rows = sum(erase(file, keys) for file in sorted(raw_store.raw_folder().glob("*.duckdb")))
+    shutil.rmtree(raw_store.home() / "dlt", ignore_errors=True)  # restored from the raw files
     return rows
 
 
@@ -97,7 +97,7 @@ def _write_anew(file: Path) -> None:
     draft = file.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     with duckdb.connect() as link:
-        for raw in warehouse.raw_folder().glob("*.duckdb"):
+        for raw in raw_store.raw_folder().glob("*.duckdb"):
             if raw != file:  # views of the working warehouse read them
                 link.execute(f"attach '{raw}' as {raw.stem} (read_only)")
         link.execute(f"attach '{file}' as old (read_only)")

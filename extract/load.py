@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
-from extract import archive, soundness, warehouse
+from extract import archive, raw_store, soundness
 from extract.api import SourceError, Unauthorized, WaitBudgetExceeded, misread
 from extract.run import Audit, LoadRun, merged
 from extract.settings import SettingFault, switch_of
@@ -115,7 +115,7 @@ def load(source: str, refresh_id: str, full: bool = False, span: Window | None =
 
 
 def _put_back(source: str, lost: Path) -> None:
-    file = warehouse.raw_file(source)
+    file = raw_store.raw_file(source)
     lost.replace(file)
     raise Lost(
         f"{source}: {file.name} is damaged, there is no archive of it, and the source did not bring"
@@ -147,7 +147,7 @@ def _writable(source: str) -> Iterator[None]:
             raise
         *_, root = _chain(failure)
         with suppress(OSError):
-            soundness.unseal(warehouse.raw_file(source))
+            soundness.unseal(raw_store.raw_file(source))
         said = str(root).splitlines()[0]
         raise Unwritable(f"{source}: what was read cannot be written: {said}") from None
 
@@ -181,8 +181,8 @@ def prepare(source: str) -> None:
             _put_back(source, lost)
         wanted = {(table.name, name) for table in SOURCES[source].tables for name in table.columns}
         wanted |= {(AUDITS, name) for name in AUDIT_COLUMNS}
-        if warehouse.raw_file(source).exists():
-            there = warehouse.rows(
+        if raw_store.raw_file(source).exists():
+            there = raw_store.rows(
                 source,
                 "select table_name, column_name from duckdb_columns() where schema_name = $schema",
                 schema=source,
@@ -198,10 +198,10 @@ def is_anything_loaded() -> bool:
 
 
 def _has_rows(source: str) -> bool:
-    if not warehouse.raw_file(source).exists():
+    if not raw_store.raw_file(source).exists():
         return bool(archive.parts(source))
     try:
-        with duckdb.connect(str(warehouse.raw_file(source)), read_only=True) as raw:
+        with duckdb.connect(str(raw_store.raw_file(source)), read_only=True) as raw:
             there = raw.execute(
                 "select table_name from duckdb_tables() where schema_name = $1", [source]
             ).fetchall()
@@ -232,7 +232,7 @@ def _read(pipeline: dlt.Pipeline, source: Source[Any], run: LoadRun) -> None:
         run.start = settings.start
         while True:
             run.more, run.audits = False, []
-            with warehouse.reading(run.source):
+            with raw_store.reading(run.source):
                 # The audits come last, when all else is read; both are one package.
                 pipeline.extract([source.build(run, settings), _audits(run, of_all_windows)])
             counts = _commit(pipeline)
@@ -269,11 +269,11 @@ def _note_absurd_times(run: LoadRun) -> None:
 def _commit(pipeline: dlt.Pipeline) -> dict[str, int]:
     """Load what was extracted and archive it, and return how many rows each table got."""
     source = pipeline.pipeline_name
-    with warehouse.writing(source) as raw:
+    with raw_store.writing(source) as raw:
         counts = pipeline.normalize().row_counts
         pipeline.load()
         archive.keep(source, raw, counts)
-    soundness.seal(warehouse.raw_file(source))
+    soundness.seal(raw_store.raw_file(source))
     return counts
 
 
@@ -340,22 +340,22 @@ def _with_tables(source: str) -> dlt.Pipeline:
 
     dlt's folder holds a copy of what the raw file says: where it cannot be read, it goes.
     """
-    is_new = not warehouse.raw_file(source).exists()
+    is_new = not raw_store.raw_file(source).exists()
     try:
         pipeline = _synced(source)
     except Exception as failure:
         if _is_ours(failure):
             raise
         log.warning("%s: dlt's folder cannot be read; made again from the raw file", source)
-        shutil.rmtree(warehouse.home() / "dlt" / source, ignore_errors=True)
+        shutil.rmtree(raw_store.home() / "dlt" / source, ignore_errors=True)
         pipeline = _synced(source)
     _create_tables(pipeline, source, is_new)
     return pipeline
 
 
 def _synced(source: str) -> dlt.Pipeline:
-    pipeline = warehouse.pipeline_for(source)
-    with warehouse.writing(source):
+    pipeline = raw_store.pipeline_for(source)
+    with raw_store.writing(source):
         pipeline.abort_packages()
         pipeline.sync_destination()
     return pipeline
@@ -419,6 +419,6 @@ def _audit_resource(rows: Callable[[], list[dict[str, Any]]]) -> Any:
 
 
 def _lock_folder() -> Any:
-    folder = warehouse.home() / "locks"
+    folder = raw_store.home() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

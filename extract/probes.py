@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from extract.api import Reply, SourceError, understood
 from extract.privacy import DEMO_KEY
+from extract.raw_store import fault_of_home
 from extract.run import LoadRun
 from extract.settings import SettingFault
-from extract.warehouse import fault_of_home
 
 if TYPE_CHECKING:
     from extract.source import Source

@@ -15,9 +15,9 @@ import dagster as dg
 
 from extract.fingerprints import raw_tables
 from extract.load import is_anything_loaded
+from extract.raw_store import ROOT
 from extract.sources import SOURCES
 from extract.tables import instant
-from extract.warehouse import ROOT
 from orchestration.environment import expectation_docs_folder, expectation_results_file
 from orchestration.failures import EXPECTATIONS as CHECK
 from orchestration.failures import nothing_loaded

@@ -81,7 +81,7 @@ def _told(error: Exception) -> str:
     text = f"{type(error).__name__}: " + re.sub(r"\"[^\"]*\"?|'[^']*'?", "…", said[0])[:200]
     places = "".join(traceback.format_tb(error.__traceback__))
     try:
-        from extract.warehouse import home
+        from extract.raw_store import home
 
         kept = home() / "failure.txt"
         kept.write_text(redact(f"{places}{text}\n"))

@@ -83,7 +83,7 @@ def passed(wish: Wish) -> Iterator[None]:
 @contextmanager
 def alone(otherwise: str) -> Iterator[None]:
     """Hold the lock of the house, or stop at once with a line; it goes with its process."""
-    from extract.warehouse import fault_of_home
+    from extract.raw_store import fault_of_home
 
     if fault := fault_of_home():
         raise Stopped(BAD_CONFIGURATION, [fault])
@@ -101,7 +101,7 @@ def alone(otherwise: str) -> Iterator[None]:
 
 def lock_file() -> Path:
     """Return the file whose lock is held by who changes the house."""
-    from extract.warehouse import home  # imports DuckDB, which `flowhouse --help` need not wait for
+    from extract.raw_store import home  # imports DuckDB, which `flowhouse --help` need not wait for
 
     return home() / "refresh.lock"
 
@@ -133,10 +133,10 @@ def check(wish: Wish) -> None:
     """
     from extract.api import Unauthorized, offline
     from extract.load import is_anything_loaded
+    from extract.raw_store import fault_of_home
     from extract.settings import file_faults, slips, switch_of
     from extract.sources import SOURCES
     from extract.tables import instant
-    from extract.warehouse import fault_of_home
     from orchestration import alerts, house, seeds, when
     from orchestration.failures import nothing_loaded
     from orchestration.versions import fault_of_kept

@@ -23,10 +23,10 @@ from dagster_dlt.translator import DltResourceTranslatorData
 from pydantic import PrivateAttr
 
 from extract.load import AUDITS, Lost, Unwritable, load, note_failure, prepare, tables_of
+from extract.raw_store import pipeline_for, raw_file
 from extract.run import Audit, LoadRun
 from extract.sources import SOURCES
 from extract.tables import instant
-from extract.warehouse import pipeline_for, raw_file
 from extract.windows import Window
 from orchestration import gate, life, outcome, retention
 from orchestration.failures import lines_of

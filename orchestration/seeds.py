@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import yaml
 
+from extract.raw_store import ROOT
 from extract.sources import SOURCES
-from extract.warehouse import ROOT
 
 FOLDER = ROOT / "dbt_project" / "seeds"
 

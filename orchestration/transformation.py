@@ -35,8 +35,8 @@ from dbt.parser.manifest import extended_mashumuro_decoder
 
 from extract import soundness
 from extract.patches import apply
+from extract.raw_store import opened
 from extract.tables import instant
-from extract.warehouse import opened
 from orchestration import changes, quick_dbt, rebuild
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
 from orchestration.failures import BAD, WITHOUT_ROWS, finding, keep_log, what_failed

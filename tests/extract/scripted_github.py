@@ -10,8 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from extract.sources.github.graphql import PULL_EVENTS, YOUNG_EVENTS, type_of
-from extract.sources.github.tables import ISSUE_EVENTS
+from extract.sources.github.graphql import ISSUE_EVENTS, PULL_EVENTS, YOUNG_EVENTS, type_of
 
 
 class Hub:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from extract import warehouse
+from extract import raw_store
 from extract.census import Census, tombstones
 from extract.run import Load
 from extract.tables import TEXT, TIMESTAMP, RawTable
@@ -122,7 +122,7 @@ def test_a_large_scope_is_counted_once_a_day_and_a_small_one_always() -> None:
 
 def test_the_known_rows_and_the_tombstones_are_read_from_the_raw_file(home: Any) -> None:
     table = tombstones("/x")
-    pipeline = warehouse.pipeline_for("jira")
+    pipeline = raw_store.pipeline_for("jira")
     rows = [
         ("PAY", {"id": "1", "updated_at": NOON, "payload": {}}),
         ("EE", {"id": "2", "updated_at": LATER, "payload": {}}),

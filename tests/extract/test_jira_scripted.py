@@ -19,7 +19,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 import extract.run
 import extract.tables
-from extract import api, probes, warehouse
+from extract import api, probes, raw_store
 from extract.api import Api
 from extract.erasure import erase_raw, remember
 from extract.load import Busy, load
@@ -954,7 +954,7 @@ def test_r3_a_package_that_a_dead_load_left_does_not_block_the_next_one(
     home: Any, site: ScriptedJira
 ) -> None:
     home.load("jira")
-    pipeline = warehouse.pipeline_for("jira")
+    pipeline = raw_store.pipeline_for("jira")
     pipeline.extract([{"id": "stale"}], table_name="leftover")
     assert pipeline.has_pending_data
     next(iter(site.issues.values())).change(site.now, site)

@@ -11,7 +11,7 @@ from dlt.common import validation
 from dlt.common.normalizers.json.relational import RelationalNormalizerConfig
 from dlt.common.schema.typing import TColumnSchema, TStoredSchema, TTableSchema
 
-from extract import warehouse
+from extract import raw_store
 from extract.privacy import DROP, KEEP, person, person_key, pick
 from extract.run import Audit, merged
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, encode, instant
@@ -151,7 +151,7 @@ def test_what_dlt_says_of_its_types_is_read_once_and_the_same(
     of: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
-    warehouse.pipeline_for("jira")
+    raw_store.pipeline_for("jira")
     names = vars(sys.modules[of.__module__])
     found = validation.get_type_hints(of, globalns=names)
     assert found == dlt.common.typing.get_type_hints(of, globalns=names)

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from extract import archive, soundness, warehouse
+from extract import archive, raw_store, soundness
 from extract.erasure import erase_raw, remember
 from extract.load import Lost, prepare
 from extract.privacy import ERASED
@@ -204,7 +204,7 @@ HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush
 
 
 def test_a_raw_file_that_another_program_holds_is_loaded_all_the_same(company: Company) -> None:
-    company.monkeypatch.setattr(warehouse, "WAIT_S", 0.5)
+    company.monkeypatch.setattr(raw_store, "WAIT_S", 0.5)
     company.controller.add("job", range(1, 30))
     company.load()
     holder = subprocess.Popen(

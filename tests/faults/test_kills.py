@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from extract import archive, warehouse
+from extract import archive, raw_store
 from extract.load import load
 from publish.snapshot import publish, versions
 from tests.faults.conftest import Company
@@ -35,7 +35,7 @@ def small_refresh(home: str, number: int) -> None:
     os.environ["FLOWHOUSE_HOME"] = home
     work = load("jenkins", f"refresh {number}")
     assert {audit.status for audit in work.audits} <= {"complete"}
-    build, raw = Path(home) / "build.duckdb", warehouse.raw_file("jenkins")
+    build, raw = Path(home) / "build.duckdb", raw_store.raw_file("jenkins")
     with duckdb.connect(str(build)) as link:
         link.execute(f"attach '{raw}' as raw (read_only)")
         link.execute("begin; create schema if not exists marts; create schema if not exists meta")

@@ -223,17 +223,17 @@ def test_an_item_less_and_a_status_more_change_nothing_else(
 def test_a_load_that_comes_twice_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from extract import warehouse
+    from extract import raw_store
 
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
     rows = house.merged(golden.ITEMS)
     found = []
     for _ in range(2):
-        pipeline = warehouse.pipeline_for("jira")
+        pipeline = raw_store.pipeline_for("jira")
         for table in (ISSUES, HISTORIES):
             batch = table.batch(rows["jira", table.name])
             pipeline.run(table.resource(generator_of(batch)))
-        with duckdb.connect(str(warehouse.raw_file("jira")), read_only=True) as raw:
+        with duckdb.connect(str(raw_store.raw_file("jira")), read_only=True) as raw:
             found.append(
                 raw.execute(
                     """

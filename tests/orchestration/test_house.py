@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from extract.warehouse import ROOT
+from extract.raw_store import ROOT
 from orchestration import environment, house
 
 FLOWHOUSE = Path(sys.executable).with_name("flowhouse")

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlt.sources import DltResource
 
-from extract import snapshots, warehouse
+from extract import raw_store, snapshots
 from extract.api import Forbidden, IncompleteRead, SourceError, WaitBudgetExceeded
 from extract.census import MISSED, PRESENT, Census, Findings
 from extract.run import Audit
@@ -290,7 +290,7 @@ class Projects:
             except SourceError as failure:
                 audit.status, audit.message = "failed", str(failure)
         stored = "select id, epoch_ms(updated_at) from github.project_items"
-        known = dict(warehouse.rows(NAME, stored))
+        known = dict(raw_store.rows(NAME, stored))
         fresh = {
             row_id
             for row_id, (_, row) in rows.items()
@@ -320,7 +320,7 @@ def _items(reader: "Reader", owner_id: str) -> Iterator[tuple[str, Row]]:
 
 
 def _stored(sql: str, repo: Repository, **values: Any) -> list[tuple]:
-    return warehouse.rows(NAME, sql, repo=repo.name, **values)
+    return raw_store.rows(NAME, sql, repo=repo.name, **values)
 
 
 def _milliseconds(moment: datetime | None) -> int | None:

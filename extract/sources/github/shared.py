@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from extract import warehouse
+from extract import raw_store
 from extract.run import Audit
 from extract.sources.github.tables import NAME
 from extract.tables import instant
@@ -22,7 +22,7 @@ Item = TypeVar("Item")
 
 def stored_rows(sql: str, *values: Any) -> list[tuple]:
     """Ask the raw tables what they hold already."""
-    return warehouse.rows(NAME, sql, *values)
+    return raw_store.rows(NAME, sql, *values)
 
 
 def second_of(text: Any) -> int | None:

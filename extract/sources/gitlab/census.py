@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from extract import warehouse
+from extract import raw_store
 from extract.census import EVERY, PRESENT, Census
 from extract.gaps import FOREVER, History
 from extract.run import Audit
@@ -47,7 +47,7 @@ class ProjectCensus:
         history.note(instant(row.get("created_at")) for row in listed.values())
         if history.keeps not in (None, FOREVER):
             expired = max(self.reader.run.server_now - history.keeps, history.oldest or EARLIEST)
-            for (row_id,) in warehouse.rows(
+            for (row_id,) in raw_store.rows(
                 NAME,
                 f"select id from gitlab.{kind.table.name}"
                 " where _scope = $scope and epoch_ms(created_at) < $expired",

@@ -12,7 +12,7 @@ import dlt
 import pyarrow as pa
 from dlt.sources import DltSource
 
-from extract import warehouse
+from extract import raw_store
 from extract.api import (
     Api,
     FailureStreak,
@@ -183,7 +183,7 @@ class Reader:
 
     def _gaps(self, project: Project, history: History) -> pa.Table:
         """Return of which times GitLab shows no pipelines because it has deleted them."""
-        [(oldest,)] = warehouse.rows(
+        [(oldest,)] = raw_store.rows(
             NAME,
             "select min(epoch_us(created_at)) from gitlab.pipelines where _scope = $scope",
             scope=project.path,
@@ -255,7 +255,7 @@ class Reader:
         self, kind: Kind, project: Project, where: str, without: set[str]
     ) -> list[Mapping[str, Any]]:
         """Return id and iid of stored rows that have no tombstone."""
-        rows = warehouse.rows(
+        rows = raw_store.rows(
             NAME,
             f"""
             select id, iid from gitlab.{kind.table.name}

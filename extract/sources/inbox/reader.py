@@ -10,7 +10,7 @@ from typing import Any
 import dlt
 from dlt.sources import DltSource
 
-from extract import warehouse
+from extract import raw_store
 from extract.run import LoadRun
 from extract.sources.inbox.client import files
 from extract.sources.inbox.rows import (
@@ -38,8 +38,8 @@ class Reader:
         """Yield the events of all new files."""
         known = {
             sha
-            for (sha,) in warehouse.rows(
-                NAME, f"select sha256 from {NAME}.files where {warehouse.is_whole(NAME)}"
+            for (sha,) in raw_store.rows(
+                NAME, f"select sha256 from {NAME}.files where {raw_store.is_whole(NAME)}"
             )
         }
         read, faults, odd = [], [], Counter[str]()

@@ -12,7 +12,7 @@ import dlt
 import pyarrow as pa
 from dlt.sources import DltSource
 
-from extract import warehouse
+from extract import raw_store
 from extract.api import Api, FailureStreak, Forbidden, IncompleteRead, Unavailable
 from extract.gaps import FOREVER, History, Known, known_gaps, moment
 from extract.run import Audit, LoadRun
@@ -285,7 +285,7 @@ class Reader:
     @cached_property
     def stored(self) -> tuple[Known, dict[str, datetime | None]]:
         """The gaps that are stored, and the start of the oldest stored build of every job."""
-        oldest = warehouse.rows(
+        oldest = raw_store.rows(
             NAME, "select job_full_name, min(epoch_us(started_at)) from jenkins.builds group by 1"
         )
         return known_gaps(NAME, BUILDS), {name: moment(started) for name, started in oldest}

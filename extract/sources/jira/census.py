@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from extract import warehouse
+from extract import raw_store
 from extract.census import Census, Findings
 from extract.settings import setting_name
 from extract.sources.jira.chains import Chain
@@ -108,7 +108,7 @@ class IssueCensus:
     def _of_teams(self) -> set[str]:
         """Return one issue of each team: nothing else tells what a team is called today."""
         team = "json_extract_string(payload, '$.fields.team.id')"
-        newest = warehouse.rows(
+        newest = raw_store.rows(
             NAME,
             f"select arg_max(id, (updated_at, id)) from {NAME}.issues where {team} is not null "
             f"and id not in (select id from {NAME}.tombstones where object = 'issues' "
@@ -133,7 +133,7 @@ class IssueCensus:
         altered = []
         for batch in chunks(todays, self.reader.site.histories_of):
             loaded = dict(
-                warehouse.rows(
+                raw_store.rows(
                     NAME,
                     f"select issue_id, list(payload) from {NAME}.histories "
                     "where list_contains($ids, issue_id) group by issue_id",
@@ -165,7 +165,7 @@ class IssueCensus:
             low = f"created >= {int(window.lo.timestamp() * 1000)} AND " if window.lo else ""
             return f"{project}{low}created < {int(window.hi.timestamp() * 1000)}{since}"
 
-        steps = warehouse.rows(
+        steps = raw_store.rows(
             NAME,
             "select created_at from (select created_at, row_number() over (order by created_at) "
             f"as place from {NAME}.issues where $scope = '' or _scope = $scope) "

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from extract import warehouse
+from extract import raw_store
 from extract.api import OBJECT, ROWS, Forbidden
 from extract.privacy import pick
 from extract.snapshots import changed
@@ -205,7 +205,7 @@ def _of_projects(site: Site, keys: Sequence[str], part: str) -> list[dict[str, A
 
 def _new_fields(fields: list[dict[str, Any]], rows: Rows) -> str:
     """Name the fields that Jira did not have before; their values are not loaded."""
-    known = {row_id for (row_id,) in warehouse.rows(NAME, f"select id from {NAME}.fields")}
+    known = {row_id for (row_id,) in raw_store.rows(NAME, f"select id from {NAME}.fields")}
     new = [
         f"{field_['name']} ({field_['id']}, {(field_.get('schema') or {}).get('type')})"
         for field_ in fields

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import dlt
 from dlt.sources import DltSource
 
-from extract import warehouse
+from extract import raw_store
 from extract.api import ROWS
 from extract.census import Census
 from extract.run import LoadRun
@@ -56,7 +56,7 @@ def build(run: LoadRun, config: JiraSettings) -> DltSource:
     """Return the source with everything that changed since the last load."""
     api, deployment, run.server_now = connect(config)
     fields = api.get(f"{ROOTS[deployment]}/field", type=ROWS).data
-    former = warehouse.rows(
+    former = raw_store.rows(
         NAME,
         "select id, list(distinct payload->>'$.name' order by payload->>'$.name') "
         f"from {NAME}.snapshots where object = 'fields' group by id",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from extract import warehouse
+from extract import raw_store
 from extract.api import ROWS, IncompleteRead
 from extract.privacy import KEEP, pick
 from extract.snapshots import changed
@@ -30,7 +30,7 @@ class Satellites:
     def worklogs(self, state: Any) -> Iterator[Batch]:
         """Yield changed worklogs, and tombstones of deleted ones."""
         api, root = self.reader.site.api, self.reader.site.root
-        known = dict(warehouse.rows(NAME, f"select id, epoch_ms(updated_at) from {NAME}.worklogs"))
+        known = dict(raw_store.rows(NAME, f"select id, epoch_ms(updated_at) from {NAME}.worklogs"))
         first = int(self.reader.run.start.timestamp() * 1000) if self.reader.run.start else 0
         marks = state.setdefault("worklogs_since", {})
         # A worklog of an issue that we do not know yet is passed over, so a day is read again.
@@ -90,7 +90,7 @@ class Satellites:
         raise IncompleteRead(f"jira: worklog/{name} does not end")
 
     def _known_issues(self) -> set[str]:
-        ids = {row_id for (row_id,) in warehouse.rows(NAME, f"select id from {NAME}.issues")}
+        ids = {row_id for (row_id,) in raw_store.rows(NAME, f"select id from {NAME}.issues")}
         return ids | self.reader.issue_ids
 
     def sprints(self) -> Iterator[Batch]:
@@ -101,7 +101,7 @@ class Satellites:
             if board.get("type") != "kanban":
                 path = f"{AGILE}/board/{board['id']}/sprint"
                 rows |= {str(row["id"]): row for row in site.pages("sprints", path)}
-        closed = warehouse.rows(NAME, f"select id from {NAME}.sprints where state = 'closed'")
+        closed = raw_store.rows(NAME, f"select id from {NAME}.sprints where state = 'closed'")
         seen = self.reader.site.rows.sprint_ids - rows.keys() - {row_id for (row_id,) in closed}
         for sprint_id in sorted(seen):
             reply = site.optional("sprints", f"{AGILE}/sprint/{sprint_id}")

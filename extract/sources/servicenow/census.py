@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from extract import warehouse
+from extract import raw_store
 from extract.api import Forbidden
 from extract.census import MISSED, PRESENT, Findings
 from extract.sources.servicenow.client import (
@@ -184,7 +184,7 @@ class TableCensus:
     def open_slas(self) -> Iterator[Batch]:
         """Read the SLAs that were running when they were last read: they end without a trace."""
         census = self.reader.census["task_sla"]
-        running = warehouse.rows(NAME, f"select sys_id from {NAME}.task_slas where is_active")
+        running = raw_store.rows(NAME, f"select sys_id from {NAME}.task_slas where is_active")
         left = [
             row_id
             for (row_id,) in running

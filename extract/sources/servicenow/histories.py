@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from extract import warehouse
+from extract import raw_store
 from extract.api import Forbidden, Unavailable
 from extract.sources.servicenow.client import IDS_PER_REQUEST, Listing, batches_of_ids
 from extract.sources.servicenow.rows import (
@@ -91,7 +91,7 @@ class Histories:
         """Read the audit rows of the records that changed since theirs were last read."""
         census, began = self.reader.census[table], time.monotonic()
         checked = dict(
-            warehouse.rows(
+            raw_store.rows(
                 NAME,
                 f"select sys_id, version from {NAME}.history_checks where table_name = $table",
                 table=table,
