@@ -1,6 +1,6 @@
 """The contract of a source: what a package in extract/sources/ gives to everything else.
 
-A package has one `SOURCE`, of the class `Source`, and the rooms that tests/test_conventions.py
+A package has one `SOURCE`, of the class `Source`, and the rooms that tests/extract/test_sources.py
 lists. Whoever loads, checks, probes or lists sources uses this class and nothing else of a package.
 """
 
