@@ -7,7 +7,7 @@ import pytest
 
 from extract import raw_store
 from extract.census import Census, tombstones
-from extract.run import Load
+from extract.run import LoadRun
 from extract.tables import TEXT, TIMESTAMP, RawTable
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -97,7 +97,7 @@ def test_x1_the_loss_of_one_scope_does_not_hide_the_deletions_of_another() -> No
     )
     found = census.compare({"a": (1, "EE")})
     assert (found.losses, found.missed) == ({"PAY": (10, 10)}, ["b"])
-    work = Load("jira", "a-refresh")
+    work = LoadRun("jira", "a-refresh")
     census.note(work, found)
     [audit] = work.audits
     assert (audit.scope, audit.status, audit.deleted) == ("PAY", "incomplete", 0)
