@@ -8,7 +8,7 @@ import pytest
 from extract import raw_store
 from extract.census import Census, tombstones
 from extract.run import LoadRun
-from extract.tables import TEXT, TIMESTAMP, RawTable
+from extract.tables import TEXT, TIMESTAMP, RawTable, resource
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -127,10 +127,10 @@ def test_the_known_rows_and_the_tombstones_are_read_from_the_raw_file(home: Any)
         ("PAY", {"id": "1", "updated_at": NOON, "payload": {}}),
         ("EE", {"id": "2", "updated_at": LATER, "payload": {}}),
     ]
-    pipeline.run(ISSUES.resource(lambda: iter([ISSUES.mixed(rows)])))
+    pipeline.run(resource("issues", [ISSUES], lambda: [(ISSUES, ISSUES.mixed(rows))]))
     census = Census("issues", {"1": (0, "PAY"), **{str(i): (0, "PAY") for i in range(3, 9)}}, {})
     marks = census.settle(census.compare(listed(*range(3, 9), version=0)), {}, LATER)
-    pipeline.run(table.resource(lambda: iter([table.mixed(marks)])))
+    pipeline.run(resource("tombstones", [table], lambda: [(table, table.mixed(marks))]))
     read = Census.of("jira", ISSUES)
     milliseconds = [int(moment.timestamp() * 1000) for moment in (NOON, LATER)]
     assert read.known == {"1": (milliseconds[0], "PAY"), "2": (milliseconds[1], "EE")}

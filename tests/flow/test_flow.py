@@ -5,12 +5,12 @@ One build with all tests of the project; the variants below build the models onl
 
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 import pytest
 
 from extract.sources.jira.tables import HISTORIES, ISSUES
@@ -50,15 +50,6 @@ def models_of(
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:]
     return variant
-
-
-def generator_of(batch: pa.Table) -> Callable[[], Iterator[pa.Table]]:
-    """Return what dlt calls to get the rows of a table."""
-
-    def generate() -> Iterator[pa.Table]:
-        yield batch
-
-    return generate
 
 
 def difference(one: house.House, other: house.House, sql: str) -> list[tuple]:
@@ -224,6 +215,7 @@ def test_a_load_that_comes_twice_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from extract import raw_store
+    from extract.tables import resource
 
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
     rows = house.merged(golden.ITEMS)
@@ -232,7 +224,7 @@ def test_a_load_that_comes_twice_changes_nothing(
         pipeline = raw_store.pipeline_for("jira")
         for table in (ISSUES, HISTORIES):
             batch = table.batch(rows["jira", table.name])
-            pipeline.run(table.resource(generator_of(batch)))
+            pipeline.run(resource(table.name, [table], partial(iter, [(table, batch)])))
         with duckdb.connect(str(raw_store.raw_file("jira")), read_only=True) as raw:
             found.append(
                 raw.execute(
