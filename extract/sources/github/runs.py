@@ -183,7 +183,7 @@ class Runs:
             found.update({run["id"]: run for run in page["workflow_runs"]})
         return found, total
 
-    def second_of(self, repo: Repository, second: int, total: int) -> Bucket:
+    def _second(self, repo: Repository, second: int, total: int) -> Bucket:
         """Return the runs of one second that are more than a search shows, by status and event.
 
         They are all only when they are as many as the search of the whole second counts.
