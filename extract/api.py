@@ -244,7 +244,7 @@ class Api:
                 if failure.wait_s is not None:
                     self._wait_as_asked(failure.wait_s)
                 elif attempt < TRIES:
-                    self.sleep(min(60.0, 0.5 * 2**attempt) * random.uniform(0.5, 1.0))
+                    self.sleep(backoff(attempt))
                 else:
                     line = f"{self.source}: no answer from {_place(path)}: {failure}"
                     raise Unavailable(line) from None
@@ -371,6 +371,11 @@ class Api:
         with self.lock:
             if self.quiet_until <= until:
                 self.quiet_until = 0.0
+
+
+def backoff(attempt: int) -> float:
+    """Return how many seconds to wait after a failed attempt."""
+    return min(60.0, 0.5 * 2**attempt) * random.uniform(0.5, 1.0)
 
 
 def throttle_wait(headers: Mapping[str, str], server_time: datetime) -> float:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from extract.api import Api
 from orchestration import gate
 from orchestration.failures import what_failed
 
@@ -284,7 +283,7 @@ def test_a_source_that_was_loaded_once_is_waited_for_no_more(
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
     for name, value in JENKINS.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(Api, "_wait", lambda *_: 0.0)
+    monkeypatch.setattr("extract.api.backoff", lambda _: 0.0)
     gate.check(gate.Wish())
     raw.unlink()
     with pytest.raises(gate.Stopped, match=f"^{NOTHING_LOADED}jenkins: ") as stopped:

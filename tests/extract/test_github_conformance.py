@@ -63,7 +63,7 @@ def test_every_graphql_query_is_valid_in_githubs_schema(published: Path) -> None
         name: [fault.message for fault in graphql.validate(schema, graphql.parse(query))]
         for name, query in asked.items()
     }
-    assert faults == {name: [] for name in queries}
+    assert faults == {name: [] for name in asked}
     # The check finds what is wrong.
     assert graphql.validate(schema, graphql.parse("{ viewer { loginn } }"))
 

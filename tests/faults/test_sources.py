@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from extract import archive
-from extract.api import Api
 from extract.load import Unwritable, load
 from extract.sources import jenkins
 from orchestration import gate
@@ -28,7 +27,7 @@ def failed(work: Any) -> str:
 @pytest.fixture
 def loaded(company: Company, monkeypatch: pytest.MonkeyPatch) -> Company:
     """The company after a first load, with builds that no load has seen."""
-    monkeypatch.setattr(Api, "_wait", lambda *_: 0.0)
+    monkeypatch.setattr("extract.api.backoff", lambda _: 0.0)
     company.controller.add("job", range(1, 30))
     company.load()
     company.controller.add("job", range(30, 33))
