@@ -5,17 +5,15 @@ configuration, 3 partial (some scopes failed or a value stream has too many stat
 stage; all else was published).
 """
 
-import gc
 import json
 import logging
 import os
 import re
 import shutil
 import sys
-import time
 import traceback
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +23,9 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from extract.redaction import Redacting, redact
-from orchestration import gate, house
+from orchestration import gate, house, running
 from orchestration.gate import BAD_CONFIGURATION, FAILED
-
-PARTIAL = 3
+from orchestration.running import PARTIAL
 
 log = logging.getLogger("flowhouse")
 
@@ -106,7 +103,7 @@ def main() -> None:
 def refresh(sources: tuple[str, ...], as_of: str | None, full: bool) -> None:
     """Extract what changed, transform, test, publish, report."""
     as_of = as_of or os.environ.get("FLOWHOUSE_AS_OF", "")
-    run_refresh(refresh_job, gate.Wish(sources, as_of), full)
+    run_refresh(running.refresh_job, gate.Wish(sources, as_of), full)
 
 
 @main.command()
@@ -116,7 +113,7 @@ def refresh(sources: tuple[str, ...], as_of: str | None, full: bool) -> None:
 def backfill(source: str, first: str, last: str) -> None:
     """Read again what changed in a window, and publish; one that was stopped goes on."""
     as_of = os.environ.get("FLOWHOUSE_AS_OF", "")
-    run_refresh(backfill_job, gate.Wish((source,), as_of, (first, last)))
+    run_refresh(running.backfill_job, gate.Wish((source,), as_of, (first, last)))
 
 
 @main.command()
@@ -195,88 +192,10 @@ def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -
 
 
 def run_refresh(job: Callable[[], Any], wish: gate.Wish, full: bool = False) -> None:
-    """Pass the gate, run a Dagster job that refreshes, and exit with what came out."""
-    try:
-        with gate.passed(wish):
-            code, lines = run_job(job, wish, full)
-    except gate.Stopped:
-        raise
-    except Exception as error:
-        if "DatabaseError" not in type(error).__name__:
-            raise
-        from orchestration import event_log
-
-        broken = event_log.damaged(Path(os.environ["DAGSTER_HOME"]), to_the_end=True)
-        if not broken:
-            raise
-        for folder in broken:
-            event_log.set_aside(folder)
-        code, lines = FAILED, ["Dagster's store was damaged; run the refresh again"]
+    """Refresh, and exit with what came out."""
+    code, lines = running.refresh(job, wish, full)
     if code:
         stop(code, *lines)
-
-
-def run_job(job: Callable[[], Any], wish: gate.Wish, full: bool) -> tuple[int, list[str]]:
-    """Run a job in this process and say what came out; return the exit code and its reasons."""
-    began = time.monotonic()
-    from orchestration.termination import end_whole_tree
-
-    end_whole_tree()
-    import dagster as dg
-
-    from orchestration import environment, outcome
-    from orchestration.definitions import loaded
-    from orchestration.failures import NOT_PUBLISHED
-    from orchestration.status import warnings
-
-    loaded()
-    gc.freeze()  # what is imported stays: no collection looks through it, here or in what is forked
-    with dg.DagsterInstance.get() as instance:
-        result = dg.execute_job(
-            dg.reconstructable(job),
-            instance=instance,
-            run_config={
-                "resources": {
-                    "refresh": {
-                        "config": {
-                            "sources": list(wish.sources),
-                            "as_of": wish.as_of,
-                            "full": full,
-                            "span": list(wish.span),
-                        }
-                    }
-                },
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            },
-            tags={outcome.STARTED_BY: "the command line"},
-        )
-    came = outcome.last()
-    lines = list(came.lines) if came and came.refresh_id == result.run_id else []
-    if not result.success:
-        return FAILED, lines or ["the refresh failed; see `make dev`", NOT_PUBLISHED]
-    for warning in warnings(result.run_id):
-        log.warning("warning: %s", warning)
-    click.echo(f"published  {environment.published_folder() / 'warehouse.duckdb'}")
-    click.echo(f"report     {environment.report_file()}")
-    click.echo(f"refresh    {result.run_id} in {time.monotonic() - began:.0f} s")
-    return (PARTIAL if lines else 0), lines
-
-
-def refresh_job() -> Any:
-    """Return the Dagster job; Dagster asks for it through this function, several times."""
-    return _resolved("refresh")
-
-
-def backfill_job() -> Any:
-    """Return the job that reads a window again."""
-    return _resolved("backfill")
-
-
-@cache
-def _resolved(job: str) -> Any:
-    from orchestration.definitions import loaded
-
-    return loaded().resolve_job_def(job)
 
 
 @main.command()
