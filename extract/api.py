@@ -162,7 +162,7 @@ class Api:
         credential: Name of the setting that holds the credential, for the message of a refusal.
         headers: Headers of every request.
         authorize: Returns the headers that carry the credentials; called for every request, and
-            with True after a 401 so that a token can be minted anew.
+            with True after a 401 so that a token can be minted again.
         sleep: Waits; tests replace it.
     """
 

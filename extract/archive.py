@@ -1,4 +1,4 @@
-"""The archive: what the loads brought, as Parquet files from which a raw file can be made anew.
+"""The archive: what the loads brought, as Parquet files from which a raw file can be made again.
 
 What a source no longer has is nowhere but in its raw file. So each load leaves its rows beside it,
 
@@ -171,7 +171,7 @@ def files() -> list[Path]:
 
 
 def mend(source: str) -> Path | None:
-    """Make the raw file of a source anew from the archive where it is gone, damaged or outdated.
+    """Make the raw file of a source again from the archive where it is gone, damaged or outdated.
 
     Returns:
         What was set aside, where there is no archive of it; the source is to be read again then.

@@ -4,7 +4,7 @@ It repairs what windows cannot see: rows that an index showed too late, backdate
 that vanished. A row is never removed: it gets a tombstone, and only after two runs missed it and a
 read by its id did not find it.
 
-Usage, in the resource that reads an object, after its windows are read:
+Usage, where an object is read, after its windows are read:
 
     census = Census.of(NAME, INCIDENTS, "incident", version="concat(sys_mod_count, sys_updated_at)")
     if census.is_due(state, server_now):
@@ -12,15 +12,14 @@ Usage, in the resource that reads an object, after its windows are read:
         findings = census.compare(listed)
         ... fetch `findings.wanted` (missing, stale and restored ids) by id and yield them ...
         verdicts = {row_id: "deleted" | "archived" | ... for row_id in findings.suspects}
-        yield TOMBSTONES.mixed(census.settle(findings, verdicts, server_now))
+        yield TOMBSTONES, TOMBSTONES.mixed(census.settle(findings, verdicts, server_now))
         census.note(run, findings)
         census.close(state, server_now)
 
 What is loaded is read from the raw file before the load. The version is any text or number that
 changes when the row does; versions are compared for equality. `TOMBSTONES = tombstones(endpoint)`
-is one raw table per source and belongs in its TABLES; its rows come from a resource of its own (a
-transformer of the object's resource will do). What is too large to be listed in every run is
-listed once a day (`is_due`). `raw_store.rows` also serves the ledger of unfinished items: select
+is one raw table per source and belongs in its TABLES. What is too large to be listed in every run
+is listed once a day (`is_due`). `raw_store.rows` also serves the ledger of unfinished items: select
 the ids whose state is not final, and read those by id, however old they are.
 """
 

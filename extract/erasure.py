@@ -29,7 +29,7 @@ def remember(keys: Iterable[str]) -> None:
 def erase_raw(keys: list[str]) -> int:
     """Erase keys from all raw files, their archive, and what is left of packages of loads.
 
-    The files are written anew, because a row that was changed leaves its old bytes behind. Raw
+    The files are written again, because a row that was changed leaves its old bytes behind. Raw
     files that were damaged and set aside go.
 
     Returns:
@@ -45,7 +45,7 @@ def erase_raw(keys: list[str]) -> int:
 
 
 def erase(file: Path, keys: list[str]) -> int:
-    """Erase keys from every text column of a DuckDB file, and write it anew.
+    """Erase keys from every text column of a DuckDB file, and write it again.
 
     Returns:
         Number of rows that named one of them.

@@ -194,11 +194,11 @@ def usual(source: str, table: RawTable, rows: int | None) -> Usual:
 
         ordered as (
 
-            select extracted, row_number() over (order by finished_at desc) as place from loads
+            select extracted, row_number() over (order by finished_at desc) as row_num from loads
 
         )
 
-        select count(*), median(extracted) from ordered where place > 1 and extracted > 0
+        select count(*), median(extracted) from ordered where row_num > 1 and extracted > 0
         """,
         table=table.name,
     )

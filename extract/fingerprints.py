@@ -34,7 +34,7 @@ group by 1
 def raw_tables() -> dict[str, str]:
     """Return `<source>/<table>` and the word for what every raw table holds, its load audits too.
 
-    Sources list some small tables anew in every load, mostly as they were: what counts of these is
+    Sources list some small tables again in every load, mostly as they were: what counts of these is
     what the rows say, not when they were read. In a large table each row has the id of the load
     that wrote it, so it is enough to count the rows of each load; only `forget` changes rows in
     place.

@@ -88,8 +88,8 @@ class Commits:
     def _history(self, repo: Repository, start: str) -> Iterator[list[Row]]:
         """Yield the pages of the commits that one can be reached from, up to the start date."""
         # An empty repository is a conflict.
-        place, params = f"/repos/{repo.name}/commits", {"sha": start}
-        for page in pages(self.reader.api, place, params, allow=(409, 422)):
+        path, params = f"/repos/{repo.name}/commits", {"sha": start}
+        for page in pages(self.reader.api, path, params, allow=(409, 422)):
             commits = page or []
             if self.reader.run.start:
                 commits = [

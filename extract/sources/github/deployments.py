@@ -128,9 +128,9 @@ class Deployments:
         self, repo: Repository, some: list[Row], audits: Mapping[str, Audit]
     ) -> Iterator[Batch]:
         def statuses(deployment: Row) -> list[Row]:
-            place = f"/repos/{repo.name}/deployments/{deployment['id']}/statuses"
+            path = f"/repos/{repo.name}/deployments/{deployment['id']}/statuses"
             try:
-                rows = list(listed_rows(pages(self.reader.api, place, {})))
+                rows = list(listed_rows(pages(self.reader.api, path, {})))
             except Missing:
                 rows = []
                 audits[STATUSES.name].rejected += 1

@@ -220,8 +220,8 @@ class Issues:
         )
 
         def verdict(row_id: str) -> str:
-            place = f"/repos/{repo.name}/issues/{numbers[row_id]}"
-            reply = self.reader.api.get(place, allow=(404, 410))
+            path = f"/repos/{repo.name}/issues/{numbers[row_id]}"
+            reply = self.reader.api.get(path, allow=(404, 410))
             if reply.status == 410:
                 return "deleted"
             if reply.status == 404:

@@ -50,7 +50,7 @@ class Listings:
         A tag of the first page stands for the listing only if there is no other page, and only
         while the rows that came with it are here.
         """
-        place = f"/repos/{repo.name}/{table.name}"
+        path = f"/repos/{repo.name}/{table.name}"
         [(stored,)] = stored_rows(
             f"select count(*) from github.{table.name} where repository = ?", repo.name
         )
@@ -59,7 +59,7 @@ class Listings:
         headers = {"If-None-Match": tag} if tag else None
         form = OBJECT if table is ENVIRONMENTS else ROWS
         reply = self.reader.api.get(
-            place, {"per_page": PAGE}, headers=headers, allow=(304, 404), type=form
+            path, {"per_page": PAGE}, headers=headers, allow=(304, 404), type=form
         )
         if reply.status != 200:
             why = "the same as before (304)" if reply.status == 304 else "GitHub has none (404)"
@@ -67,4 +67,4 @@ class Listings:
             return None
         is_one_page = next_of(reply.headers.get("Link")) is None
         tags[repo.key] = reply.headers.get("ETag") if is_one_page else None
-        return from_page(self.reader.api, place, reply, form)
+        return from_page(self.reader.api, path, reply, form)

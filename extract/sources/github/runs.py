@@ -277,20 +277,20 @@ class Runs:
     ) -> "Attempts":
         """Read the attempts of a run that are not stored as ended, and the jobs of each."""
         last = attempt_of(run)
-        place = f"/repos/{repo.name}/actions/runs/{run['id']}/attempts"
+        path = f"/repos/{repo.name}/actions/runs/{run['id']}/attempts"
         part = Attempts()
         for number in range(1, last + 1):
             if number < last and known.get(number, ("",))[0] == "completed":
                 continue
             body = run
             if number < last:
-                reply = self.reader.api.get(f"{place}/{number}", allow=(404, 410))
+                reply = self.reader.api.get(f"{path}/{number}", allow=(404, 410))
                 if reply.status != 200:
                     part.gone += 1
                     continue
                 body = reply.data
             try:
-                jobs, total = self._jobs(f"{place}/{number}/jobs")
+                jobs, total = self._jobs(f"{path}/{number}/jobs")
             except Missing:
                 jobs, total = [], 0
                 part.jobless += 1
@@ -306,10 +306,10 @@ class Runs:
             part.job_count += total
         return part
 
-    def _jobs(self, place: str) -> tuple[list[Row], int]:
+    def _jobs(self, path: str) -> tuple[list[Row], int]:
         """Return the jobs of an attempt, and how many GitHub counts."""
         for _ in range(2):
-            listed = list(pages(self.reader.api, place, {}, type=OBJECT))
+            listed = list(pages(self.reader.api, path, {}, type=OBJECT))
             jobs = [job for page in listed for job in page["jobs"]]
             found = {job["id"]: job for job in jobs}
             total = int(listed[-1]["total_count"])

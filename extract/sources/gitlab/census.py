@@ -76,12 +76,12 @@ class ProjectCensus:
 
     def _all(self, kind: Kind, project: Project) -> dict[str, Row]:
         """List everything; where that is longer than GitLab pages, window by window."""
-        place = kind.place(project)
+        path = kind.place(project)
         found: dict[str, Row] = {}
         for part in kind.filters:
             order = {**part, "order_by": kind.order, "sort": "asc"}
             try:
-                found |= by_id(Listing(self.reader.api, place, order).rows())
+                found |= by_id(Listing(self.reader.api, path, order).rows())
             except OffsetRefused:
                 found |= self._by_windows(kind, project)
                 break

@@ -49,25 +49,25 @@ class Details:
 
     reader: "Reader"
 
-    def _below(self, place: str, name: str, **params: str) -> list[Row]:
+    def _below(self, path: str, name: str, **params: str) -> list[Row]:
         try:
-            return Listing(self.reader.api, f"{place}/{name}", params).rows()
+            return Listing(self.reader.api, f"{path}/{name}", params).rows()
         except Forbidden:
             # Deleted since it was listed, or switched off in this project.
             return []
 
     def pipelines(self, project: Project, row: Row) -> Part | None:
         """Read a pipeline with its jobs and bridges; None where it is gone."""
-        place = f"/projects/{project.id}/pipelines/{row['id']}"
+        path = f"/projects/{project.id}/pipelines/{row['id']}"
         if "detailed_status" not in row:
             # It was listed: the listing lacks when it started and ended.
-            reply = self.reader.api.get(place, allow=(404,))
+            reply = self.reader.api.get(path, allow=(404,))
             if reply.status == 404:
                 return None
             row = {**row, **reply.data}
         pipeline_id = str(row["id"])
-        jobs = self._below(place, "jobs", include_retried="true")
-        bridges = self._below(place, "bridges")
+        jobs = self._below(path, "jobs", include_retried="true")
+        bridges = self._below(path, "bridges")
         return {
             PIPELINES.name: [pipeline_row(project, row)],
             JOBS.name: [job_row(pipeline_id, job) for job in jobs],
@@ -80,11 +80,11 @@ class Details:
 
     def merge_requests(self, project: Project, row: Row) -> Part:
         """Read a merge request with its commits, notes and changes of state."""
-        place = f"/projects/{project.id}/merge_requests/{row['iid']}"
+        path = f"/projects/{project.id}/merge_requests/{row['iid']}"
         row_id = str(row["id"])
-        commits = self._below(place, "commits")
-        notes = self._below(place, "notes", sort="asc", order_by="created_at")
-        states = self._below(place, "resource_state_events")
+        commits = self._below(path, "commits")
+        notes = self._below(path, "notes", sort="asc", order_by="created_at")
+        states = self._below(path, "resource_state_events")
         return {
             MERGE_REQUESTS.name: [merge_request_row(project, row, commits)],
             COMMITS.name: [commit_row(row_id, commit) for commit in commits],
@@ -96,10 +96,10 @@ class Details:
 
     def issues(self, project: Project, row: Row) -> Part:
         """Read an issue with its changes of state and of labels."""
-        place = f"/projects/{project.id}/issues/{row['iid']}"
+        path = f"/projects/{project.id}/issues/{row['iid']}"
         row_id = str(row["id"])
-        states = self._below(place, "resource_state_events")
-        labels = [label_row(row_id, event) for event in self._below(place, "resource_label_events")]
+        states = self._below(path, "resource_state_events")
+        labels = [label_row(row_id, event) for event in self._below(path, "resource_label_events")]
         return {
             ISSUES.name: [issue_row(project, row)],
             ISSUE_STATES.name: [state_row("issue_id", row_id, event) for event in states],

@@ -207,8 +207,8 @@ class Reader:
             if window.lo:
                 # Versions differ on whether the moment itself belongs to it.
                 span["updated_after"] = _stamp(window.lo - timedelta(seconds=1))
-            place = kind.place(project)
-            opened[window] = [Listing(self.api, place, {**part, **span}) for part in kind.filters]
+            path = kind.place(project)
+            opened[window] = [Listing(self.api, path, {**part, **span}) for part in kind.filters]
             return sum(listing.size() for listing in opened[window])
 
         window, _ = bisect_window(window, size, MOST_IN_WINDOW)

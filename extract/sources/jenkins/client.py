@@ -112,7 +112,7 @@ def builds_of(
 def _is_new(build: Mapping[str, Any], known: list[list[int]]) -> bool:
     """Whether a build has a higher number or a later start than all known ones.
 
-    A job that was made anew has small numbers and late starts.
+    A job that was made again has small numbers and late starts.
     """
     return not known or (
         int(build["number"]) > max(number for number, _ in known)

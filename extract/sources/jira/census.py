@@ -168,8 +168,8 @@ class IssueCensus:
         steps = raw_store.rows(
             NAME,
             "select created_at from (select created_at, row_number() over (order by created_at) "
-            f"as place from {NAME}.issues where $scope = '' or _scope = $scope) "
-            "where place % $most = 0 order by created_at",
+            f"as row_num from {NAME}.issues where $scope = '' or _scope = $scope) "
+            "where row_num % $most = 0 order by created_at",
             scope=scope,
             most=MOST_IN_WINDOW * 19 // 20,
         )

@@ -65,7 +65,7 @@ class DataCenter(Site):
         return None
 
     def issues(self, progress: WindowProgress) -> Iterator[list[Body]]:
-        """Page by offset; the window is read anew when its total changes while we page."""
+        """Page by offset; the window is read again when its total changes while we page."""
         yield from self._paged(progress, SERVER_PAGE, self.rows.asked)
 
     def by_id(self, ids: Sequence[str], progress: WindowProgress) -> Iterator[list[Body]]:
@@ -124,7 +124,7 @@ class DataCenter(Site):
     def _paged(
         self, progress: WindowProgress, size: int, fields: Sequence[str]
     ) -> Iterator[list[Body]]:
-        """Page by offset; the query is read anew when its total changes while we page.
+        """Page by offset; the query is read again when its total changes while we page.
 
         Raises:
             IncompleteRead: The total changed again and again, or fewer issues came than it says.
