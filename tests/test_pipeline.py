@@ -830,7 +830,7 @@ def test_a_backfill_reads_its_span(company: Company, hour: Hour, backfill: Backf
 
 
 def test_the_time_zone_of_the_machine_changes_nothing(company: Company, backfill: Backfill) -> None:
-    """All models, built anew by a machine in Newfoundland of issues that it has read again."""
+    """All models, built again by a machine in Newfoundland of issues that it has read again."""
     with duckdb.connect() as link:
         link.execute(f"attach '{company.link.resolve()}' as elsewhere (read_only)")
         link.execute(f"attach '{backfill.before}' as here (read_only)")

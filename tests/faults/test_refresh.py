@@ -109,10 +109,10 @@ def test_damage_is_mended_and_a_source_that_refuses_midway_is_stale(
         " set it to one that is valid"
     )
     for said in (
-        "raw_servicenow.duckdb is damaged; made anew from the archive",
-        "raw_github.duckdb is damaged; made anew from the archive",
-        "raw_jira.duckdb is gone; made anew from the archive",
-        "jenkins: dlt's folder cannot be read; made anew from the raw file",
+        "raw_servicenow.duckdb is damaged; made again from the archive",
+        "raw_github.duckdb is damaged; made again from the archive",
+        "raw_jira.duckdb is gone; made again from the archive",
+        "jenkins: dlt's folder cannot be read; made again from the raw file",
         "Dagster's store is damaged",
     ):
         assert said in done.stderr
