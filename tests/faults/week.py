@@ -21,7 +21,7 @@ import duckdb
 import yaml
 
 from tests.extract.conftest import SHARED, Replay
-from tests.faults.many import FAKETIME, environment, homes_differ, scratch
+from tests.faults.many import FAKETIME, environment, homes_differ, scratch, wrong_clock
 
 FIRST = datetime(2016, 3, 1, 4, tzinfo=UTC)
 """The first night; in the week that follows Jira, ServiceNow and GitHub all go on."""
@@ -58,17 +58,16 @@ class Clock:
     def set(self, at: datetime) -> None:
         """Let it be that instant now."""
         draft = self.file.with_suffix(".draft")
-        draft.write_text(f"{at.timestamp() - time.time():+.3f}\n")
+        draft.write_text(f"{at.timestamp() - time.time():+.3f}")
         draft.replace(self.file)
 
     @property
     def settings(self) -> dict[str, str]:
         """What a process is told that lives by it."""
         return {
-            "LD_PRELOAD": str(FAKETIME),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
             "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            **wrong_clock(),
         }
 
 
