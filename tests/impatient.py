@@ -1,6 +1,6 @@
 """`flowhouse`, which asks a server that does not answer again at once, as often as ever.
 
-    python -m tests.impatient refresh
+python -m tests.impatient refresh
 """
 
 from extract.api import Api

@@ -411,6 +411,50 @@ class Lane:
         chance = self.chance
         return fault
 
+    def wrecked(self) -> str:
+        """Damage all that can be made anew, and let a source refuse midway."""
+        home, source = self.home, "jenkins"
+        overwrite_the_middle(home / "raw" / "raw_servicenow.duckdb")
+        fill_with_rubbish(home / "raw" / "raw_github.duckdb")
+        (home / "raw" / "raw_jira.duckdb").unlink()
+        for file in (home / "dlt" / source).rglob("*.json"):
+            file.write_text("{ half a")
+        for file in (home / "dbt" / "target").glob("*.*"):
+            cut_short(file)
+        (home / "expectations" / "last.json").write_text("[half")
+        fill_with_rubbish(home / "dagster" / "history" / "runs" / "index.db")
+        # The gate's own questions are answered.
+        self.company.servers.faults.add(source, ".", 401, 10_000, skip=2)
+        refresh = refreshing(home, self.company.settings)
+        said, _ = refresh.communicate(timeout=PATIENCE_S)
+        line = self._expect(refresh, said, 3, f"{source} is stale since ")
+        for wanted in (
+            " UTC: SOURCES__JENKINS__API_TOKEN: jenkins refused the credentials (401);"
+            " set it to one that is valid",
+            "raw_servicenow.duckdb is damaged; made anew from the archive",
+            "raw_github.duckdb is damaged; made anew from the archive",
+            "raw_jira.duckdb is gone; made anew from the archive",
+            "jenkins: dlt's folder cannot be read; made anew from the raw file",
+            "Dagster's store is damaged",
+        ):
+            if wanted not in said:
+                raise Missed(f"it did not say '{wanted}': {said[-3000:]}")
+        page = (home / "report" / "index.html").read_text()
+        if f"<b>{source}</b> is stale since " not in page or "<b>github</b> is stale" in page:
+            raise Missed("the report does not say what is stale, or of another source")
+        told = self.published(
+            "select status, message from meta.load_audits where source = $1", source
+        )
+        if ("failed", line.partition(" UTC: ")[2]) not in told:
+            raise Missed(f"the audits of {source} do not say why: {told}")
+        return line
+
+    def published(self, sql: str, *words: Any) -> list[tuple]:
+        """Ask the published file."""
+        link = str(self.home / "published" / "warehouse.duckdb")
+        with duckdb.connect(link, read_only=True) as warehouse:
+            return warehouse.execute(sql, words).fetchall()
+
     def two_at_once(self) -> str:
         """Start a second refresh while the first one is at work."""
         first = refreshing(self.home, self.company.settings)
@@ -489,6 +533,7 @@ def cases_of(lane: Lane) -> list[tuple[str, Callable[[], str]]]:
         ("a source refuses", lane.failing(401)),
         ("working file damaged", lane.damaged("build.duckdb")),
         ("raw file damaged", lane.damaged(*raw)),
+        ("all damaged", lane.wrecked),
         ("two at once", lane.two_at_once),
         ("read-only folder", lane.read_only),
     ]

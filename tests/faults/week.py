@@ -7,8 +7,10 @@ daemon run as deploy/ runs them, with the schedule that is shipped, on a clock t
 one night to the next (libfaketime). In the end every table is what one full load finds.
 """
 
+import contextlib
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -119,6 +121,22 @@ def wait_for_port(port: int, process: subprocess.Popen) -> None:
     raise SystemExit("the code server did not start")
 
 
+def wait_for_schedule(home: Path, servers: list[subprocess.Popen]) -> None:
+    """Wait until the daemon has looked at the schedule: what was due before is not caught up."""
+    file = home / "dagster" / "schedules" / "schedules.db"
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until and all(server.poll() is None for server in servers):
+        with (
+            contextlib.suppress(sqlite3.OperationalError),
+            contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as store,
+        ):
+            seen = "select 1 from instigators where instigator_type = 'SCHEDULE'"
+            if store.execute(seen).fetchall():
+                return
+        time.sleep(0.5)
+    raise SystemExit("the daemon did not look at the schedule")
+
+
 def ended(process: subprocess.Popen) -> None:
     """End a server and what it started."""
     for number in (15, 9):
@@ -149,14 +167,15 @@ def main() -> None:
         folder = Path(name)
         week, whole = folder / "week", folder / "whole"
         clock = Clock(folder / "clock")
-        clock.set(FIRST - timedelta(minutes=2))
+        clock.set(FIRST - timedelta(hours=2))
         told = {**environment(), **settings(companies.root)}
         told |= {"FLOWHOUSE_HOME": str(week), "DAGSTER_HOME": str(week / "dagster")}
         with unattended(folder, told | clock.settings) as servers:
+            wait_for_schedule(week, servers)
             for day in range(DAYS):
                 night = FIRST + timedelta(days=day)
                 companies.clock = f"{night:%FT%TZ}"
-                clock.set(night - timedelta(seconds=BEFORE_S if day else 60))
+                clock.set(night - timedelta(seconds=BEFORE_S))
                 wait_for_night(week, night, servers, folder)
         as_of = published_as_of(week)
         done = subprocess.run(
