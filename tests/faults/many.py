@@ -197,14 +197,15 @@ def homes_differ(one: Path, other: Path) -> dict[str, int]:
 
 
 def read_on(link: Path, ends: Any, told: Any) -> None:
-    """Open the published file again and again, and tell what was found."""
-    read = Read()
-    while not ends.is_set():
+    """Open the published file again and again, and once at the end; tell what was found."""
+    read, is_last = Read(), False
+    while not is_last:
+        is_last = ends.is_set()
         try:
             read.versions[digest(link)] += 1
         except Exception as error:
             read.errors.append(f"{type(error).__name__}: {str(error).splitlines()[0]}")
-        time.sleep(PAUSE_S)
+        ends.wait(PAUSE_S)
     told.send(read)
 
 
