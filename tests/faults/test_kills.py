@@ -78,7 +78,7 @@ def test_twenty_kills_at_random_instants_lose_and_double_nothing(
         last += 3
         victim = process(small_refresh, str(home), number)
         victim.join(chance.uniform(0, takes))
-        os.kill(victim.pid, signal.SIGKILL)
+        victim.kill()  # nothing, where it has ended
         victim.join()
         killed += victim.exitcode == -signal.SIGKILL
         if number % 4 == 0:  # several in a row, too
@@ -159,7 +159,7 @@ def test_readers_see_whole_versions_only_while_publications_are_killed(tmp_path:
             victim = process(publish_rows, build, str(folder), 1000 + number)
             if number % 2:
                 victim.join(chance.uniform(0, takes))
-                os.kill(victim.pid, signal.SIGKILL)
+                victim.kill()  # nothing, where it has ended
             victim.join()
             killed += victim.exitcode == -signal.SIGKILL
     assert len(found) >= 50 and killed >= 10
