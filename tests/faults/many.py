@@ -109,12 +109,14 @@ def refreshing(
 
 def marks_of(home: Path) -> list[tuple[str, str, float]]:
     """Return what a refresh noted so far, in order."""
-    try:
-        lines = home.with_name("phases").read_text().splitlines()
-    except FileNotFoundError:
-        return []
-    words = [line.split() for line in lines]
+    words = [line.split() for line in text_of(home).splitlines()]
     return [(mark, phase, float(at)) for mark, phase, at in words]
+
+
+def text_of(home: Path) -> str:
+    """Return what a refresh noted so far, as it wrote it."""
+    marks = home.with_name("phases")
+    return marks.read_text() if marks.exists() else ""
 
 
 def open_phases(marks: list[tuple[str, str, float]]) -> list[str]:
@@ -332,11 +334,13 @@ class Lane:
         moment = self.chance.uniform(0, self.spans[phase][number])
         until = time.monotonic() + PATIENCE_S
         while refresh.poll() is None and time.monotonic() < until:
-            begins = [at for mark, of, at in marks_of(self.home) if (mark, of) == ("begin", phase)]
-            if len(begins) > number:
+            if text_of(self.home).count(f"begin {phase} ") > number:
+                begins = [
+                    at for mark, of, at in marks_of(self.home) if (mark, of) == ("begin", phase)
+                ]
                 time.sleep(max(0.0, begins[number] + moment - time.monotonic()))
                 return
-            time.sleep(0.005)
+            time.sleep(0.01)
         raise Missed(f"the refresh ended before its phase {phase}")
 
     def sigterm(self) -> str:
