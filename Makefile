@@ -4,15 +4,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	2>/dev/null && echo $$p && break; done)
 UV := uv==0.13.9
 BIN := $(CURDIR)/.venv/bin
+PYTEST = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 FLOWHOUSE_HOME ?= $(CURDIR)/.flowhouse
 SEED ?= 1
 
-.PHONY: help install demo test faults week mutate mutate-sample bench bench-extract lint audit dev clean
+.PHONY: help install demo test test-long faults week mutate mutate-sample bench bench-extract lint audit dev clean
 
 help:
 	@echo "make demo   the demo company, end to end: servers, refresh, tests, published file, report"
-	@echo "make test   the whole test suite"
+	@echo "make test   the tests, but for those of"
+	@echo "make test-long  which refresh whole companies, load day by day, and kill"
 	@echo "make faults whole refreshes that are killed, stopped, starved, lied to: all cases, or COUNT= of them, drawn by SEED="
 	@echo "make week   a week of recorded days, refreshed every night by Dagster's schedule, held against one full load"
 	@echo "make mutate breaks every rule of the published models, one at a time; a test must notice each"
@@ -39,7 +41,10 @@ demo: install
 	@$(BIN)/python -m demo.run
 
 test: install
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --junitxml $(FLOWHOUSE_HOME)/proofs/tests.xml
+	@$(PYTEST) -m "not long" --junitxml $(FLOWHOUSE_HOME)/proofs/tests.xml
+
+test-long: install
+	@$(PYTEST) -m long --junitxml $(FLOWHOUSE_HOME)/proofs/tests-long.xml
 
 faults: install
 	@SEED=$(SEED) $(BIN)/python -m tests.faults.many $(COUNT)

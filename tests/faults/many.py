@@ -219,11 +219,12 @@ def read_on(link: Path, ends: Any, told: Any) -> None:
 def readers(home: Path) -> Iterator[list[Read]]:
     """Have two processes read what is published meanwhile."""
     found: list[Read] = []
-    ends, started = multiprocessing.Event(), []
+    server = multiprocessing.get_context("forkserver")  # this process has threads and locks
+    ends, started = server.Event(), []
     for _ in range(2):
-        ear, mouth = multiprocessing.Pipe(duplex=False)
+        ear, mouth = server.Pipe(duplex=False)
         link = home / "published" / "warehouse.duckdb"
-        process = multiprocessing.Process(target=read_on, args=(link, ends, mouth))
+        process = server.Process(target=read_on, args=(link, ends, mouth))
         process.start()
         started.append((process, ear))
     try:

@@ -3,7 +3,6 @@
 What is killed here are real processes that load and publish, without Dagster and dbt.
 """
 
-import multiprocessing
 import os
 import random
 import shutil
@@ -24,7 +23,7 @@ import pytest
 from extract import archive, warehouse
 from extract.load import load
 from publish.snapshot import publish, versions
-from tests.faults.conftest import Company
+from tests.faults.conftest import Company, kill, process
 
 SEED, KILLS = 20_261_129, 20
 PUBLICATIONS = 12
@@ -46,11 +45,6 @@ def small_refresh(home: str, number: int) -> None:
     publish(build, Path(home) / "published")
 
 
-SERVER = multiprocessing.get_context("forkserver")
-"""Forks of a process of many tests, with its threads and its memory, are slow."""
-SERVER.set_forkserver_preload([__name__])
-
-
 class Killer:
     """Kills processes at random instants of the time that one of them takes, as far as known."""
 
@@ -64,28 +58,16 @@ class Killer:
         victim.join(self.chance.uniform(0, self.takes))
         if victim.exitcode == 0:
             self.takes = time.monotonic() - began
-        victim.kill()
-        victim.join()
+        kill(victim)
         self.killed += victim.exitcode == -signal.SIGKILL
 
 
 def timed(task: Callable[..., None], *words: Any) -> float:
     """Run a process to its end, and return how long it took."""
+    process(time.sleep, 0).join()  # the first one waits for the imports
     began = time.monotonic()
     process(task, *words).join()
     return time.monotonic() - began
-
-
-def process(task: Callable[..., None], *words: Any) -> Any:
-    started = SERVER.Process(target=in_environment, args=({**os.environ}, task, *words))
-    started.start()
-    return started
-
-
-def in_environment(environment: dict[str, str], task: Callable[..., None], *words: Any) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
-    task(*words)
 
 
 def published(home: Path) -> list[tuple]:
