@@ -68,7 +68,7 @@ class Clock:
         """What a process is told that lives by it."""
         return {
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "1",
             **wrong_clock(),
         }
 
