@@ -18,9 +18,14 @@ from orchestration.failures import what_failed
 FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
 
 
-def flowhouse(home: Path, *words: str, **settings: str) -> subprocess.CompletedProcess:
+IMPATIENT = (sys.executable, "-m", "tests.impatient")
+
+
+def flowhouse(
+    home: Path, *words: str, command: tuple = (FLOWHOUSE,), **settings: str
+) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [FLOWHOUSE, *words],
+        [*command, *words],
         env={**os.environ, "FLOWHOUSE_HOME": str(home), **settings},
         capture_output=True,
         text=True,
@@ -163,7 +168,7 @@ def test_only_person_keys_can_be_forgotten(tmp_path: Path) -> None:
 
 def unheard(home: Path, *words: str, **settings: str) -> subprocess.CompletedProcess:
     """Refresh from an address at which nobody listens."""
-    return flowhouse(home, "refresh", *words, **{**JENKINS, **settings})
+    return flowhouse(home, "refresh", *words, command=IMPATIENT, **{**JENKINS, **settings})
 
 
 JENKINS = {

@@ -1,7 +1,6 @@
 """The graph is whole: it starts at an API endpoint and ends at what people look at."""
 
 import os
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +19,6 @@ from dagster._core.test_utils import create_run_for_test
 @pytest.fixture(scope="module")
 def defs(parsed: Path) -> dg.Definitions:
     """The whole graph; not imported above, for it wants the dbt project to be parsed."""
-    shutil.copytree(parsed, Path(os.environ["FLOWHOUSE_HOME"]) / "dbt", dirs_exist_ok=True)
     from orchestration.definitions import loaded
 
     return loaded()

@@ -150,7 +150,7 @@ def test_p3_a_person_leaves_what_readers_see_and_a_failed_refresh_does_not_reach
 
 
 def test_dagsters_asset_alone_publishes_nothing_unproven(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parsed: Path
 ) -> None:
     import dagster as dg
 
