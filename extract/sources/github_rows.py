@@ -13,7 +13,7 @@ from typing import Any
 from extract.assistance import Signed, assistance
 from extract.census import tombstones
 from extract.gaps import history_gaps
-from extract.mentions import keys_in
+from extract.mentions import changes_in, keys_in
 from extract.privacy import KEEP, person, pick, shown_environment
 from extract.snapshots import snapshots
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, instant
@@ -191,7 +191,7 @@ _SHARED_BRANCH = re.compile(
     r"|(?:(?:releases?|hotfix|support|maintenance|stable|v)[-/_.]?)?v?\d+(?:[._-]\d+)*(?:[._-]?[xX])?"
 )
 _LABEL = re.compile(
-    r"(?:workflow|status|stage|state|phase|type|kind|priority|severity)\s*[:/]+\s*\S.*"
+    r"(?:workflow|status|stage|state|phase|type|kind|priority|severity|found|detected)\s*[:/]+\s*\S.*"
     r"|bug|defect|regression|feature|enhancement|improvement|documentation|docs|question|task|chore"
     r"|epic|tech[- ]?debt|refactor(?:ing)?|maintenance|security|vulnerability|incident|p[0-5]"
     r"|triage|needs[- ](?:triage|investigation|info|information|design|review|test|tests|work)"
@@ -626,6 +626,9 @@ def deployment_row(repo: Repository, deployment: Mapping[str, Any]) -> Row:
         "payload": {
             **{name: pick(deployment.get(name), KEEP) for name in kept},
             "creator": rest_person(deployment.get("creator")),
+            "change_numbers": changes_in(
+                *(str(deployment.get(name) or "") for name in ("ref", "description", "payload"))
+            ),
         },
     }
 

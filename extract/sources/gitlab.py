@@ -127,6 +127,12 @@ DEPLOYMENTS = RawTable(
         "updated_at": TIMESTAMP,
     },
 )
+DEPLOYMENT_MERGE_REQUESTS = RawTable(
+    "deployment_merge_requests",
+    f"{_PROJECT}/deployments/{{id}}/merge_requests",
+    ("deployment_id", "merge_request_id"),
+    {"deployment_id": TEXT, "merge_request_id": TEXT},
+)
 _ITEM = {
     "id": TEXT,
     "iid": BIGINT,
@@ -190,6 +196,7 @@ TABLES = (
     HISTORY_GAPS,
     ENVIRONMENTS,
     DEPLOYMENTS,
+    DEPLOYMENT_MERGE_REQUESTS,
     MERGE_REQUESTS,
     COMMITS,
     NOTES,
@@ -256,7 +263,8 @@ _USUAL_REF = re.compile(
     r"|refs/merge-requests/\d+/(?:head|merge|train)"
 )
 _LABEL = re.compile(
-    r"(?:workflow|status|stage|state|phase|type|priority|severity)::.+", re.IGNORECASE
+    r"(?:workflow|status|stage|state|phase|type|priority|severity|found|detected)::.+",
+    re.IGNORECASE,
 )
 _ISSUE_NUMBER = re.compile(r"(?<![\w/])#([1-9][0-9]*)(?!\w)")
 _HOTFIX = re.compile(r"hot[-_ ]?fix", re.IGNORECASE)
@@ -798,7 +806,7 @@ KINDS = (
     ),
     Kind(
         DEPLOYMENTS,
-        (),
+        (DEPLOYMENT_MERGE_REQUESTS,),
         "id",
         "id",
         "status",
@@ -1107,7 +1115,20 @@ class Reader:
         }
 
     def _deployments(self, project: Project, row: Row) -> Part:
-        return {DEPLOYMENTS.name: [deployment_row(project, row)]}
+        # GitLab links merge requests when a deployment has succeeded.
+        place = f"/projects/{project.id}/deployments/{row['id']}"
+        linked = self._below(place, "merge_requests") if row.get("status") == "success" else []
+        return {
+            DEPLOYMENTS.name: [deployment_row(project, row)],
+            DEPLOYMENT_MERGE_REQUESTS.name: [
+                {
+                    "deployment_id": str(row["id"]),
+                    "merge_request_id": str(request["id"]),
+                    "payload": {},
+                }
+                for request in linked
+            ],
+        }
 
     def _merge_requests(self, project: Project, row: Row) -> Part:
         place = f"/projects/{project.id}/merge_requests/{row['iid']}"

@@ -187,6 +187,7 @@ ISSUE_FIELDS = {
     "labels": tags,
     "components": [_COMPONENT_OF_ISSUE],
     "fixVersions": [_VERSION_OF_ISSUE],
+    "versions": [_VERSION_OF_ISSUE],
     "issuelinks": [
         {
             "id": KEEP,
@@ -202,7 +203,7 @@ ISSUE_FIELDS = {
 }
 """Fields of an issue that are requested and loaded, beside the custom fields with a role."""
 
-ROLES = ("story_points", "team", "flagged", "sprints", "epic_key", "parent_key")
+ROLES = ("story_points", "team", "flagged", "sprints", "epic_key", "parent_key", "detected_in")
 SCHEMA_ROLES = {
     "jsw-story-points": "story_points",
     "atlassian-team": "team",
@@ -212,6 +213,11 @@ SCHEMA_ROLES = {
     "jpo-custom-field-parent": "parent_key",
 }
 POINT_NAMES = {"story points", "story point estimate"}
+DETECTED_NAMES = {
+    "detected in", "detected in environment", "detection environment", "environment detected",
+    "environment found", "found in", "found in environment",
+}  # fmt: skip
+"""What sites call the list of the environments in which a defect may be found."""
 FLAG_NAMES = {
     "flagged", "markiert", "marqué", "marquée", "avec indicateur", "marcado", "marcada",
     "señalado", "contrassegnato", "segnalato", "sinalizado", "gemarkeerd", "flaggad", "flagget",
@@ -233,6 +239,8 @@ SYSTEM_FIELDS = {
     "issueparentassociation": "parent",
     "fixversions": "fixVersions",
     "fix version": "fixVersions",
+    "versions": "versions",
+    "version": "versions",
     "components": "components",
     "component": "components",
     "labels": "labels",
@@ -292,6 +300,8 @@ def candidates(fields: Iterable[Mapping[str, Any]], former: Former | None = None
             role = "story_points"
         if role is None and kind == "select" and "team" in names:
             role = "team"
+        if role is None and kind in ("select", "radiobuttons") and names & DETECTED_NAMES:
+            role = "detected_in"
         if role and field_.get("id"):
             found[str(field_["id"])] = role
     return found
@@ -334,6 +344,7 @@ def derived(fields: Mapping[str, Any], roles: Mapping[str, str]) -> dict[str, An
         "sprints": [sprint for part in sprints if (sprint := _sprint(part))],
         "epic_key": epics[0] if epics else None,
         "parent_key": parents[0] if parents else None,
+        "detected_in": value_of(values["detected_in"][0]) if values["detected_in"] else None,
         "used_fields": used,
     }
 
@@ -356,6 +367,7 @@ FITS = {
     "sprints": lambda value: isinstance(value, list),
     "epic_key": lambda value: isinstance(value, str),
     "parent_key": lambda value: isinstance(value, str | dict),
+    "detected_in": lambda value: isinstance(value, str | dict),
 }
 """Whether the value of a custom field has the type of its role."""
 

@@ -12,6 +12,7 @@ from tests.flow.house import (
     Commit,
     Delivery,
     Deployment,
+    GitHubIssue,
     Issue,
     MergeRequest,
     Named,
@@ -152,9 +153,16 @@ def winch() -> list[Any]:
     other = {"id": "W2", "iid": 2, "project": WINCH, "sha": f"{1081:040x}", "source": "push"}
     jobs = [("W1", no, *stay) for no, stay in enumerate(stays, 1)]
     jobs.append(("W2", 1, "test", "success", "10:05", "10:05", "10:06", []))
+    # Of two runs of unknown commits nobody knows whether it is the same code that passes at last.
+    nameless = [
+        {"id": f"W{no}", "iid": no, "project": RAFT, "sha": None, "source": "api"} for no in (3, 4)
+    ]
+    jobs.append(("W3", 1, "test", "failed", "10:00", "10:01", "10:05", []))
+    jobs.append(("W4", 1, "test", "success", "10:05", "10:06", "10:10", []))
     return [
         Named("pipelines", {**pipeline, "status": "success", **times}, "gitlab"),
         Named("pipelines", {**other, "status": "success", **times}, "gitlab"),
+        *(Named("pipelines", {**one, "status": "success", **times}, "gitlab") for one in nameless),
         *(
             Named(
                 "jobs",
@@ -314,6 +322,14 @@ def proven() -> list[Any]:
         # A commit that no change made; back to what was there.
         Deployment("barge-1190", 1190, "2024-05-27 14:00", "success", BARGE),
         Deployment("barge-back", 1117, "2024-05-28 14:00", "success", BARGE),
+        # The surest of two links proves its item, though the other one comes first by name.
+        GitHubIssue(9709, "2024-05-28 09:00"),
+        GitHubIssue(9710, "2024-05-28 09:00"),
+        Delivery(
+            1118, ("elsewhere/board#9709",), *["2024-05-29 08:00"] * 2, "2024-05-29 12:00", None,
+            BARGE, closes=("I9710",),
+        ),
+        Deployment("barge-1118", 1118, "2024-05-29 14:00", "success", BARGE, "2024-05-29 15:00"),
         # What nobody tells anything of, of GitLab; and what was deleted before it was read.
         MergeRequest(1160, RAFT, "2024-05-06 08:00", "2024-05-06 09:00", "2024-05-06 10:00"),
         *crane(1049, "04-20 08:00", "04-20 09:00", "04-20 12:00"),
@@ -450,6 +466,10 @@ CASES = [
                 ("gitlab:job:W1-6", "docker", False, False, 0.9),
                 ("gitlab:job:W1-7", None, False, False, 3.6),
             ],
+            """select ci_job_key, is_flaky from marts.fct_ci_jobs
+               where ci_run_key in ('gitlab:pipeline:W3', 'gitlab:pipeline:W4') order by 1""": [
+                ("gitlab:job:W3-1", False), ("gitlab:job:W4-1", False),
+            ],
             """select job, service_key, attempts, failed_attempts, retries, environment_lost_s, cost
                from metrics.metric_ci_health_jobs where repository = 'yard/winch' order by 1""": [
                 ("lint", "unassigned", 2, 0, 0, 0, 1.8), ("pack", "unassigned", 1, 0, 0, 0, 3.6),
@@ -489,6 +509,7 @@ CASES = [
                 ("barge-1117", "P1116", "no", "no", "yes", "no", "no"),
                 ("barge-1117", "P1117", "no", "no", "no", "no", "no"),
                 ("barge-1190", None, "not_known", "not_known", "no", "no", "not_known"),
+                ("barge-1118", "P1118", "yes", "no", "no", "no", "no"),
             ],
             """select change_key, change_request_key, work_item_key,
                    split_part(work_item_link_key, '>issue_key>', 1), review_approval_key,
@@ -497,7 +518,8 @@ CASES = [
                where deployment_key in (
                    'github:deployment:barge-1101', 'github:deployment:barge-1104',
                    'github:deployment:barge-1105', 'github:deployment:barge-1107',
-                   'github:deployment:barge-1110') order by deployed_at""": [
+                   'github:deployment:barge-1110', 'github:deployment:barge-1118')
+               order by deployed_at""": [
                 ("github:pr:P1101", "servicenow:change_request:CHG-EV1", "jira:EVD-1",
                  "github:pr:P1101>implements>jira:EVD-1", "github:P1101-1",
                  "github:run:EV1:1", "servicenow:audit:CHG-EV1-2"),
@@ -509,6 +531,9 @@ CASES = [
                  "inbox:argo:ev-8>github:deployment:barge-1107"),
                 ("github:pr:P1110", "servicenow:change_request:CHG-EV10", None, None, None, None,
                  None),
+                ("github:pr:P1118", None, "github:issue:I9710",
+                 "github:pr:P1118>implements>github:issue:I9710>closing_reference>"
+                 "2024-05-29 08:00:00>", None, None, None),
             ],
             """select approval_key, kind, approver_key, is_approved, is_by_program, decided_at,
                    withdrawn_at

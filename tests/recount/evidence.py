@@ -438,7 +438,8 @@ class Warehouse:
                 first_runs[run["repository"]] = min(began, first_runs.get(run["repository"], EVER))
         nameless: dict[str, int] = defaultdict(int)
         for row in tables.rows("fct_change_keys"):
-            nameless[row["change_key"]] += row["keys_without_item"]
+            if row["key_project"] != "change_request":
+                nameless[row["change_key"]] += row["keys_without_item"]
         links = [
             row
             for row in tables.rows("bridge_work_item_links")

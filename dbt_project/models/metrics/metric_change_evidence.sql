@@ -130,6 +130,8 @@ nameless as (
 
     from {{ ref('fct_change_keys') }}
 
+    where key_project <> 'change_request'
+
     group by 1
 
 ),
