@@ -374,7 +374,7 @@ def recoveries(world: World, as_of: int = NOW) -> dict[str, int | None]:
             if one.succeeded is None and one.ended <= as_of:
                 found[str(one.id)] = after and after.succeeded
             elif harm:
-                ends = [_resolved(incident, as_of) for incident in harm]
+                ends = [resolved(incident, as_of) for incident in harm]
                 over = [max(filter(None, ends))] if all(ends) else []
                 if after and (
                     after.kind == "rollback"
@@ -388,7 +388,7 @@ def recoveries(world: World, as_of: int = NOW) -> dict[str, int | None]:
     return found
 
 
-def _resolved(incident: Record, as_of: int) -> int | None:
+def resolved(incident: Record, as_of: int) -> int | None:
     """Return when an incident was resolved for good."""
     at, codes = None, STATES["incident"]
     for mod in incident.mods:

@@ -129,7 +129,7 @@ CASES: list[Case] = [
                 "entity_key, value, n, period_start, period_end, is_complete_period",
                 "entity_type = 'source_system' and entity_key = 'gitlab'"
                 " and part = 'finished_never_started'",
-            ): [("gitlab", 0.0, 11, day("07-01"), day("07-01"), True)],
+            ): [("gitlab", 0.0, 18, day("07-01"), day("07-01"), True)],
         },
     ),
     Case(

@@ -1,8 +1,4 @@
 {#- What says where a defect was found begins so: "found-in-production", "detected: test". -#}
-{%- macro is_scoped(label) -%}
-    ({{ label }} like 'found%' or {{ label }} like 'detected%')
-{%- endmacro -%}
-
 with
 
 unioned as (
@@ -23,7 +19,7 @@ unioned as (
         'jira' as source_system,
         'label' as method,
         label as said,
-        {{ is_scoped('label') }} as is_scoped
+        label like 'found%' or label like 'detected%' as is_scoped
     from {{ ref('stg_jira__issue_labels') }}
 
     union all
