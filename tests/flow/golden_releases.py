@@ -16,10 +16,12 @@ from tests.flow.house import (
     Issue,
     Named,
     Service,
+    Ticket,
     moment,
 )
 
 SLIP, SKID = "lab/slip", "lab/skid"
+BUG = {"id": "10004", "name": "Bug"}
 
 
 def merged(number: int, day_: str, *keys: str) -> Delivery:
@@ -98,6 +100,12 @@ def named(no: int, *, is_gone: bool = False, field: str = "Fix Version") -> dict
     }  # fmt: skip
 
 
+def priority(before: str, after: str) -> dict[str, Any]:
+    """Return a change of the priority, whose ids are its names."""
+    told = {"from": before, "fromString": before, "to": after, "toString": after}
+    return {"field": "priority", "fieldtype": "jira", "fieldId": "priority", **told}
+
+
 def bug(
     number: int, created: str, *, affects: tuple[int, ...] = (), fixed: tuple[int, ...] = (),
     found: str | None = None, labels: tuple[str, ...] = (),
@@ -106,7 +114,7 @@ def bug(
     return Shown(
         f"REL-{number}", ("f1", "Open"), (),
         {
-            "issuetype": {"id": "10004", "name": "Bug"},
+            "issuetype": BUG,
             "versions": [{"id": f"r{no}"} for no in affects],
             "fixVersions": [{"id": f"r{no}"} for no in fixed],
             "customfield_10400": found and {"value": found},
@@ -223,19 +231,25 @@ CASES: list[Case] = [
             version(3, "2024-07-10", is_out=False),
             version(4, None),
             version(5, "2024-04-20"),
+            *(version(no, "2024-05-18") for no in (7, 8)),
+            version(9, "2024-05-01", is_out=False),  # overdue
+            version(10, None, is_out=False),
             Shown(
                 "REL-1", ("f1", "Open"),
                 (
                     ("2024-05-02 23:00", 901, named(1)),
                     ("2024-05-03 09:00", 902, named(1, is_gone=True)),
                     ("2024-05-03 10:00", 903, named(1)),
-                    ("2024-07-02 09:00", 904, named(1, is_gone=True)),
+                    # It is another version of itself from this second on.
+                    ("2024-05-03 10:00", 904, priority("Medium", "High")),
+                    ("2024-07-02 09:00", 908, named(1, is_gone=True)),
                 ),
-                {"fixVersions": [{"id": "r1"}]},
+                {"fixVersions": [{"id": "r1"}], "priority": {"id": "High", "name": "High"}},
                 "2024-05-01 09:00",
             ),
             Shown(
-                "REL-2", ("f1", "Open"), (), {"fixVersions": [{"id": "r2"}]}, "2024-05-01 09:00"
+                "REL-2", ("f1", "Open"), (), {"fixVersions": [{"id": "r2"}, {"id": "r99"}]},
+                "2024-05-01 09:00",
             ),
             # Taken out first, so it was there; told of, and gone with its version.
             Shown(
@@ -262,9 +276,14 @@ CASES: list[Case] = [
                 ("3", "1", "fix", False, at("05-01 09:00"), at("05-05 09:00")),
                 ("3", "1", "affects", False, at("05-07 09:00"), None),
             ],
+            """select replace(work_item_version_key, 'jira:REL-1', '')
+               from marts.bridge_work_item_releases
+               where work_item_key = 'jira:REL-1' order by valid_from""": [("@1",), ("@2",)],
             """select release_key, scope, name, is_released, starts_on, release_on
-               from marts.dim_releases where scope = 'REL' order by 1""": [
+               from marts.dim_releases where release_key <= 'jira:r5' and scope = 'REL'
+               order by 1""": [
                 ("jira:r1", "REL", "1.0", True, day("05-02"), day("05-10")),
+                ("jira:r10", "REL", "10.0", False, None, None),
                 ("jira:r2", "REL", "2.0", True, None, day("05-20")),
                 ("jira:r3", "REL", "3.0", False, None, day("07-10")),
                 ("jira:r4", "REL", "4.0", True, None, None),
@@ -286,27 +305,66 @@ CASES: list[Case] = [
             bug(14, "05-16 12:00", labels=("found-in-test", "detected:live")),
             bug(15, "05-16 12:00", labels=("customer-acme",)),
             bug(16, "05-16 12:00", labels=("found-in-prod-like-lab",)),
-            bug(17, "05-16 12:00", labels=("production",)),
+            bug(17, "05-16 12:00", labels=("production",), fixed=(2,)),
             bug(31, "06-02 12:00", labels=("found-in-prod",)),
             # In Los Angeles it is still May.
             bug(30, "06-01 05:00"),
-            # Two incidents, the first one of a deployment; one that nobody can tell the cause of.
+            # Two incidents, the first one of a deployment; one whose cause is only guessed.
             bug(18, "05-18 12:00"),
             Deployment("slip-8009", 8009, "2024-05-18 01:00", repository=SLIP),
             ChangeRequest("CHG-REL-1", "2024-05-10 09:00", "slip-8009"),
             Incident(
-                "REL-A", "2024-05-18 03:00 created in New", service="Slip", caused_by="CHG-REL-1",
+                "REL-Z", "2024-05-18 03:00 created in New", service="Slip", caused_by="CHG-REL-1",
                 correlation="REL-18",
             ),
             Incident("REL-B", "2024-05-18 04:00 created in New", correlation="REL-18"),
             bug(19, "05-18 12:00"),
-            Incident("REL-C", "2024-05-18 04:00 created in New", correlation="REL-19"),
+            Incident(
+                "REL-C", "2024-05-18 04:00 created in New", service="Slip", correlation="REL-19"
+            ),
+            # Two in one second; one that names another one at the last moment.
+            bug(27, "05-18 12:00"),
+            *(
+                Incident(f"REL-{no}", "2024-05-18 05:00 created in New", correlation="REL-27")
+                for no in "ED"
+            ),
+            bug(28, "05-18 12:00"),
+            bug(29, "05-18 12:00"),
+            Ticket(
+                "incident", "REL-F",
+                "2024-05-18 06:00 created in New\n"
+                "2024-07-01 00:00 correlation_id: REL-29 <- REL-28",
+                now={"correlation_id": "REL-29"},
+            ),
             # Told by days: that of the release, the next one in Los Angeles, not out yet, no day.
             bug(20, "05-11 06:00", affects=(2, 1)),
             bug(21, "05-11 08:00", affects=(1,)),
-            bug(22, "05-12 12:00", affects=(3,), fixed=(3, 2, 5)),
+            bug(22, "05-12 12:00", affects=(3,), fixed=(3, 2, 5, 8, 7)),
             bug(23, "05-12 12:00", affects=(4,)),
             bug(26, "05-14 12:00", affects=(3, 1)),
+            # Overdue is not out; of several the first that is out, by day, then by name.
+            bug(44, "05-12 12:00", affects=(9,)),
+            bug(45, "05-12 12:00", affects=(10,)),
+            bug(47, "05-14 12:00", affects=(9, 1)),
+            bug(48, "05-22 12:00", affects=(2, 7)),
+            bug(49, "05-22 12:00", affects=(8, 7)),
+            # On the evening of the day in Los Angeles; mended by what is not out.
+            bug(42, "05-21 05:00", labels=("found-in-test",), fixed=(2,)),
+            bug(43, "05-21 12:00", labels=("found-in-test",), fixed=(3,)),
+            # What it does not affect any more.
+            Shown(
+                "REL-41", ("f1", "Open"),
+                (
+                    ("2024-05-12 12:00", 911, named(1, field="Version")),
+                    ("2024-05-13 12:00", 912, named(1, is_gone=True, field="Version")),
+                ),
+                {"issuetype": BUG},
+                "2024-05-12 09:00",
+            ),
+            Issue(
+                "REL-46", "2024-05-14 12:00 created in In Progress", kind="Bug",
+                deleted="2024-05-16 12:00",
+            ),
             Issue(
                 "REL-25", "2024-05-14 12:00 created in In Progress\n2024-05-15 12:00 Cancelled",
                 kind="Bug",
@@ -352,15 +410,27 @@ CASES: list[Case] = [
                 ("19", True, "incident", None, "found", None, day("05-18"), 0),
                 ("20", False, "release", None, "release", "r1", day("05-10"), 0),
                 ("21", True, "release", None, "release", "r1", day("05-10"), 1),
-                ("22", False, "release", None, "fix", "r2", day("05-20"), -8),
+                ("22", False, "release", None, "fix", "r7", day("05-18"), -6),
                 ("23", None, None, None, "found", None, day("05-12"), 0),
                 ("24", True, "field", "production", "release", "r1", day("05-10"), 31),
                 ("25", None, None, None, "found", None, day("05-14"), 0),
                 ("26", True, "release", None, "release", "r1", day("05-10"), 4),
+                ("27", True, "incident", None, "found", None, day("05-18"), 0),
+                ("28", None, None, None, "found", None, day("05-18"), 0),
+                ("29", True, "incident", None, "found", None, day("05-18"), 0),
                 ("30", None, None, None, "found", None, day("05-31"), 0),
                 ("31", True, "label", "production", "found", None, day("06-02"), 0),
                 ("32", True, "field", "production", "release", "r5", day("04-20"), 2),
                 ("33", True, "field", "production", "release", "r1", day("05-10"), 30),
+                ("41", None, None, None, "found", None, day("05-12"), 0),
+                ("42", False, "label", "test", "fix", "r2", day("05-20"), 0),
+                ("43", False, "label", "test", "found", None, day("05-21"), 0),
+                ("44", False, "release", None, "found", None, day("05-12"), 0),
+                ("45", False, "release", None, "found", None, day("05-12"), 0),
+                ("46", None, None, None, "found", None, day("05-14"), 0),
+                ("47", True, "release", None, "release", "r1", day("05-10"), 4),
+                ("48", True, "release", None, "release", "r7", day("05-18"), 4),
+                ("49", True, "release", None, "release", "r7", day("05-18"), 4),
                 ("github:issue:I9722", True, "label", "production", "found", None, day("05-21"),
                  0),
                 ("gitlab:issue:9721", False, "label", "staging", "found", None, day("05-21"), 0),
@@ -368,20 +438,24 @@ CASES: list[Case] = [
             """select work_item_key, incident_work_item_key, detection_confidence, is_withdrawn
                from marts.fct_defects
                where work_item_key in ('jira:REL-12', 'jira:REL-16', 'jira:REL-18', 'jira:REL-20',
-                   'jira:REL-25') order by 1""": [
+                   'jira:REL-25', 'jira:REL-27', 'jira:REL-46') order by 1""": [
                 ("jira:REL-12", None, 1.0, False), ("jira:REL-16", None, 0.9, False),
-                ("jira:REL-18", "servicenow:incident:REL-A", 0.8, False),
+                ("jira:REL-18", "servicenow:incident:REL-Z", 0.8, False),
                 ("jira:REL-20", None, 0.6, False), ("jira:REL-25", None, None, True),
+                ("jira:REL-27", "servicenow:incident:REL-D", 0.8, False),
+                ("jira:REL-46", None, None, True),
             ],
-            # May has r1, r2 and a deployment; 13 to 17, 19, 23, 30 and the one of GitLab are dated
-            # by themselves. June is not over in Los Angeles, and May is not mature there.
+            # May has r1, r2, r7 and a deployment. Before are 12, 16, 20, 22, 42 to 45 and that of
+            # GitLab, after 11, 13 to 15, 18, 19, 21, 26, 27, 29, 33 and 47 to 49, nobody knows of
+            # 17, 23, 28, 30 and 41. With a release are 11, 12, 18, 20 to 22, 24, 26, 33, 42 and
+            # 47 to 49. June is not over in Los Angeles, and May is not mature there.
             """select month_start, defects, releases, dated_by_release, found_before, escaped,
                    escaped_late, not_known, escape_share, logged_defects, is_mature,
                    is_complete_period
                from metrics.metric_defect_escapes
                where value_stream_key = 'slip' order by 1""": [
                 (day("04-01"), 1, 1, 1, 0, 1, 0, 0, 1.0, 1, True, True),
-                (day("05-01"), 18, 3, 9, 5, 9, 1, 3, 9 / 14, 16, False, True),
+                (day("05-01"), 29, 4, 13, 9, 14, 1, 5, 14 / 23, 27, False, True),
                 (day("06-01"), 1, 0, 0, 0, 1, 0, 0, 1.0, 3, False, False),
             ],
         },

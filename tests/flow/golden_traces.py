@@ -426,13 +426,15 @@ CASES: list[Case] = [
         "an item waits for another one from the link on until that one has ended, while in flow",
         [
             begun(51, "05-06 10:00", 961, ("05-07 09:00", link(BLOCKED, "REL-52"))),
-            # It ends, and goes on for a day.
+            # It ends, and goes on for a day, twice.
             Shown(
                 "REL-52", ("t4", "Done"),
                 (
                     ("2024-05-08 09:00", 964, status("f1", "Open", "t4", "Done")),
                     ("2024-05-09 09:00", 965, status("t4", "Done", "t3", "In Progress")),
                     ("2024-05-10 09:00", 966, status("t3", "In Progress", "t4", "Done")),
+                    ("2024-05-11 09:00", 976, status("t4", "Done", "t3", "In Progress")),
+                    ("2024-05-12 09:00", 977, status("t3", "In Progress", "t4", "Done")),
                 ),
                 {"issuelinks": [linked(5, "tr1", "REL-51")]},
             ),
@@ -445,8 +447,19 @@ CASES: list[Case] = [
             # Nobody knows since when.
             begun(56, "05-09 10:00", 972),
             Shown(
-                "REL-54", ("f1", "Open"), (),
+                "REL-54", ("t5", "In Review"),
+                (
+                    ("2024-05-06 12:00", 981, status("f1", "Open", "t3", "In Progress")),
+                    ("2024-05-08 12:00", 982, status("t3", "In Progress", "t5", "In Review")),
+                ),
                 {"issuelinks": [linked(6, "tr1", "REL-55"), linked(7, "tr1", "REL-56")]},
+            ),
+            # What blocks it is given up.
+            begun(57, "05-06 10:00", 983, ("05-07 09:00", link(BLOCKED, "REL-58"))),
+            Shown(
+                "REL-58", ("t6", "Cancelled"),
+                (("2024-05-09 12:00", 985, status("f1", "Open", "t6", "Cancelled")),),
+                {"issuelinks": [linked(8, "tr1", "REL-57")]},
             ),
         ],
         rows={
@@ -456,8 +469,10 @@ CASES: list[Case] = [
                order by 1, 5""": [
                 ("51", "jira:REL-52", "link", "REL", at("05-07 09:00"), at("05-08 09:00")),
                 ("51", "jira:REL-52", "link", "REL", at("05-09 09:00"), at("05-10 09:00")),
+                ("51", "jira:REL-52", "link", "REL", at("05-11 09:00"), at("05-12 09:00")),
                 ("53", "jira:REL-54", "link", "REL", at("05-07 10:00"), at("05-07 16:00")),
                 ("55", "jira:REL-54", "link", "REL", at("05-09 10:00"), None),
+                ("57", "jira:REL-58", "link", "REL", at("05-07 09:00"), at("05-09 12:00")),
             ],
         },
     ),

@@ -89,11 +89,8 @@ def found(tables: Tables) -> list[Row]:
     }
     linked = defaultdict(set)
     for link in tables.rows("bridge_work_item_links"):
-        if holds(link, tables.as_of):
-            ends_ = link["from_key"], link["to_key"]
-            for one, other in (ends_, ends_[::-1]):
-                if other in items and items[other]["item_kind"] == "incident":
-                    linked[one].add(other)
+        if link["from_key"] in incidents and holds(link, tables.as_of):
+            linked[link["to_key"]].add(link["from_key"])
     out = tables.by("dim_releases", "release_key")
     named = defaultdict(list)
     for row in tables.rows("bridge_work_item_releases"):

@@ -48,7 +48,7 @@ def awaited(tables: Tables) -> dict[str, list[Row]]:
     found = defaultdict(list)
     for link in tables.rows("int_work_item_links_unioned"):
         other, item = link["from_key"], link["to_key"]
-        if link["link_type"] != "blocks" or link["valid_from"] is None or other == item:
+        if link["link_type"] != "blocks" or link["valid_from"] is None:
             continue
         for no, (begins, ends) in unfinished.get(other, {}).items():
             start, end = max(link["valid_from"], begins), min(link["valid_to"] or FOREVER, ends)

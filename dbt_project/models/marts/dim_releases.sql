@@ -4,14 +4,14 @@ final as (
 
     select
         release_key,
-        'jira' as source_system,
-        project_key as scope,
+        source_system,
+        scope,
         name,
         is_released,
         starts_on,
         release_on
 
-    from {{ ref('stg_jira__versions') }}
+    from {{ ref('int_releases_unioned') }}
 
 )
 

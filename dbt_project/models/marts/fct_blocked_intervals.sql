@@ -28,7 +28,7 @@ dependencies as (
             valid_from,
             valid_to
         from {{ ref('int_work_item_links_unioned') }}
-        where link_type = 'blocks' and valid_from is not null and from_key <> to_key
+        where link_type = 'blocks' and valid_from is not null
     ) as dated
 
     {{ only_touched() }}

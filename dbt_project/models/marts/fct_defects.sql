@@ -28,37 +28,8 @@ texts as (
 
 ),
 
-links as (
-
-    select * from {{ ref('bridge_work_item_links') }} as links
-    where {{ valid_at('links', as_of()) }}
-
-),
-
--- Whoever links a defect with an incident says that users met it.
-incident_links as (
-
-    select
-        links.from_key as work_item_key,
-        links.to_key as incident_work_item_key
-    from links
-    inner join work_items as incidents
-        on links.to_key = incidents.work_item_key
-    where incidents.item_kind = 'incident'
-
-    union
-
-    select
-        links.to_key as work_item_key,
-        links.from_key as incident_work_item_key
-    from links
-    inner join work_items as incidents
-        on links.from_key = incidents.work_item_key
-    where incidents.item_kind = 'incident'
-
-),
-
--- The incident that was opened first, and the deployment that caused it as far as that counts.
+-- An incident that names a defect says that users met it. Of several the first one counts, with the
+-- deployment that caused it as far as that counts.
 first_incidents as (
 
     select
@@ -69,24 +40,27 @@ first_incidents as (
 
     from (
         select
-            incident_links.*,
+            links.to_key as work_item_key,
+            incidents.work_item_key as incident_work_item_key,
             causes.deployment_key,
             deployments.finished_at as deployed_at,
             row_number() over (
-                partition by incident_links.work_item_key
-                order by incidents.opened_at, incident_links.incident_work_item_key
+                partition by links.to_key
+                order by incidents.opened_at, incidents.work_item_key
             ) as place
 
-        from incident_links
+        from {{ ref('bridge_work_item_links') }} as links
 
         inner join {{ ref('fct_incidents') }} as incidents
-            on incident_links.incident_work_item_key = incidents.work_item_key
+            on links.from_key = incidents.work_item_key
 
         left join {{ ref('bridge_incident_deployments') }} as causes
             on incidents.work_item_key = causes.work_item_key and causes.is_counted
 
         left join {{ ref('fct_deployments') }} as deployments
             on causes.deployment_key = deployments.deployment_key
+
+        where {{ valid_at('links', as_of()) }}
     ) as placed
 
     where place = 1
@@ -208,13 +182,12 @@ detected as (
         case
             when text_method is not null then text_method
             when incident_work_item_key is not null then 'incident'
-            when affected_release_key is not null and (not is_released or release_on is not null)
-                then 'release'
+            when not is_released or release_on is not null then 'release'
         end as detection_method,
         case
             when text_method is not null then is_text_production
             when incident_work_item_key is not null then true
-            when affected_release_key is not null and not is_released then false
+            when not is_released then false
             when release_on is not null then found_on > release_on
         end as is_escaped
 
