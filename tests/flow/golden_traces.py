@@ -454,6 +454,11 @@ CASES: list[Case] = [
                 ),
                 {"issuelinks": [linked(6, "tr1", "REL-55"), linked(7, "tr1", "REL-56")]},
             ),
+            # What it names was done from the start.
+            begun(59, "05-06 10:00", 987, ("05-07 09:00", link(BLOCKED, "REL-60"))),
+            Shown(
+                "REL-60", ("t4", "Done"), (), {"issuelinks": [linked(9, "tr1", "REL-59")]}
+            ),
             # What blocks it is given up.
             begun(57, "05-06 10:00", 983, ("05-07 09:00", link(BLOCKED, "REL-58"))),
             Shown(
