@@ -4,15 +4,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	2>/dev/null && echo $$p && break; done)
 UV := uv==0.13.9
 BIN := $(CURDIR)/.venv/bin
+PYTEST = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 FLOWHOUSE_HOME ?= $(CURDIR)/.flowhouse
 SEED ?= 1
 
-.PHONY: help install demo test mutate mutate-sample bench bench-extract lint audit dev clean
+.PHONY: help install demo test test-long mutate mutate-sample bench bench-extract lint audit dev clean
 
 help:
 	@echo "make demo   the demo company, end to end: servers, refresh, tests, published file, report"
-	@echo "make test   the whole test suite"
+	@echo "make test   the tests, but for those of"
+	@echo "make test-long  which refresh whole companies, load day by day, and kill"
 	@echo "make mutate breaks every rule of the published models, one at a time; a test must notice each"
 	@echo "make mutate-sample  600 of them, drawn by SEED=, and a fault of each invariant"
 	@echo "make bench  what a build costs and how it grows with the data: SIZE=2k, 10k, 100k or 1M"
@@ -37,7 +39,10 @@ demo: install
 	@$(BIN)/python -m demo.run
 
 test: install
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --junitxml $(FLOWHOUSE_HOME)/proofs/tests.xml
+	@$(PYTEST) -m "not long" --junitxml $(FLOWHOUSE_HOME)/proofs/tests.xml
+
+test-long: install
+	@$(PYTEST) -m long --junitxml $(FLOWHOUSE_HOME)/proofs/tests-long.xml
 
 # Mutants are tried on the demo company too: it is made anew where the project has changed.
 mutate: demo

@@ -30,43 +30,58 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
 
 
-LONGEST = (
+LONG = (
     "test_pipeline.py",
-    "test_real.py",
-    "test_delivery.py",
-    "test_day.py",
-    "test_incremental.py",
-    "test_flow.py",
     "test_kills.py",
-    "test_refresh.py",
-    "test_restatements.py",
-    "test_dev.py",
-    "test_constraint.py",
-    "test_forms.py",
-    "test_secrets.py",
-    "test_github.py",
-    "test_jira.py",
-    "test_jira_scripted.py",
-    "test_servicenow.py",
     "test_jira_days.py",
-    "test_servicenow_models.py",
-    "test_github_issues.py",
-    "test_gitlab.py",
-    "test_cli.py",
+    "test_day.py",
+    "test_real.py",
+    "test_restatements.py",
+    "test_secrets.py",
+    "test_incremental.py",
     "test_refresh.py",
-    "test_kills.py",
-    "test_archive.py",
-    "test_recount.py",
-    "test_jenkins.py",
-    "test_jira_census.py",
-    "test_proofs.py",
+    "test_dev.py",
+    "test_later_days.py",
+    "field/test_delivery.py",
+    "field/test_jira.py",
 )
+"""Files that refresh whole companies, load day by day, or kill: `make test-long` runs them."""
+
+FIRST = (
+    "test_flow.py",
+    "test_jira_scripted.py",
+    "test_gate.py",
+    "test_github.py",
+    "test_servicenow.py",
+    "test_gitlab.py",
+    "test_github_issues.py",
+    "test_forms.py",
+    "test_recount.py",
+    "test_cli.py",
+    "test_proofs.py",
+    "test_jenkins.py",
+    "test_servicenow_models.py",
+    "test_jira.py",
+    "test_jira_census.py",
+    "test_archive.py",
+    "test_constraint.py",
+)
+"""What takes longest of the others; no worker is left with one of them at the end."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files, so that no worker is left with one at the end."""
-    places = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+    """Mark what belongs to the long lane, and begin with the longest files."""
+    for item in items:
+        if item.path.as_posix().endswith(tuple(f"/{name}" for name in LONG)):
+            item.add_marker("long")
+    places = {name: place for place, name in enumerate([*LONG, *FIRST])}
+    items.sort(
+        key=lambda item: min(
+            (at for name, at in places.items() if item.path.as_posix().endswith(f"/{name}")),
+            default=len(places),
+        )
+    )
 
 
 def pytest_collection_finish() -> None:

@@ -33,7 +33,7 @@
     cast(date_trunc('month', {{ local_time(moment, zone) }}) as date)
 {%- endmacro %}
 
-{#- A sum of fractions that is the same in whatever order they are added: to nine digits. -#}
+{#- A sum of fractions that is the same in whatever order they are added: to fifteen digits. -#}
 {% macro exact_sum(number) -%}
-    cast(sum(cast({{ number }} as decimal(28, 9))) as double)
+    cast(sum(cast({{ number }} as decimal(38, 15))) as double)
 {%- endmacro %}

@@ -1,8 +1,12 @@
 """A small company: one Jenkins controller in this process, and homes that it is loaded into."""
 
+import multiprocessing
+import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,32 @@ from tests.extract.conftest import Home
 from tests.extract.test_jenkins import Controller
 
 TABLES = ("jobs", "builds", "stages", "history_gaps")
+
+
+def process(task: Callable[..., None], *words: Any) -> BaseProcess:
+    """Start a task in a process of its own, with the environment of this one.
+
+    It is forked from a server without threads. A fork of this process would now and then inherit a
+    lock that another thread held, DuckDB's as likely as any, and wait for it for ever.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["extract.load", "publish.snapshot"])
+    started = context.Process(target=_in_environment, args=(dict(os.environ), task, words))
+    started.start()
+    return started
+
+
+def kill(started: BaseProcess) -> None:
+    """Kill a process as it is, if it has not ended by itself, and wait for its end."""
+    with suppress(ProcessLookupError):
+        started.kill()
+    started.join()
+
+
+def _in_environment(settings: Mapping[str, str], task: Callable[..., None], words: Any) -> None:
+    os.environ.clear()
+    os.environ.update(settings)
+    task(*words)
 
 
 class Company:

@@ -3,7 +3,6 @@
 What is killed here are real processes that load and publish, without Dagster and dbt.
 """
 
-import multiprocessing
 import os
 import random
 import shutil
@@ -12,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +23,7 @@ import pytest
 from extract import archive, warehouse
 from extract.load import load
 from publish.snapshot import publish, versions
-from tests.faults.conftest import Company
+from tests.faults.conftest import Company, kill, process
 
 SEED, KILLS = 20_261_129, 20
 PUBLICATIONS = 50
@@ -45,12 +44,6 @@ def small_refresh(home: str, number: int) -> None:
     publish(build, Path(home) / "published")
 
 
-def process(task: Callable[..., None], *words: Any) -> multiprocessing.Process:
-    started = multiprocessing.Process(target=task, args=words)
-    started.start()
-    return started
-
-
 def published(home: Path) -> list[tuple]:
     with duckdb.connect(str(home / "published" / "warehouse.duckdb"), read_only=True) as link:
         return link.execute(
@@ -66,6 +59,7 @@ def test_twenty_kills_at_random_instants_lose_and_double_nothing(
     home, twin = company.home.folder, tmp_path / "twin"
     company.load()
     shutil.copytree(home, twin)
+    process(time.sleep, 0).join()  # the first one waits for the imports
     began = time.monotonic()
     process(small_refresh, str(home), 0).join()
     takes, killed, last = time.monotonic() - began, 0, 20
@@ -78,8 +72,7 @@ def test_twenty_kills_at_random_instants_lose_and_double_nothing(
         last += 3
         victim = process(small_refresh, str(home), number)
         victim.join(chance.uniform(0, takes))
-        os.kill(victim.pid, signal.SIGKILL)
-        victim.join()
+        kill(victim)
         killed += victim.exitcode == -signal.SIGKILL
         if number % 4 == 0:  # several in a row, too
             again = process(small_refresh, str(home), number)
@@ -150,6 +143,7 @@ def test_readers_see_whole_versions_only_while_publications_are_killed(tmp_path:
     chance = random.Random(SEED)
     build, folder = str(tmp_path / "build.duckdb"), tmp_path / "published"
     publish_rows(build, str(folder), 1000)
+    process(time.sleep, 0).join()
     began = time.monotonic()
     process(publish_rows, build, str(folder), 1001).join()
     takes = time.monotonic() - began
@@ -159,7 +153,7 @@ def test_readers_see_whole_versions_only_while_publications_are_killed(tmp_path:
             victim = process(publish_rows, build, str(folder), 1000 + number)
             if number % 2:
                 victim.join(chance.uniform(0, takes))
-                os.kill(victim.pid, signal.SIGKILL)
+                kill(victim)
             victim.join()
             killed += victim.exitcode == -signal.SIGKILL
     assert len(found) >= 50 and killed >= 10

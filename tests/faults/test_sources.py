@@ -14,7 +14,7 @@ from extract.api import Api
 from extract.load import Unwritable, load
 from extract.sources import jenkins
 from orchestration import gate
-from tests.faults.conftest import Company
+from tests.faults.conftest import Company, process
 
 
 def failed(work: Any) -> str:
@@ -141,11 +141,10 @@ def _load_as_nobody(home: Path, told: Any) -> None:
 
 def told_by(task: Any, *words: Any) -> Any:
     reader, writer = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.Process(target=task, args=(*words, writer))
-    process.start()
+    started = process(task, *words, writer)
     writer.close()
     said = reader.recv()
-    process.join()
+    started.join()
     return said
 
 

@@ -3,7 +3,8 @@
     python -m tests.flow.proofs FOLDER
 
 FOLDER holds what the runs left: `faults.json` (tests/flow/faults.py), and where they ran
-`mutations.json` (tests/flow/mutate.py), `mutants.json` (tests/mutate), `tests.xml` (`make test`).
+`mutations.json` (tests/flow/mutate.py), `mutants.json` (tests/mutate), and of `make test` and
+`make test-long` `tests.xml` and `tests-long.xml`.
 Which invariant a test proves stands in its .yml; what the test suite proves beside them, here.
 """
 
@@ -75,7 +76,7 @@ def table(folder: Path) -> str:
     faults = _read(folder / "faults.json")
     others = _read(folder / "mutations.json")
     mutants = _read(folder / "mutants.json")
-    suite = _suite(folder / "tests.xml")
+    suite = _suite(folder / "tests.xml") | _suite(folder / "tests-long.xml")
     noticed = defaultdict(list)
     for outcome in faults["faults"]:
         noticed[outcome["invariant"]].append(outcome)
