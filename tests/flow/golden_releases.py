@@ -447,9 +447,9 @@ CASES: list[Case] = [
                 ("jira:REL-27", "servicenow:incident:REL-D", 0.8, False),
                 ("jira:REL-46", None, None, True),
             ],
-            # May has r1, r2, r7 and a deployment. Before are 12, 16, 20, 22, 42 to 45, 50 and that of
-            # GitLab, after 11, 13 to 15, 18, 19, 21, 26, 27, 29, 33 and 47 to 49, nobody knows of
-            # 17, 23, 28, 30 and 41. With a release are 11, 12, 18, 20 to 22, 24, 26, 33, 42 and
+            # May has r1, r2, r7 and a deployment. Before are 12, 16, 20, 22, 42 to 45, 50 and that
+            # of GitLab, after 11, 13 to 15, 18, 19, 21, 26, 27, 29, 33 and 47 to 49, nobody knows
+            # of 17, 23, 28, 30 and 41. With a release are 11, 12, 18, 20 to 22, 24, 26, 33, 42 and
             # 47 to 50. June is not over in Los Angeles, and May is not mature there.
             """select month_start, defects, releases, dated_by_release, found_before, escaped,
                    escaped_late, not_known, escape_share, logged_defects, is_mature,
