@@ -473,6 +473,10 @@ NOT_OBSERVED = {
     "of links, which metric_trace_coverage and metric_trace_methods tell by link and method": (
         *("finished_items", "linked_items", "linked_share", "method_items", "method_share"),
     ),
+    "of releases, which metric_defect_escapes tells by their month": (
+        *("dated_by_release", "defects", "escape_share", "escaped", "escaped_late"),
+        *("found_before", "logged_defects", "not_known", "releases"),
+    ),
     "of causes, which metric_delay_pareto and metric_waste tell by cause": (
         *("all_lost_s", "cost_of_delay", "cumulative_lost_s", "cumulative_lost_share"),
         *("delayed_items", "delayed_parents", "loss_rank", "lost_item_days", "lost_s"),
