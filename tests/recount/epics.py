@@ -277,6 +277,6 @@ def dependencies(tables: Tables) -> Iterator[Row]:
             ),
             "dated_dependency_count": dated,
             "dependent_items": len({other for _, other in members}),
-            "delayed_items": waiting[by, stream],
+            "held_up_items": waiting[by, stream],
             "dependency_wait_s": seconds[by, stream] if dated else None,
         }

@@ -113,7 +113,7 @@ waited as (
     select
         streams.blocking_value_stream_key,
         streams.value_stream_key,
-        count(distinct united.wait_key) as delayed_items,
+        count(distinct united.wait_key) as held_up_items,
         sum({{ seconds_between('united.starts_at', 'united.ends_at') }}) as dependency_wait_s
 
     from united
@@ -144,7 +144,7 @@ final as (
         cast(counted.open_dependency_count as bigint) as open_dependency_count,
         cast(counted.dated_dependency_count as bigint) as dated_dependency_count,
         counted.dependent_items,
-        coalesce(waited.delayed_items, 0) as delayed_items,
+        coalesce(waited.held_up_items, 0) as held_up_items,
         -- Of links that nobody dates no wait is known; of dated ones that blocked nothing it is 0.
         case
             when counted.dated_dependency_count > 0
