@@ -30,7 +30,7 @@ from tests.benchmarks.sameness import differences
 from tests.flow import golden, house
 from tests.flow.warm_dbt import WarmDbt
 
-TABLES = {(name, table.name): table for name, module in SOURCES.items() for table in module.TABLES}
+TABLES = {(name, table.name): table for name, source in SOURCES.items() for table in source.tables}
 DAYS = int(os.environ.get("DAYS", "0"))
 SEED = int(os.environ.get("SEED", "13"))
 EVERY, CHAIN = "*", "+config.materialized:incremental"
