@@ -457,7 +457,12 @@ NOT_OBSERVED = {
         *("arrivals", "cfd_highwater", "departures", "left_before_items", "reached_items"),
         *("wip_by_stage", "wip_limit", "wip_s"),
     ),
-    "of one moment: metric_value_stream_map_totals, metric_aging_wip, metric_forecast": (
+    "of one moment: metric_value_stream_map_totals, metric_aging_wip, metric_forecast,"
+    " metric_epic_progress, metric_dependencies": (
+        *("cancelled_count", "child_count", "done_count", "done_points", "done_share"),
+        *("dated_dependency_count", "dependency_count", "dependency_wait_s", "held_up_items"),
+        *("dependent_items", "open_dependency_count"),
+        *("open_count", "points", "started_count", "window_done_count"),
         *("items", "open_active_s", "open_wait_s", "pace_n", "pace_p50_s", "pace_p85_s"),
         *("pace_p95_s", "predictability_share", "wip"),
     ),
@@ -480,6 +485,10 @@ NOT_OBSERVED = {
     ),
     "of links, which metric_trace_coverage and metric_trace_methods tell by link and method": (
         *("finished_items", "linked_items", "linked_share", "method_items", "method_share"),
+    ),
+    "of releases, which metric_defect_escapes tells by their month": (
+        *("dated_by_release", "defects", "escape_share", "escaped", "escaped_late"),
+        *("found_before", "logged_defects", "not_known", "releases"),
     ),
     "of causes, which metric_delay_pareto and metric_waste tell by cause": (
         *("all_lost_s", "cost_of_delay", "cumulative_lost_s", "cumulative_lost_share"),

@@ -467,6 +467,73 @@ def test_deployments_are_blamed_for_what_they_truly_caused(company: Company) -> 
     assert not retried & failed and 0 < len(retried & true) < 10
 
 
+def test_every_change_came_with_the_deployment_that_truly_brought_it(company: Company) -> None:
+    """But for what the first deployment of a repository had behind it: nobody knows since when."""
+    from demo import truth
+
+    made, now = company.servers.world, company.servers.world.now
+    pulls = {pull.id: pull for pull in made.pulls}
+    firsts: dict[str, int] = {}
+    for one in made.deployments:
+        if one.environment == "production" and one.succeeded:
+            firsts[one.repository] = min(one.succeeded, firsts.get(one.repository, one.succeeded))
+    true = {
+        str(key): str(one.id)
+        for key, one in truth.carried(made, now).items()
+        if one.succeeded != firsts[one.repository] or one.sha == pulls[key].merge_sha
+    }
+    found = company.rows("select change_key, deployment_key from marts.bridge_deployment_changes")
+    assert {a.rpartition(":")[2]: b.rpartition(":")[2] for a, b in found} == true
+    assert len(true) > 2000
+
+
+def test_the_five_metrics_of_dora_are_the_true_ones(company: Company) -> None:
+    """Of each service and month; failures where there is evidence and not only a guess."""
+    from demo import truth
+
+    made, now = company.servers.world, company.servers.world.now
+    true = truth.periods(made, now)
+    rows = company.rows(
+        """
+        select service_key, period_start, deployments, rework_deployments, deployed_changes,
+            changes, lead_time_p50_s, failed_deployments, assumed_failed_deployments
+        from metrics.metric_dora
+        """
+    )
+    assert {row[:2] for row in rows if row[2]} == set(true)
+    certain = 0
+    for service, month, *numbers, failed, assumed in rows:
+        period = true.get((service, month), truth.Period())
+        times = sorted(period.lead_times)
+        median = times[-(-len(times) // 2) - 1] if len(times) >= 10 else None
+        assert numbers == [
+            period.deployments, period.rework, period.deployed, len(times), median
+        ], (service, month)  # fmt: skip
+        assert failed <= period.failed
+        if not assumed:
+            certain += period.failed
+            assert failed == period.failed, (service, month)
+    assert certain > 50
+    # The time to recover, of each failed deployment all of whose incidents name it.
+    ends = truth.recoveries(made, now)
+    found = {
+        key.rpartition(":")[2]: (incidents, recovered)
+        for key, incidents, recovered in company.rows(
+            """
+            select deployment_key, incident_count, epoch(recovered_at)
+            from marts.fct_deployments where is_failed
+            """
+        )
+    }
+    caused = {
+        str(one.id): sum(incident.created <= now for incident in one.incidents)
+        for one in made.deployments
+    }
+    known = {key for key, (incidents, _) in found.items() if incidents == caused[key]}
+    assert len(known) > 80
+    assert {key: found[key][1] for key in known} == {key: ends[key] for key in known}
+
+
 def test_what_programs_wrote_is_known_by_what_they_sign(company: Company) -> None:
     from demo import truth
 

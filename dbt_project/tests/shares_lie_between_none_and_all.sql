@@ -16,6 +16,7 @@
     'deployment_rework_share': ('rework_deployments', 'deployments'),
     'distribution_share': none,
     'downstream_starved_share': ('downstream_starved_s', 'window_s'),
+    'escape_share': ('escaped', 'escaped + found_before'),
     'expected_false_alarm_share': none,
     'failure_share': ('failed_attempts', 'judged_attempts'),
     'first_pass_yield_share': ('first_pass_items', 'velocity'),

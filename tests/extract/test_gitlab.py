@@ -850,6 +850,20 @@ def test_a_deployment_ends_with_its_job_or_with_its_last_change(scripted: Any, h
     assert minute == [3, 7, None, 9]
 
 
+def test_what_gitlab_says_that_a_deployment_brought_is_loaded_once_it_succeeded(
+    scripted: Any, home: Any
+) -> None:
+    place = {"environment": {"id": 1, "name": "production"}}
+    scripted.add("deployments", 1, 5, deployable=None, **place)
+    scripted.add("deployments", 2, 6, status="failed", deployable=None, **place)
+    for number, deployment in ((11, 1), (12, 1), (13, 2)):
+        scripted.add(f"deployments/{deployment}/merge_requests", number, 1)
+    home.load("gitlab")
+    sql = "select deployment_id, merge_request_id from gitlab.deployment_merge_requests order by 2"
+    assert home.rows("gitlab", sql) == [("1", "11"), ("1", "12")]
+    assert not [target for target in scripted.asked if "deployments/2/merge_requests" in target]
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

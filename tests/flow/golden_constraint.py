@@ -321,6 +321,14 @@ CASES: list[Case] = [
                 """,
             ),
             Issue("DLY-3", "2024-06-30 12:00 created in Ready for Test"),  # ten hours of June
+            Issue(
+                "DLY-4",  # a second is lost, too
+                """
+                2024-02-06 10:00:00 created in Ready for Test
+                2024-02-06 10:00:01 In Test
+                2024-02-06 11:00:00 Done
+                """,
+            ),
         ],
         rows={
             # In May 36 hours of 60 in the queue, then 72 hours blocked: 24 by the flag in
@@ -407,6 +415,7 @@ CASES: list[Case] = [
                from metrics.metric_delay_pareto
                where value_stream_key = 'delay' and month_start <> date '2024-05-01'
                order by 1""": [
+                (day("02-01"), "waiting_test", 1, 1, 1.0, 1.0, 1 / 86400 * 240, True),
                 (day("04-01"), "selected", 36 * H, 36 * H, 1.0, 1.0, 360.0, True),
                 (day("06-01"), "waiting_test", 10 * H, 10 * H, 1.0, 1.0, None, True),
                 (day("07-01"), "waiting_test", 2 * H, 2 * H, 1.0, 1.0, None, False),
@@ -423,6 +432,8 @@ CASES: list[Case] = [
                  is_complete_period
                from metrics.metric_waste where value_stream_key = 'delay' and level = 'story'
                order by 1, 3""": [
+                (day("02-01"), "talent", "none", "not_measurable", None, None, True),
+                (day("02-01"), "waiting", "waiting", "high", None, 1, True),
                 (day("04-01"), "inventory", "in_flow", "medium", 1, None, True),
                 (day("04-01"), "talent", "none", "not_measurable", None, None, True),
                 (day("04-01"), "waiting", "waiting", "high", None, 36 * H, True),

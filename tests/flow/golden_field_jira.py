@@ -29,6 +29,11 @@ FIELDS = [
         "schema": {"type": "any", "custom": "x:jpo-custom-field-parent"},
     },
     {
+        "id": "customfield_10400",
+        "name": "Detected in",
+        "schema": {"type": "option", "custom": "x:select"},
+    },
+    {
         "id": "customfield_20001",
         "name": "Team",
         "schema": {"type": "string", "custom": "x:textfield"},

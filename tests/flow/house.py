@@ -611,6 +611,7 @@ class Deployment:
         began: When it was told that it runs; else nobody says.
         waited: When it was told that it waits to be let run.
         deployer: Who deployed; `robot` is a program.
+        numbers: Numbers of change requests that it names.
     """
 
     id: str
@@ -623,6 +624,7 @@ class Deployment:
     began: str | None = None
     waited: str | None = None
     deployer: str | None = None
+    numbers: tuple[str, ...] = ()
 
     def rows(self) -> Rows:
         """Return the raw rows of the deployment and its outcome."""
@@ -644,7 +646,8 @@ class Deployment:
                     "payload": {
                         "creator": {"person_key": self.deployer, "actor_type": kind}
                         if self.deployer
-                        else None
+                        else None,
+                        "change_numbers": list(self.numbers),
                     },
                 }
             ],
@@ -670,6 +673,7 @@ class Delivery:
         merged: When it was merged; else it was closed, or is open.
         ready: When a draft was marked as ready for review.
         reviews: When, by whom and with what it was reviewed.
+        closes: Ids of the issues that it closes.
     """
 
     number: int
@@ -686,6 +690,7 @@ class Delivery:
     is_revert: bool = False
     size: tuple[int, int] | None = None
     author: str | None = "ann"
+    closes: tuple[str, ...] = ()
 
     def rows(self) -> Rows:
         """Return the raw rows of the pull request, its commit and its deployment."""
@@ -708,6 +713,7 @@ class Delivery:
                         "headRefOid": sha,
                         "author": {"person_key": self.author, "actor_type": "human"},
                         "issue_keys": list(self.issues),
+                        "closes": list(self.closes),
                         "is_hotfix": self.is_hotfix,
                         "is_revert": self.is_revert,
                         "additions": self.size and self.size[0],

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from extract.assistance import Signed, assistance
-from extract.mentions import keys_in
+from extract.mentions import changes_in, keys_in
 from extract.privacy import KEEP, person, pick, shown_environment
 from extract.sources.github.tables import NAME, REPOSITORY
 from extract.tables import instant
@@ -25,7 +25,7 @@ _SHARED_BRANCH = re.compile(
 )
 
 _LABEL = re.compile(
-    r"(?:workflow|status|stage|state|phase|type|kind|priority|severity)\s*[:/]+\s*\S.*"
+    r"(?:workflow|status|stage|state|phase|type|kind|priority|severity|found|detected)\s*[:/]+\s*\S.*"
     r"|bug|defect|regression|feature|enhancement|improvement|documentation|docs|question|task|chore"
     r"|epic|tech[- ]?debt|refactor(?:ing)?|maintenance|security|vulnerability|incident|p[0-5]"
     r"|triage|needs[- ](?:triage|investigation|info|information|design|review|test|tests|work)"
@@ -467,6 +467,9 @@ def deployment_row(repo: Repository, deployment: Mapping[str, Any]) -> Row:
         "payload": {
             **{name: pick(deployment.get(name), KEEP) for name in kept},
             "creator": rest_person(deployment.get("creator")),
+            "change_numbers": changes_in(
+                *(str(deployment.get(name) or "") for name in ("ref", "description", "payload"))
+            ),
         },
     }
 

@@ -24,6 +24,7 @@ from extract.sources.gitlab.rows import (
 from extract.sources.gitlab.tables import (
     BRIDGES,
     COMMITS,
+    DEPLOYMENT_MERGE_REQUESTS,
     DEPLOYMENTS,
     ISSUE_LABELS,
     ISSUE_STATES,
@@ -75,8 +76,20 @@ class Details:
         }
 
     def deployments(self, project: Project, row: Row) -> Part:
-        """Return a deployment: its listing has all of it."""
-        return {DEPLOYMENTS.name: [deployment_row(project, row)]}
+        """Read a deployment with the merge requests that GitLab links once it has succeeded."""
+        path = f"/projects/{project.id}/deployments/{row['id']}"
+        linked = self._below(path, "merge_requests") if row.get("status") == "success" else []
+        return {
+            DEPLOYMENTS.name: [deployment_row(project, row)],
+            DEPLOYMENT_MERGE_REQUESTS.name: [
+                {
+                    "deployment_id": str(row["id"]),
+                    "merge_request_id": str(request["id"]),
+                    "payload": {},
+                }
+                for request in linked
+            ],
+        }
 
     def merge_requests(self, project: Project, row: Row) -> Part:
         """Read a merge request with its commits, notes and changes of state."""

@@ -8,6 +8,7 @@ from extract.sources.gitlab.rows import OPEN, Project
 from extract.sources.gitlab.tables import (
     BRIDGES,
     COMMITS,
+    DEPLOYMENT_MERGE_REQUESTS,
     DEPLOYMENTS,
     ISSUE_LABELS,
     ISSUE_STATES,
@@ -84,7 +85,7 @@ KINDS = (
     ),
     Kind(
         DEPLOYMENTS,
-        (),
+        (DEPLOYMENT_MERGE_REQUESTS,),
         "id",
         "id",
         "status",

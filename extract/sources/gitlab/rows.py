@@ -40,7 +40,8 @@ _USUAL_REF = re.compile(
 )
 
 _LABEL = re.compile(
-    r"(?:workflow|status|stage|state|phase|type|priority|severity)::.+", re.IGNORECASE
+    r"(?:workflow|status|stage|state|phase|type|priority|severity|found|detected)::.+",
+    re.IGNORECASE,
 )
 
 _ISSUE_NUMBER = re.compile(r"(?<![\w/])#([1-9][0-9]*)(?!\w)")

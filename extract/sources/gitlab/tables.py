@@ -79,6 +79,12 @@ DEPLOYMENTS = RawTable(
         "updated_at": TIMESTAMP,
     },
 )
+DEPLOYMENT_MERGE_REQUESTS = RawTable(
+    "deployment_merge_requests",
+    f"{_PROJECT}/deployments/{{id}}/merge_requests",
+    ("deployment_id", "merge_request_id"),
+    {"deployment_id": TEXT, "merge_request_id": TEXT},
+)
 
 _ITEM = {
     "id": TEXT,
@@ -154,6 +160,7 @@ TABLES = (
     HISTORY_GAPS,
     ENVIRONMENTS,
     DEPLOYMENTS,
+    DEPLOYMENT_MERGE_REQUESTS,
     MERGE_REQUESTS,
     COMMITS,
     NOTES,

@@ -6,10 +6,10 @@ from typing import Any
 
 from extract.privacy import KEEP, pick
 from extract.settings import setting_name
-from extract.sources.jira.shapes import plain
+from extract.sources.jira.shapes import plain, value_of
 from extract.sources.jira.tables import NAME
 
-ROLES = ("story_points", "team", "flagged", "sprints", "epic_key", "parent_key")
+ROLES = ("story_points", "team", "flagged", "sprints", "epic_key", "parent_key", "detected_in")
 
 SCHEMA_ROLES = {
     "jsw-story-points": "story_points",
@@ -21,6 +21,11 @@ SCHEMA_ROLES = {
 }
 
 POINT_NAMES = {"story points", "story point estimate"}
+DETECTED_NAMES = {
+    "detected in", "detected in environment", "detection environment", "environment detected",
+    "environment found", "found in", "found in environment",
+}  # fmt: skip
+"""What sites call the list of the environments in which a defect may be found."""
 
 FLAG_NAMES = {
     "flagged", "markiert", "marqué", "marquée", "avec indicateur", "marcado", "marcada",
@@ -43,6 +48,8 @@ SYSTEM_FIELDS = {
     "issueparentassociation": "parent",
     "fixversions": "fixVersions",
     "fix version": "fixVersions",
+    "versions": "versions",
+    "version": "versions",
     "components": "components",
     "component": "components",
     "labels": "labels",
@@ -95,6 +102,8 @@ def candidates(fields: Iterable[Mapping[str, Any]], former: Former | None = None
             role = "story_points"
         if role is None and kind == "select" and "team" in names:
             role = "team"
+        if role is None and kind in ("select", "radiobuttons") and names & DETECTED_NAMES:
+            role = "detected_in"
         if role and field_.get("id"):
             found[str(field_["id"])] = role
     return found
@@ -137,6 +146,7 @@ def derived(fields: Mapping[str, Any], roles: Mapping[str, str]) -> dict[str, An
         "sprints": [sprint for part in sprints if (sprint := _sprint(part))],
         "epic_key": epics[0] if epics else None,
         "parent_key": parents[0] if parents else None,
+        "detected_in": value_of(values["detected_in"][0]) if values["detected_in"] else None,
         "used_fields": used,
     }
 
@@ -159,6 +169,7 @@ FITS = {
     "sprints": lambda value: isinstance(value, list),
     "epic_key": lambda value: isinstance(value, str),
     "parent_key": lambda value: isinstance(value, str | dict),
+    "detected_in": lambda value: isinstance(value, str | dict),
 }
 """Whether the value of a custom field has the type of its role."""
 

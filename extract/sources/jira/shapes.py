@@ -186,6 +186,7 @@ ISSUE_FIELDS = {
     "labels": tags,
     "components": [_COMPONENT_OF_ISSUE],
     "fixVersions": [_VERSION_OF_ISSUE],
+    "versions": [_VERSION_OF_ISSUE],
     "issuelinks": [
         {
             "id": KEEP,
