@@ -25,6 +25,8 @@ LOCATION, REPOSITORY = "orchestration.definitions", "__repository__"
 PATIENCE_S = 300
 UPSTREAM = "view=lineage&lineageScope=upstream&lineageDepth=2"
 AROUND = "view=lineage&lineageScope=neighborhood&lineageDepth=1"
+READABLE = 20
+"""How many points wide a word is at least when Dagster has zoomed the graph to the page."""
 GROUPS = ["jira", "staging", "intermediate", "marts", "published", "exposures"]
 FAULT = "the payload is no JSON or holds a person's name or mail address: 1 rows"
 
@@ -274,6 +276,8 @@ def test_a_person_sees_the_graph_and_the_failing_check(dev: Dev, pictures: Path)
             page.goto(f"{dev.address}{path}", timeout=120_000)
             for text in shown:
                 page.get_by_text(text).first.wait_for(timeout=120_000)
+            drawn = page.get_by_text(shown[-1]).last
+            wait_for(lambda drawn=drawn: (drawn.bounding_box() or {"width": 0})["width"] > READABLE)
             page.wait_for_timeout(3_000)  # until the graph stands where it is to stand
             page.screenshot(path=pictures / f"{name}.png")
         chromium.close()
