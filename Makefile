@@ -9,12 +9,14 @@ PYTEST = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 FLOWHOUSE_HOME ?= $(CURDIR)/.flowhouse
 SEED ?= 1
 
-.PHONY: help install demo test test-long mutate mutate-sample bench bench-extract lint audit dev clean
+.PHONY: help install demo test test-long faults week mutate mutate-sample bench bench-extract lint audit dev clean
 
 help:
 	@echo "make demo   the demo company, end to end: servers, refresh, tests, published file, report"
 	@echo "make test   the tests, but for those of"
 	@echo "make test-long  which refresh whole companies, load day by day, and kill"
+	@echo "make faults whole refreshes that are killed, stopped, starved, lied to: all cases, or COUNT= of them, drawn by SEED="
+	@echo "make week   a week of recorded days, refreshed every night by Dagster's schedule, held against one full load"
 	@echo "make mutate breaks every rule of the published models, one at a time; a test must notice each"
 	@echo "make mutate-sample  600 of them, drawn by SEED=, and a fault of each invariant"
 	@echo "make bench  what a build costs and how it grows with the data: SIZE=2k, 10k, 100k or 1M"
@@ -43,6 +45,12 @@ test: install
 
 test-long: install
 	@$(PYTEST) -m long --junitxml $(FLOWHOUSE_HOME)/proofs/tests-long.xml
+
+faults: install
+	@SEED=$(SEED) $(BIN)/python -m tests.faults.many $(COUNT)
+
+week: install
+	@$(BIN)/python -m tests.faults.week
 
 # Mutants are tried on the demo company too: it is made anew where the project has changed.
 mutate: demo

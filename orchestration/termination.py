@@ -82,7 +82,9 @@ def _wait(reader: int, grace_s: float) -> None:
     while os.read(reader, 1)[0] != signal.SIGTERM:
         pass
     print(
-        "flowhouse: was told to end (SIGTERM); nothing was published", file=sys.stderr, flush=True
+        "flowhouse: was told to end (SIGTERM); `flowhouse status` says what is published",
+        file=sys.stderr,
+        flush=True,
     )
     until = time.monotonic() + grace_s
     known: dict[int, str] = {}

@@ -93,7 +93,10 @@ class Company:
         return self.home / "published" / "warehouse.duckdb"
 
     def rows(self, sql: str, parameters: list | None = None) -> list[tuple]:
-        with duckdb.connect(str(self.link), read_only=True) as warehouse:
+        return self.version_rows(self.link, sql, parameters)
+
+    def version_rows(self, file: Path, sql: str, parameters: list | None = None) -> list[tuple]:
+        with duckdb.connect(str(file), read_only=True) as warehouse:
             return warehouse.execute(sql, parameters or []).fetchall()
 
     def raw_rows(self, source: str, sql: str) -> list[tuple]:
@@ -691,6 +694,12 @@ def test_a_second_refresh_while_one_runs_is_refused(company: Company) -> None:
     assert "Traceback" not in done.stderr
 
 
+LAST_RESULTS = """
+    select test from meta.quality_results
+    where refresh_id = (select refresh_id from meta.refreshes) and test not like 'expectation:%'
+"""
+
+
 class Hour:
     """What an hour brought, and the refresh after it.
 
@@ -820,6 +829,17 @@ def test_a_second_refresh_reads_only_what_changed_and_a_change_arrives(
     assert len(hour.journal) < 400
 
 
+def test_what_rests_on_nothing_that_differs_stays_and_keeps_its_results(
+    company: Company, hour: Hour
+) -> None:
+    [stay] = re.findall(r"dbt: (\d+) rest on nothing that changed", hour.done.stderr)
+    assert int(stay) > 100
+    before, after = (
+        sorted(company.version_rows(file, LAST_RESULTS)) for file in (hour.version, company.link)
+    )
+    assert before == after and len(after) > 500
+
+
 def test_a_table_of_a_former_version_is_not_published(company: Company, hour: Hour) -> None:
     names = "select table_name from duckdb_tables() where schema_name = 'metrics'"
     assert ("metric_of_a_former_version",) not in company.rows(names)
@@ -877,7 +897,7 @@ def test_a_backfill_reads_its_span(company: Company, hour: Hour, backfill: Backf
 
 
 def test_the_time_zone_of_the_machine_changes_nothing(company: Company, backfill: Backfill) -> None:
-    """All models, built anew by a machine in Newfoundland of issues that it has read again."""
+    """All models, built again by a machine in Newfoundland of issues that it has read again."""
     with duckdb.connect() as link:
         link.execute(f"attach '{company.link.resolve()}' as elsewhere (read_only)")
         link.execute(f"attach '{backfill.before}' as here (read_only)")

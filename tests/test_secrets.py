@@ -16,7 +16,6 @@ import pytest
 
 from tests.extract.scripted_jira import TOKEN, ScriptedJira
 
-FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
 SECRETS = {
     "FLOWHOUSE_PSEUDONYM_KEY": "pseudonyms-of-this-test-Zq7",
     "SOURCES__JIRA__API_TOKEN": TOKEN,
@@ -63,8 +62,9 @@ def refreshed(
     }  # fmt: skip
     try:
         done = subprocess.run(
-            [FLOWHOUSE, "refresh"], env=settings, capture_output=True, text=True, check=False
-        )
+            [sys.executable, "-m", "tests.impatient", "refresh"],
+            env=settings, capture_output=True, text=True, check=False,
+        )  # fmt: skip
     finally:
         site.close()
     assert done.returncode == 3, done.stderr[-3000:]

@@ -158,7 +158,7 @@ class Bench:
             self.tell()
 
     def build(self, name: str) -> dict[str, dict[str, float]]:
-        """Build everything with its data tests, as a refresh does; return what each node took."""
+        """Build with all data tests what a refresh would; return what each node took."""
         result = self.home / "nodes.json"
         words = ["build", "--exclude-resource-type", "unit_test"]
         build = self.home / "build.duckdb"
@@ -170,7 +170,10 @@ class Bench:
             everything=False,
         )
         step = self.step(
-            name, ["tests.benchmarks.measured_dbt", str(result), *words], FLOWHOUSE_REBUILD=how
+            name,
+            ["tests.benchmarks.measured_dbt", str(result), *words],
+            FLOWHOUSE_REBUILD=how,
+            FLOWHOUSE_HOME=str(self.home),
         )
         rebuild.end(build)
         nodes = json.loads(result.read_text())
@@ -214,7 +217,9 @@ class Bench:
     def measure_refresh(self) -> None:
         """Build where something changed, and all of it anew: what CI asks at a small size."""
         self._change("1 %", 0.01)
-        self.build("refresh, 1 % changed: build")
+        made = self.build("refresh, 1 % changed: build")
+        if not made.keys() < self.size.nodes.keys():
+            raise SystemExit("a refresh leaves out nothing")
         self._build_anew()
 
     def measure_delivery(self, *, is_large: bool) -> list[dict[str, Any]]:
@@ -243,6 +248,7 @@ class Bench:
         """Build the same rows anew: what was refreshed so often must be the same, row by row."""
         build, refreshed = self.home / "build.duckdb", self.home / "refreshed.duckdb"
         build.rename(refreshed)
+        (self.home / "inputs.json").unlink()
         self.build("the same anew")
         found = differences(refreshed, build)
         if found:

@@ -1,4 +1,4 @@
-"""Hand-written items, one case per row of metrics.md 1.10, with the values a person worked out.
+"""Hand-written items, one case per hard case of README.md, with the values a person worked out.
 
 As of Monday 2024-07-01 00:00 UTC. The laboratory keeps UTC and works Monday to Friday, 9 to 17;
 1 May is a holiday. Berlin and Newfoundland work the same hours of their own, Nepal Sunday to
@@ -41,7 +41,7 @@ class Case:
     """What one rule makes of its items.
 
     Attributes:
-        rule: The row of metrics.md 1.10 (or what the issue adds to it).
+        rule: The row of the hard cases in README.md, or what was added to them.
         items: The items that are loaded for it.
         flows: Columns of fct_work_item_flows, by item.
         visits: The visits of an item in order: stage, #number from the second visit in it,
@@ -1604,6 +1604,7 @@ from tests.flow import (
     golden_core,
     golden_delivery,
     golden_edges,
+    golden_epics,
     golden_evidence,
     golden_field_delivery,
     golden_field_desk,
@@ -1621,6 +1622,7 @@ for topic in (
     golden_core,
     golden_delivery,
     golden_edges,
+    golden_epics,
     golden_evidence,
     golden_field_delivery,
     golden_field_desk,

@@ -28,7 +28,10 @@ import duckdb
 import pyarrow as pa
 
 from extract.load import AUDIT_COLUMNS
-from extract.sources import SOURCES, jira_rows
+from extract.sources import SOURCES
+from extract.sources.jira.chains import Chain
+from extract.sources.jira.rows import History
+from extract.sources.jira.rows import Rows as JiraRows
 from extract.tables import ARROW_TYPES, decode
 from publish.quality import unproven
 
@@ -210,7 +213,7 @@ class Issue:
 
         The changelog takes the way through the extraction: what that drops, no model can have.
         """
-        made = jira_rows.Rows(CATALOGUE)
+        made = JiraRows(CATALOGUE)
         born, *moves = changes(self.history)
         status = born.to.removeprefix("created in ").strip()
         now = {
@@ -225,8 +228,8 @@ class Issue:
                 before, status = change.before or status, change.to
             told = {"id": no, "created": change.at.isoformat(), "items": None}
             told["items"] = self.items(change, before, no)
-            parsed = decode(json.dumps(told).encode(), jira_rows.History)
-            shown = made.history(parsed, jira_rows.Chain())
+            parsed = decode(json.dumps(told).encode(), History)
+            shown = made.history(parsed, Chain())
             assert shown is not None
             histories.append(
                 {
@@ -963,7 +966,7 @@ def write_raw(folder: Path, rows: Mapping[tuple[str, str], list[dict]]) -> None:
         path.unlink(missing_ok=True)
         with duckdb.connect(str(path)) as raw:
             raw.execute(f"create schema {source}")
-            for table in module.TABLES:
+            for table in module.tables:
                 some = rows.get((source, table.name), [])
                 loads = [row.get("_dlt_load_id", "first") for row in some]
                 batch = table.batch(some).append_column("_dlt_load_id", pa.array(loads, "string"))

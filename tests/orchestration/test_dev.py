@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 import duckdb
@@ -81,6 +82,16 @@ query ($id: ID!) {
     }
 }
 """
+LINE = (
+    "published/report",
+    "published/warehouse",
+    "marts/fct_stage_visits",
+    "intermediate/int_status_changes_unioned",
+    "staging/stg_jira__issue_changes",
+    "jira/histories",
+    "api/jira/histories",
+)
+"""From the page that people read back to what it was asked from."""
 NODES = "{ assetNodes { assetKey { path } dependencyKeys { path } } }"
 CHECK = """
 query ($key: AssetKeyInput!) {
@@ -101,6 +112,9 @@ query ($key: AssetKeyInput!) {
     }
 }
 """
+
+
+CHOSEN = [f'key:"{name}"' for name in LINE]
 
 
 def wait_for(found: Callable[[], Any]) -> Any:
@@ -144,17 +158,13 @@ def dev(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     log = home.parent / "dev.log"
     with log.open("w") as output:
         server = subprocess.Popen(
-            [
-                Path(sys.executable).with_name("dagster"), "dev",
-                "-h", "127.0.0.1", "-p", str(port), "-m", LOCATION,
-            ],
+            [sys.executable, "-m", "orchestration.serve", "dev", "-p", str(port)],
             env={
                 **os.environ,
                 "FLOWHOUSE_HOME": str(home),
                 "FLOWHOUSE_COMPANY": "demo",
                 "FLOWHOUSE_PSEUDONYM_KEY": "a test's key",
                 "SOURCES__INBOX__PATH": str(inbox),
-                "DAGSTER_HOME": str(home / "dagster"),
             },
             stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
@@ -197,16 +207,7 @@ def test_the_graph_leads_from_the_endpoints_to_the_report(dev: Dev) -> None:
             waiting += new
         return found
 
-    line = [
-        "published/report",
-        "published/warehouse",
-        "marts/fct_stage_visits",
-        "intermediate/int_status_changes_unioned",
-        "staging/stg_jira__issue_changes",
-        "jira/histories",
-        "api/jira/histories",
-    ]
-    for name, of in zip(line[1:], line):
+    for name, of in zip(LINE[1:], LINE):
         assert name in above(of), f"{of} does not rest on {name}"
     assert parents["exposure/report"] == {"published/report"}
 
@@ -219,7 +220,7 @@ def test_the_daemon_ends_the_killed_refresh_and_the_next_run_fails_on_a_visible_
     checks = [
         {"assetKey": {"path": [source, table.name]}, "name": "meets_expectations"}
         for source, module in SOURCES.items()
-        for table in module.TABLES
+        for table in module.tables
     ]
     run_id = dev.launch("__ASSET_JOB", checks)  # waits for the run that nobody works on
     assert dev.ended(dev.dead) == "FAILURE"
@@ -269,6 +270,7 @@ def test_a_person_sees_the_graph_and_the_failing_check(dev: Dev, pictures: Path)
         for name, path, shown in (
             ("check", "/assets/jira/issues?view=checks&checkDetail=meets_expectations", FAULT),
             ("graph", "/asset-groups", "servicenow"),
+            ("line", f"/asset-groups?asset-selection={quote(' or '.join(CHOSEN))}", "histories"),
             ("report", f"/assets/exposure/report?{UPSTREAM}", "warehouse"),
             ("endpoint", f"/assets/jira/issues?{UPSTREAM}", "issues"),
         ):

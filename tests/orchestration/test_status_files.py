@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
-FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
+from orchestration.cli import main
 
 WRITER = """
 import duckdb, sys, time
@@ -59,22 +61,22 @@ from range(20000);
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home after a refresh of which only the loads are known."""
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+    before = os.umask(0o022)  # commands change it for their process, which is ours
     for what, schema in (("raw", "jira"), ("build", "meta"), ("published", "meta")):
         file = tmp_path / FILES[what]
         file.parent.mkdir(exist_ok=True)
         with duckdb.connect(str(file)) as database:
             database.execute(AUDITS.format(schema=schema))
-    return tmp_path
+    yield tmp_path
+    os.umask(before)
 
 
 def said(home: Path) -> dict:
-    done = subprocess.run(
-        [FLOWHOUSE, "status", "--json"], env={**os.environ, "FLOWHOUSE_HOME": str(home)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    done = CliRunner().invoke(main, ["status", "--json"])
+    assert (done.exit_code, done.stderr) == (0, ""), done.output
     return json.loads(done.stdout)
 
 

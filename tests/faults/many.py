@@ -1,0 +1,574 @@
+"""Whole refreshes of a small company that are killed, stopped, starved and lied to.
+
+    python -m tests.faults.many [COUNT]     # SEED=1; all cases without a COUNT
+
+Each case begins with the home of yesterday and refreshes it to today while something goes wrong,
+then once more while nothing does. What stands there in the end is what stands in the home of a twin
+that nobody disturbed: every table, raw, working and published. All the while readers open the
+published file; each time they must find yesterday's version or today's, as a whole.
+
+It prints a line for each case and ends with 1 when anything was missed.
+"""
+
+import contextlib
+import hashlib
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from extract.sources import SOURCES
+from publish.snapshot import versions
+from tests.conftest import MEMORY
+from tests.faults.small import Company, serving
+from tests.faults.test_archive import cut_short, fill_with_rubbish, overwrite_the_middle
+
+PHASES = ("extract", "normalise", "load", "dbt", "tests", "publish")
+KILLS, MOST_CASES = 20, 60
+GRACE_S = 30
+PATIENCE_S, PAUSE_S = 900, 2.0
+OF_A_REFRESH = {
+    "publications", "restatements", "table_versions", "quality_results", "load_audits",
+    "int_load_audits_unioned", "refreshes",
+    "dim_source_systems", "metric_data_quality",
+}  # fmt: skip
+"""Tables that say when and by which refresh something was done, and not what is so."""
+OF_A_LOAD = ("_fetched_at", "_dlt_load_id", "load_id")
+"""Columns that say when and by which load a row was read."""
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+
+
+Case = tuple[str, Callable[[], str]]
+"""What goes wrong: its name, and a function that has it happen and says what was met."""
+
+
+class Missed(Exception):
+    """What ought to hold does not."""
+
+
+@dataclass
+class Read:
+    """What a reader found while a case ran.
+
+    Attributes:
+        versions: How often it found which content, by the refresh that the file says it is of.
+        errors: What stopped it from reading.
+    """
+
+    versions: Counter = field(default_factory=Counter)
+    errors: list[str] = field(default_factory=list)
+
+
+def environment() -> dict[str, str]:
+    """Return what is set here, but for what is set of a flowhouse of one's own."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SOURCES__", "FLOWHOUSE_", "DAGSTER_"))
+    }
+
+
+def wrong_clock() -> dict[str, str]:
+    """Return what a process is told so that libfaketime moves its clock, but not its timers."""
+    return {
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [os.environ.get("PYTHONPATH"), str(Path(__file__).parent / "faketime")])
+        ),
+    }
+
+
+def scratch(prefix: str) -> tempfile.TemporaryDirectory:
+    """Make a folder that goes with its block; in memory where there is enough of it."""
+    is_enough = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 8 << 30
+    return tempfile.TemporaryDirectory(prefix=prefix, dir=MEMORY if is_enough else None)
+
+
+def refreshing(
+    home: Path, settings: dict[str, str], before: Sequence[str] = (), **how: Any
+) -> subprocess.Popen:
+    """Start a refresh in a session of its own, with the words of a command before it."""
+    marks = home.with_name("phases")
+    marks.unlink(missing_ok=True)
+    return subprocess.Popen(
+        [*before, sys.executable, "-m", "tests.faults.marked", "refresh"],
+        env={**environment(), **settings, "FLOWHOUSE_HOME": str(home), "PHASES": str(marks)},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, **how,
+    )  # fmt: skip
+
+
+def marks_of(home: Path) -> list[tuple[str, str, float]]:
+    """Return what a refresh noted so far, in order."""
+    words = [line.split() for line in text_of(home).splitlines()]
+    return [(mark, phase, float(at)) for mark, phase, at in words]
+
+
+def text_of(home: Path) -> str:
+    """Return what a refresh noted so far, as it wrote it."""
+    marks = home.with_name("phases")
+    return marks.read_text() if marks.exists() else ""
+
+
+def open_phases(marks: list[tuple[str, str, float]]) -> list[str]:
+    """Return the phases that began more often than they ended."""
+    count = Counter()
+    for mark, phase, _ in marks:
+        count[phase] += 1 if mark == "begin" else -1
+    return [phase for phase in PHASES if count[phase] > 0]
+
+
+def spans_of(marks: list[tuple[str, str, float]]) -> dict[str, list[float]]:
+    """Return how long each stay in a phase took, in the order in which they began."""
+    begun: dict[str, list[float]] = {phase: [] for phase in PHASES}
+    found: dict[str, list[float]] = {phase: [] for phase in PHASES}
+    for mark, phase, at in marks:
+        if mark == "begin":
+            begun[phase].append(at)
+        else:
+            found[phase].append(at - begun[phase].pop(0))
+    return found
+
+
+def tables(link: duckdb.DuckDBPyConnection, of: str) -> set[tuple[str, str]]:
+    """Return the tables of an attached file that say what is so."""
+    return {
+        (schema, table)
+        for schema, table in link.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = ?", [of]
+        ).fetchall()
+        if table not in OF_A_REFRESH
+        and not table.startswith("_dlt")
+        and schema not in ("builds", "failures", "dbt_test__audit")
+    }
+
+
+def digest(file: Path) -> tuple[str, str]:
+    """Read a published file as a whole: which refresh it is of, and what all its tables say."""
+    with duckdb.connect(str(file), read_only=True) as link:
+        [(name, of)] = link.execute(
+            "select current_database(), refresh_id from meta.refreshes"
+        ).fetchall()
+        told = [
+            link.execute(
+                f"select '{table}', count(*), bit_xor(hash(t)) from {schema}.\"{table}\" as t"
+            ).fetchone()
+            for schema, table in sorted(tables(link, name))
+        ]
+    return of, hashlib.sha256(repr(told).encode()).hexdigest()
+
+
+def differences(one: Path, other: Path) -> dict[str, int]:
+    """Return how many rows of each table of two files are not in both, and as often."""
+    with duckdb.connect() as link:
+        link.execute(f"attach '{one}' as one (read_only)")
+        link.execute(f"attach '{other}' as other (read_only)")
+        there, wanted = tables(link, "one"), tables(link, "other")
+        found = {f"{schema}.{table}": -1 for schema, table in there ^ wanted}
+        for schema, table in sorted(there & wanted):
+            a, b = (f'from {of}.{schema}."{table}"' for of in ("one", "other"))
+            names = {row[0] for row in link.execute(f"describe {a}").fetchall()}
+            marks = [name for name in OF_A_LOAD if name in names]
+            columns = f"* exclude ({', '.join(marks)})" if marks else "*"
+            [(count,)] = link.execute(
+                f"select count(*) from ((select {columns} {a} except all select {columns} {b})"
+                f" union all (select {columns} {b} except all select {columns} {a}))"
+            ).fetchall()
+            if count:
+                found[f"{schema}.{table}"] = count
+    return found
+
+
+def homes_differ(one: Path, other: Path) -> dict[str, int]:
+    """Return in which tables two homes differ, and in how many rows."""
+    files = [f"raw/raw_{source}.duckdb" for source in SOURCES]
+    found = {}
+    for name in [*files, "build.duckdb", "published/warehouse.duckdb"]:
+        for table, rows in differences(one / name, other / name).items():
+            found[f"{name}: {table}"] = rows
+    return found
+
+
+def read_on(link: Path, ends: Any, told: Any) -> None:
+    """Open the published file again and again, and once at the end; tell what was found."""
+    read, is_last = Read(), False
+    while not is_last:
+        is_last = ends.is_set()
+        try:
+            read.versions[digest(link)] += 1
+        except Exception as error:
+            read.errors.append(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+        ends.wait(0 if is_last else PAUSE_S)
+    told.send(read)
+
+
+@contextlib.contextmanager
+def readers(home: Path) -> Iterator[list[Read]]:
+    """Have two processes read what is published meanwhile."""
+    found: list[Read] = []
+    server = multiprocessing.get_context("forkserver")  # this process has threads and locks
+    ends, started = server.Event(), []
+    for _ in range(2):
+        ear, mouth = server.Pipe(duplex=False)
+        link = home / "published" / "warehouse.duckdb"
+        process = server.Process(target=read_on, args=(link, ends, mouth))
+        process.start()
+        started.append((process, ear))
+    try:
+        yield found
+    finally:
+        ends.set()
+        for process, ear in started:
+            found.append(ear.recv())
+            process.join()
+
+
+def killed(refresh: subprocess.Popen) -> None:
+    """End a refresh and all that it started, as `kill -9` of the whole tree does."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(refresh.pid, signal.SIGKILL)
+    refresh.communicate()
+
+
+class Lane:
+    """The homes of yesterday and of today's twin, and how long an undisturbed refresh takes."""
+
+    def __init__(self, company: Company, folder: Path, chance: random.Random) -> None:
+        self.company, self.folder, self.chance = company, folder, chance
+        self.base, self.twin, self.home = (
+            folder / name / "home" for name in ("base", "twin", "case")
+        )
+        self.base.mkdir(parents=True)
+        self.refreshes = self.kills = 0
+        self.repeats: list[Case] = []
+        self.hit: Counter = Counter()
+        self.reads: Counter = Counter()
+
+    def build(self) -> None:
+        """Refresh yesterday, then the twin today, undisturbed."""
+        self.well(self.base)
+        shutil.copytree(self.base, self.twin, symlinks=True)
+        self.company.goes_on()
+        began = time.monotonic()
+        self.well(self.twin)
+        self.takes = time.monotonic() - began
+        self.spans = spans_of(marks_of(self.twin))
+        links = [home / "published" / "warehouse.duckdb" for home in (self.base, self.twin)]
+        changed = differences(*links)
+        said = ", ".join(
+            f"{phase} {len(spans)}x {sum(spans):.1f} s" for phase, spans in self.spans.items()
+        )
+        print(f"the twin: {self.takes:.0f} s, {len(changed)} tables changed; {said}", flush=True)
+        if not all(self.spans.values()) or len(changed) < 20:
+            raise Missed("an undisturbed refresh does not do all that is to be disturbed")
+
+    def well(self, home: Path) -> str:
+        """Refresh a home while nothing goes wrong."""
+        self.refreshes += 1
+        done = refreshing(home, self.company.settings)
+        said, _ = done.communicate(timeout=PATIENCE_S)
+        if done.returncode:
+            raise Missed(f"an undisturbed refresh ended with {done.returncode}: {said[-2000:]}")
+        return said
+
+    def case(self, name: str, fault: Callable[[], str]) -> bool:
+        """Let something go wrong, refresh again, compare with the twin; whether all was well."""
+        shutil.rmtree(self.home, ignore_errors=True)
+        shutil.copytree(self.base, self.home, symlinks=True)
+        began, said, faults = time.monotonic(), "", []
+        with readers(self.home) as found:
+            try:
+                self.refreshes += 1
+                said = fault()
+                self.well(self.home)
+            except Missed as missed:
+                faults.append(str(missed))
+            except Exception as error:
+                faults.append(f"{type(error).__name__}: {error}")
+            finally:
+                self.company.servers.faults.clear()
+        if not faults and (differ := homes_differ(self.home, self.twin)):
+            faults.append(f"differs from the twin: {differ}")
+        whole = {*map(digest, versions(self.home / "published"))}
+        reads = sum((read.versions for read in found), Counter())
+        faults += [error for read in found for error in read.errors]
+        faults += ["a version that nobody published" for one in reads if one not in whole]
+        self.reads += Counter(whole=sum(reads[one] for one in whole), all=reads.total())
+        if len(reads) < 2:
+            faults.append("readers did not see both versions")
+        verdict = "; ".join(dict.fromkeys(faults)) or "equal to the twin"
+        print(
+            f"{name}: {said}; run again: {verdict}; {reads.total()} reads of {len(reads)} versions,"
+            f" {time.monotonic() - began:.0f} s",
+            flush=True,
+        )
+        return not faults
+
+    def kill(self, name: str, phase: str | None) -> Callable[[], str]:
+        """Kill at a random moment of a phase, or of the whole refresh; again where it was over."""
+
+        def fault() -> str:
+            refresh = refreshing(self.home, self.company.settings)
+            self._wait_within(refresh, phase)
+            killed(refresh)
+            there = open_phases(marks_of(self.home))
+            if refresh.returncode != -signal.SIGKILL or (phase and phase not in there):
+                self.repeats.append((f"{name} again", self.kill(f"{name} again", phase)))
+            if refresh.returncode != -signal.SIGKILL:
+                return "it had ended before it was killed"
+            self.hit.update(there or ["between"])
+            self.kills += 1
+            return f"killed in {' and '.join(there) or 'between the phases'}"
+
+        return fault
+
+    def _wait_within(self, refresh: subprocess.Popen, phase: str | None) -> None:
+        """Wait until a random moment of a phase; of the whole refresh where none is named."""
+        if phase is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                refresh.wait(self.chance.uniform(0, self.takes))
+            return
+        number = self.chance.randrange(len(self.spans[phase]))
+        moment = self.chance.uniform(0, self.spans[phase][number])
+        until = time.monotonic() + PATIENCE_S
+        while refresh.poll() is None and time.monotonic() < until:
+            if text_of(self.home).count(f"begin {phase} ") > number:
+                begins = [
+                    at for mark, of, at in marks_of(self.home) if (mark, of) == ("begin", phase)
+                ]
+                time.sleep(max(0.0, begins[number] + moment - time.monotonic()))
+                return
+            time.sleep(0.01)
+        raise Missed(f"the refresh ended before its phase {phase}")
+
+    def sigterm(self) -> str:
+        phase = self.chance.choice(PHASES)
+        refresh = refreshing(self.home, self.company.settings)
+        self._wait_within(refresh, phase)
+        began = time.monotonic()
+        os.kill(refresh.pid, signal.SIGTERM)
+        try:
+            said, _ = refresh.communicate(timeout=GRACE_S)
+        except subprocess.TimeoutExpired:
+            killed(refresh)
+            raise Missed(f"SIGTERM in {phase}: it had not ended after {GRACE_S} s") from None
+        self._expect(refresh, said, 1, "was told to end (SIGTERM)")
+        return f"in {phase}, ended in {time.monotonic() - began:.1f} s"
+
+    def _expect(self, refresh: subprocess.Popen, said: str, code: int, line: str) -> str:
+        """Hold the end of a refresh against what it ought to be; return its line."""
+        lines = [one for one in said.splitlines() if one.startswith("flowhouse: ")]
+        if refresh.returncode != code or not any(line in one for one in lines):
+            raise Missed(f"exit {refresh.returncode}, not {code} with '{line}': {said[-1500:]}")
+        if "Traceback" in said:
+            raise Missed(f"a traceback was shown: {said[-1500:]}")
+        return next(one for one in lines if line in one)
+
+    def disk_full(self) -> str:
+        """Let no file grow above a part of the largest one."""
+        size = (self.home / "build.duckdb").stat().st_size
+        limit = int(size * self.chance.choice([0.001, 0.02, 0.5, 0.95]))
+
+        def little() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+        refresh = refreshing(self.home, self.company.settings, preexec_fn=little)
+        said, _ = refresh.communicate(timeout=PATIENCE_S)
+        if refresh.returncode == 0:
+            if differ := homes_differ(self.home, self.twin):
+                raise Missed(f"it published what differs from the twin: {differ}")
+            return f"above {limit:,} bytes, which was enough"
+        if "Traceback" in said:
+            raise Missed(f"a traceback was shown: {said[-1500:]}")
+        line = next((one for one in said.splitlines() if one.startswith("flowhouse: ")), None)
+        if line is None:
+            raise Missed(f"nothing was said: {said[-1500:]}")
+        return f"above {limit:,} bytes, exit {refresh.returncode}, {line[:150]}"
+
+    def failing(self, status: int) -> Callable[[], str]:
+        """Let a source answer with an error from some request on."""
+
+        def fault() -> str:
+            source = self.chance.choice(("jira", "github", "jenkins", "servicenow", "gitlab"))
+            self.company.servers.faults.add(
+                source, ".", status, 100_000, skip=self.chance.randrange(3, 8)
+            )
+            refresh = refreshing(self.home, self.company.settings)
+            said, _ = refresh.communicate(timeout=PATIENCE_S)
+            self.company.servers.faults.clear()
+            line = self._expect(refresh, said, 3, source)
+            return f"{source} answers {status or 'nothing'}, {line[:150]}"
+
+        return fault
+
+    def damaged(self, *names: str) -> Callable[[], str]:
+        """Overwrite the middle of some files; nothing is killed, the refresh mends them."""
+
+        def fault() -> str:
+            name = self.chance.choice(names)
+            chance.choice([cut_short, overwrite_the_middle, fill_with_rubbish])(self.home / name)
+            said = self.well(self.home)
+            told = [one for one in said.splitlines() if "is damaged" in one]
+            return told[0].split(maxsplit=1)[1][:150] if told else f"{name}, where nothing was"
+
+        chance = self.chance
+        return fault
+
+    def wrecked(self) -> str:
+        """Damage all that can be made anew, and let a source refuse midway."""
+        home, source = self.home, "jenkins"
+        overwrite_the_middle(home / "raw" / "raw_servicenow.duckdb")
+        fill_with_rubbish(home / "raw" / "raw_github.duckdb")
+        (home / "raw" / "raw_jira.duckdb").unlink()
+        for file in (home / "dlt" / source).rglob("*.json"):
+            file.write_text("{ half a")
+        for file in (home / "dbt" / "target").glob("*.*"):
+            cut_short(file)
+        (home / "expectations" / "last.json").write_text("[half")
+        fill_with_rubbish(home / "dagster" / "history" / "runs" / "index.db")
+        # The gate's own questions are answered.
+        self.company.servers.faults.add(source, ".", 401, 10_000, skip=2)
+        refresh = refreshing(home, self.company.settings)
+        said, _ = refresh.communicate(timeout=PATIENCE_S)
+        line = self._expect(refresh, said, 3, f"{source} is stale since ")
+        for wanted in (
+            " UTC: SOURCES__JENKINS__API_TOKEN: jenkins refused the credentials (401);"
+            " set it to one that is valid",
+            "raw_servicenow.duckdb is damaged; made anew from the archive",
+            "raw_github.duckdb is damaged; made anew from the archive",
+            "raw_jira.duckdb is gone; made anew from the archive",
+            "jenkins: dlt's folder cannot be read; made anew from the raw file",
+            "Dagster's store is damaged",
+        ):
+            if wanted not in said:
+                raise Missed(f"it did not say '{wanted}': {said[-3000:]}")
+        page = (home / "report" / "index.html").read_text()
+        if f"<b>{source}</b> is stale since " not in page or "<b>github</b> is stale" in page:
+            raise Missed("the report does not say what is stale, or of another source")
+        told = self.published(
+            "select status, message from meta.load_audits where source = $1", source
+        )
+        if ("failed", line.partition(" UTC: ")[2]) not in told:
+            raise Missed(f"the audits of {source} do not say why: {told}")
+        return line
+
+    def published(self, sql: str, *words: Any) -> list[tuple]:
+        """Ask the published file."""
+        link = str(self.home / "published" / "warehouse.duckdb")
+        with duckdb.connect(link, read_only=True) as warehouse:
+            return warehouse.execute(sql, words).fetchall()
+
+    def two_at_once(self) -> str:
+        """Start a second refresh while the first one is at work."""
+        first = refreshing(self.home, self.company.settings)
+        self._wait_within(first, self.chance.choice(("extract", "normalise", "load")))
+        second = refreshing(self.home, self.company.settings)
+        said, _ = second.communicate(timeout=PATIENCE_S)
+        line = self._expect(second, said, 1, "a refresh is running already")
+        if len([one for one in said.splitlines() if one.startswith("flowhouse: ")]) != 1:
+            raise Missed(f"more than one line: {said}")
+        said, _ = first.communicate(timeout=PATIENCE_S)
+        if first.returncode:
+            raise Missed(f"the first one ended with {first.returncode}: {said[-1500:]}")
+        return line
+
+    def read_only(self) -> str:
+        """Let nothing in the home be written; root may write anywhere but to such a mount."""
+        mount = f"mount --bind {self.home} {self.home} && mount -o remount,ro,bind {self.home}"
+        before = ["unshare", "-m", "sh", "-c", f'{mount} && exec "$@"', "sh"]
+        refresh = refreshing(self.home, self.company.settings, before)
+        said, _ = refresh.communicate(timeout=PATIENCE_S)
+        return self._expect(refresh, said, 2, "a folder that cannot be written")
+
+    def clock(self, shift: str) -> Callable[[], str]:
+        """Refresh while the clock of the machine is wrong."""
+
+        def fault() -> str:
+            told = {
+                "LD_PRELOAD": str(FAKETIME),
+                "FAKETIME": shift,
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            }
+            refresh = refreshing(self.home, {**self.company.settings, **told})
+            said, _ = refresh.communicate(timeout=PATIENCE_S)
+            if refresh.returncode:
+                raise Missed(f"exit {refresh.returncode}: {said[-1500:]}")
+            return f"the clock says {shift}"
+
+        return fault
+
+
+def main() -> None:
+    """Run the cases that were asked for, print what came of each, and end with 1 on any miss."""
+    seed = int(os.environ.get("SEED") or 1)
+    chance = random.Random(seed)
+    with (
+        scratch("faults-") as folder,
+        serving(Path(folder) / "inbox") as company,
+    ):
+        lane = Lane(company, Path(folder), chance)
+        lane.build()
+        cases = cases_of(lane)
+        if len(sys.argv) > 1:
+            cases = cases[: int(sys.argv[1])]
+        good = 0
+        for count, (name, fault) in enumerate(cases, 1):  # it grows
+            good += lane.case(name, fault)
+            if count < MOST_CASES:
+                cases += lane.repeats
+            lane.repeats.clear()
+    hit = ", ".join(f"{phase} {lane.hit[phase]}" for phase in (*PHASES, "between"))
+    is_all_hit = len(sys.argv) > 1 or (
+        lane.kills >= KILLS and all(lane.hit[phase] for phase in PHASES)
+    )
+    print(
+        f"seed {seed}: {good} of {len(cases)} cases ended as if nothing had been;"
+        f" {lane.kills} kills, by phase: {hit}; {lane.refreshes} refreshes;"
+        f" {lane.reads['whole']:,} of {lane.reads['all']:,} reads found a whole version"
+    )
+    sys.exit(0 if good == len(cases) and is_all_hit else 1)
+
+
+def cases_of(lane: Lane) -> list[Case]:
+    """Return all cases: kills in every phase, kills anywhere, and all else that goes wrong."""
+    phases = [*PHASES] * (KILLS // len(PHASES)) + [None] * (KILLS % len(PHASES))
+    lane.chance.shuffle(phases)
+    names = [f"kill {number}" for number in range(1, KILLS + 1)]
+    cases: list[Case] = [
+        (name, lane.kill(name, phase)) for name, phase in zip(names, phases, strict=True)
+    ]
+    raw = [f"raw/raw_{source}.duckdb" for source in SOURCES]
+    cases += [
+        *[("SIGTERM", lane.sigterm)] * 3,
+        *[("disk full", lane.disk_full)] * 3,
+        ("a source fails", lane.failing(0)),
+        ("a source refuses", lane.failing(401)),
+        ("working file damaged", lane.damaged("build.duckdb")),
+        ("raw file damaged", lane.damaged(*raw)),
+        ("all damaged", lane.wrecked),
+        ("two at once", lane.two_at_once),
+        ("read-only folder", lane.read_only),
+    ]
+    if FAKETIME:
+        cases += [("clock back", lane.clock("-400d")), ("clock on", lane.clock("+400d"))]
+    else:
+        print("the clock is not set wrong: there is no libfaketime here (apt-get install faketime)")
+    lane.chance.shuffle(cases)
+    return cases
+
+
+if __name__ == "__main__":
+    main()
