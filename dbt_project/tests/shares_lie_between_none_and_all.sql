@@ -15,6 +15,7 @@
     'cumulative_lost_share': ('cumulative_lost_s', 'all_lost_s'),
     'deployment_rework_share': ('rework_deployments', 'deployments'),
     'distribution_share': none,
+    'done_share': ('done_count', 'done_count + open_count'),
     'downstream_starved_share': ('downstream_starved_s', 'window_s'),
     'escape_share': ('escaped', 'escaped + found_before'),
     'expected_false_alarm_share': none,
