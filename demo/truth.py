@@ -5,9 +5,11 @@ None of this is read from an API or from the histories that the APIs serve.
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
-from demo.company import NOW, OWNER, STATUSES, STREAMS
+from demo.company import NOW, OWNER, STATUSES, STREAM_OF_REPOSITORY, STREAMS
 from demo.model import Deployment, Issue, PullRequest, Record
 from demo.operations import STATES
 from demo.world import World
@@ -285,3 +287,114 @@ def counts(world: World, as_of: int = NOW) -> dict[str, int]:
         "servicenow.problems": sum(record.created <= as_of for record in world.problems),
         "servicenow.requested_items": sum(record.created <= as_of for record in world.requests),
     }
+
+
+@dataclass(slots=True)
+class Period:
+    """What a service truly delivered in a month: the parts of DORA's metrics."""
+
+    deployments: int = 0
+    failed: int = 0
+    rework: int = 0
+    deployed: int = 0
+    lead_times: list[int] = field(default_factory=list)
+
+
+def periods(world: World, as_of: int = NOW) -> dict[tuple[str, date], Period]:
+    """Return (repository, month of its value stream) → what was delivered.
+
+    A deployment that failed and what tried it again are one. Since when the changes of the first
+    deployment of a repository had been there, nobody can know from outside: they have no lead time,
+    and only what it was made for is counted with it.
+    """
+    tries: dict[int, list[Deployment]] = defaultdict(list)
+    for one in world.deployments:
+        if one.environment == "production" and one.created <= as_of and one.ended <= as_of:
+            first = one
+            while first.retry_of:
+                first = first.retry_of
+            tries[first.id].append(one)
+    found: dict[tuple[str, date], Period] = defaultdict(Period)
+    of_deployment: dict[int, Period] = {}
+    begun: dict[str, int] = {}
+    for some in tries.values():
+        some.sort(key=lambda one: one.ended)
+        ends = [one.succeeded for one in some if one.succeeded]
+        repository, at = some[0].repository, min(ends or [some[0].ended])
+        zone = ZoneInfo(STREAM_OF_REPOSITORY[repository].zone)
+        month = datetime.fromtimestamp(at, zone).date().replace(day=1)
+        period = found[repository, month]
+        period.deployments += 1
+        period.rework += any(one.kind in ("rollback", "hotfix") for one in some)
+        again = {one.retry_of.id: one for one in some if one.retry_of}
+        period.failed += any(
+            any(incident.created <= as_of for incident in one.incidents)
+            or (one.succeeded is None and not _is_made_good(one, again.get(one.id)))
+            for one in some
+        )
+        of_deployment |= {one.id: period for one in some}
+        begun[repository] = min([begun.get(repository, as_of), *ends])
+    pulls = {pull.id: pull for pull in world.pulls}
+    for key, deployment in carried(world, as_of).items():
+        pull, period = pulls[key], of_deployment[deployment.id]
+        if deployment.succeeded != begun[deployment.repository]:
+            written = min(commit.at for commit in pull.commits if commit.seen_from <= as_of)
+            period.lead_times.append((deployment.succeeded or 0) - written)
+        elif deployment.sha != pull.merge_sha:
+            continue
+        period.deployed += 1
+    return dict(found)
+
+
+def _is_made_good(failed: Deployment, again: Deployment | None) -> bool:
+    """Return whether another try, that began within the hour, succeeded."""
+    if again is None or not again.succeeded:
+        return False
+    began = next(at for at, state in again.statuses if state == "in_progress")
+    return began - failed.ended < 3600
+
+
+def recoveries(world: World, as_of: int = NOW) -> dict[str, int | None]:
+    """Return id of a production deployment that failed → when that was over; None = not yet.
+
+    An attempt is over with the next success; what did harm with a rollback, with a hotfix that no
+    incident came after, or when all its incidents are resolved, whichever came first.
+    """
+    lines: dict[str, list[Deployment]] = defaultdict(list)
+    for one in sorted(world.deployments, key=lambda one: one.created):
+        if one.environment == "production" and one.created <= as_of:
+            lines[one.repository].append(one)
+    found: dict[str, int | None] = {}
+    for line in lines.values():
+        for place, one in enumerate(line):
+            after = next(
+                (d for d in line[place + 1 :] if d.succeeded and d.succeeded <= as_of), None
+            )
+            harm = [incident for incident in one.incidents if incident.created <= as_of]
+            if one.succeeded is None and one.ended <= as_of:
+                found[str(one.id)] = after and after.succeeded
+            elif harm:
+                ends = [resolved(incident, as_of) for incident in harm]
+                over = [max(filter(None, ends))] if all(ends) else []
+                if after and (
+                    after.kind == "rollback"
+                    or (
+                        after.kind == "hotfix"
+                        and all(i.created <= (after.succeeded or 0) for i in harm)
+                    )
+                ):
+                    over.append(after.succeeded or 0)
+                found[str(one.id)] = min(over, default=None)
+    return found
+
+
+def resolved(incident: Record, as_of: int) -> int | None:
+    """Return when an incident was resolved for good."""
+    at, codes = None, STATES["incident"]
+    for mod in incident.mods:
+        if mod.at <= as_of and "state" in mod.values:
+            if mod.values["state"] == codes["Resolved"]:
+                at = mod.at
+            elif mod.values["state"] != codes["Closed"]:
+                at = None
+    return at

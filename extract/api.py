@@ -21,7 +21,6 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 import requests
-import tenacity
 
 from extract.settings import SettingFault, setting_name
 from extract.tables import decode
@@ -43,7 +42,7 @@ class SourceError(Exception):
     """A source cannot be read; the message is one line for people and holds no secret."""
 
 
-class Refused(SourceError):
+class Unauthorized(SourceError):
     """The credentials were refused (401)."""
 
 
@@ -69,7 +68,7 @@ def offline() -> Iterator[None]:
         _is_offline = False
 
 
-class Outage:
+class FailureStreak:
     """Tells an item that a source fails on for good from a source that is down: by the row."""
 
     MOST = 3
@@ -94,7 +93,7 @@ class Outage:
         self.in_row = 0
 
 
-class BudgetExhausted(SourceError):
+class WaitBudgetExceeded(SourceError):
     """The source asked to wait longer than this run may take; the rest follows in the next run."""
 
 
@@ -119,7 +118,8 @@ def misread(source: str, error: BaseException) -> SourceError | None:
     own = [frame for frame in frames if frame.filename.startswith(SOURCES)]
     if not own:
         return None
-    place = f"{Path(own[-1].filename).name}:{own[-1].lineno}, {type(error).__name__}"
+    file = Path(own[-1].filename)
+    place = f"{file.parent.name}/{file.name}:{own[-1].lineno}, {type(error).__name__}"
     return SourceError(f"{source}: an answer has another form than its API's ({place})")
 
 
@@ -146,7 +146,7 @@ class Reply:
 
 
 class _Passing(Exception):
-    """A failure that may pass. `wait_s` None asks for backoff; a throttle is not a try."""
+    """A failure that may pass: after `wait_s`, as the server asks; after a backoff where None."""
 
     def __init__(self, reason: str, wait_s: float | None = None) -> None:
         super().__init__(reason)
@@ -162,7 +162,7 @@ class Api:
         credential: Name of the setting that holds the credential, for the message of a refusal.
         headers: Headers of every request.
         authorize: Returns the headers that carry the credentials; called for every request, and
-            with True after a 401 so that a token can be minted anew.
+            with True after a 401 so that a token can be minted again.
         sleep: Waits; tests replace it.
     """
 
@@ -221,38 +221,33 @@ class Api:
                 answer, and neither is none.
 
         Raises:
-            Refused: 401 twice.
+            Unauthorized: 401 twice.
             Forbidden: 403 that is no throttle.
             Unavailable: No whole answer after all tries.
-            BudgetExhausted: The server asks for a longer wait than the run may take.
+            WaitBudgetExceeded: The server asks for a longer wait than the run may take.
         """
         if _is_offline:
             raise Unavailable(f"{self.source}: not asked")
-        renewed = False
         quiet = self.quiet_until - time.monotonic()
         if quiet > 0:  # another thread was told to wait
             self.sleep(quiet)
-
-        def attempt() -> Reply:
-            nonlocal renewed
-            reply = self._send(method, path, params, body, headers, renewed)
-            if reply.status_code == 401 and not renewed:
-                renewed = True
+        renewed, attempt = False, 0
+        while True:
+            attempt += 1
+            try:
                 reply = self._send(method, path, params, body, headers, renewed)
-            return self._judge(reply, path, allow, reject, type)
-
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_Passing),
-            stop=self._stop,
-            wait=self._wait,
-            before_sleep=self._pause,
-            sleep=lambda seconds: self.sleep(seconds) if seconds else None,
-            reraise=True,
-        )
-        try:
-            return retrying(attempt)
-        except _Passing as failure:
-            raise Unavailable(f"{self.source}: no answer from {_place(path)}: {failure}") from None
+                if reply.status_code == 401 and not renewed:
+                    renewed = True
+                    reply = self._send(method, path, params, body, headers, renewed)
+                return self._classify_response(reply, path, allow, reject, type)
+            except _Passing as failure:
+                if failure.wait_s is not None:
+                    self._wait_as_asked(failure.wait_s)
+                elif attempt < TRIES:
+                    self.sleep(backoff(attempt))
+                else:
+                    line = f"{self.source}: no answer from {_place(path)}: {failure}"
+                    raise Unavailable(line) from None
 
     def _send(
         self,
@@ -316,7 +311,7 @@ class Api:
                 )
         reply._content = b"".join(chunks)  # what `reply.content` would have read without a limit
 
-    def _judge(
+    def _classify_response(
         self,
         reply: requests.Response,
         path: str,
@@ -341,7 +336,7 @@ class Api:
             # Atlassian's gateway: the credentials are good, a scope is missing.
             raise Forbidden(f"{self.source}: no scope for {_place(path)} (401)")
         if status == 401:
-            raise Refused(f"{self.credential}: {self.source} refused the credentials (401)")
+            raise Unauthorized(f"{self.credential}: {self.source} refused the credentials (401)")
         if is_throttle:
             raise _Passing(f"throttled ({status})", throttle_wait(reply.headers, server_time))
         if status == 403:
@@ -354,32 +349,20 @@ class Api:
             hint = f": does {setting_name(self.source, 'base_url')} name the root of its API?"
         raise SourceError(f"{self.source}: {_place(path)} answered {status}{hint}")
 
-    def _stop(self, state: tenacity.RetryCallState) -> bool:
-        failure = state.outcome.exception()
-        if failure.wait_s is not None:
-            # Threads that wait together spend the budget once.
-            begun = max(0.0, self.quiet_until - time.monotonic())
-            if self.waited_s + max(0.0, failure.wait_s - begun) > RUN_BUDGET_S:
-                raise BudgetExhausted(
-                    f"{self.source}: must wait {failure.wait_s:.0f} s, too long for this run"
-                )
-            return False
-        return state.attempt_number >= TRIES
+    def _wait_as_asked(self, asked: float) -> None:
+        """Wait as long as the server asks, and let no other thread send anything meanwhile.
 
-    def _wait(self, state: tenacity.RetryCallState) -> float:
-        """Return the backoff; what the server asked for is waited in `_pause`."""
-        if state.outcome.exception().wait_s is not None:
-            return 0.0
-        return min(60.0, 0.5 * 2**state.attempt_number) * random.uniform(0.5, 1.0)
-
-    def _pause(self, state: tenacity.RetryCallState) -> None:
-        """Wait as long as the server asks, and let no other thread send anything meanwhile."""
-        asked = state.outcome.exception().wait_s
-        if asked is None:
-            return
+        Raises:
+            WaitBudgetExceeded: That is longer than this run may take.
+        """
         now = time.monotonic()
+        # Threads that wait together spend the run's budget once.
+        begun = max(0.0, self.quiet_until - now)
+        if self.waited_s + max(0.0, asked - begun) > RUN_BUDGET_S:
+            line = f"{self.source}: must wait {asked:.0f} s, too long for this run"
+            raise WaitBudgetExceeded(line) from None
         until = now + asked * (1 + random.uniform(0.0, 0.2))
-        with self.lock:  # threads that wait together spend the run's budget once
+        with self.lock:
             self.waited_s += max(0.0, until - max(now, self.quiet_until))
             self.quiet_until = max(self.quiet_until, until)
         if asked > 5:
@@ -388,6 +371,11 @@ class Api:
         with self.lock:
             if self.quiet_until <= until:
                 self.quiet_until = 0.0
+
+
+def backoff(attempt: int) -> float:
+    """Return how many seconds to wait after a failed attempt."""
+    return min(60.0, 0.5 * 2**attempt) * random.uniform(0.5, 1.0)
 
 
 def throttle_wait(headers: Mapping[str, str], server_time: datetime) -> float:
@@ -465,8 +453,8 @@ def _decoded(reply: requests.Response, type: Any = Any, lenient: bool = False) -
         if lenient:
             return None
         if content.lstrip()[:1] == b"<":
-            raise _Passing("the answer is a web page and no JSON, as of a login") from None
-        raise _Passing("the answer is no JSON") from None
+            raise _Passing("the answer is a web page and not JSON, as of a login") from None
+        raise _Passing("the answer is not JSON") from None
 
 
 def _place(path: str) -> str:
@@ -516,9 +504,9 @@ CAUSES = (
 def failure_of(error: Exception) -> tuple[str, bool]:
     """Return why a request failed, in words without addresses, and whether it may pass."""
     if isinstance(error, requests.exceptions.InvalidProxyURL):
-        return "HTTPS_PROXY or HTTP_PROXY is no address of a proxy", False
+        return "HTTPS_PROXY or HTTP_PROXY is not the address of a proxy", False
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
-        return "this is no address of a server", False
+        return "this is not the address of a server", False
     if isinstance(error, requests.Timeout):
         return "timed out", True
     if isinstance(error, requests.HTTPError):

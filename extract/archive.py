@@ -1,4 +1,4 @@
-"""The archive: what the loads brought, as Parquet files from which a raw file can be made anew.
+"""The archive: what the loads brought, as Parquet files from which a raw file can be made again.
 
 What a source no longer has is nowhere but in its raw file. So each load leaves its rows beside it,
 
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import duckdb
 
-from extract import soundness, warehouse
+from extract import raw_store, soundness
 from extract.sources import SOURCES
 
 log = logging.getLogger("flowhouse.extract")
@@ -60,7 +60,7 @@ class Part:
 
 def folder_of(source: str) -> Path:
     """Return the folder of a source's parts."""
-    return warehouse.home() / "archive" / source
+    return raw_store.home() / "archive" / source
 
 
 def parts(source: str) -> list[Part]:
@@ -167,16 +167,16 @@ def _write(
 
 def files() -> list[Path]:
     """Return all files of all sources that hold rows."""
-    return sorted((warehouse.home() / "archive").glob("*/[0-9]*/*.parquet"))
+    return sorted((raw_store.home() / "archive").glob("*/[0-9]*/*.parquet"))
 
 
 def mend(source: str) -> Path | None:
-    """Make the raw file of a source anew from the archive where it is gone, damaged or outdated.
+    """Make the raw file of a source again from the archive where it is gone, damaged or outdated.
 
     Returns:
         What was set aside, where there is no archive of it; the source is to be read again then.
     """
-    file = warehouse.raw_file(source)
+    file = raw_store.raw_file(source)
     if soundness.is_sealed(file):
         return None
     there = parts(source)
@@ -185,10 +185,10 @@ def mend(source: str) -> Path | None:
     why = _fault(source, file, there)
     if why and there:
         rows = restore(source)
-        log.warning("%s: %s %s; made anew from the archive, %s rows", source, file.name, why, rows)
+        log.warning("%s: %s %s; made again from the archive, %s rows", source, file.name, why, rows)
     elif why:
         aside = soundness.set_aside(file)
-        shutil.rmtree(warehouse.home() / "dlt" / source, ignore_errors=True)
+        shutil.rmtree(raw_store.home() / "dlt" / source, ignore_errors=True)
         log.warning(
             "%s: %s %s and there is no archive of it: it is now %s, and all that the source has is"
             " read again",
@@ -196,7 +196,7 @@ def mend(source: str) -> Path | None:
         )  # fmt: skip
         return aside
     else:
-        with warehouse.opened(file) as raw:
+        with raw_store.opened(file) as raw:
             if not there and _is_loaded(source, raw):  # by a version that had no archive
                 keep(source, raw)
         soundness.seal(file)
@@ -209,7 +209,7 @@ def _fault(source: str, file: Path, there: list[Part]) -> str:
         return "is gone"
     if not soundness.is_sound(file):
         return "is damaged"
-    with warehouse.opened(file) as raw:
+    with raw_store.opened(file) as raw:
         known = set(_loads(source, raw)) if _is_loaded(source, raw) else set()
     if any(load not in known for part in there for load in part.facts["loads"]):
         return "is older than its archive"
@@ -230,12 +230,12 @@ def restore(source: str) -> int:
     dlt's tables are archived too: the next load goes on from the last one that is archived.
     """
     there = parts(source)
-    file = warehouse.raw_file(source)
+    file = raw_store.raw_file(source)
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     Path(f"{draft}.wal").unlink(missing_ok=True)
-    keys = KEYS | {table.name: table.key for table in SOURCES[source].TABLES}
+    keys = KEYS | {table.name: table.key for table in SOURCES[source].tables}
     count = 0
     with duckdb.connect(str(draft)) as raw:
         raw.execute("set enable_progress_bar = false")
@@ -256,5 +256,5 @@ def restore(source: str) -> int:
         soundness.set_aside(file)
     os.replace(draft, file)
     soundness.seal(file)
-    shutil.rmtree(warehouse.home() / "dlt" / source, ignore_errors=True)
+    shutil.rmtree(raw_store.home() / "dlt" / source, ignore_errors=True)
     return count

@@ -4,7 +4,7 @@ It repairs what windows cannot see: rows that an index showed too late, backdate
 that vanished. A row is never removed: it gets a tombstone, and only after two runs missed it and a
 read by its id did not find it.
 
-Usage, in the resource that reads an object, after its windows are read:
+Usage, where an object is read, after its windows are read:
 
     census = Census.of(NAME, INCIDENTS, "incident", version="concat(sys_mod_count, sys_updated_at)")
     if census.is_due(state, server_now):
@@ -12,15 +12,14 @@ Usage, in the resource that reads an object, after its windows are read:
         findings = census.compare(listed)
         ... fetch `findings.wanted` (missing, stale and restored ids) by id and yield them ...
         verdicts = {row_id: "deleted" | "archived" | ... for row_id in findings.suspects}
-        yield TOMBSTONES.mixed(census.settle(findings, verdicts, server_now))
-        census.note(work, findings)
+        yield TOMBSTONES, TOMBSTONES.mixed(census.settle(findings, verdicts, server_now))
+        census.note(run, findings)
         census.close(state, server_now)
 
 What is loaded is read from the raw file before the load. The version is any text or number that
 changes when the row does; versions are compared for equality. `TOMBSTONES = tombstones(endpoint)`
-is one raw table per source and belongs in its TABLES; its rows come from a resource of its own (a
-transformer of the object's resource will do). What is too large to be listed in every run is
-listed once a day (`is_due`). `warehouse.rows` also serves the ledger of unfinished items: select
+is one raw table per source and belongs in its TABLES. What is too large to be listed in every run
+is listed once a day (`is_due`). `raw_store.rows` also serves the ledger of unfinished items: select
 the ids whose state is not final, and read those by id, however old they are.
 """
 
@@ -30,9 +29,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from extract import warehouse
+from extract import raw_store
+from extract.run import LoadRun
 from extract.tables import TEXT, TIMESTAMP, RawTable
-from extract.work import Load
 
 MISSED = "missed"
 """A row that one census lacked; the next one decides."""
@@ -130,13 +129,13 @@ class Census:
             where: SQL condition of the rows that the census of the source can list.
         """
         [key] = table.key
-        known = warehouse.rows(
+        known = raw_store.rows(
             source,
-            f"select {key}, case when {warehouse.is_whole(source)} then {version} end, _scope "
+            f"select {key}, case when {raw_store.is_whole(source)} then {version} end, _scope "
             f"from {source}.{table.name} where ({where}) and ($scope = '' or _scope = $scope)",
             scope=scope,
         )
-        marks = warehouse.rows(
+        marks = raw_store.rows(
             source,
             "select id, state, epoch_ms(missed_at), epoch_ms(gone_at) "
             f"from {source}.tombstones where object = $object",
@@ -231,18 +230,18 @@ class Census:
         times = {"missed_at": missed_at, "gone_at": gone_at}
         return self.known.get(row_id, (None, ""))[1], {**row, **times, "payload": row}
 
-    def note(self, work: Load, found: Findings, way_out: str = "") -> None:
-        """Write the census into the load's audits: the deleted rows, and the scopes that shrank.
+    def note(self, run: LoadRun, found: Findings, way_out: str = "") -> None:
+        """Write the census into the run's audits: the deleted rows, and the scopes that shrank.
 
         Args:
-            work: The load.
+            run: The run of the load.
             found: What the census found.
             way_out: What to do when a scope is lost for good.
         """
         for scope, count in found.deleted.items():
-            work.audit(self.object, scope=scope, deleted=count)
+            run.audit(self.object, scope=scope, deleted=count)
         for scope, (absent, live) in found.losses.items():
-            work.audit(
+            run.audit(
                 self.object,
                 scope=scope,
                 acl_gap=absent,

@@ -28,7 +28,7 @@ from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.metadata_types import FailureSeverity
 from sqlalchemy.dialects import registry
 
-from extract import expectation_docs, warehouse
+from extract import expectation_docs, raw_store
 from extract.sources import SOURCES
 from extract.tables import TIMESTAMP, RawTable, instant
 
@@ -147,7 +147,7 @@ def usual(source: str, table: RawTable, rows: int | None) -> Usual:
     newest = gap = None
     column = next((name for name in NEWEST if table.columns.get(name) == TIMESTAMP), None)
     if column:
-        [(newest, days, gap)] = warehouse.rows(
+        [(newest, days, gap)] = raw_store.rows(
             source,
             f"""
             with
@@ -178,7 +178,7 @@ def usual(source: str, table: RawTable, rows: int | None) -> Usual:
         )
         if days < LEAST_DAYS:
             newest = gap = None
-    [(loads, median)] = warehouse.rows(
+    [(loads, median)] = raw_store.rows(
         source,
         f"""
         with
@@ -194,11 +194,11 @@ def usual(source: str, table: RawTable, rows: int | None) -> Usual:
 
         ordered as (
 
-            select extracted, row_number() over (order by finished_at desc) as place from loads
+            select extracted, row_number() over (order by finished_at desc) as row_num from loads
 
         )
 
-        select count(*), median(extracted) from ordered where place > 1 and extracted > 0
+        select count(*), median(extracted) from ordered where row_num > 1 and extracted > 0
         """,
         table=table.name,
     )
@@ -356,15 +356,15 @@ def validate(
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     as_of = as_of or datetime.now(UTC)
     tables = [
-        (source, table)
-        for source, module in SOURCES.items()
-        for table in module.TABLES
-        if not wanted or f"{source}/{table.name}" in wanted
+        (name, table)
+        for name, source in SOURCES.items()
+        for table in source.tables
+        if not wanted or f"{name}/{table.name}" in wanted
     ]
     # Asked before Great Expectations opens the files and keeps them open.
     known: dict[tuple[str, str], Usual] = {}
     for source in dict.fromkeys(source for source, _ in tables):
-        with warehouse.reading(source):
+        with raw_store.reading(source):
             for of, table in tables:
                 if of == source:
                     before = (rows or {}).get(f"{source}/{table.name}")
@@ -376,7 +376,7 @@ def validate(
     sources: dict[str, Any] = {}
     for source, table in tables:
         if source not in sources:
-            address = f"flowduck:///{warehouse.raw_file(source)}?access_mode=read_only"
+            address = f"flowduck:///{raw_store.raw_file(source)}?access_mode=read_only"
             sources[source] = context.data_sources.add_sql(source, connection_string=address)
         batch = (
             sources[source]

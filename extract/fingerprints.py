@@ -4,7 +4,7 @@ import hashlib
 
 import duckdb
 
-from extract import warehouse
+from extract import raw_store
 from extract.privacy import forgotten_file
 from extract.sources import SOURCES
 
@@ -34,7 +34,7 @@ group by 1
 def raw_tables() -> dict[str, str]:
     """Return `<source>/<table>` and the word for what every raw table holds, its load audits too.
 
-    Sources list some small tables anew in every load, mostly as they were: what counts of these is
+    Sources list some small tables again in every load, mostly as they were: what counts of these is
     what the rows say, not when they were read. In a large table each row has the id of the load
     that wrote it, so it is enough to count the rows of each load; only `forget` changes rows in
     place.
@@ -43,9 +43,9 @@ def raw_tables() -> dict[str, str]:
     gone = hashlib.sha256(file.read_bytes() if file.exists() else b"").hexdigest()
     words = {}
     for source in SOURCES:
-        if not warehouse.raw_file(source).exists():
+        if not raw_store.raw_file(source).exists():
             continue
-        with duckdb.connect(str(warehouse.raw_file(source)), read_only=True) as raw:
+        with duckdb.connect(str(raw_store.raw_file(source)), read_only=True) as raw:
             for table, rows, has_loads, columns in raw.execute(
                 COLUMNS.format(source=source, read_when=[*READ_WHEN])
             ).fetchall():

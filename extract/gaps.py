@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from extract import warehouse
+from extract import raw_store
 from extract.tables import TEXT, TIMESTAMP, RawTable
 
 FOREVER = timedelta.max
@@ -50,7 +50,7 @@ def history_gaps(endpoint: str) -> RawTable:
 
 def known_gaps(source: str, table: RawTable) -> Known:
     """Return what is stored of the gaps of an object."""
-    stored = warehouse.rows(
+    stored = raw_store.rows(
         source,
         f"select scope, gap, reason, epoch_us(gap_to) from {source}.history_gaps"
         " where object = $object",

@@ -15,9 +15,11 @@ import duckdb
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
-from extract import archive, soundness, warehouse
-from extract.api import BudgetExhausted, Refused, SourceError, misread
-from extract.settings import SettingFault, address_setting
+from extract import archive, raw_store, soundness
+from extract.api import SourceError, Unauthorized, WaitBudgetExceeded, misread
+from extract.run import Audit, LoadRun, merged
+from extract.settings import SettingFault, switch_of
+from extract.source import Source
 from extract.sources import SOURCES
 from extract.tables import (
     ARROW_TYPES,
@@ -29,8 +31,7 @@ from extract.tables import (
     RawTable,
     absurd,
 )
-from extract.windows import Window, backfill, forget_backfills
-from extract.work import Audit, Load, merged
+from extract.windows import Window, forget_backfills
 
 log = logging.getLogger("flowhouse.extract")
 
@@ -78,7 +79,7 @@ class Lost(SourceError):
     """A raw file is damaged, nothing else has its rows, and the source does not bring them back."""
 
 
-def load(source: str, refresh_id: str, full: bool = False, span: Window | None = None) -> Load:
+def load(source: str, refresh_id: str, full: bool = False, span: Window | None = None) -> LoadRun:
     """Load what changed in a source since the last load, window by window.
 
     A source that cannot be read, for whatever reason, leaves its raw tables as they were; the audit
@@ -96,42 +97,40 @@ def load(source: str, refresh_id: str, full: bool = False, span: Window | None =
         Lost: Its raw file is damaged, and what it had comes back neither from archive nor source.
         Unwritable: The disk is full, or the folder cannot be written to.
     """
-    module = SOURCES[source]
-    work = Load(source, refresh_id, full)
-    if not module.is_on():
+    run = LoadRun(source, refresh_id, full, span)
+    if not SOURCES[source].is_on:
         prepare(source)
-        return work
+        return run
     with _writable(source), _whole(source) as lost:
         pipeline = _with_tables(source)
-        with backfill(span):
-            _read(pipeline, module, work)
-        if span and all(audit.status == "complete" for audit in work.audits):
+        _read(pipeline, SOURCES[source], run)
+        if span and all(audit.status == "complete" for audit in run.audits):
             with pipeline.managed_state(extract_state=True) as state:
                 forget_backfills(state.get("sources", {}).get(source, {}))
             _commit(pipeline)
-        if lost and any(audit.status == "failed" for audit in work.audits):
+        if lost and any(audit.status == "failed" for audit in run.audits):
             shutil.rmtree(archive.folder_of(source), ignore_errors=True)  # there was none
             _put_back(source, lost)
-    return work
+    return run
 
 
 def _put_back(source: str, lost: Path) -> None:
-    file = warehouse.raw_file(source)
+    file = raw_store.raw_file(source)
     lost.replace(file)
     raise Lost(
         f"{source}: {file.name} is damaged, there is no archive of it, and the source did not bring"
-        f" its rows back (check {address_setting(source)}, or put a copy of the file there)"
+        f" its rows back (check {switch_of(source)}, or put a copy of the file there)"
     )
 
 
-def note_failure(source: str, refresh_id: str, message: str) -> Load:
+def note_failure(source: str, refresh_id: str, message: str) -> LoadRun:
     """Note that a load was ended from outside: killed for its memory, for example."""
-    work = Load(source, refresh_id)
+    run = LoadRun(source, refresh_id)
     with _writable(source), _whole(source):
         pipeline = _with_tables(source)
         pipeline.abort_packages()
-        _note_failure(pipeline, work, SourceError(message))
-    return work
+        _note_failure(pipeline, run, SourceError(message))
+    return run
 
 
 @contextmanager
@@ -148,7 +147,7 @@ def _writable(source: str) -> Iterator[None]:
             raise
         *_, root = _chain(failure)
         with suppress(OSError):
-            soundness.unseal(warehouse.raw_file(source))
+            soundness.unseal(raw_store.raw_file(source))
         said = str(root).splitlines()[0]
         raise Unwritable(f"{source}: what was read cannot be written: {said}") from None
 
@@ -180,10 +179,10 @@ def prepare(source: str) -> None:
     with _writable(source), _whole(source) as lost:
         if lost:
             _put_back(source, lost)
-        wanted = {(table.name, name) for table in SOURCES[source].TABLES for name in table.columns}
+        wanted = {(table.name, name) for table in SOURCES[source].tables for name in table.columns}
         wanted |= {(AUDITS, name) for name in AUDIT_COLUMNS}
-        if warehouse.raw_file(source).exists():
-            there = warehouse.rows(
+        if raw_store.raw_file(source).exists():
+            there = raw_store.rows(
                 source,
                 "select table_name, column_name from duckdb_columns() where schema_name = $schema",
                 schema=source,
@@ -199,23 +198,23 @@ def is_anything_loaded() -> bool:
 
 
 def _has_rows(source: str) -> bool:
-    if not warehouse.raw_file(source).exists():
+    if not raw_store.raw_file(source).exists():
         return bool(archive.parts(source))
     try:
-        with duckdb.connect(str(warehouse.raw_file(source)), read_only=True) as raw:
+        with duckdb.connect(str(raw_store.raw_file(source)), read_only=True) as raw:
             there = raw.execute(
                 "select table_name from duckdb_tables() where schema_name = $1", [source]
             ).fetchall()
             return any(
                 raw.execute(f"select 1 from {source}.{table.name} limit 1").fetchone()
-                for table in SOURCES[source].TABLES
+                for table in SOURCES[source].tables
                 if (table.name,) in there
             )
     except duckdb.Error:  # it is being loaded right now, or damaged: the next load mends it
         return True
 
 
-def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:
+def _read(pipeline: dlt.Pipeline, source: Source[Any], run: LoadRun) -> None:
     """Run window after window; each is committed before the next one is read.
 
     What a window noted counts only when the window is committed; the last one brings the audits of
@@ -225,36 +224,38 @@ def _read(pipeline: dlt.Pipeline, module: Any, work: Load) -> None:
     absurd.clear()
 
     def of_all_windows() -> list[Audit]:
-        _note_absurd_times(work)
-        return [] if work.more else merged([*committed, *work.audits])
+        _note_absurd_times(run)
+        return [] if run.more else merged([*committed, *run.audits])
 
     try:
+        settings = source.read_settings()
+        run.start = settings.start
         while True:
-            work.more, work.audits = False, []
-            with warehouse.reading(work.source):
+            run.more, run.audits = False, []
+            with raw_store.reading(run.source):
                 # The audits come last, when all else is read; both are one package.
-                pipeline.extract([module.build(work), _audits(work, of_all_windows)])
+                pipeline.extract([source.build(run, settings), _audits(run, of_all_windows)])
             counts = _commit(pipeline)
-            work.windows += 1
-            committed = merged([*committed, *work.audits])
-            work.audits = committed
+            run.windows += 1
+            committed = merged([*committed, *run.audits])
+            run.audits = committed
             for table, rows in counts.items():
                 if not table.startswith("_dlt") and table != AUDITS:
-                    work.rows[table] = work.rows.get(table, 0) + rows
-            if not work.more:
+                    run.rows[table] = run.rows.get(table, 0) + rows
+            if not run.more:
                 return
     except Exception as failure:
         if _is_ours(failure):
             raise
         pipeline.abort_packages()
-        work.audits = committed
-        _note_failure(pipeline, work, failure)
+        run.audits = committed
+        _note_failure(pipeline, run, failure)
 
 
-def _note_absurd_times(work: Load) -> None:
+def _note_absurd_times(run: LoadRun) -> None:
     """Name the times that were not loaded, because no such time can be."""
     for (table, column), keys in absurd.items():
-        work.audit(
+        run.audit(
             table,
             rejected=len(keys),
             message=(
@@ -268,20 +269,20 @@ def _note_absurd_times(work: Load) -> None:
 def _commit(pipeline: dlt.Pipeline) -> dict[str, int]:
     """Load what was extracted and archive it, and return how many rows each table got."""
     source = pipeline.pipeline_name
-    with warehouse.writing(source) as raw:
+    with raw_store.writing(source) as raw:
         counts = pipeline.normalize().row_counts
         pipeline.load()
         archive.keep(source, raw, counts)
-    soundness.seal(warehouse.raw_file(source))
+    soundness.seal(raw_store.raw_file(source))
     return counts
 
 
-def _note_failure(pipeline: dlt.Pipeline, work: Load, failure: Exception) -> None:
-    message = _in_words(work.source, failure)
-    is_late = isinstance(_cause(failure), BudgetExhausted)
-    work.audit("*", status="partial" if is_late else "failed", message=message)
+def _note_failure(pipeline: dlt.Pipeline, run: LoadRun, failure: Exception) -> None:
+    message = _in_words(run.source, failure)
+    is_late = isinstance(_cause(failure), WaitBudgetExceeded)
+    run.audit("*", status="partial" if is_late else "failed", message=message)
     log.warning("%s", message)
-    pipeline.extract(_audits(work, lambda: work.audits))
+    pipeline.extract(_audits(run, lambda: run.audits))
     _commit(pipeline)
 
 
@@ -313,9 +314,9 @@ def _in_words(source: str, failure: BaseException) -> str:
         *_, root = _chain(failure)
         read = next(filter(None, (misread(source, error) for error in _chain(failure))), None)
         text = str(read or f"{source}: an answer cannot be loaded ({type(root).__name__})")
-        return f"{text}; check {address_setting(source)}, and report this line where it is right"
+        return f"{text}; check {switch_of(source)}, and report this line where it is right"
     text = "; ".join(str(cause).splitlines())
-    if isinstance(cause, Refused):
+    if isinstance(cause, Unauthorized):
         return f"{text}; set it to one that is valid"
     return text
 
@@ -325,8 +326,10 @@ def tables_of(source: str) -> dlt.sources.DltSource:
 
     @dlt.source(name=source, max_table_nesting=0)
     def tables() -> Iterator[Any]:
-        for table in SOURCES[source].TABLES:
-            yield table.resource(_nothing_of(table))
+        for table in SOURCES[source].tables:
+            yield dlt.resource(
+                _nothing_of(table), name=table.name, max_table_nesting=0, **table.hints
+            )
         yield _audit_resource(list)
 
     return tables()
@@ -337,22 +340,22 @@ def _with_tables(source: str) -> dlt.Pipeline:
 
     dlt's folder holds a copy of what the raw file says: where it cannot be read, it goes.
     """
-    is_new = not warehouse.raw_file(source).exists()
+    is_new = not raw_store.raw_file(source).exists()
     try:
         pipeline = _synced(source)
     except Exception as failure:
         if _is_ours(failure):
             raise
-        log.warning("%s: dlt's folder cannot be read; made anew from the raw file", source)
-        shutil.rmtree(warehouse.home() / "dlt" / source, ignore_errors=True)
+        log.warning("%s: dlt's folder cannot be read; made again from the raw file", source)
+        shutil.rmtree(raw_store.home() / "dlt" / source, ignore_errors=True)
         pipeline = _synced(source)
     _create_tables(pipeline, source, is_new)
     return pipeline
 
 
 def _synced(source: str) -> dlt.Pipeline:
-    pipeline = warehouse.pipeline_for(source)
-    with warehouse.writing(source):
+    pipeline = raw_store.pipeline_for(source)
+    with raw_store.writing(source):
         pipeline.abort_packages()
         pipeline.sync_destination()
     return pipeline
@@ -361,7 +364,7 @@ def _synced(source: str) -> dlt.Pipeline:
 def _create_tables(pipeline: dlt.Pipeline, source: str, is_new: bool) -> None:
     """Create the raw tables and columns that are not there yet, empty."""
     names = {AUDITS: set(AUDIT_COLUMNS)}
-    names |= {table.name: set(table.all_columns) for table in SOURCES[source].TABLES}
+    names |= {table.name: set(table.all_columns) for table in SOURCES[source].tables}
     known = pipeline.default_schema.tables if pipeline.default_schema_name else {}
     if is_new or not all(
         name in known and columns <= set(known[name]["columns"]) for name, columns in names.items()
@@ -377,7 +380,7 @@ def _nothing_of(table: RawTable) -> Any:
     return nothing
 
 
-def _audits(work: Load, of: Callable[[], list[Audit]]) -> dlt.sources.DltSource:
+def _audits(run: LoadRun, of: Callable[[], list[Audit]]) -> dlt.sources.DltSource:
     """Return the source that writes down what was noted, once everything before it is read."""
 
     def rows() -> list[dict[str, Any]]:
@@ -385,13 +388,13 @@ def _audits(work: Load, of: Callable[[], list[Audit]]) -> dlt.sources.DltSource:
             {
                 **asdict(audit),
                 "audit_key": str(uuid.uuid4()),
-                "refresh_id": work.refresh_id,
+                "refresh_id": run.refresh_id,
                 "loaded": audit.written if audit.status != "failed" else 0,
             }
             for audit in of()
         ]
 
-    @dlt.source(name=work.source, max_table_nesting=0)
+    @dlt.source(name=run.source, max_table_nesting=0)
     def audits() -> Any:
         yield _audit_resource(rows)
 
@@ -416,6 +419,6 @@ def _audit_resource(rows: Callable[[], list[dict[str, Any]]]) -> Any:
 
 
 def _lock_folder() -> Any:
-    folder = warehouse.home() / "locks"
+    folder = raw_store.home() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from extract.warehouse import home
+from extract.raw_store import home
 
 DEMO_KEY = "flowhouse-demo-key"
 ERASED = "erased"

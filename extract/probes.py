@@ -4,13 +4,16 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from extract.api import Reply, SourceError, understood
 from extract.privacy import DEMO_KEY
+from extract.raw_store import fault_of_home
+from extract.run import LoadRun
 from extract.settings import SettingFault
-from extract.warehouse import fault_of_home
-from extract.work import Load
+
+if TYPE_CHECKING:
+    from extract.source import Source
 
 MOST_SKEW = timedelta(minutes=5)
 
@@ -35,9 +38,9 @@ def clock(server_time: datetime) -> Probe:
     return Probe(skew <= MOST_SKEW, f"clock: the server's is {skew.total_seconds():.0f} s off ours")
 
 
-def scopes(what: str, found: int, work: Load) -> Iterator[Probe]:
+def scopes(what: str, found: int, run: LoadRun) -> Iterator[Probe]:
     """Say how many scopes a source shows, and which of the configured ones it does not."""
-    yield from (Probe(False, audit.message) for audit in work.audits)
+    yield from (Probe(False, audit.message) for audit in run.audits)
     yield Probe(bool(found), f"{what}: {found:,} visible")
     if found > MOST_PROBED:
         yield Probe(True, f"{what}: the first {MOST_PROBED} of them are looked into")
@@ -58,7 +61,7 @@ def counts(scope: str, answers: Iterable[tuple[str, Reply, str]]) -> Probe:
     return Probe(is_well, f"{scope}: {', '.join(parts)}")
 
 
-def of_house() -> Iterator[Probe]:
+def of_flowhouse() -> Iterator[Probe]:
     """Probe what all sources share."""
     key = os.environ.get("FLOWHOUSE_PSEUDONYM_KEY") or DEMO_KEY
     is_own = key != DEMO_KEY and len(key) >= 16
@@ -73,14 +76,13 @@ def of_house() -> Iterator[Probe]:
     yield Probe(fault is None, fault or "FLOWHOUSE_HOME is writable")
 
 
-def of_source(module: ModuleType) -> Iterator[Probe]:
-    """Probe one source: its settings and credentials, then what its module asks by itself."""
+def of_source(source: "Source[Any]") -> Iterator[Probe]:
+    """Probe one source: its settings and credentials, then what its package asks by itself."""
     try:
-        with understood(module.NAME):
-            module.check()
+        with understood(source.name):
+            settings = source.checked_settings()
             yield Probe(True, "settings and credentials are good")
-            if hasattr(module, "probes"):
-                yield from module.probes()
+            yield from source.probes(settings)
     except (SettingFault, SourceError) as fault:
         for line in str(fault).splitlines():
             yield Probe(False, line)

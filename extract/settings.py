@@ -1,7 +1,8 @@
 """Settings of the sources, by dlt's own rules, with faults that name the setting and no value.
 
-A source is on when its `base_url` is set: `SOURCES__JIRA__BASE_URL` in the environment, or
-`base_url` under `[sources.jira]` in `.dlt/config.toml` or `.dlt/secrets.toml`.
+A source is on when the setting is there that `extract/sources/__init__.py` names, for most of them
+the address of a server: `SOURCES__JIRA__BASE_URL` in the environment, or `base_url` under
+`[sources.jira]` in `.dlt/config.toml` or `.dlt/secrets.toml`.
 """
 
 import json
@@ -13,13 +14,16 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
+
+from extract.sources import SOURCES, SWITCHES
 
 if TYPE_CHECKING:
     from dlt.common.configuration.exceptions import ConfigurationException
-    from dlt.common.configuration.specs import BaseConfiguration
 
-Spec = TypeVar("Spec", bound="BaseConfiguration")
+    from extract.source import SourceSettings
+
+Settings = TypeVar("Settings", bound="SourceSettings")
 
 
 class SettingFault(Exception):
@@ -31,18 +35,23 @@ def setting_name(source: str, field: str) -> str:
     return f"SOURCES__{source.upper()}__{field.upper()}"
 
 
+def switch_of(source: str) -> str:
+    """Return the environment variable that turns a source on: where the source is."""
+    return setting_name(source, SWITCHES[source])
+
+
 def is_on(source: str) -> bool:
     """Whether a source is configured.
 
     dlt takes a second to import: it is asked where the environment says nothing and a file may.
     """
-    if os.environ.get(address_setting(source)):
+    if os.environ.get(switch_of(source)):
         return True
     if not _is_dlt_told_elsewhere():
         return False
     import dlt
 
-    return bool(dlt.config.get(f"sources.{source}.{address_field(source)}"))
+    return bool(dlt.config.get(f"sources.{source}.{SWITCHES[source]}"))
 
 
 def _is_dlt_told_elsewhere() -> bool:
@@ -68,7 +77,7 @@ def file_faults() -> list[str]:
             tomllib.loads(file.read_text())
         except tomllib.TOMLDecodeError as error:
             place = re.search(r"\(at .*\)$", str(error))
-            faults.append(f"{file} is no TOML {place[0] if place else ''}".rstrip())
+            faults.append(f"{file} is not valid TOML {place[0] if place else ''}".rstrip())
         except (OSError, UnicodeDecodeError):
             faults.append(f"{file} cannot be read")
     return faults
@@ -79,9 +88,7 @@ def slips() -> list[str]:
 
     Whoever writes PROJECT for PROJECTS would have everything loaded that can be seen.
     """
-    from extract.sources import SOURCES
-
-    fields = {source: _fields(source) for source in SOURCES}
+    fields = {name: source.settings.get_resolvable_fields() for name, source in SOURCES.items()}
     known = [setting_name(source, field) for source in fields for field in fields[source]]
     shared = {f"SOURCES__{field.upper()}" for of in fields.values() for field in of}
     ours = re.compile(rf"SOURCES?_+({'|'.join(fields)})_.*|SOURCES__(?!DATA_WRITER__).*", re.I)
@@ -92,7 +99,7 @@ def slips() -> list[str]:
             for field in of if isinstance(of, dict) and source != "data_writer" else ():
                 told.append((setting_name(source, field), f"[sources.{source}] {field} in {file}"))
     return [
-        f"{shown} is no setting of a source{_meant(name, known)}"
+        f"{shown} is not a setting of a source{_meant(name, known)}"
         for name, shown in told
         if name not in known and name not in shared
     ]
@@ -103,35 +110,7 @@ def _meant(name: str, known: list[str]) -> str:
     return f"; did you mean {found[0]}?" if found else ": .env.example has all of them"
 
 
-def _fields(source: str) -> dict[str, type]:
-    """Return the settings that a source has: field to type."""
-    from dlt.common.configuration.specs import BaseConfiguration
-
-    from extract.sources import SOURCES
-
-    module = SOURCES[source]
-    [spec] = [
-        of
-        for of in vars(module).values()
-        if isinstance(of, type)
-        and issubclass(of, BaseConfiguration)
-        and of.__module__ == module.__name__
-        and of.__name__.endswith("Settings")  # dlt leaves more of them where it has loaded
-    ]
-    return spec.get_resolvable_fields()
-
-
-def address_field(source: str) -> str:
-    """Return the field that says where a source is, and that turns it on."""
-    return "path" if source == "inbox" else "base_url"
-
-
-def address_setting(source: str) -> str:
-    """Return the environment variable that says where a source is."""
-    return setting_name(source, address_field(source))
-
-
-def settings_for(source: str, spec: type[Spec]) -> Spec:
+def read_settings(spec: type[Settings]) -> Settings:
     """Read the settings of a source.
 
     Raises:
@@ -145,6 +124,7 @@ def settings_for(source: str, spec: type[Spec]) -> Spec:
         ConfigurationException,
     )
 
+    source = spec.SOURCE
     _complete_lists(source, spec.get_resolvable_fields())
     try:
         settings = resolve_configuration(spec(), sections=("sources", source))
@@ -159,9 +139,9 @@ def settings_for(source: str, spec: type[Spec]) -> Spec:
     faults = [
         f"{setting_name(source, field)} {fault}"
         for field, hint in settings.get_resolvable_fields().items()
-        if settings[field] and (fault := _fault(source, field, settings[field], str(hint)))
+        if settings[field] and (fault := _fault(spec, field, settings[field], str(hint)))
     ]
-    if faults:
+    if faults := faults or settings.complete():
         raise SettingFault("\n".join(faults))
     return settings
 
@@ -177,37 +157,27 @@ def _complete_lists(source: str, fields: dict[str, type]) -> None:
                 os.environ[name] = json.dumps(texts)
 
 
-def _fault(source: str, field: str, value: object, hint: str) -> str | None:
+def _fault(spec: type[Settings], field: str, value: object, hint: str) -> str | None:
     """Return what is wrong with the value of a setting, without the value."""
     if isinstance(value, list):
         is_good = all(isinstance(part, str) and part.strip() for part in value)
-        return None if is_good else 'is no JSON list of texts, for example ["a", "b"]'
+        return None if is_good else 'is not a JSON list of texts, for example ["a", "b"]'
     text = str(value)
     if field.endswith("_url"):
-        return _fault_of_address(source, field, text)
+        return _fault_of_address(spec, field, text)
     if field == "private_key" or not isinstance(value, str):
         return None
     if not text.isprintable() or text != text.strip():
         return "has a line break or another invisible character, or a space at an end"
     if "Secret" in hint and field != "password":
         if text[0] == text[-1] and text[0] in "\"'" and len(text) > 1:
-            return "stands in quotes, which are read as a part of it: leave them out"
+            return "is in quotes, which are read as a part of it: remove them"
         if not text.isascii() or " " in text:
             return "has a character that no token has"
     return None
 
 
-SITES = {
-    "jira": (r"\.atlassian\.net", r"/(rest|browse|secure|wiki)(/|$)"),
-    "github": (r"api\.github\.com", r"/(repos|orgs|users?|graphql)(/|$)"),
-    "gitlab": (r"gitlab\.com", r"/(api/v4/.+|-|groups|explore)(/|$)"),
-    "jenkins": (r"(?!)", r"/(job|view|api|blue)(/|$)"),
-    "servicenow": (r"\.service-now\.com", r"/(api|now|[^/]+\.do)(/|$)"),
-}
-"""By source: hosts that have no path before the API's, and paths that lead into the tool."""
-
-
-def _fault_of_address(source: str, field: str, text: str) -> str | None:
+def _fault_of_address(spec: type[Settings], field: str, text: str) -> str | None:
     try:
         address = urlsplit(text)
         is_whole = address.scheme in ("http", "https") and address.hostname and address.port != 0
@@ -217,20 +187,7 @@ def _fault_of_address(source: str, field: str, text: str) -> str | None:
         return "is not a http(s) address"
     if address.username or address.password:
         return "must not carry credentials"
-    return _leads_inside(source, address) if field == "base_url" else None
-
-
-def _leads_inside(source: str, address: SplitResult) -> str | None:
-    if source == "github" and address.hostname in ("github.com", "www.github.com"):
-        return "names the web site; the API is https://api.github.com"
-    path = address.path.rstrip("/")
-    if source == "gitlab":
-        path = path.removesuffix("/api/v4")
-    host, inside = SITES[source]
-    is_inside = re.search(inside, path) or (path and re.search(rf"{host}$", address.hostname or ""))
-    if (is_inside and not path.startswith("/ex/jira/")) or address.query or address.fragment:
-        return "leads into the tool: name its root alone, without the path of a page or of its API"
-    return None
+    return spec.fault_of_root(address) if field == "base_url" else None
 
 
 def start_of(source: str, start_date: str | None) -> datetime | None:

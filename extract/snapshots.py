@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from extract import warehouse
+from extract import raw_store
 from extract.tables import TEXT, TIMESTAMP, RawTable, encode
 
 
@@ -34,10 +34,10 @@ def changed(
         rows: Its rows as they are now, with `id` and `payload`.
         server_now: The server's time.
     """
-    address, whole = f"{source}.{table.name}", warehouse.is_whole(source)
-    loaded = dict(warehouse.rows(source, f"select id, payload from {address} where {whole}"))
+    address, whole = f"{source}.{table.name}", raw_store.is_whole(source)
+    loaded = dict(raw_store.rows(source, f"select id, payload from {address} where {whole}"))
     seen = dict(
-        warehouse.rows(
+        raw_store.rows(
             source,
             f"select id, arg_max(payload, seen_at) from {source}.snapshots "
             "where object = $object group by id",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from extract.warehouse import home, opened
+from extract.raw_store import home, opened
 
 SMALLEST = 12_288
 """Bytes of a DuckDB file without a table. DuckDB takes an empty file for a new database."""

@@ -1,7 +1,7 @@
 """Raw tables: typed keys and cursors beside one JSON payload, yielded to dlt as Arrow tables."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -114,20 +114,13 @@ class RawTable:
             values, [encode(row["payload"]) for _, row in rows], [scope for scope, _ in rows]
         )
 
-    def resource(self, generate: Callable[..., Any]) -> DltResource:
-        """Return the dlt resource that merges what `generate` yields into this table.
+    @property
+    def hints(self) -> dict[str, Any]:
+        """What dlt is told of this table.
 
         Rows with one key replace each other, the newest fetched wins. Nothing is ever removed.
         """
-        return dlt.resource(generate, **self._hints())
-
-    def transformer(self, generate: Callable[..., Any], parent: DltResource) -> DltResource:
-        """Return the resource that makes this table of every batch of its parent resource."""
-        return dlt.transformer(generate, data_from=parent, **self._hints())
-
-    def _hints(self) -> dict[str, Any]:
         return {
-            "name": self.name,
             "primary_key": list(self.key),
             "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
             "columns": {
@@ -138,8 +131,33 @@ class RawTable:
                 }
                 for name, kind in self.all_columns.items()
             },
-            "max_table_nesting": 0,
         }
+
+
+Batch = tuple[RawTable, pa.Table]
+"""Rows, and the raw table that they are of."""
+
+
+def resource(
+    name: str, tables: Iterable[RawTable], read: Callable[[], Iterable[Batch]]
+) -> DltResource:
+    """Return the dlt resource that merges what `read` yields into the tables that it names.
+
+    Args:
+        name: Name of the resource: dlt keeps its state under it.
+        tables: The tables that it fills.
+        read: Reads the rows; a batch without rows is passed over.
+    """
+
+    def rows() -> Iterator[Any]:
+        for table, batch in read():
+            if batch.num_rows:
+                yield dlt.mark.with_table_name(batch, table.name)
+
+    made = dlt.resource(rows, name=name, max_table_nesting=0)
+    for table in tables:
+        made.apply_hints(table_name=table.name, create_table_variant=True, **table.hints)
+    return made
 
 
 def encode(payload: Any) -> str:

@@ -4,9 +4,7 @@ A watermark is never "the newest row seen": an index that shows a row late would
 It is the end of a window that was read to its end, and it is committed with the load.
 """
 
-from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,35 +24,13 @@ class Window:
         return moment is not None and (self.lo is None or self.lo <= moment) and moment < self.hi
 
 
-_span: ContextVar[Window | None] = ContextVar("span", default=None)
-
-
-@contextmanager
-def backfill(span: Window | None) -> Iterator[None]:
-    """Let every window that is asked for lie in a span; its marks are kept apart.
-
-    A span that was read halfway goes on where it stopped; the watermarks of the daily loads stay.
-    """
-    token = _span.set(span)
-    try:
-        yield
-    finally:
-        _span.reset(token)
-
-
-def is_backfill() -> bool:
-    """Whether a span is read again, and not what changed."""
-    return _span.get() is not None
-
-
-def _marks() -> str:
+def _marks(span: Window | None) -> str:
     """Return under which name the state keeps the ends of the windows that were read."""
-    span = _span.get()
     return f"backfill {span.lo} {span.hi}" if span else "watermarks"
 
 
 def forget_backfills(state: MutableMapping) -> None:
-    """Drop the marks of all backfills of a source, so that the next one begins anew."""
+    """Drop the marks of all backfills of a source, so that the next one begins again."""
     for resource in state.get("resources", {}).values():
         for name in [name for name in resource if name.startswith("backfill ")]:
             del resource[name]
@@ -69,6 +45,7 @@ def next_window(
     safety_lag: timedelta,
     start: datetime | None = None,
     full: bool = False,
+    span: Window | None = None,
 ) -> Window:
     """Return the window to read next for a scope.
 
@@ -80,8 +57,10 @@ def next_window(
         safety_lag: How far it stays behind the server's clock, for indexes that lag.
         start: Where the first window begins; None reads everything.
         full: Read from the start again.
+        span: The span of a backfill. One that was stopped goes on where it was; its marks are kept
+            apart, so that the watermarks of the daily loads stay.
     """
-    mark, span = state.get(_marks(), {}).get(scope), _span.get()
+    mark = state.get(_marks(span), {}).get(scope)
     if span:
         lo = span.lo if mark is None else datetime.fromisoformat(mark)
         return Window(lo, min(span.hi, server_now - safety_lag))
@@ -89,12 +68,14 @@ def next_window(
     return Window(lo, server_now - safety_lag)
 
 
-def close_window(state: MutableMapping, scope: str, window: Window) -> None:
-    """Move the watermark of a scope to the end of a window that was read completely."""
-    state.setdefault(_marks(), {})[scope] = window.hi.isoformat()
+def close_window(
+    state: MutableMapping, scope: str, window: Window, span: Window | None = None
+) -> None:
+    """Move the watermark of a scope, or its mark of a backfill, to the end of a window."""
+    state.setdefault(_marks(span), {})[scope] = window.hi.isoformat()
 
 
-def shortened(window: Window, count: Callable[[Window], int], most: int) -> tuple[Window, int]:
+def bisect_window(window: Window, count: Callable[[Window], int], most: int) -> tuple[Window, int]:
     """Halve a window from behind until the source counts at most `most` rows in it.
 
     Rows that share one moment cannot be parted, so a window of ten minutes is taken as it is.

@@ -6,7 +6,7 @@ would become the same again, and its tests would say the same. It stays, and so 
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -82,10 +82,10 @@ def note(build: Path, refresh_id: str, words: Mapping[str, str]) -> None:
         warehouse.executemany("insert into builds.inputs values (?, ?, ?)", rows)
 
 
-def to_build(
+def reasons(
     manifest: Mapping[str, Any], before: Mapping[str, str], now: Mapping[str, str]
 ) -> set[str] | None:
-    """Return the nodes of dbt that something below them has changed for; None means all.
+    """Return the inputs that changed, and the nodes that ask for one of them; None means all.
 
     Args:
         manifest: dbt's manifest.
@@ -100,8 +100,19 @@ def to_build(
     if "as_of" in changed:
         aging = _calling("macro.flowhouse.as_of", manifest["macros"])
         found |= {k for k, node in nodes.items() if aging & set(node["depends_on"]["macros"])}
-    found |= changed
-    return (found | _below(found, manifest["child_map"])) & nodes.keys()
+    return found | changed
+
+
+def to_build(manifest: Mapping[str, Any], found: Collection[str] | None) -> set[str] | None:
+    """Return the nodes of dbt that something below them has changed for; None means all.
+
+    Args:
+        manifest: dbt's manifest.
+        found: What `reasons` returned.
+    """
+    if found is None:
+        return None
+    return (set(found) | _below(found, manifest["child_map"])) & manifest["nodes"].keys()
 
 
 def made_of(manifest: Mapping[str, Any], words: Mapping[str, str]) -> dict[tuple[str, str], MadeOf]:

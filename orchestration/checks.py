@@ -15,9 +15,9 @@ import dagster as dg
 
 from extract.fingerprints import raw_tables
 from extract.load import is_anything_loaded
+from extract.raw_store import ROOT
 from extract.sources import SOURCES
 from extract.tables import instant
-from extract.warehouse import ROOT
 from orchestration.environment import expectation_docs_folder, expectation_results_file
 from orchestration.failures import EXPECTATIONS as CHECK
 from orchestration.failures import nothing_loaded
@@ -57,9 +57,9 @@ def evaluated(target: Path, docs: Path, as_of: datetime) -> dict[str, dict]:
     rules = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     words = raw_tables()
     wanted = {
-        f"{source}/{table.name}": f"{rules} {table.key} {words.get(f'{source}/{table.name}')}"
-        for source, module in SOURCES.items()
-        for table in module.TABLES
+        f"{name}/{table.name}": f"{rules} {table.key} {words.get(f'{name}/{table.name}')}"
+        for name, source in SOURCES.items()
+        for table in source.tables
     }
     memory = target.with_name("last.json")
     try:
@@ -104,12 +104,12 @@ def build_checks() -> dg.AssetChecksDefinition:
     specs = [
         dg.AssetCheckSpec(
             CHECK,
-            asset=[source, table.name],
+            asset=[name, table.name],
             blocking=True,
             description="What extract/expectations.py asks of it; a failure stops the build.",
         )
-        for source, module in SOURCES.items()
-        for table in module.TABLES
+        for name, source in SOURCES.items()
+        for table in source.tables
     ]
 
     @dg.multi_asset_check(

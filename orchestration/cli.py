@@ -5,17 +5,15 @@ configuration, 3 partial (some scopes failed or a value stream has too many stat
 stage; all else was published).
 """
 
-import gc
 import json
 import logging
 import os
 import re
 import shutil
 import sys
-import time
 import traceback
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +23,9 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from extract.redaction import Redacting, redact
-from orchestration import gate, house
+from orchestration import gate, house, running
 from orchestration.gate import BAD_CONFIGURATION, FAILED
-
-PARTIAL = 3
+from orchestration.running import PARTIAL
 
 log = logging.getLogger("flowhouse")
 
@@ -66,6 +63,8 @@ class Told(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
+        except gate.Stopped as stopped:
+            stop(stopped.code, *stopped.lines)
         except Exception as error:
             stop(FAILED, _told(error))
 
@@ -79,7 +78,7 @@ def _told(error: Exception) -> str:
     text = f"{type(error).__name__}: " + re.sub(r"\"[^\"]*\"?|'[^']*'?", "…", said[0])[:200]
     places = "".join(traceback.format_tb(error.__traceback__))
     try:
-        from extract.warehouse import home
+        from extract.raw_store import home
 
         kept = home() / "failure.txt"
         kept.write_text(redact(f"{places}{text}\n"))
@@ -104,7 +103,7 @@ def main() -> None:
 def refresh(sources: tuple[str, ...], as_of: str | None, full: bool) -> None:
     """Extract what changed, transform, test, publish, report."""
     as_of = as_of or os.environ.get("FLOWHOUSE_AS_OF", "")
-    run_refresh(refresh_job, gate.Wish(sources, as_of), full)
+    run_refresh(running.refresh_job, gate.Wish(sources, as_of), full)
 
 
 @main.command()
@@ -114,7 +113,7 @@ def refresh(sources: tuple[str, ...], as_of: str | None, full: bool) -> None:
 def backfill(source: str, first: str, last: str) -> None:
     """Read again what changed in a window, and publish; one that was stopped goes on."""
     as_of = os.environ.get("FLOWHOUSE_AS_OF", "")
-    run_refresh(backfill_job, gate.Wish((source,), as_of, (first, last)))
+    run_refresh(running.backfill_job, gate.Wish((source,), as_of, (first, last)))
 
 
 @main.command()
@@ -129,11 +128,11 @@ def doctor() -> None:
             click.echo(f"FAIL  {'settings':<11} {fault}")
         raise SystemExit(FAILED)
 
-    on = [name for name, module in SOURCES.items() if module.is_on()]
-    answers = [("house", probe) for probe in probes.of_house()] if on else []
+    on = [name for name, source in SOURCES.items() if source.is_on]
+    answers = [("flowhouse", probe) for probe in probes.of_flowhouse()] if on else []
     slipped = [("settings", probes.Probe(False, slip)) for slip in settings.slips()]
     if not on:
-        answers = [("house", probes.Probe(False, "no source is configured"))]
+        answers = [("flowhouse", probes.Probe(False, "no source is configured"))]
     answers += slipped
     found = seeds.checked()
     answers += [("seeds", probes.Probe(False, fault)) for fault in found.shown()]
@@ -152,22 +151,19 @@ def doctor() -> None:
 @click.argument("person_keys", nargs=-1, required=True, metavar="PERSON_KEY...")
 def forget(person_keys: tuple[str, ...]) -> None:
     """Erase people everywhere, and keep them erased on later loads."""
-    from extract.forgotten import PERSON_KEY, erase, erase_raw, remember
+    from extract.erasure import PERSON_KEY, erase, erase_raw, remember
 
     if not all(PERSON_KEY.fullmatch(key) for key in person_keys):
         stop(BAD_CONFIGURATION, "a person key is 20 characters of a-z and 2-7, as in dim_people")
-    try:
-        with gate.alone("a refresh is running; wait until it has ended"):
-            remember(person_keys)
-            rows = erase_raw(list(person_keys))
-            from orchestration.environment import build_file, published_folder, report_file
+    with gate.alone("a refresh is running; wait until it has ended"):
+        remember(person_keys)
+        rows = erase_raw(list(person_keys))
+        from orchestration.environment import build_file, published_folder, report_file
 
-            if build_file().exists():
-                rows += erase(build_file(), list(person_keys))
-            if (published_folder() / "warehouse.duckdb").exists():
-                republish(build_file(), published_folder(), report_file(), list(person_keys))
-    except gate.Stopped as stopped:
-        stop(stopped.code, *stopped.lines)
+        if build_file().exists():
+            rows += erase(build_file(), list(person_keys))
+        if (published_folder() / "warehouse.duckdb").exists():
+            republish(build_file(), published_folder(), report_file(), list(person_keys))
     click.echo(f"erased from {rows:,} rows; later loads keep it so")
 
 
@@ -177,7 +173,7 @@ def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -
     A working warehouse that no refresh has proven is not for readers: they get what was published
     last, without the people.
     """
-    from extract.forgotten import erase
+    from extract.erasure import erase
     from publish.quality import lack_of_proof
     from publish.report import write_report
     from publish.snapshot import publish
@@ -196,88 +192,10 @@ def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -
 
 
 def run_refresh(job: Callable[[], Any], wish: gate.Wish, full: bool = False) -> None:
-    """Pass the gate, run a Dagster job that refreshes, and exit with what came out."""
-    try:
-        with gate.passed(wish):
-            code, lines = run_job(job, wish, full)
-    except gate.Stopped as stopped:
-        code, lines = stopped.code, stopped.lines
-    except Exception as error:
-        if "DatabaseError" not in type(error).__name__:
-            raise
-        from orchestration import event_log
-
-        broken = event_log.damaged(Path(os.environ["DAGSTER_HOME"]), to_the_end=True)
-        if not broken:
-            raise
-        for folder in broken:
-            event_log.set_aside(folder)
-        code, lines = FAILED, ["Dagster's store was damaged; run the refresh again"]
+    """Refresh, and exit with what came out."""
+    code, lines = running.refresh(job, wish, full)
     if code:
         stop(code, *lines)
-
-
-def run_job(job: Callable[[], Any], wish: gate.Wish, full: bool) -> tuple[int, list[str]]:
-    """Run a job in this process and say what came out; return the exit code and its reasons."""
-    began = time.monotonic()
-    from orchestration.termination import end_whole_tree
-
-    end_whole_tree()
-    from orchestration import environment  # noqa: I001  first: the others read what it sets
-
-    import dagster as dg
-    from orchestration import outcome
-    from orchestration.definitions import defs  # noqa: F401
-    from orchestration.failures import NOT_PUBLISHED
-    from orchestration.status import warnings
-
-    gc.freeze()  # what is imported stays: no collection looks through it, here or in what is forked
-    with dg.DagsterInstance.get() as instance:
-        result = dg.execute_job(
-            dg.reconstructable(job),
-            instance=instance,
-            run_config={
-                "resources": {
-                    "refresh": {
-                        "config": {
-                            "sources": list(wish.sources),
-                            "as_of": wish.as_of,
-                            "full": full,
-                            "span": list(wish.span),
-                        }
-                    }
-                },
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            },
-            tags={outcome.STARTED_BY: "the command line"},
-        )
-    came = outcome.last()
-    lines = list(came.lines) if came and came.refresh_id == result.run_id else []
-    if not result.success:
-        return FAILED, lines or ["the refresh failed; see `make dev`", NOT_PUBLISHED]
-    for warning in warnings(result.run_id):
-        log.warning("warning: %s", warning)
-    click.echo(f"published  {environment.published_folder() / 'warehouse.duckdb'}")
-    click.echo(f"report     {environment.report_file()}")
-    click.echo(f"refresh    {result.run_id} in {time.monotonic() - began:.0f} s")
-    return (PARTIAL if lines else 0), lines
-
-
-def refresh_job() -> Any:
-    """Return the Dagster job; Dagster asks for it through this function, several times."""
-    return _resolved("refresh")
-
-
-def backfill_job() -> Any:
-    """Return the job that reads a window again."""
-    return _resolved("backfill")
-
-
-@cache
-def _resolved(job: str) -> Any:
-    from orchestration.definitions import defs
-
-    return defs.resolve_job_def(job)
 
 
 @main.command()
@@ -356,8 +274,6 @@ def rollback(version: str | None, is_list: bool) -> None:
             for line in shown(folder):
                 click.echo(line)
             write_report_of(wanted, report_file())
-    except gate.Stopped as stopped:
-        stop(stopped.code, *stopped.lines)
     except Unknown as fault:
         stop(FAILED, str(fault))
 
@@ -374,7 +290,7 @@ def write_report_of(version: Path, report: Path) -> None:
     except duckdb.Error:
         stop(
             PARTIAL,
-            "the report was not written anew: this version lacks tables that it is drawn from;"
+            "the report was not written again: this version lacks tables that it is drawn from;"
             " the next refresh writes it",
         )
 

@@ -1,20 +1,42 @@
-"""Everything Dagster runs. `dagster dev` starts here."""
+"""Everything Dagster runs. `dagster dev` starts here.
 
-from orchestration import environment  # noqa: I001  first: the others read what it sets
+Nothing is made when this module is imported: Dagster calls `defs` when it loads it, and commands
+call `loaded`.
+"""
+
+from functools import cache
 
 import dagster as dg
 
-from orchestration import automation, checks, ingestion, publication, sensors, transformation
-
-defs = dg.Definitions.merge(
-    ingestion.defs,
-    checks.defs,
-    transformation.defs,
-    publication.defs,
-    automation.defs,
-    sensors.defs,
-    # The lock of a run is held by one process, and dbt and the loads have processes of their own.
-    dg.Definitions(executor=dg.in_process_executor),
+from orchestration import (
+    automation,
+    checks,
+    environment,
+    ingestion,
+    publication,
+    sensors,
+    transformation,
 )
 
-environment.settle_dagster()
+
+@cache
+def loaded() -> dg.Definitions:
+    """Return all definitions, with Dagster's folder and dbt's manifest there."""
+    environment.settle_dagster()
+    return dg.Definitions.merge(
+        ingestion.build_all_ingestion(),
+        checks.defs,
+        transformation.build_transformation(),
+        publication.build_publication(),
+        automation.defs,
+        sensors.defs,
+        # The lock of a run is held by one process, and dbt and the loads have processes of their
+        # own.
+        dg.Definitions(executor=dg.in_process_executor),
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Load all definitions, as Dagster asks for them."""
+    return loaded()

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from extract.warehouse import ROOT, home, raw_folder
+from extract.raw_store import ROOT, home, raw_folder
 from orchestration import house
 
 DBT_PROJECT = ROOT / "dbt_project"

@@ -186,7 +186,7 @@ def set_aside(folder: Path) -> None:
     aside = folder.with_name(f"{folder.name}.damaged")
     shutil.rmtree(aside, ignore_errors=True)
     folder.rename(aside)
-    log.warning("Dagster's store is damaged: it is now %s, and begun anew", aside)
+    log.warning("Dagster's store is damaged: it is now %s, and begun again", aside)
 
 
 class Storage(DagsterSqliteStorage):

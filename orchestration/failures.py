@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from extract.settings import address_setting
+from extract.settings import switch_of
 
 MOST_NAMED = 3
 
@@ -24,8 +24,8 @@ WITHOUT_ROWS = "without_rows"
 """Where a failure keeps what may leave the house."""
 
 OWN_WORDS = (
-    "Failure", "NothingLoaded", "SourceError", "Refused", "Busy", "BudgetExhausted", "SettingFault",
-    "Stopped",
+    "Failure", "NothingLoaded", "SourceError", "Unauthorized", "Busy", "WaitBudgetExceeded",
+    "SettingFault", "Stopped",
 )  # fmt: skip
 """Errors whose text was written for people, and shows no value."""
 
@@ -50,7 +50,7 @@ def nothing_loaded(reasons: Mapping[str, Iterable[str]], is_answering: Iterable[
     told = []
     for source, whys in reasons.items():
         why = _listed([text.removeprefix(f"{source}: ") for text in dict.fromkeys(whys)], 2)
-        setting = address_setting(source)
+        setting = switch_of(source)
         rights = " and what its user may see" if source in is_answering else ""
         check = "" if setting in why else f" (check {setting}{rights})"
         told.append(f"{source}: {why}{check}")

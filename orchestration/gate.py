@@ -83,7 +83,7 @@ def passed(wish: Wish) -> Iterator[None]:
 @contextmanager
 def alone(otherwise: str) -> Iterator[None]:
     """Hold the lock of the house, or stop at once with a line; it goes with its process."""
-    from extract.warehouse import fault_of_home
+    from extract.raw_store import fault_of_home
 
     if fault := fault_of_home():
         raise Stopped(BAD_CONFIGURATION, [fault])
@@ -101,7 +101,7 @@ def alone(otherwise: str) -> Iterator[None]:
 
 def lock_file() -> Path:
     """Return the file whose lock is held by who changes the house."""
-    from extract.warehouse import home  # imports DuckDB, which `flowhouse --help` need not wait for
+    from extract.raw_store import home  # imports DuckDB, which `flowhouse --help` need not wait for
 
     return home() / "refresh.lock"
 
@@ -131,12 +131,12 @@ def check(wish: Wish) -> None:
         Stopped: With 2 and a line per fault; with 1 when no source can be read and none was ever
             loaded, for a load would ask the same.
     """
-    from extract.api import Refused, offline
+    from extract.api import Unauthorized, offline
     from extract.load import is_anything_loaded
-    from extract.settings import address_setting, file_faults, slips
+    from extract.raw_store import fault_of_home
+    from extract.settings import file_faults, slips, switch_of
     from extract.sources import SOURCES
     from extract.tables import instant
-    from extract.warehouse import fault_of_home
     from orchestration import alerts, house, seeds, when
     from orchestration.failures import nothing_loaded
     from orchestration.versions import fault_of_kept
@@ -153,19 +153,19 @@ def check(wish: Wish) -> None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
     faults += [*_faults_of_span(wish.span), *slips(), *fault_of_kept(), *_faults_of_forms()]
     faults += [*filter(None, [fault_of_home()]), *house.faults(), *alerts.faults(), *when.faults()]
-    on = [name for name, module in SOURCES.items() if module.is_on()]
+    on = [name for name, source in SOURCES.items() if source.is_on]
     if not on:
-        addresses = " or ".join(address_setting(name) for name in SOURCES)
+        addresses = " or ".join(switch_of(name) for name in SOURCES)
         faults.append(f"no source is configured; set {addresses}")
     asked = [name for name in dict.fromkeys(wish.sources or on) if name in SOURCES]
-    faults += [f"{address_setting(name)} is not set" for name in asked if name not in on]
+    faults += [f"{switch_of(name)} is not set" for name in asked if name not in on]
     with offline():
         faults += check_sources([name for name in asked if name in on])[0]
     faults += seeds.checked().shown()
     if faults:
         raise Stopped(BAD_CONFIGURATION, faults)
     faults, failures = check_sources(asked)
-    refused = [str(why) for why in failures.values() if isinstance(why, Refused)]
+    refused = [str(why) for why in failures.values() if isinstance(why, Unauthorized)]
     if faults or len(refused) == len(asked):
         raise Stopped(BAD_CONFIGURATION, faults + refused)
     if len(failures) == len(asked) and not is_anything_loaded():
@@ -222,7 +222,7 @@ def check_sources(names: list[str]) -> tuple[list[str], dict[str, Exception]]:
     for name in names:
         try:
             with understood(name):
-                SOURCES[name].check()
+                SOURCES[name].checked_settings()
         except SettingFault as fault:
             faults.extend(str(fault).splitlines())
         except SourceError as failure:

@@ -56,7 +56,7 @@ def repair() -> None:
 
     Files of somebody else stay as they are: we may not change them.
     """
-    from extract.warehouse import home  # imports DuckDB, for which `--help` need not wait
+    from extract.raw_store import home  # imports DuckDB, for which `--help` need not wait
 
     top, others = home(), _others()
     if not top.is_dir():

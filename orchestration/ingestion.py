@@ -22,12 +22,12 @@ from dagster_dlt import DagsterDltTranslator, build_dlt_asset_specs
 from dagster_dlt.translator import DltResourceTranslatorData
 from pydantic import PrivateAttr
 
-from extract.load import AUDITS, Load, Lost, Unwritable, load, note_failure, prepare, tables_of
+from extract.load import AUDITS, Lost, Unwritable, load, note_failure, prepare, tables_of
+from extract.raw_store import pipeline_for, raw_file
+from extract.run import Audit, LoadRun
 from extract.sources import SOURCES
 from extract.tables import instant
-from extract.warehouse import pipeline_for, raw_file
 from extract.windows import Window
-from extract.work import Audit
 from orchestration import gate, life, outcome, retention
 from orchestration.failures import lines_of
 from orchestration.termination import end_as_others_do
@@ -66,11 +66,11 @@ class Loaded:
     """What was done with a source in a run.
 
     Attributes:
-        work: The load; without audits where the source was not asked for anything.
+        run: The load; without audits where the source was not asked for anything.
         seconds: How long it took.
     """
 
-    work: Load
+    run: LoadRun
     seconds: float = 0.0
 
 
@@ -186,8 +186,8 @@ class RefreshOptions(dg.ConfigurableResource):
 def _told_load(source: str, refresh_id: str, full: bool, span: Window | None) -> Loaded:
     """Load a source and return what of it another process can be told."""
     began = time.monotonic()
-    work = replace(load(source, refresh_id, full, span), kept={})
-    return Loaded(work, round(time.monotonic() - began, 3))
+    run = replace(load(source, refresh_id, full, span), kept={})
+    return Loaded(run, round(time.monotonic() - began, 3))
 
 
 def _told_end(source: str, refresh_id: str) -> Loaded:
@@ -249,7 +249,7 @@ def build_ingestion(source: str) -> dg.Definitions:
         try:
             if refresh.sources and source not in refresh.sources:
                 prepare(source)
-                done = Loaded(Load(source, context.run_id))
+                done = Loaded(LoadRun(source, context.run_id))
             else:
                 done = refresh.loaded(source, context)
         except (Lost, Unwritable) as fault:
@@ -272,7 +272,7 @@ def build_ingestion(source: str) -> dg.Definitions:
 
 
 def _endpoints(source: str) -> dict[str, str]:
-    return {table.name: table.endpoint for table in SOURCES[source].TABLES}
+    return {table.name: table.endpoint for table in SOURCES[source].tables}
 
 
 def _rows_there(source: str) -> dict[str, int]:
@@ -294,18 +294,18 @@ def _told(
     What no load has told of is as it was: of a source that is off or was not asked, all of one that
     could not be read to its end, and a table of which no scope could be read.
     """
-    work, table = done.work, key.path[-1]
-    audits = [audit for audit in work.audits if audit.object in (table, "*")]
+    run, table = done.run, key.path[-1]
+    audits = [audit for audit in run.audits if audit.object in (table, "*")]
     gaps = [audit for audit in audits if audit.status != "complete"]
     shown = [f"{gap.scope or 'all'}: {gap.status}: {gap.message}" for gap in gaps]
     failed = [audit.object for audit in audits if audit.status == "failed"]
-    is_loaded = bool(work.audits) and (
+    is_loaded = bool(run.audits) and (
         table == AUDITS or ("*" not in failed and (not failed or len(failed) < len(audits)))
     )
     metadata: dict[str, Any] = {
-        "rows_loaded": work.rows.get(table, 0),
+        "rows_loaded": run.rows.get(table, 0),
         "dagster/row_count": there.get(table, 0),
-        "source_bytes": raw_file(work.source).stat().st_size,
+        "source_bytes": raw_file(run.source).stat().st_size,
         "source_seconds": done.seconds,
         "gaps": shown,
         **_window(audits),
@@ -334,7 +334,9 @@ def _window(audits: list[Audit]) -> dict[str, dg.MetadataValue]:
     return found
 
 
-defs = dg.Definitions.merge(
-    *(build_ingestion(source) for source in SOURCES),
-    dg.Definitions(resources={"refresh": RefreshOptions()}),
-)
+def build_all_ingestion() -> dg.Definitions:
+    """Define the endpoints and raw tables of all sources."""
+    return dg.Definitions.merge(
+        *(build_ingestion(source) for source in SOURCES),
+        dg.Definitions(resources={"refresh": RefreshOptions()}),
+    )

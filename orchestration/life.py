@@ -14,7 +14,7 @@ from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, Wor
 from dagster._core.storage.dagster_run import RunRecord
 from filelock import FileLock
 
-from extract.warehouse import home
+from extract.raw_store import home
 from orchestration.gate import is_held
 from orchestration.outcome import KILLED
 

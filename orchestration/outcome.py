@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from extract.warehouse import home
+from extract.raw_store import home
 from orchestration.gate import is_held, lock_file
 
 RUNNING, PUBLISHED, PARTIAL, FAILED, BUILT = "running", "published", "partial", "failed", "built"

@@ -1,6 +1,7 @@
 """What people get: the published warehouse and the report, only after every test passed."""
 
 import time
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -8,23 +9,13 @@ from extract import soundness
 from orchestration import changes, house
 from orchestration.environment import build_file, published_folder, report_file
 from orchestration.ingestion import FRESHNESS, OWNERS, POOL
-from orchestration.transformation import MANIFEST, published_models, rows_of_tables
+from orchestration.transformation import dbt_manifest, published_models, rows_of_tables
 from orchestration.versions import kept_versions
 from publish.quality import lack_of_proof
 from publish.report import write_report
 from publish.snapshot import drop_strangers, note_published, publish, standing
 
 
-@dg.asset(
-    key=["published", "warehouse"],
-    deps=published_models(MANIFEST),
-    group_name="published",
-    kinds={"duckdb"},
-    owners=OWNERS,
-    freshness_policy=FRESHNESS,
-    required_resource_keys={"refresh"},
-    pool=POOL,
-)
 def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """The schemas marts, metrics and meta as a new read-only file and as Parquet, and the links."""
     began = time.monotonic()
@@ -33,7 +24,7 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
         raise dg.Failure(f"{lack}; run a whole refresh", allow_retries=False)
     models = {
         (node["schema"], node["name"])
-        for node in MANIFEST["nodes"].values()
+        for node in dbt_manifest()["nodes"].values()
         if node["resource_type"] == "model"
     }
     for table in drop_strangers(build_file(), models):
@@ -43,7 +34,7 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
             build_file(),
             published_folder(),
             standing(build_file(), published_folder()),
-            made_of=changes.made_of(MANIFEST, changes.of_last_build(build_file())),
+            made_of=changes.made_of(dbt_manifest(), changes.of_last_build(build_file())),
             kept=kept_versions(),
         )
     note_published(build_file(), version)
@@ -82,4 +73,21 @@ def published_report() -> dg.MaterializeResult:
     )
 
 
-defs = dg.Definitions(assets=[published_warehouse, published_report])
+def build_warehouse(models: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
+    """Define the published file, which rests on all published models."""
+    return dg.asset(
+        key=["published", "warehouse"],
+        deps=models,
+        group_name="published",
+        kinds={"duckdb"},
+        owners=OWNERS,
+        freshness_policy=FRESHNESS,
+        required_resource_keys={"refresh"},
+        pool=POOL,
+    )(published_warehouse)
+
+
+def build_publication() -> dg.Definitions:
+    """Define what leaves: the published file, and the report."""
+    warehouse = build_warehouse(published_models(dbt_manifest()))
+    return dg.Definitions(assets=[warehouse, published_report])

@@ -39,7 +39,7 @@ create or replace table builds.made_by as
 def fit(build: Path) -> str:
     """Replace a working warehouse that another version of flowhouse has made, older or newer.
 
-    What tests found in the past is taken over; every table is then built anew.
+    What tests found in the past is taken over; every table is then built again.
 
     Returns:
         One line that says so; nothing where there is none or it is of this version.

@@ -13,7 +13,7 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 
-from extract.warehouse import home
+from extract.raw_store import home
 
 KEPT_RUNS = 90
 """About a season of nightly refreshes; each leaves some 10 MB of events."""

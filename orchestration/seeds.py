@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import yaml
 
+from extract.raw_store import ROOT
 from extract.sources import SOURCES
-from extract.warehouse import ROOT
 
 FOLDER = ROOT / "dbt_project" / "seeds"
 
@@ -39,7 +39,7 @@ MOST_SHOWN = 20
 """Faults that are shown; of more than these only the number."""
 
 LEAST_WEEKS = 20
-"""Of a baseline: limits of fewer points are too wide of the mark (metrics.md 1.7)."""
+"""Of a baseline: limits of fewer points are too wide of the mark."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def hour(value: str) -> str | None:
     """Check a time of day."""
     if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
         return None
-    return "is no time of day; write hours and minutes, 00:00 to 23:59, for example 09:00"
+    return "is not a time of day; write hours and minutes, 00:00 to 23:59, for example 09:00"
 
 
 def last_hour(value: str) -> str | None:
@@ -176,7 +176,7 @@ def time_zone(value: str) -> str | None:
         return None
     zones = {zone.lower(): zone for zone in available_timezones()}
     near = get_close_matches(value.lower(), zones, n=1, cutoff=0.8)
-    return "is no time zone; " + (
+    return "is not a time zone; " + (
         f"did you mean '{zones[near[0]]}'?" if near else "write for example Europe/Berlin or UTC"
     )
 
@@ -285,7 +285,7 @@ def baselines_are_long(file: File) -> Iterator[tuple[int, str]]:
         monday = first + timedelta(days=-first.weekday() % 7)
         weeks = max(0, ((last - monday).days + 1) // 7)
         if first != monday:
-            yield line, f"baseline_start '{first}' is no Monday; did you mean '{monday}'?"
+            yield line, f"baseline_start '{first}' is not a Monday; did you mean '{monday}'?"
         elif weeks < LEAST_WEEKS:
             yield (
                 line,

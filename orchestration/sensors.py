@@ -45,8 +45,8 @@ def failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
 def stale(instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
     """Yield what is stale by its freshness policy: a source that is on or the file, and a line."""
     groups = {
-        name: [dg.AssetKey([name, table.name]) for table in module.TABLES]
-        for name, module in SOURCES.items()
+        name: [dg.AssetKey([name, table.name]) for table in source.tables]
+        for name, source in SOURCES.items()
         if is_on(name)
     }
     groups[PUBLISHED] = [dg.AssetKey([PUBLISHED, "warehouse"]), dg.AssetKey([PUBLISHED, "report"])]

@@ -8,7 +8,7 @@ Words after it go to Dagster: `-h 0.0.0.0` lets other machines in.
 import os
 import sys
 
-from extract.warehouse import ROOT
+from extract.raw_store import ROOT
 from orchestration import environment
 
 HERE = ["-h", "127.0.0.1"]

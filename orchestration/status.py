@@ -8,9 +8,9 @@ from typing import Any
 
 import duckdb
 
+from extract.raw_store import home, raw_file
 from extract.settings import is_on
 from extract.sources import SOURCES
-from extract.warehouse import home, raw_file
 from orchestration import outcome, unmapped
 from orchestration.environment import build_file, expectation_results_file, published_folder
 from orchestration.failures import shown_rows

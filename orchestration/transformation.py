@@ -22,7 +22,6 @@ from typing import Any
 
 import dagster as dg
 import duckdb
-from dagster._core.execution.context.system import StepExecutionContext
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -35,34 +34,55 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt.parser.manifest import extended_mashumuro_decoder
 
 from extract import soundness
+from extract.patches import apply
+from extract.raw_store import opened
 from extract.tables import instant
-from extract.warehouse import opened
 from orchestration import changes, quick_dbt, rebuild
+from orchestration.cutoff import Cutoff, watch
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
 from orchestration.failures import BAD, WITHOUT_ROWS, finding, keep_log, what_failed
 from orchestration.ingestion import OWNERS, POOL, RefreshOptions
+from orchestration.patches import OF_DAGSTER
 from orchestration.termination import end_as_others_do, run
 from publish.quality import begin, kept_results, record_results, unproven
-from publish.snapshot import will_change
+from publish.snapshot import stands_again, will_change
 
 log = logging.getLogger("flowhouse")
 
-TARGET = Path(os.environ["DBT_TARGET_PATH"])
-PARSED = TARGET / "partial_parse.msgpack"
-DBT_LOG = Path(os.environ["DBT_LOG_PATH"]) / "build.log"
 ENDED = re.compile(r"\S+ +(\d+) of (\d+) (?!START)")
 """A line of dbt that says how a node ended."""
 
 PUBLISHED = ("marts", "metrics", "meta")
 """Schemas that leave the working warehouse."""
 
-# Dagster collects the assets of a step anew for each of them: with some hundred, seconds.
-StepExecutionContext.get_output_asset_keys = cache(StepExecutionContext.get_output_asset_keys)
+apply(OF_DAGSTER)
+
+LEFT_OUT = "left_out.json"
+"""What a build says of what it need not make, beside dbt's results."""
 
 WANTED = "wanted"
 """The tag of what a build is to do: dbt would hold each name against each node."""
 
-dbt_project = DbtProject(DBT_PROJECT, target_path=TARGET, profiles_dir=DBT_PROJECT)
+
+def target_folder() -> Path:
+    """Return the folder that dbt keeps what it has parsed in."""
+    return Path(os.environ["DBT_TARGET_PATH"])
+
+
+def parsed_file() -> Path:
+    """Return what dbt has parsed, in its own form."""
+    return target_folder() / "partial_parse.msgpack"
+
+
+def dbt_log() -> Path:
+    """Return the file of dbt's lines of the last build."""
+    return Path(os.environ["DBT_LOG_PATH"]) / "build.log"
+
+
+@cache
+def dbt_project() -> DbtProject:
+    """Return the dbt project as Dagster knows it."""
+    return DbtProject(DBT_PROJECT, target_path=target_folder(), profiles_dir=DBT_PROJECT)
 
 
 class Translator(DagsterDbtTranslator):
@@ -99,14 +119,14 @@ def parse_if_stale() -> None:
     By content and not by time: a checkout may be younger or older than what it holds. What was
     parsed is content too: a file of it that was cut short or damaged is made again.
     """
-    stamp = TARGET / "parsed_from.txt"
+    stamp = target_folder() / "parsed_from.txt"
     company = os.environ.get("FLOWHOUSE_COMPANY", "company")
     made_from = f"{company} {changes.project_word()}"
     known = stamp.read_text(errors="replace") if stamp.exists() else ""
     if known == f"{made_from} {_parsed_word()}":
         return
     if not known.endswith(_parsed_word()):
-        shutil.rmtree(TARGET, ignore_errors=True)  # dbt would go on from what is damaged
+        shutil.rmtree(target_folder(), ignore_errors=True)  # dbt would go on from what is damaged
     done = run(quick_dbt.__name__, "parse", "--quiet", folder=DBT_PROJECT)
     if done.returncode:
         raise RuntimeError(f"the dbt project cannot be parsed:\n{done.stdout}")
@@ -115,11 +135,8 @@ def parse_if_stale() -> None:
 
 def _parsed_word() -> str:
     """Return a word that changes with what dbt has parsed; it notices damage, not intent."""
-    files = (dbt_project.manifest_path, PARSED)
+    files = (dbt_project().manifest_path, parsed_file())
     return " ".join(f"{zlib.crc32(file.read_bytes()):08x}" for file in files if file.exists())
-
-
-parse_if_stale()
 
 
 def attach_tests(manifest: dict[str, Any]) -> None:
@@ -134,7 +151,7 @@ def attach_tests(manifest: dict[str, Any]) -> None:
     }
     for key, node in nodes.items():
         if node["resource_type"] != "test" or get_asset_check_key_for_test(
-            manifest, translator, key, dbt_project
+            manifest, translator, key, dbt_project()
         ):
             continue
         looked_at = [parent for parent in node["depends_on"]["nodes"] if parent in nodes]
@@ -143,55 +160,60 @@ def attach_tests(manifest: dict[str, Any]) -> None:
         meta["dagster"] = {"ref": {"name": nodes[last]["name"]}}
 
 
-MANIFEST = json.loads(dbt_project.manifest_path.read_text())
-attach_tests(MANIFEST)
+@cache
+def dbt_manifest() -> dict[str, Any]:
+    """Return what dbt knows of the project; it is parsed first where its files are others."""
+    parse_if_stale()
+    found = json.loads(dbt_project().manifest_path.read_text())
+    attach_tests(found)
+    return found
 
 
-@dbt_assets(
-    manifest=MANIFEST,
-    project=dbt_project,
-    dagster_dbt_translator=translator,
-    name="build_models",
-    pool=POOL,
-)
 def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> Iterator:
     """Build what changed among the selected models and test it, then keep every result."""
     as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
     as_of = as_of.replace(tzinfo=None, microsecond=0)
     told = as_of.isoformat(sep=" ")
     set_damaged_aside(build_file())
-    now = changes.present_inputs(MANIFEST, told, os.environ["FLOWHOUSE_COMPANY"])
+    now = changes.present_inputs(dbt_manifest(), told, os.environ["FLOWHOUSE_COMPANY"])
     if replaced := rebuild.fit(build_file()):
         log.warning("%s", replaced)
     before = {} if refresh.full else changes.of_last_build(build_file())
-    wanted = changes.to_build(MANIFEST, before, now)
-    kept: dict[str, dict] = {}
-    nodes = MANIFEST["nodes"]
+    reasons = changes.reasons(dbt_manifest(), before, now)
+    wanted = changes.to_build(dbt_manifest(), reasons)
+    nodes = dbt_manifest()["nodes"]
+    cutoff, known = None, {}
     if context.is_subset:
         wanted = with_tests(context.selected_asset_keys)
     elif wanted is not None:
-        kept = kept_results(build_file(), MANIFEST, nodes.keys() - wanted)
+        known = kept_results(build_file(), dbt_manifest(), nodes.keys())
+        cutoff = Cutoff(dbt_manifest()["parent_map"], reasons, known.keys())
     begin(build_file(), context.run_id)
-    will_change(
-        build_file(),
-        None if wanted is None else [(nodes[key]["schema"], nodes[key]["name"]) for key in wanted],
-    )
+    stood = will_change(build_file(), None if wanted is None else _tables(wanted))
     how = rebuild.begin(
         build_file(),
-        rebuild.definitions(MANIFEST, DBT_PROJECT),
+        rebuild.definitions(dbt_manifest(), DBT_PROJECT),
         as_of,
         everything=refresh.full or context.is_subset,
     )
-    results = TARGET.parent / f"run-{context.run_id}" / "run_results.json"
+    results = target_folder().parent / f"run-{context.run_id}" / "run_results.json"
     is_good = build(
         wanted,
         results.parent,
+        cutoff,
         FLOWHOUSE_AS_OF=told,
         FLOWHOUSE_REBUILD=how,
         FLOWHOUSE_REFRESH_ID=context.run_id,
     )
+    kept: dict[str, dict] = {}
+    if cutoff:
+        left_out = _left_out(results.parent)
+        wanted -= {*left_out["spared"]}
+        kept = {key: known[key] for key in known.keys() - wanted}
+        still = _tables([*left_out["spared"], *left_out["same"]])
+        stands_again(build_file(), [row for row in stood if row[1:] in still])
     yield from events(context, results, wanted, kept)
-    manifest = dbt_project.manifest_path
+    manifest = dbt_project().manifest_path
     record_results(
         build_file(),
         context.run_id,
@@ -208,7 +230,7 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
         what_failed(results, manifest, build_file(), with_rows=with_rows)
         for with_rows in (True, False)
     )
-    kept_log = keep_log(DBT_LOG, context.run_id)
+    kept_log = keep_log(dbt_log(), context.run_id)
     shutil.rmtree(results.parent, ignore_errors=True)
     if not is_good:
         raise dg.Failure(
@@ -227,13 +249,15 @@ def set_damaged_aside(file: Path) -> None:
         return
     if not soundness.is_sealed(file) and not soundness.is_sound(file):
         aside = soundness.set_aside(file)
-        log.warning("%s is damaged: it is now %s, and built anew", file.name, aside.name)
+        log.warning("%s is damaged: it is now %s, and built again", file.name, aside.name)
         return
     with opened(file):  # or a copy, where another program keeps it open
         pass
 
 
-def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool:
+def build(
+    wanted: Collection[str] | None, target: Path, cutoff: Cutoff | None = None, **settings: str
+) -> bool:
     """Run `dbt build` of all or of some nodes, and return whether all went well.
 
     dbt's lines go to a file, the terminal hears how far it is.
@@ -241,6 +265,7 @@ def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool
     Args:
         wanted: The ids of the nodes; None builds all of them.
         target: Where dbt leaves what it did.
+        cutoff: Leaves out, as it goes, what needs not be made; None makes all that is wanted.
         settings: What dbt is told through the environment.
     """
     # Unit tests prove the code and not the data: they run in `make test`.
@@ -248,19 +273,22 @@ def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool
     words += ["--no-use-colors", "--log-level-file", "none", "--no-write-json"]
     if wanted is not None:
         words += ["--indirect-selection", "empty", "--select", f"tag:{WANTED}"]
-    DBT_LOG.parent.mkdir(parents=True, exist_ok=True)
+    dbt_log().parent.mkdir(parents=True, exist_ok=True)
     began = told = time.monotonic()
-    done = "0"
+    made, done = 0, "0"
     reader, writer = multiprocessing.Pipe(duplex=False)
-    dbt = multiprocessing.Process(target=_run_dbt, args=(words, wanted, target, settings, writer))
+    dbt = multiprocessing.Process(
+        target=_run_dbt, args=(words, wanted, target, cutoff, settings, writer)
+    )
     dbt.start()
     writer.close()
-    with DBT_LOG.open("w") as file, open(reader.fileno(), closefd=False) as lines:
+    with dbt_log().open("w") as file, open(reader.fileno(), closefd=False) as lines:
         for line in lines:
             file.write(line)
             ended = ENDED.match(line)
             if ended is None:
                 continue
+            made += 1
             done, total = ended.groups()
             if int(done) >= 20 and time.monotonic() - told >= 2:
                 told = time.monotonic()
@@ -268,9 +296,9 @@ def build(wanted: Collection[str] | None, target: Path, **settings: str) -> bool
                 log.info("dbt: %s of %s models and tests, %.0f s left", done, total, left)
     dbt.join()
     reader.close()
-    log.info("dbt: %s models and tests in %.0f s", done, time.monotonic() - began)
+    log.info("dbt: %d models and tests in %.0f s", made, time.monotonic() - began)
     if wanted is not None:
-        kept = len(MANIFEST["nodes"]) - len(wanted)
+        kept = len(dbt_manifest()["nodes"]) - len(wanted) + len(_left_out(target)["spared"])
         log.info("dbt: %d rest on nothing that changed, and stay", kept)
     return dbt.exitcode == 0
 
@@ -279,6 +307,7 @@ def _run_dbt(
     words: list[str],
     wanted: Collection[str] | None,
     target: Path,
+    cutoff: Cutoff | None,
     settings: dict[str, str],
     output: Connection,
 ) -> None:
@@ -293,21 +322,42 @@ def _run_dbt(
         os.dup2(output.fileno(), stream)
     os.chdir(DBT_PROJECT)
     os.environ.update(settings)
-    parsed = PARSED.read_bytes()
+    parsed = parsed_file().read_bytes()
     manifest = Manifest.from_msgpack(parsed, decoder=extended_mashumuro_decoder)
     manifest.build_flat_graph()
     for key in wanted or ():
         manifest.nodes[key].tags.append(WANTED)
+    if cutoff:
+        watch(cutoff)
     done = dbtRunner(manifest).invoke(words)
+    if cutoff:
+        target.mkdir(parents=True, exist_ok=True)
+        told = {"spared": cutoff.spared, "same": cutoff.same}
+        (target / LEFT_OUT).write_text(json.dumps(told))
     if done.result:
+        left_out = {*cutoff.spared} if cutoff else {}
+        done.result.results = [
+            of for of in done.result.results if of.node.unique_id not in left_out
+        ]
         done.result.write(str(target / "run_results.json"))
     print(done.exception or "", flush=True)
     sys.exit(0 if done.success else 1)
 
 
+def _left_out(target: Path) -> dict[str, list[str]]:
+    """Return what a build did not make, and what it made and found as it was."""
+    file = target / LEFT_OUT
+    return json.loads(file.read_text()) if file.exists() else {"spared": [], "same": []}
+
+
+def _tables(keys: Collection[str]) -> set[tuple[str, str]]:
+    nodes = dbt_manifest()["nodes"]
+    return {(nodes[key]["schema"], nodes[key]["name"]) for key in keys}
+
+
 def with_tests(assets: Collection[dg.AssetKey]) -> set[str]:
     """Return the ids of the models and seeds behind assets, and of all tests that look at one."""
-    nodes = MANIFEST["nodes"]
+    nodes = dbt_manifest()["nodes"]
     chosen = {key for key, node in nodes.items() if _key(key) in assets}
     return chosen | {
         key
@@ -323,7 +373,7 @@ def events(
     kept: Mapping[str, dict],
 ) -> Iterator[dg.Output | dg.AssetCheckResult | dg.AssetObservation]:
     """Tell Dagster what became of each node: left as it is, made, tested."""
-    nodes = MANIFEST["nodes"]
+    nodes = dbt_manifest()["nodes"]
     rows = rows_of_tables(build_file())
 
     def made(key: str, told: dict[str, Any]) -> dg.Output:
@@ -331,23 +381,29 @@ def events(
         told |= {"dagster/row_count": rows[table]} if table in rows else {}
         return dg.Output(None, _key(key).to_python_identifier(), metadata=told)
 
-    if wanted is not None and not context.is_subset:  # nothing below them was built: they are first
-        told = {"status": "rests on nothing that changed"}
-        for key in TopologicalSorter(MANIFEST["parent_map"]).static_order():
-            if key in nodes and key not in wanted and nodes[key]["resource_type"] != "test":
-                yield made(key, {**told})
-        for key, result in kept.items():
-            yield from _tested(context, key, result["status"], {**told, "found": result["status"]})
     outcomes = json.loads(results.read_text())["results"] if results.exists() else []
-    for outcome in outcomes:
-        key, status = outcome["unique_id"], outcome["status"]
-        told = {"status": status, "seconds": outcome["execution_time"]}
-        if key.startswith("test."):
-            told["failures"] = outcome["failures"] or 0
-            said = finding(outcome, nodes[key], build_file()) if status in BAD else None
-            yield from _tested(context, key, status, told, said)
-        elif key in nodes and status == "success":
-            yield made(key, told)
+    stay = nodes.keys() - wanted if wanted is not None and not context.is_subset else set()
+    of_nodes = {outcome["unique_id"]: outcome for outcome in outcomes}
+    stays = {"status": "rests on nothing that changed"}
+    # What something rests on comes before it, made anew or not.
+    for key in TopologicalSorter(dbt_manifest()["parent_map"]).static_order():
+        if key not in nodes:
+            continue
+        if key in of_nodes:
+            outcome = of_nodes[key]
+            status = outcome["status"]
+            told = {"status": status, "seconds": outcome["execution_time"]}
+            if key.startswith("test."):
+                told["failures"] = outcome["failures"] or 0
+                said = finding(outcome, nodes[key], build_file()) if status in BAD else None
+                yield from _tested(context, key, status, told, said)
+            elif status == "success":
+                yield made(key, told)
+        elif key in kept:
+            found = kept[key]["status"]
+            yield from _tested(context, key, found, {**stays, "found": found})
+        elif key in stay and not key.startswith("test."):
+            yield made(key, {**stays})
 
 
 def rows_of_tables(build: Path) -> dict[tuple[str, str], int]:
@@ -366,8 +422,8 @@ def _tested(
     told: dict[str, Any],
     said: str | None = None,
 ) -> Iterator[dg.AssetCheckResult | dg.AssetObservation]:
-    node = MANIFEST["nodes"][key]
-    check = get_asset_check_key_for_test(MANIFEST, translator, key, dbt_project)
+    node = dbt_manifest()["nodes"][key]
+    check = get_asset_check_key_for_test(dbt_manifest(), translator, key, dbt_project())
     if check in context.selected_asset_check_keys:
         is_warning = str(node["config"]["severity"]).lower() == "warn"
         yield dg.AssetCheckResult(
@@ -385,7 +441,7 @@ def _tested(
 
 @cache
 def _key(node_id: str) -> dg.AssetKey:
-    return translator.get_asset_spec(MANIFEST, node_id, dbt_project).key
+    return translator.get_asset_spec(dbt_manifest(), node_id, dbt_project()).key
 
 
 def build_exposures(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
@@ -409,10 +465,19 @@ def build_exposures(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
 def published_models(manifest: Mapping[str, Any]) -> list[dg.AssetKey]:
     """Return the keys of the models that leave the working warehouse."""
     return [
-        translator.get_asset_spec(manifest, node_id, dbt_project).key
+        translator.get_asset_spec(manifest, node_id, dbt_project()).key
         for node_id, node in manifest["nodes"].items()
         if node["resource_type"] == "model" and node["schema"] in PUBLISHED
     ]
 
 
-defs = dg.Definitions(assets=[dbt_models, *build_exposures(MANIFEST)])
+def build_transformation() -> dg.Definitions:
+    """Define the models, their tests and what reads them; dbt parses the project if it must."""
+    models = dbt_assets(
+        manifest=dbt_manifest(),
+        project=dbt_project(),
+        dagster_dbt_translator=translator,
+        name="build_models",
+        pool=POOL,
+    )(dbt_models)
+    return dg.Definitions(assets=[models, *build_exposures(dbt_manifest())])

@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from extract.warehouse import raw_file
+from extract.raw_store import raw_file
 from orchestration.environment import build_file
 from orchestration.seeds import SEEDS
 

@@ -43,21 +43,32 @@ create table if not exists builds.published (
 """Tables that stand in a published version as they stand in the working warehouse."""
 
 
-def will_change(build: Path, tables: Collection[tuple[str, str]] | None) -> None:
+def will_change(
+    build: Path, tables: Collection[tuple[str, str]] | None
+) -> list[tuple[str, str, str]]:
     """Note in the working warehouse that tables are about to change; None means all of them.
 
     To be noted before anything is made: whoever kills the build leaves this note.
+
+    Returns:
+        Those of them that stood in a version: it, and their schemas and names.
     """
+    chosen, words = "true", []
+    if tables is not None:
+        chosen = "list_contains($1, schema_name || '.' || table_name)"
+        words = [[f"{schema}.{table}" for schema, table in tables]]
     with duckdb.connect(str(build)) as warehouse:
         warehouse.execute(STANDING)
-        if tables is None:
-            warehouse.execute("delete from builds.published")
-        else:
-            warehouse.execute(
-                "delete from builds.published"
-                " where list_contains($1, schema_name || '.' || table_name)",
-                [[f"{schema}.{table}" for schema, table in tables]],
-            )
+        return warehouse.execute(
+            f"delete from builds.published where {chosen} returning *", words
+        ).fetchall()
+
+
+def stands_again(build: Path, tables: Collection[tuple[str, str, str]]) -> None:
+    """Note that tables came out as they were, or were left: they stand as `will_change` said."""
+    with duckdb.connect(str(build)) as warehouse:
+        if tables:
+            warehouse.executemany("insert into builds.published values ($1, $2, $3)", [*tables])
 
 
 def standing(build: Path, folder: Path) -> set[tuple[str, str]]:

@@ -127,7 +127,11 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def build(folder: Path) -> None:
         subprocess.run(
-            [sys.executable, "-c", "import orchestration.transformation"],
+            [
+                sys.executable,
+                "-c",
+                "from orchestration.transformation import parse_if_stale as parse; parse()",
+            ],
             env={**os.environ, "FLOWHOUSE_HOME": str(folder)},
             check=True,
         )

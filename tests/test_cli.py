@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from extract.api import Api
 from orchestration import gate
 from orchestration.failures import what_failed
 
@@ -150,12 +149,12 @@ def test_a_backfill_of_no_window_is_refused(tmp_path: Path, words: tuple, says: 
 def test_the_doctor_says_what_is_missing_a_line_each_and_exits_with_one(tmp_path: Path) -> None:
     home = tmp_path / "home"
     done = flowhouse(home, "doctor", FLOWHOUSE_PSEUDONYM_KEY="")
-    assert (done.returncode, done.stdout) == (1, "FAIL  house       no source is configured\n")
+    assert (done.returncode, done.stdout) == (1, "FAIL  flowhouse   no source is configured\n")
     jira = {**JIRA, "SOURCES__JIRA__EMAIL": "", "SOURCES__JIRA__DEPLOYMENT": "moon"}
     done = flowhouse(home, "doctor", **{**jira, "FLOWHOUSE_PSEUDONYM_KEY": "flowhouse-demo-key"})
     answers = done.stdout.splitlines()
     assert done.returncode == 1
-    assert answers[0].startswith("FAIL  house       FLOWHOUSE_PSEUDONYM_KEY is not set, the demo's")
+    assert answers[0].startswith("FAIL  flowhouse   FLOWHOUSE_PSEUDONYM_KEY is not set, the demo's")
     assert answers[-1].startswith("FAIL  jira        SOURCES__JIRA__DEPLOYMENT is neither")
     assert "hush-hush" not in done.stdout + done.stderr
     assert not home.exists()
@@ -289,7 +288,7 @@ def test_a_source_that_was_loaded_once_is_waited_for_no_more(
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
     for name, value in JENKINS.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(Api, "_wait", lambda *_: 0.0)
+    monkeypatch.setattr("extract.api.backoff", lambda _: 0.0)
     gate.check(gate.Wish())
     raw.unlink()
     with pytest.raises(gate.Stopped, match=f"^{NOTHING_LOADED}jenkins: ") as stopped:

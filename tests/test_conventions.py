@@ -2,11 +2,15 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
 
 from publish.facts import OWN_TABLES
 from publish.facts import PERIODS as PERIOD_COLUMNS
@@ -215,7 +219,7 @@ def test_every_source_table_names_its_endpoint(manifest: dict) -> None:
 def test_every_raw_table_is_a_dbt_source_and_the_other_way_round(manifest: dict) -> None:
     from extract.sources import SOURCES
 
-    raw = {(name, table.name) for name, module in SOURCES.items() for table in module.TABLES}
+    raw = {(name, table.name) for name, source in SOURCES.items() for table in source.tables}
     raw |= {(name, "load_audits") for name in SOURCES}
     assert {(s["source_name"], s["name"]) for s in manifest["sources"].values()} == raw
 
@@ -329,24 +333,48 @@ def test_a_package_imports_only_what_it_may_know(package: str) -> None:
     assert wrong == []
 
 
-def test_every_setting_that_a_source_reads_is_listed_in_env_example() -> None:
-    from dlt.common.configuration.specs import BaseConfiguration
+PATCHED = {"agate", "dbt_common", "parsedatetime"}
+"""Parts of dbt that `orchestration/patches.py` changes: they come with it."""
 
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    declared = {
+        re.split(r"[\[=<>]", line)[0].lower().replace("_", "-")
+        for line in (*project["project"]["dependencies"], *project["dependency-groups"]["dev"])
+    }
+    homes = packages_distributions()
+    wrong = set()
+    for package in (*MAY_IMPORT, "tests"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                for top in {name.partition(".")[0] for name in names} - PATCHED:
+                    found = {name.lower().replace("_", "-") for name in homes.get(top, ())}
+                    if found and not found & {*declared, "flowhouse"}:
+                        wrong.add((top, *sorted(found)))
+    assert wrong == set()
+
+
+def test_every_setting_that_a_source_reads_is_listed_in_env_example() -> None:
     from extract.settings import setting_name
     from extract.sources import SOURCES
 
     listed = (ROOT / ".env.example").read_text()
     missing = [
         setting_name(name, field)
-        for name, module in SOURCES.items()
-        for spec in vars(module).values()
-        if isinstance(spec, type)
-        and issubclass(spec, BaseConfiguration)
-        and spec.__module__ == module.__name__
-        for field in spec.get_resolvable_fields()
+        for name, source in SOURCES.items()
+        for field in source.settings.get_resolvable_fields()
         if setting_name(name, field) not in listed
     ]
     assert missing == []
+
+
+def test_the_workflow_runs_what_a_merge_asks_for() -> None:
+    [job] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
 def test_the_readme_is_short() -> None:
@@ -378,8 +406,8 @@ def test_the_sources_say_which_tables_bring_work_items_as_the_registry_does(
     }  # fmt: skip
     registered = {
         (name, table.name): (table.work_item_kind, table.key)
-        for name, module in SOURCES.items()
-        for table in module.TABLES
+        for name, source in SOURCES.items()
+        for table in source.tables
         if table.work_item_kind
     }
     assert said == registered
@@ -390,8 +418,8 @@ def test_every_kind_of_work_item_has_a_workflow_and_a_type_and_the_other_way_rou
 
     registered = {
         (name, table.work_item_kind)
-        for name, module in SOURCES.items()
-        for table in module.TABLES
+        for name, source in SOURCES.items()
+        for table in source.tables
         if table.work_item_kind
     } | {("inbox", "incident")}  # events tell of them, and no table has a row for each
     for seed in ("workflows", "work_types"):
@@ -400,7 +428,7 @@ def test_every_kind_of_work_item_has_a_workflow_and_a_type_and_the_other_way_rou
 
 
 def test_every_class_of_servicenows_tasks_is_an_item_or_lies_below_one() -> None:
-    from extract.sources.servicenow import TASK_TABLES
+    from extract.sources.servicenow.tables import TASK_TABLES
 
     below = {name for name, table in TASK_TABLES.items() if table.work_item_kind is None}
     assert below == {"change_task", "sc_task"}
@@ -429,7 +457,12 @@ NOT_OBSERVED = {
         *("arrivals", "cfd_highwater", "departures", "left_before_items", "reached_items"),
         *("wip_by_stage", "wip_limit", "wip_s"),
     ),
-    "of one moment: metric_value_stream_map_totals, metric_aging_wip, metric_forecast": (
+    "of one moment: metric_value_stream_map_totals, metric_aging_wip, metric_forecast,"
+    " metric_epic_progress, metric_dependencies": (
+        *("cancelled_count", "child_count", "done_count", "done_points", "done_share"),
+        *("dated_dependency_count", "dependency_count", "dependency_wait_s", "held_up_items"),
+        *("dependent_items", "open_dependency_count"),
+        *("open_count", "points", "started_count", "window_done_count"),
         *("items", "open_active_s", "open_wait_s", "pace_n", "pace_p50_s", "pace_p85_s"),
         *("pace_p95_s", "predictability_share", "wip"),
     ),
@@ -452,6 +485,10 @@ NOT_OBSERVED = {
     ),
     "of links, which metric_trace_coverage and metric_trace_methods tell by link and method": (
         *("finished_items", "linked_items", "linked_share", "method_items", "method_share"),
+    ),
+    "of releases, which metric_defect_escapes tells by their month": (
+        *("dated_by_release", "defects", "escape_share", "escaped", "escaped_late"),
+        *("found_before", "logged_defects", "not_known", "releases"),
     ),
     "of causes, which metric_delay_pareto and metric_waste tell by cause": (
         *("all_lost_s", "cost_of_delay", "cumulative_lost_s", "cumulative_lost_share"),

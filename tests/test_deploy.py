@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from extract.warehouse import ROOT
+from extract.raw_store import ROOT
 from orchestration import serve
 
 DEPLOY = ROOT / "deploy"

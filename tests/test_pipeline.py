@@ -93,7 +93,10 @@ class Company:
         return self.home / "published" / "warehouse.duckdb"
 
     def rows(self, sql: str, parameters: list | None = None) -> list[tuple]:
-        with duckdb.connect(str(self.link), read_only=True) as warehouse:
+        return self.version_rows(self.link, sql, parameters)
+
+    def version_rows(self, file: Path, sql: str, parameters: list | None = None) -> list[tuple]:
+        with duckdb.connect(str(file), read_only=True) as warehouse:
             return warehouse.execute(sql, parameters or []).fetchall()
 
     def raw_rows(self, source: str, sql: str) -> list[tuple]:
@@ -464,6 +467,73 @@ def test_deployments_are_blamed_for_what_they_truly_caused(company: Company) -> 
     assert not retried & failed and 0 < len(retried & true) < 10
 
 
+def test_every_change_came_with_the_deployment_that_truly_brought_it(company: Company) -> None:
+    """But for what the first deployment of a repository had behind it: nobody knows since when."""
+    from demo import truth
+
+    made, now = company.servers.world, company.servers.world.now
+    pulls = {pull.id: pull for pull in made.pulls}
+    firsts: dict[str, int] = {}
+    for one in made.deployments:
+        if one.environment == "production" and one.succeeded:
+            firsts[one.repository] = min(one.succeeded, firsts.get(one.repository, one.succeeded))
+    true = {
+        str(key): str(one.id)
+        for key, one in truth.carried(made, now).items()
+        if one.succeeded != firsts[one.repository] or one.sha == pulls[key].merge_sha
+    }
+    found = company.rows("select change_key, deployment_key from marts.bridge_deployment_changes")
+    assert {a.rpartition(":")[2]: b.rpartition(":")[2] for a, b in found} == true
+    assert len(true) > 2000
+
+
+def test_the_five_metrics_of_dora_are_the_true_ones(company: Company) -> None:
+    """Of each service and month; failures where there is evidence and not only a guess."""
+    from demo import truth
+
+    made, now = company.servers.world, company.servers.world.now
+    true = truth.periods(made, now)
+    rows = company.rows(
+        """
+        select service_key, period_start, deployments, rework_deployments, deployed_changes,
+            changes, lead_time_p50_s, failed_deployments, assumed_failed_deployments
+        from metrics.metric_dora
+        """
+    )
+    assert {row[:2] for row in rows if row[2]} == set(true)
+    certain = 0
+    for service, month, *numbers, failed, assumed in rows:
+        period = true.get((service, month), truth.Period())
+        times = sorted(period.lead_times)
+        median = times[-(-len(times) // 2) - 1] if len(times) >= 10 else None
+        assert numbers == [
+            period.deployments, period.rework, period.deployed, len(times), median
+        ], (service, month)  # fmt: skip
+        assert failed <= period.failed
+        if not assumed:
+            certain += period.failed
+            assert failed == period.failed, (service, month)
+    assert certain > 50
+    # The time to recover, of each failed deployment all of whose incidents name it.
+    ends = truth.recoveries(made, now)
+    found = {
+        key.rpartition(":")[2]: (incidents, recovered)
+        for key, incidents, recovered in company.rows(
+            """
+            select deployment_key, incident_count, epoch(recovered_at)
+            from marts.fct_deployments where is_failed
+            """
+        )
+    }
+    caused = {
+        str(one.id): sum(incident.created <= now for incident in one.incidents)
+        for one in made.deployments
+    }
+    known = {key for key, (incidents, _) in found.items() if incidents == caused[key]}
+    assert len(known) > 80
+    assert {key: found[key][1] for key in known} == {key: ends[key] for key in known}
+
+
 def test_what_programs_wrote_is_known_by_what_they_sign(company: Company) -> None:
     from demo import truth
 
@@ -624,6 +694,12 @@ def test_a_second_refresh_while_one_runs_is_refused(company: Company) -> None:
     assert "Traceback" not in done.stderr
 
 
+LAST_RESULTS = """
+    select test from meta.quality_results
+    where refresh_id = (select refresh_id from meta.refreshes) and test not like 'expectation:%'
+"""
+
+
 class Hour:
     """What an hour brought, and the refresh after it.
 
@@ -753,6 +829,17 @@ def test_a_second_refresh_reads_only_what_changed_and_a_change_arrives(
     assert len(hour.journal) < 400
 
 
+def test_what_rests_on_nothing_that_differs_stays_and_keeps_its_results(
+    company: Company, hour: Hour
+) -> None:
+    [stay] = re.findall(r"dbt: (\d+) rest on nothing that changed", hour.done.stderr)
+    assert int(stay) > 100
+    before, after = (
+        sorted(company.version_rows(file, LAST_RESULTS)) for file in (hour.version, company.link)
+    )
+    assert before == after and len(after) > 500
+
+
 def test_a_table_of_a_former_version_is_not_published(company: Company, hour: Hour) -> None:
     names = "select table_name from duckdb_tables() where schema_name = 'metrics'"
     assert ("metric_of_a_former_version",) not in company.rows(names)
@@ -810,7 +897,7 @@ def test_a_backfill_reads_its_span(company: Company, hour: Hour, backfill: Backf
 
 
 def test_the_time_zone_of_the_machine_changes_nothing(company: Company, backfill: Backfill) -> None:
-    """All models, built anew by a machine in Newfoundland of issues that it has read again."""
+    """All models, built again by a machine in Newfoundland of issues that it has read again."""
     with duckdb.connect() as link:
         link.execute(f"attach '{company.link.resolve()}' as elsewhere (read_only)")
         link.execute(f"attach '{backfill.before}' as here (read_only)")

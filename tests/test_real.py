@@ -279,6 +279,47 @@ def test_the_runs_of_pull_requests_are_those_of_their_merge_commits(home: Path) 
     assert {key for (key,) in published(home, sql)} == expected
 
 
+def test_pull_requests_are_linked_with_the_runs_of_their_commits(home: Path) -> None:
+    """A run belongs to a pull request that its commit was of, as a branch or as what merging made.
+
+    A run knows nothing but a hash. None that was recorded of GitLab is of a merge request.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    shas: dict[str, set[str]] = {}
+    for folder in (SHARED / "data" / "github").glob("*/*"):
+        for run in recorded(folder, "runs"):
+            found[run["head_sha"]].add(f"github:run:{run['id']}:{run.get('run_attempt') or 1}")
+        ids = {}
+        for pull in recorded(folder, "pulls"):
+            ids[pull["number"]] = key = f"github:pr:{pull['id']}"
+            shas[key] = {pull["head"].get("sha")}
+            if pull["merged_at"]:
+                shas[key].add(pull["merge_commit_sha"])
+        for row in recorded(folder, "pull_commits"):
+            shas[ids[row["number"]]] |= set(row["shas"])
+    folder = SHARED / "data" / "gitlab"
+    for pipeline in recorded(folder, "pipelines"):
+        found[pipeline["sha"]].add(f"gitlab:pipeline:{pipeline['id']}")
+    for request in recorded(folder, "merge_requests"):
+        # What merging made is the merge, or else what was squashed, or else what was there.
+        merged = (
+            request["merge_commit_sha"] or request["squash_commit_sha"]
+            if request["merged_at"]
+            else None
+        )
+        shas[f"gitlab:mr:{request['id']}"] = {request["sha"], merged}
+    for commit in recorded(folder, "merge_request_commits"):
+        shas[f"gitlab:mr:{commit['mr_id']}"].add(commit["id"])
+    expected = {(key, run) for key, some in shas.items() for sha in some for run in found[sha]}
+    assert len({key for key, _ in expected if key.startswith("github")}) >= 20
+    sql = """
+        select change_key, ci_run_key from marts.bridge_change_runs
+        where (change_key like 'github:pr:%' or change_key like 'gitlab:mr:%')
+            and (ci_run_key like 'github:%' or ci_run_key like 'gitlab:%')
+    """
+    assert set(published(home, sql)) == expected
+
+
 def test_the_issues_that_changes_name_are_those_of_their_texts(home: Path) -> None:
     """Every key in a branch, a title or a message, in any letters, by a reading of the history.
 

@@ -679,17 +679,17 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "an hour of Excel", "own/calendars", "1,09:00", "1,9:00",
-        [f"{C}/calendars.csv line 2: work_start '9:00' is no time of day; write hours and"
+        [f"{C}/calendars.csv line 2: work_start '9:00' is not a time of day; write hours and"
          " minutes, 00:00 to 23:59, for example 09:00"],
     ),
     (
         "an hour that does not exist", "own/calendars", "09:00,17:00", "09:00,24:01",
-        [f"{C}/calendars.csv line 2: work_end '24:01' is no time of day; write hours and"
+        [f"{C}/calendars.csv line 2: work_end '24:01' is not a time of day; write hours and"
          " minutes, 00:00 to 23:59, for example 09:00"],
     ),
     (
         "a day that begins at its end", "own/calendars", "09:00,17:00", "24:00,17:00",
-        [f"{C}/calendars.csv line 2: work_start '24:00' is no time of day; write hours and"
+        [f"{C}/calendars.csv line 2: work_start '24:00' is not a time of day; write hours and"
          " minutes, 00:00 to 23:59, for example 09:00"],
     ),
     (
@@ -715,17 +715,17 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a time zone", "own/value_streams", "Europe/Berlin", "Europe/Belin",
-        [f"{C}/value_streams.csv line 2: time_zone 'Europe/Belin' is no time zone;"
+        [f"{C}/value_streams.csv line 2: time_zone 'Europe/Belin' is not a time zone;"
          " did you mean 'Europe/Berlin'?"],
     ),
     (
         "a time zone in lower case", "own/value_streams", "Europe/Berlin", "europe/berlin",
-        [f"{C}/value_streams.csv line 2: time_zone 'europe/berlin' is no time zone;"
+        [f"{C}/value_streams.csv line 2: time_zone 'europe/berlin' is not a time zone;"
          " did you mean 'Europe/Berlin'?"],
     ),
     (
         "a time zone like none", "own/value_streams", "Europe/Berlin", "here",
-        [f"{C}/value_streams.csv line 2: time_zone 'here' is no time zone;"
+        [f"{C}/value_streams.csv line 2: time_zone 'here' is not a time zone;"
          " write for example Europe/Berlin or UTC"],
     ),
     (
@@ -852,7 +852,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a baseline from a Tuesday", "own/xmr_baselines", "2024-01-01", "2024-01-02",
-        [f"{C}/xmr_baselines.csv line 2: baseline_start '2024-01-02' is no Monday;"
+        [f"{C}/xmr_baselines.csv line 2: baseline_start '2024-01-02' is not a Monday;"
          " did you mean '2024-01-08'?"],
     ),
     (
@@ -1151,7 +1151,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
 SAYS = [
     "dbt_project/seeds/mine/scopes.csv line 3: service_key 'checkuot' is not in services.csv;"
     " did you mean 'checkout'? Otherwise add it there",
-    "dbt_project/seeds/mine/calendars.csv line 3: work_start '22.00' is no time of day;"
+    "dbt_project/seeds/mine/calendars.csv line 3: work_start '22.00' is not a time of day;"
     " write hours and minutes, 00:00 to 23:59, for example 09:00",
 ]
 

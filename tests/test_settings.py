@@ -72,7 +72,7 @@ def test_a_list_of_anything_but_texts_is_refused(
     value: str,
 ) -> None:
     assert faults(monkeypatch, source, **{field: value}) == [
-        f'SOURCES__{source.upper()}__{field} is no JSON list of texts, for example ["a", "b"]'
+        f'SOURCES__{source.upper()}__{field} is not a JSON list of texts, for example ["a", "b"]'
     ]
 
 
@@ -81,8 +81,8 @@ BAD_TOKENS = {
     "break at the end": (f"{HUSH}\n", "has a line break or another invisible character"),
     "space": (f" {HUSH}", "or a space at an end"),
     "space inside": ("hush hush-hush-1", "has a character that no token has"),
-    "quotes": (f'"{HUSH}"', "stands in quotes"),
-    "single quotes": (f"'{HUSH}'", "stands in quotes"),
+    "quotes": (f'"{HUSH}"', "is in quotes"),
+    "single quotes": (f"'{HUSH}'", "is in quotes"),
     "dash of a word processor": (f"{HUSH}\u2013", "has a character that no token has"),
 }
 
@@ -113,7 +113,7 @@ def test_a_quote_inside_of_a_token_and_any_sign_of_a_password_are_good(
     ):
         for name, good in {**GOOD[source], field: value}.items():
             monkeypatch.setenv(f"SOURCES__{source.upper()}__{name}", good)
-    monkeypatch.setattr("extract.api.Api._wait", lambda *_: 0.0)
+    monkeypatch.setattr("extract.api.backoff", lambda _: 0.0)
     with pytest.raises(Stopped, match="connection refused") as stopped:
         check(Wish())
     assert stopped.value.code == 1
@@ -188,7 +188,7 @@ def test_a_root_below_a_path_is_good(
     for name, value in {**GOOD[source], "BASE_URL": address}.items():
         monkeypatch.setenv(f"SOURCES__{source.upper()}__{name}", value)
     with offline(), pytest.raises(Unavailable, match="not asked"):
-        SOURCES[source].check()
+        SOURCES[source].checked_settings()
 
 
 @pytest.mark.parametrize(
@@ -215,14 +215,14 @@ def test_a_misspelt_setting_is_named_with_what_may_be_meant(
 ) -> None:
     monkeypatch.setenv(name, HUSH)
     assert faults(monkeypatch, "gitlab") == [
-        f"{name} is no setting of a source; did you mean {meant}?"
+        f"{name} is not a setting of a source; did you mean {meant}?"
     ]
 
 
 def test_what_is_like_no_setting_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__TRELLO__BOARD_NAMES", "x")
     assert faults(monkeypatch, "gitlab") == [
-        "SOURCES__TRELLO__BOARD_NAMES is no setting of a source: .env.example has all of them"
+        "SOURCES__TRELLO__BOARD_NAMES is not a setting of a source: .env.example has all of them"
     ]
 
 
@@ -283,15 +283,15 @@ def test_secrets_of_their_owner_alone_are_read(secrets: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[sources.gitlab\n", ".dlt/secrets.toml is no TOML (at line 1, column 16)"),
+        ("[sources.gitlab\n", ".dlt/secrets.toml is not valid TOML (at line 1, column 16)"),
         (
             SECRETS + "project = ['a/b']\n",
-            "[sources.gitlab] project in .dlt/secrets.toml is no setting of a source;"
+            "[sources.gitlab] project in .dlt/secrets.toml is not a setting of a source;"
             " did you mean SOURCES__GITLAB__PROJECTS?",
         ),
         (
             SECRETS + "projects = [1, 2]\n",
-            'SOURCES__GITLAB__PROJECTS is no JSON list of texts, for example ["a", "b"]',
+            'SOURCES__GITLAB__PROJECTS is not a JSON list of texts, for example ["a", "b"]',
         ),
     ],
 )
@@ -299,7 +299,7 @@ def test_a_slip_in_a_file_is_told(secrets: Path, text: str, says: str) -> None:
     secrets.write_text(text)
     done = flowhouse("refresh")
     assert (done.returncode, done.stderr.splitlines()) == (2, [f"flowhouse: {says}"])
-    assert file_faults() == ([says] if "no TOML" in says else [])
+    assert file_faults() == ([says] if "TOML" in says else [])
 
 
 @pytest.mark.parametrize(

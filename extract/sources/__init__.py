@@ -1,28 +1,39 @@
-"""The sources we load, by name. A module here has what `SourceModule` says."""
+"""The sources, by name. A package here has a `SOURCE`, which `extract/source.py` describes."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-NAMES = ("jira", "github", "jenkins", "gitlab", "servicenow", "inbox")
+if TYPE_CHECKING:
+    from extract.source import Source
+
+SWITCHES = {
+    "jira": "base_url",
+    "github": "base_url",
+    "jenkins": "base_url",
+    "gitlab": "base_url",
+    "servicenow": "base_url",
+    "inbox": "path",
+}
+"""Every source, and the setting that turns it on."""
 
 
-class _Sources(Mapping[str, ModuleType]):
-    """Modules by name, imported when they are asked for: dlt alone takes a second."""
+class _Sources(Mapping[str, "Source[Any]"]):
+    """Sources by name; a package is imported when it is asked for: dlt alone takes a second."""
 
-    def __getitem__(self, name: str) -> ModuleType:
-        if name not in NAMES:
+    def __getitem__(self, name: str) -> "Source[Any]":
+        if name not in SWITCHES:
             raise KeyError(name)
-        return import_module(f"extract.sources.{name}")
+        return import_module(f"extract.sources.{name}").SOURCE
 
     def __contains__(self, name: object) -> bool:
-        return name in NAMES
+        return name in SWITCHES
 
     def __iter__(self) -> Iterator[str]:
-        return iter(NAMES)
+        return iter(SWITCHES)
 
     def __len__(self) -> int:
-        return len(NAMES)
+        return len(SWITCHES)
 
 
 SOURCES = _Sources()

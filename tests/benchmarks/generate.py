@@ -103,7 +103,7 @@ class Generator:
     def _create_tables(self) -> None:
         for source, module in SOURCES.items():
             self.link.execute(f"create schema raw_{source}.{source}")
-            tables = {table.name: table.all_columns for table in module.TABLES}
+            tables = {table.name: table.all_columns for table in module.tables}
             for name, columns in {**tables, "load_audits": AUDIT_COLUMNS}.items():
                 typed = ", ".join(
                     f'"{column}" {SQL_TYPES[kind]}' for column, kind in columns.items()
@@ -265,7 +265,7 @@ class Generator:
     def tables(self) -> Iterator[tuple[str, str]]:
         """Return source and name of the raw tables."""
         for source, module in SOURCES.items():
-            for table in module.TABLES:
+            for table in module.tables:
                 yield source, table.name
 
     def rows(self) -> dict[str, int]:

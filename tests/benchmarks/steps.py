@@ -84,10 +84,206 @@ def again(home: Path, nodes: str) -> Facts:
     return took
 
 
+def lead_time(home: Path, pulls: str) -> Facts:
+    """Return what it costs to find the lead times of so many pull requests, and the bare query.
+
+    Each has a branch of nine commits and a merge, and five are deployed together.
+    """
+    made = """
+    create table ci as
+    select
+        repository, no, 'r' || repository || 'm' || no as sha,
+        timestamp '2020-01-01' + to_seconds(no * 3600) as merged_at
+    from range(100) as r (repository), range({pulls} // 100) as n (no);
+
+    insert into build.intermediate.int_commits_unioned by name
+    select
+        'github' as source_system, 'repo' || repository as repository, sha,
+        case when no > 0 then ['r' || repository || 'm' || (no - 1), sha || 'b8'] else [sha || 'b8']
+        end as parent_shas
+    from ci
+    union all
+    select
+        'github', 'repo' || repository, sha || 'b' || step,
+        case
+            when step > 0 then [sha || 'b' || (step - 1)]
+            when no > 0 then ['r' || repository || 'm' || (no - 1)]
+            else []
+        end
+    from ci, range(9) as s (step);
+
+    insert into build.intermediate.int_changes_unioned by name
+    select
+        'c:' || sha as change_key, 'pull_request' as kind, 'github' as source_system,
+        'repo' || repository as repository, 's' || repository as service_key,
+        sha as merge_commit_sha, sha || 'b8' as head_sha, 'main' as base_branch, merged_at,
+        merged_at - to_seconds(86400) as first_commit_at, false as is_revert, false as is_hotfix
+    from ci;
+
+    insert into build.intermediate.int_deployments_located by name
+    select
+        'd:' || sha as deployment_key, 'github' as source_system, 'github' as code_source_system,
+        'repo' || repository as repository, sha, true as is_production, 'success' as result,
+        merged_at + to_seconds(600) as finished_at
+    from ci where no % 5 = 4;
+
+    insert into build.intermediate.int_deployments_placed by name
+    select
+        * exclude (is_first), is_first as is_first_of_repository,
+        finished_at - to_seconds(600) as commit_merged_at, 'main' as base_branch
+    from (
+        select
+            deployment_key, source_system, code_source_system, repository, sha, is_production,
+            result, finished_at,
+            row_number() over (partition by repository order by finished_at) = 1 as is_first
+        from build.intermediate.int_deployments_located
+    ) as numbered;
+    """
+    bare = """
+    create or replace temp table bare_lead_times as
+    with recursive deployed as (
+        select repository, sha, finished_at from build.intermediate.int_deployments_located
+    ),
+    walked as (
+        select repository, sha, finished_at from deployed
+        union
+        select walked.repository, behind.sha, walked.finished_at
+        from walked
+        inner join (
+            select repository, sha as child, unnest(parent_shas) as sha
+            from build.intermediate.int_commits_unioned
+        ) as behind
+            on walked.repository = behind.repository and walked.sha = behind.child
+        left join deployed
+            on behind.repository = deployed.repository and behind.sha = deployed.sha
+        where deployed.sha is null
+    )
+    select changes.change_key, min(walked.finished_at) - min(changes.first_commit_at) as lead_time
+    from walked
+    inner join build.intermediate.int_changes_unioned as changes
+        on walked.repository = changes.repository and walked.sha = changes.merge_commit_sha
+    group by 1
+    """
+    models = (
+        "int_commits_carried", "int_changes_carried", "bridge_deployment_changes", "fct_changes",
+    )  # fmt: skip
+    empty = (
+        "intermediate.int_commits_unioned", "intermediate.int_changes_unioned",
+        "intermediate.int_deployments_located", "intermediate.int_deployments_placed",
+        "staging.stg_gitlab__deployment_merge_requests",
+    )  # fmt: skip
+    return _against(home, empty, made.format(pulls=pulls), models, bare)
+
+
+def attribution(home: Path, incidents: str) -> Facts:
+    """Return what it costs to find the deployments behind incidents, and the bare query.
+
+    There are 55 deployments for each incident, of a hundred services; one incident in five says
+    which change caused it.
+    """
+    made = """
+    insert into build.intermediate.int_deployments_placed by name
+    select
+        'd' || no as deployment_key, 'd' || no as release_deployment_key, 's' || no % 100 as
+        service_key, 'production' as raw_environment, 'success' as result, true as is_production,
+        case when no >= 100 then 'd' || (no - 100) end as previous_deployment_key,
+        no % 50 = 0 as is_rollback, no % 40 = 0 as is_hotfix, 'chg' || no as change_request_key,
+        timestamp '2020-01-01' + to_seconds(no * 600) as finished_at
+    from range({incidents} * 55) as n (no);
+
+    create table told as
+    select
+        'i' || no as work_item_key, 'i' || no || '@1' as work_item_version_key,
+        's' || no * 7 % 100 as service_key,
+        timestamp '2020-01-01' + to_seconds(no * 33000 + 1800) as opened_at, 'done' as outcome,
+        no
+    from range({incidents}) as n (no);
+
+    insert into build.marts.fct_incidents by name
+    select work_item_key, work_item_version_key, service_key, opened_at from told;
+    insert into build.marts.fct_work_item_flows by name select work_item_key, outcome from told;
+    insert into build.intermediate.int_incidents_described by name select work_item_key from told;
+    insert into build.marts.bridge_work_item_links by name
+    select work_item_key as from_key, 'chg' || no * 55 as to_key, 'caused_by' as link_type
+    from told where no % 5 = 0;
+    """
+    bare = """
+    create or replace temp table bare_causes as
+    select incidents.work_item_key, deployments.deployment_key
+    from build.marts.fct_incidents as incidents
+    asof inner join build.intermediate.int_deployments_placed as deployments
+        on
+            incidents.service_key = deployments.service_key
+            and incidents.opened_at >= deployments.finished_at
+    where incidents.opened_at < deployments.finished_at + interval 24 hour
+    union
+    select links.from_key, deployments.deployment_key
+    from build.marts.bridge_work_item_links as links
+    inner join build.intermediate.int_deployments_placed as deployments
+        on links.to_key = deployments.change_request_key
+    """
+    empty = (
+        "intermediate.int_deployments_placed", "intermediate.int_incidents_described",
+        "marts.fct_incidents", "marts.fct_work_item_flows", "marts.bridge_work_item_links",
+    )  # fmt: skip
+    return _against(
+        home, empty, made.format(incidents=incidents), ("bridge_incident_deployments",), bare
+    )
+
+
+def _against(
+    home: Path, empty: tuple[str, ...], made: str, models: tuple[str, ...], bare: str
+) -> Facts:
+    """Build models on rows that are made up; return their CPU seconds and those of a bare query.
+
+    Args:
+        home: A company that was built: its tables say what columns there are.
+        empty: Tables that the models read.
+        made: Statements that fill them.
+        models: Models, each after what it reads.
+        bare: The statement that does the least that an engine must do.
+    """
+    target = home / "project" / "target"
+    nodes = json.loads((target / "manifest.json").read_text())["nodes"]
+    results = json.loads((target / "run_results.json").read_text())["results"]
+    compiled = {result["unique_id"]: result.get("compiled_code") for result in results}
+    took = {"own": 0.0}
+    with duckdb.connect() as link:
+        link.execute("attach ':memory:' as build")
+        link.execute(f"attach '{home / 'build.duckdb'}' as former (read_only)")
+        _prepare(link, home)
+        for schema in ("staging", "intermediate", "marts"):
+            link.execute(f"create schema build.{schema}")
+        link.execute("use build")
+        for table in empty:
+            link.execute(f"create table build.{table} as select * from former.{table} limit 0")
+        link.execute(made)
+        for name in models:
+            key = f"model.flowhouse.{name}"
+            address = f"build.{nodes[key]['schema']}.{name}"
+            if nodes[key]["language"] == "python":
+                took["own"] += _model_seconds(link, home, key, nodes, address)
+            else:
+                began = time.process_time()
+                link.execute(f"create table {address} as {compiled[key]}")
+                took["own"] += time.process_time() - began
+        took["bare"] = min(_seconds(link, bare.split(" as\n", 1)[1]) for _ in range(3))
+        [(took["rows"],)] = link.execute(f"select count(*) from {address}").fetchall()
+        [(took["bare_rows"],)] = link.execute("select count(*) from made_again").fetchall()
+    return took
+
+
 def _model_seconds(
-    link: duckdb.DuckDBPyConnection, home: Path, node: str, manifest: dict[str, Any]
+    link: duckdb.DuckDBPyConnection,
+    home: Path,
+    node: str,
+    manifest: dict[str, Any],
+    keep: str | None = None,
 ) -> float:
-    """Run a Python model on what the build made; return the CPU seconds that it took."""
+    """Run a Python model on what the build made; return the CPU seconds that it took.
+
+    `keep` is the table that its rows are kept in.
+    """
     path = home / "project" / manifest[node]["original_file_path"]
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
@@ -98,7 +294,10 @@ def _model_seconds(
         config=SimpleNamespace(get=lambda name: manifest[node]["config"].get(name)),
     )
     began = time.process_time()
-    module.model(dbt, link)
+    rows = module.model(dbt, link)
+    if keep:
+        link.register("made_rows", rows)
+        link.execute(f"create table {keep} as select * from made_rows")
     return time.process_time() - began
 
 
@@ -139,6 +338,8 @@ STEPS: dict[str, Callable[[Path, str], Facts]] = {
     "ask": ask,
     "bare": bare,
     "again": again,
+    "lead time": lead_time,
+    "attribution": attribution,
 }
 
 

@@ -34,7 +34,7 @@ def main() -> None:
             "SOURCES__JIRA__BASE_URL": url,
             "SOURCES__JIRA__API_TOKEN": "scripted-token",
         }
-        from extract import warehouse
+        from extract import raw_store
         from extract.load import load
 
         print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
@@ -68,8 +68,8 @@ def main() -> None:
                 f"{searches:,} search, {total - bodies - logs - searches:,} other; "
                 f"{work.windows} windows; {sorted({a.status for a in work.audits})}"
             )
-        count = warehouse.rows("jira", "select count(*) from jira.issues")[0][0]
-        histories = warehouse.rows("jira", "select count(*) from jira.histories")[0][0]
+        count = raw_store.rows("jira", "select count(*) from jira.issues")[0][0]
+        histories = raw_store.rows("jira", "select count(*) from jira.histories")[0][0]
         print(f"in the raw file: {count:,} issues, {histories:,} histories")
     server.kill()
 

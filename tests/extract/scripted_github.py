@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from extract.sources import github_graphql
+from extract.sources.github.graphql import ISSUE_EVENTS, PULL_EVENTS, YOUNG_EVENTS, type_of
 
 
 class Hub:
@@ -36,9 +36,9 @@ class Hub:
         self.releases: list[dict] = []
         self.moved: dict[int, tuple[int, Any]] = {}
         self.events: list[str] | None = [
-            *github_graphql.PULL_EVENTS,
-            *github_graphql.ISSUE_EVENTS,
-            *github_graphql.YOUNG_EVENTS,
+            *PULL_EVENTS,
+            *ISSUE_EVENTS,
+            *YOUNG_EVENTS,
         ]
         self.knows_archive = True
         self.enterprise = False
@@ -244,7 +244,7 @@ class Hub:
         fields += ["blockingIssue", "blockedIssue", "subIssue", "issueType", "prevIssueType"]
         fields += ["issueField", "value", "previousValue", "newValue"]
         types = [
-            {"name": github_graphql.type_of(event), "fields": [{"name": name} for name in fields]}
+            {"name": type_of(event), "fields": [{"name": name} for name in fields]}
             for event in self.events
         ]
         named = {"fields": [{"name": "stateReason"}, {"name": "issueType"}]}

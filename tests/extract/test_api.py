@@ -18,15 +18,15 @@ from cryptography.x509.oid import NameOID
 
 from extract.api import (
     Api,
-    BudgetExhausted,
     Forbidden,
-    Refused,
     SourceError,
+    Unauthorized,
     Unavailable,
+    WaitBudgetExceeded,
     throttle_wait,
 )
-from extract.oauth import ClientToken
 from extract.settings import SettingFault
+from extract.tokens import client_token
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 DATE = "Thu, 01 Jan 2026 12:00:00 GMT"
@@ -162,7 +162,7 @@ def test_t1_a_401_renews_the_credential_once_and_asks_again(api: Api, script: Sc
 def test_t1b_a_second_401_names_the_setting_and_not_its_value(api: Api, script: Script) -> None:
     script.will(401)
     script.will(401)
-    with pytest.raises(Refused, match="SOURCES__JIRA__API_TOKEN") as refused:
+    with pytest.raises(Unauthorized, match="SOURCES__JIRA__API_TOKEN") as refused:
         api.get("/x")
     assert "Bearer" not in str(refused.value)
 
@@ -191,7 +191,7 @@ def test_t2_a_throttled_client_waits_no_less_than_asked(
 
 def test_t2e_a_wait_beyond_the_runs_budget_ends_the_run(api: Api, script: Script) -> None:
     script.will(429, {"Retry-After": "7200"})
-    with pytest.raises(BudgetExhausted):
+    with pytest.raises(WaitBudgetExceeded):
         api.get("/x")
 
 
@@ -349,7 +349,7 @@ def test_what_a_connection_fails_with_is_said_with_its_setting(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     assert "the proxy does not answer" in failure("http://192.0.2.1")
     monkeypatch.setenv("HTTP_PROXY", "http://")
-    assert "HTTP_PROXY is no address of a proxy" in failure("http://192.0.2.1")
+    assert "HTTP_PROXY is not the address of a proxy" in failure("http://192.0.2.1")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
     with pytest.raises(SettingFault, match="REQUESTS_CA_BUNDLE: there is no such file"):
         Api("jira", untrusted.url, credential="X", authorize=lambda _: {})
@@ -401,7 +401,7 @@ def test_an_answer_that_would_fill_the_memory_is_not_read(
 def test_a_page_in_the_place_of_an_answer_is_called_so(api: Api, script: Script) -> None:
     for _ in range(5):
         script.will(200, {"Content-Type": "text/html"}, b"<html><title>Log in</title></html>")
-    with pytest.raises(Unavailable, match="a web page and no JSON"):
+    with pytest.raises(Unavailable, match="a web page and not JSON"):
         api.get("/x")
     script.will(404)
     with pytest.raises(SourceError, match=r"404: does SOURCES__JIRA__BASE_URL name the root"):
@@ -420,7 +420,7 @@ def test_a_page_in_the_place_of_an_answer_is_called_so(api: Api, script: Script)
 def test_a_token_that_is_not_minted_says_why(
     script: Script, waits: list[float], status: int, body: bytes, told: str
 ) -> None:
-    token = ClientToken("jira", f"{script.url}/token", "id", "secret")
+    token = client_token("jira", f"{script.url}/token", "id", "secret")
     api = Api(
         "jira", script.url, credential="X", authorize=token.headers, sleep=waits.append
     )  # fmt: skip

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from extract import warehouse
+from extract import raw_store
 from extract.census import Census, tombstones
-from extract.tables import TEXT, TIMESTAMP, RawTable
-from extract.work import Load
+from extract.run import LoadRun
+from extract.tables import TEXT, TIMESTAMP, RawTable, resource
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -97,7 +97,7 @@ def test_x1_the_loss_of_one_scope_does_not_hide_the_deletions_of_another() -> No
     )
     found = census.compare({"a": (1, "EE")})
     assert (found.losses, found.missed) == ({"PAY": (10, 10)}, ["b"])
-    work = Load("jira", "a-refresh")
+    work = LoadRun("jira", "a-refresh")
     census.note(work, found)
     [audit] = work.audits
     assert (audit.scope, audit.status, audit.deleted) == ("PAY", "incomplete", 0)
@@ -122,15 +122,15 @@ def test_a_large_scope_is_counted_once_a_day_and_a_small_one_always() -> None:
 
 def test_the_known_rows_and_the_tombstones_are_read_from_the_raw_file(home: Any) -> None:
     table = tombstones("/x")
-    pipeline = warehouse.pipeline_for("jira")
+    pipeline = raw_store.pipeline_for("jira")
     rows = [
         ("PAY", {"id": "1", "updated_at": NOON, "payload": {}}),
         ("EE", {"id": "2", "updated_at": LATER, "payload": {}}),
     ]
-    pipeline.run(ISSUES.resource(lambda: iter([ISSUES.mixed(rows)])))
+    pipeline.run(resource("issues", [ISSUES], lambda: [(ISSUES, ISSUES.mixed(rows))]))
     census = Census("issues", {"1": (0, "PAY"), **{str(i): (0, "PAY") for i in range(3, 9)}}, {})
     marks = census.settle(census.compare(listed(*range(3, 9), version=0)), {}, LATER)
-    pipeline.run(table.resource(lambda: iter([table.mixed(marks)])))
+    pipeline.run(resource("tombstones", [table], lambda: [(table, table.mixed(marks))]))
     read = Census.of("jira", ISSUES)
     milliseconds = [int(moment.timestamp() * 1000) for moment in (NOON, LATER)]
     assert read.known == {"1": (milliseconds[0], "PAY"), "2": (milliseconds[1], "EE")}

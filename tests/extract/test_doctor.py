@@ -75,7 +75,7 @@ def test_a_permission_that_lacks_and_a_repository_that_is_hidden_are_named(
 def test_only_the_first_of_many_repositories_are_looked_into(
     served: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("extract.sources.github.MOST_PROBED", 2)
+    monkeypatch.setattr("extract.sources.github.probes.MOST_PROBED", 2)
     monkeypatch.setattr(probes, "MOST_PROBED", 2)
     well, _ = asked("github")
     assert "repositories: the first 2 of them are looked into" in well
@@ -158,4 +158,4 @@ def test_the_files_of_the_inbox_are_counted(
     well, wrong = asked("inbox")
     assert wrong == [] and "files: 1, 0 of them not readable" in well
     monkeypatch.setenv("SOURCES__INBOX__PATH", str(tmp_path / "nowhere"))
-    assert asked("inbox")[1] == ["SOURCES__INBOX__PATH is no folder that can be read"]
+    assert asked("inbox")[1] == ["SOURCES__INBOX__PATH is not a folder that can be read"]

@@ -146,7 +146,7 @@ def test_what_a_source_left_empty_is_counted_and_stops_nothing(results: dict[str
 
 
 def test_every_raw_table_is_checked(results: dict[str, Any]) -> None:
-    tables = {f"{s}/{table.name}" for s, module in SOURCES.items() for table in module.TABLES}
+    tables = {f"{s}/{table.name}" for s, source in SOURCES.items() for table in source.tables}
     assert set(results) == tables
     assert all(result["evaluated"] >= 3 for result in results.values())
 

@@ -24,15 +24,29 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from demo import serve, world
 from extract import api as http
-from extract.api import Api, BudgetExhausted, Refused
+from extract.api import Api, Unauthorized, WaitBudgetExceeded
 from extract.settings import SettingFault
-from extract.sources import github, github_graphql, github_reader, github_rows
+from extract.sources import github
+from extract.sources.github.client import connect
+from extract.sources.github.graphql import graphql_url
+from extract.sources.github.rows import (
+    Repository,
+    base_branch,
+    branch_commit_row,
+    deployment_row,
+    derived,
+    graphql_person,
+    rest_person,
+    run_row,
+)
+from extract.sources.github.tables import TABLES
+from tests.extract.bounds import set_bound
 from tests.extract.scripted_github import Hub, commits, iso, reviews
 
 real = pytest.mark.real
 DATA = Path(__file__).parents[3] / "shared" / "data" / "github"
 NOW = "2026-03-01T00:00:00Z"
-TABLES = [table.name for table in github.TABLES]
+TABLES = [table.name for table in TABLES]
 
 
 @pytest.fixture
@@ -320,7 +334,7 @@ def test_t4b_graphql_pages_shrink_when_they_are_too_much(
     cloud: Any, home: Any, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(monkeypatch, "bitcoin/bitcoin")
-    monkeypatch.setattr(github_reader, "CONCURRENT_REQUESTS", 1)
+    set_bound(monkeypatch, "github", "CONCURRENT_REQUESTS", 1)
     cloud.fault("github", "graphql", skip=2, status=502)
     home.load("github")
     bodies = [as_json(r["body"]) for r in cloud.requests("github") if r["path"] == "/graphql"]
@@ -371,7 +385,7 @@ def test_a_graphql_limit_that_comes_with_200_is_waited_for(
         cloud.control("POST", "clock", {"advance_s": int(seconds) + 1})
 
     monkeypatch.setattr(Api.__init__, "__kwdefaults__", {"headers": None, "sleep": sleep})
-    monkeypatch.setattr(github_reader, "CONCURRENT_REQUESTS", 1)
+    set_bound(monkeypatch, "github", "CONCURRENT_REQUESTS", 1)
     monkeypatch.setattr(http, "RUN_BUDGET_S", 10**6)
     home.load("github")
     assert min(waited) > 3000
@@ -416,8 +430,8 @@ def test_a_wrong_token_is_refused_by_the_name_of_its_setting(
     cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCES__GITHUB__TOKEN", "a-wrong-token")
-    with pytest.raises(Refused, match="SOURCES__GITHUB__TOKEN") as refused:
-        github.check()
+    with pytest.raises(Unauthorized, match="SOURCES__GITHUB__TOKEN") as refused:
+        github.SOURCE.checked_settings()
     for said in (str(refused.value), home.why_not("github")):
         assert "SOURCES__GITHUB__TOKEN" in said and "a-wrong-token" not in said
 
@@ -665,8 +679,8 @@ def test_a_second_load_of_the_company_reads_no_item_again(company: Any, read: An
 def test_a_long_history_is_read_in_windows_and_nothing_twice(
     company: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(github_reader, "MOST_IN_WINDOW", 100)
-    monkeypatch.setattr(github_reader, "SEARCH_CAP", 60)
+    set_bound(monkeypatch, "github", "MOST_IN_WINDOW", 100)
+    set_bound(monkeypatch, "github", "SEARCH_CAP", 60)
     monkeypatch.setenv("SOURCES__GITHUB__START_DATE", "2025-07-01")
     last = len(company.journal)
     work = home.load("github")
@@ -782,7 +796,7 @@ def test_g1b_more_runs_in_one_second_than_a_search_shows_are_a_failure_that_name
 def test_g1_more_runs_in_one_second_than_a_search_shows_are_read_by_status_and_event(
     hub: Hub, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(github_reader, "SEARCH_CAP", 100)
+    set_bound(monkeypatch, "github", "SEARCH_CAP", 100)
     second = "2025-05-20T12:00:07Z"
     for n in range(250):
         conclusion = ("failure", "cancelled", "success", "success", "success")[n % 5]
@@ -900,7 +914,9 @@ def test_doctor_says_for_how_long_runs_are_kept(hub: Hub, home: Any) -> None:
 
 def lines(module: Any) -> list[str]:
     """What doctor says of a source, and well of it."""
-    return [probe.line for probe in module.probes() if probe.is_well]
+    return [
+        probe.line for probe in module.SOURCE.probes(module.SOURCE.read_settings()) if probe.is_well
+    ]
 
 
 def test_commits_that_come_late_with_old_dates_are_found(hub: Hub, home: Any) -> None:
@@ -973,8 +989,8 @@ def test_what_is_deployed_from_another_branch_is_read_too(hub: Hub, home: Any) -
 
 
 def test_runs_and_commits_say_what_they_are_of_without_free_text() -> None:
-    repo = github_rows.Repository("7", "acme/shop", "main")
-    row = github_rows.run_row(repo, {
+    repo = Repository("7", "acme/shop", "main")
+    row = run_row(repo, {
         "id": 1, "name": "Ship it by @jane-doe", "display_title": "jane-doe",
         "path": ".github/workflows/ship.yml@refs/heads/jane-doe", "workflow_id": 5,
     })  # fmt: skip
@@ -990,7 +1006,7 @@ def test_runs_and_commits_say_what_they_are_of_without_free_text() -> None:
     }
     for title, number in titles.items():
         commit = {"sha": "a", "commit": {"message": f"{title}\n\nSee (#9)"}}
-        assert github_rows.branch_commit_row(repo, commit)["payload"]["pull_request_no"] == number
+        assert branch_commit_row(repo, commit)["payload"]["pull_request_no"] == number
 
 
 @pytest.mark.parametrize(
@@ -1010,9 +1026,7 @@ def test_an_environment_does_not_tell_the_branch_that_named_it(
     name: Any, is_transient: bool, shown: Any
 ) -> None:
     told = {"id": 1, "environment": name, "transient_environment": is_transient}
-    found = github_rows.deployment_row(github_rows.Repository("7", "acme/shop", "main"), told)[
-        "environment"
-    ]
+    found = deployment_row(Repository("7", "acme/shop", "main"), told)["environment"]
     assert found == shown or (found.startswith(shown) and "jane" not in found)
 
 
@@ -1200,8 +1214,8 @@ def test_what_is_not_here_is_asked_for_whatever_its_tag(hub: Hub, home: Any) -> 
 
 def test_nothing_is_asked_for_twice(hub: Hub, home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither in a first load of several windows, nor in the load after it."""
-    monkeypatch.setattr(github_reader, "MOST_IN_WINDOW", 100)
-    monkeypatch.setattr(github_reader, "SEARCH_CAP", 60)
+    set_bound(monkeypatch, "github", "MOST_IN_WINDOW", 100)
+    set_bound(monkeypatch, "github", "SEARCH_CAP", 60)
     begin = datetime(2025, 1, 1, tzinfo=UTC)
     for n in range(1, 251):
         at = iso(begin + timedelta(hours=3 * n))
@@ -1629,7 +1643,7 @@ def test_g11_an_enterprise_server_without_limits_and_newer_events_is_read(
     event = {"__typename": "MergedEvent", "createdAt": "2025-05-03T00:00:00Z", "actor": None}
     hub.add_pull(1, commits=commits(1), timelineItems=[event])
     hub.add_run(1, "2025-05-01T00:00:00Z")
-    github.check()
+    github.SOURCE.checked_settings()
     work = home.load("github")
     assert {audit.status for audit in work.audits} == {"complete"}
     types = "select payload->>'$.events[0].type' from github.pull_requests"
@@ -1712,16 +1726,16 @@ def test_t1_a_token_that_expires_between_pages_is_minted_once_and_no_row_is_lost
 def test_t1_a_token_is_minted_before_it_expires(
     hub: Hub, app: list[datetime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api = github._api(github._settings())
+    api = connect(github.SOURCE.read_settings())
     began = time.monotonic()
     for minutes, minted in ((0, 1), (54, 1), (56, 2), (100, 2)):
-        monkeypatch.setattr(github.time, "monotonic", lambda m=minutes: began + m * 60)
+        monkeypatch.setattr(time, "monotonic", lambda m=minutes: began + m * 60)
         api.get("/rate_limit")
         assert len(app) == minted
 
 
 def test_t1_threads_that_are_refused_together_mint_one_token(hub: Hub, app: list[datetime]) -> None:
-    api = github._api(github._settings())
+    api = connect(github.SOURCE.read_settings())
     barrier = threading.Barrier(4)
 
     def ask(_: int) -> int:
@@ -1743,8 +1757,8 @@ def test_t1b_an_app_that_is_refused_is_named_by_its_setting(
         hub.mint = lambda authorization, status=status: (status, {"message": "no"})
         assert f"SOURCES__GITHUB__{setting}" in home.why_not("github")
     hub.mint = lambda authorization: (201, {"token": "refused", "expires_at": iso(hub.now)})
-    with pytest.raises(Refused, match="SOURCES__GITHUB__PRIVATE_KEY") as refused:
-        github.check()
+    with pytest.raises(Unauthorized, match="SOURCES__GITHUB__PRIVATE_KEY") as refused:
+        github.SOURCE.checked_settings()
     assert "BEGIN" not in str(refused.value)
 
 
@@ -1775,7 +1789,7 @@ def test_t3_threads_that_wait_together_use_the_runs_time_once(hub: Hub) -> None:
     assert 60 <= api.waited_s < 80
     throttled.clear()
     api.waited_s = http.RUN_BUDGET_S - 30
-    with pytest.raises(BudgetExhausted):
+    with pytest.raises(WaitBudgetExceeded):
         api.get("/x")
 
 
@@ -1785,13 +1799,13 @@ def test_t3_threads_that_wait_together_use_the_runs_time_once(hub: Hub) -> None:
 def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__GITHUB__BASE_URL", "https://api.github.com")
     with pytest.raises(SettingFault, match="SOURCES__GITHUB__TOKEN is not set"):
-        github.check()
+        github.SOURCE.checked_settings()
     monkeypatch.setenv("SOURCES__GITHUB__APP_ID", "1")
     monkeypatch.setenv("SOURCES__GITHUB__PRIVATE_KEY", "secret-value")
     monkeypatch.setenv("SOURCES__GITHUB__REPOSITORIES", '["just-a-name"]')
     monkeypatch.setenv("SOURCES__GITHUB__START_DATE", "yesterday")
     with pytest.raises(SettingFault) as fault:
-        github.check()
+        github.SOURCE.checked_settings()
     assert {line.split()[0] for line in str(fault.value).splitlines()} == {
         f"SOURCES__GITHUB__{name}"
         for name in ("INSTALLATION_ID", "PRIVATE_KEY", "REPOSITORIES", "START_DATE")
@@ -1800,10 +1814,8 @@ def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.Monkey
 
 
 def test_graphql_lies_beside_the_rest_root() -> None:
-    assert github_graphql.graphql_url("https://api.github.com/") == "https://api.github.com/graphql"
-    assert github_graphql.graphql_url("https://ghe.example.com/api/v3") == (
-        "https://ghe.example.com/api/graphql"
-    )
+    assert graphql_url("https://api.github.com/") == "https://api.github.com/graphql"
+    assert graphql_url("https://ghe.example.com/api/v3") == ("https://ghe.example.com/api/graphql")
 
 
 @pytest.mark.parametrize(
@@ -1826,7 +1838,7 @@ def test_graphql_lies_beside_the_rest_root() -> None:
     ],
 )
 def test_texts_are_read_for_keys_reverts_and_hotfixes(pull: dict, expected: tuple) -> None:
-    said = github_rows.derived(pull)
+    said = derived(pull)
     assert (said["is_revert"], said["is_hotfix"], said["issue_keys"]) == expected
 
 
@@ -1846,18 +1858,16 @@ def test_texts_are_read_for_keys_reverts_and_hotfixes(pull: dict, expected: tupl
 def test_a_target_branch_is_kept_where_many_share_it(
     name: str | None, default: str | None, kept: bool
 ) -> None:
-    assert github_rows.base_branch(name, default) == (name if kept else None)
+    assert base_branch(name, default) == (name if kept else None)
 
 
 def test_bots_are_known_by_either_api_and_people_have_one_key() -> None:
-    rest = github_rows.rest_person({"id": 5, "login": "dependabot[bot]", "type": "Bot"})
-    graph = github_rows.graphql_person(
-        {"__typename": "Bot", "login": "dependabot", "databaseId": 5}
-    )
+    rest = rest_person({"id": 5, "login": "dependabot[bot]", "type": "Bot"})
+    graph = graphql_person({"__typename": "Bot", "login": "dependabot", "databaseId": 5})
     assert rest == graph
     assert rest["actor_type"] == "bot"
     mia = {"id": 6, "login": "mia", "type": "User"}
-    assert github_rows.rest_person(mia)["actor_type"] == "human"
-    assert github_rows.rest_person(None) is None
+    assert rest_person(mia)["actor_type"] == "human"
+    assert rest_person(None) is None
     # A renamed account stays the same person.
-    assert github_rows.rest_person(mia) == github_rows.rest_person({**mia, "login": "maria"})
+    assert rest_person(mia) == rest_person({**mia, "login": "maria"})

@@ -21,7 +21,7 @@ from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
-from extract.sources import github_graphql
+from extract.sources.github.graphql import _KNOWN, queries
 
 real = pytest.mark.real
 PACKAGES = ("@octokit/graphql-schema@15", "@octokit/openapi@23")
@@ -57,13 +57,13 @@ def test_every_graphql_query_is_valid_in_githubs_schema(published: Path) -> None
     text = (published / "graphql-schema" / "schema.graphql").read_text()
     schema = graphql.build_schema(text, assume_valid_sdl=True)
     known = {name: set(getattr(kind, "fields", ())) for name, kind in schema.type_map.items()}
-    queries = {**github_graphql.queries(known), "known": github_graphql._KNOWN}
-    assert len(queries) == 14
+    asked = {**queries(known), "known": _KNOWN}
+    assert len(asked) == 14
     faults = {
         name: [fault.message for fault in graphql.validate(schema, graphql.parse(query))]
-        for name, query in queries.items()
+        for name, query in asked.items()
     }
-    assert faults == {name: [] for name in queries}
+    assert faults == {name: [] for name in asked}
     # The check finds what is wrong.
     assert graphql.validate(schema, graphql.parse("{ viewer { loginn } }"))
 

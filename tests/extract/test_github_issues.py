@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from extract import api as http
-from extract.api import BudgetExhausted
-from extract.sources import github_graphql, github_reader, github_rows
+from extract.api import WaitBudgetExceeded
+from extract.sources.github.graphql import YOUNG_EVENTS
+from extract.sources.github.rows import shown_labels
+from tests.extract.bounds import set_bound
 from tests.extract.scripted_github import Hub, iso
 from tests.extract.test_github import audit_of, recorded
 
@@ -327,7 +329,7 @@ def test_t2e_a_listing_that_is_stopped_goes_on_where_it_was(
 
     def stop(path: str, body: Any) -> None:
         if "UPDATED_AT" in str(body) and int(body["variables"]["after"] or 0) >= 200:
-            raise BudgetExhausted("github: must wait 9000 s, too long for this run")
+            raise WaitBudgetExceeded("github: must wait 9000 s, too long for this run")
 
     # The client itself gives up, as it does when it was told to wait for too long.
     post = http.Api.post
@@ -350,7 +352,7 @@ def test_t2e_a_listing_that_is_stopped_goes_on_where_it_was(
 def test_a_long_history_is_read_in_windows(
     hub: Hub, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(github_reader, "MOST_IN_WINDOW", 100)
+    set_bound(monkeypatch, "github", "MOST_IN_WINDOW", 100)
     for number in range(1, 321):
         hub.add_issue(number, iso(datetime(2025, 1, 1, tzinfo=UTC) + timedelta(hours=number)))
     work = home.load("github")
@@ -523,7 +525,7 @@ def test_a_server_that_tells_nothing_of_itself_is_asked_for_everything(hub: Hub,
     home.load("github")
     asked = json.dumps(hub.asked("/graphql"))
     assert "PARENT_ISSUE_ADDED_EVENT" in asked
-    assert not any(name in asked for name in (*github_graphql.YOUNG_EVENTS, "archivedStates"))
+    assert not any(name in asked for name in (*YOUNG_EVENTS, "archivedStates"))
     assert home.value("github", "select count(*) from github.issue_events") == 1
 
 
@@ -578,7 +580,7 @@ def test_blocks_parts_types_and_fields_are_read_with_their_dates(hub: Hub, home:
         ("issue_field_added", 13, None, None, None, None, None, None),
     ]
     asked = json.dumps(hub.asked("/graphql"))
-    for name in github_graphql.YOUNG_EVENTS:
+    for name in YOUNG_EVENTS:
         assert name in asked
     # Fields by the kinds that the server has.
     assert "issueField { __typename ... on IssueFieldSingleSelect { name } }" in asked
@@ -645,7 +647,7 @@ def test_p1_nobody_is_named_by_an_issue(hub: Hub, home: Any) -> None:
     ],
 )  # fmt: skip
 def test_labels_that_say_stage_type_or_priority_are_shown(label: str, is_shown: bool) -> None:
-    assert github_rows.shown_labels([label]) == ([label] if is_shown else [])
+    assert shown_labels([label]) == ([label] if is_shown else [])
 
 
 def test_issues_that_a_pull_request_closes_are_read_to_the_last(hub: Hub, home: Any) -> None:

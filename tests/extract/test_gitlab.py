@@ -14,17 +14,20 @@ import pytest
 
 from demo.http import Api, Clock, Faults, Request, Response, Server
 from extract import windows
+from extract.census import Census
 from extract.load import load
 from extract.privacy import shown_environment
 from extract.settings import SettingFault
 from extract.sources import gitlab
+from extract.sources.gitlab.probes import doctor_probes
+from extract.sources.gitlab.rows import shown_ref
+from extract.sources.gitlab.tables import HISTORY_GAPS, TABLES, TOMBSTONES
+from tests.extract.bounds import set_bound
 
 real = pytest.mark.real
 SHARED = Path(__file__).parents[3] / "shared"
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
-FACTS = [
-    table.name for table in gitlab.TABLES if table not in (gitlab.TOMBSTONES, gitlab.HISTORY_GAPS)
-]
+FACTS = [table.name for table in TABLES if table not in (TOMBSTONES, HISTORY_GAPS)]
 
 
 def recorded(kind: str) -> list[dict[str, Any]]:
@@ -146,7 +149,7 @@ def test_l1_where_gitlab_refuses_the_offset_windows_are_halved(
     instance: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instance.scenario("gitlab", offset_limit=15)
-    monkeypatch.setattr(gitlab, "PAGE", 10)
+    set_bound(monkeypatch, "gitlab", "PAGE", 10)
     monkeypatch.setattr(windows, "BEGINNING", datetime(2019, 1, 1, tzinfo=UTC))
     last = instance.last
     work = home.load("gitlab")
@@ -194,11 +197,11 @@ def test_a_wrong_token_is_bad_configuration_and_named(
 def test_missing_and_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__GITLAB__BASE_URL", "http://127.0.0.1:9")
     with pytest.raises(SettingFault, match="SOURCES__GITLAB__TOKEN is not set"):
-        gitlab.check()
+        gitlab.SOURCE.checked_settings()
     monkeypatch.setenv("SOURCES__GITLAB__TOKEN", "token")
     monkeypatch.setenv("SOURCES__GITLAB__PROJECTS", '["only-a-name"]')
     with pytest.raises(SettingFault, match="SOURCES__GITLAB__PROJECTS takes paths"):
-        gitlab.check()
+        gitlab.SOURCE.checked_settings()
 
 
 @real
@@ -558,7 +561,7 @@ def test_since_when_pipelines_are_known(
     scripted: Any, home: Any, told: dict, said: str, gap: tuple
 ) -> None:
     scripted.project |= {"created_at": "2025-06-01T00:00:00Z", **told}
-    answers = [probe.line for probe in gitlab.probes()]
+    answers = [probe.line for probe in doctor_probes(gitlab.SOURCE.read_settings())]
     assert f"org/api: for how long pipelines are kept: {said}" in answers
     scripted.add("pipelines", 1, 0)
     for _ in range(2):
@@ -603,7 +606,7 @@ def test_pipelines_that_came_and_went_between_two_loads_are_a_gap(scripted: Any,
 def test_l1_what_cannot_be_listed_even_in_a_short_window_is_said(
     scripted: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gitlab, "PAGE", 5)
+    set_bound(monkeypatch, "gitlab", "PAGE", 5)
     monkeypatch.setattr(windows, "BEGINNING", datetime(2026, 1, 1, tzinfo=UTC))
     scripted.most_offset = 10
     for number in range(1, 41):
@@ -652,8 +655,8 @@ def test_a_job_that_outlives_its_pipeline_is_followed(scripted: Any, home: Any) 
 def test_c1_rows_that_change_while_we_page_hide_no_other(
     scripted: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gitlab, "PAGE", 10)
-    monkeypatch.setattr(gitlab.Census, "is_due", lambda *_: False)
+    set_bound(monkeypatch, "gitlab", "PAGE", 10)
+    monkeypatch.setattr(Census, "is_due", lambda *_: False)
     for number in range(1, 36):
         scripted.add("issues", number, number)
 
@@ -683,8 +686,8 @@ def test_a_late_row_is_found_by_the_census(scripted: Any, home: Any) -> None:
 def test_a_long_first_load_is_committed_in_windows(
     scripted: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gitlab, "MOST_IN_WINDOW", 20)
-    monkeypatch.setattr(gitlab, "PAGE", 10)
+    set_bound(monkeypatch, "gitlab", "MOST_IN_WINDOW", 20)
+    set_bound(monkeypatch, "gitlab", "PAGE", 10)
     for number in range(1, 61):
         scripted.add("issues", number, number * 60)
     work = home.load("gitlab")
@@ -847,6 +850,20 @@ def test_a_deployment_ends_with_its_job_or_with_its_last_change(scripted: Any, h
     assert minute == [3, 7, None, 9]
 
 
+def test_what_gitlab_says_that_a_deployment_brought_is_loaded_once_it_succeeded(
+    scripted: Any, home: Any
+) -> None:
+    place = {"environment": {"id": 1, "name": "production"}}
+    scripted.add("deployments", 1, 5, deployable=None, **place)
+    scripted.add("deployments", 2, 6, status="failed", deployable=None, **place)
+    for number, deployment in ((11, 1), (12, 1), (13, 2)):
+        scripted.add(f"deployments/{deployment}/merge_requests", number, 1)
+    home.load("gitlab")
+    sql = "select deployment_id, merge_request_id from gitlab.deployment_merge_requests order by 2"
+    assert home.rows("gitlab", sql) == [("1", "11"), ("1", "12")]
+    assert not [target for target in scripted.asked if "deployments/2/merge_requests" in target]
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
@@ -868,11 +885,11 @@ def test_an_environment_keeps_its_name_but_not_the_branch_in_it(name: Any, shown
 
 @pytest.mark.parametrize("name", ["main", "v1.2.3", "release/1.4", "refs/merge-requests/9/head"])
 def test_usual_refs_are_shown(name: str) -> None:
-    assert gitlab.shown_ref(name) == name
+    assert shown_ref(name) == name
 
 
 @pytest.mark.parametrize("name", ["ada-lovelace/fix", "PAY-1-call-ada", "hotfix/ada", "main-ada"])
 def test_other_refs_are_hashes(name: str) -> None:
-    found = gitlab.shown_ref(name)
-    assert re.fullmatch(r"branch-[a-z2-7]{20}", found) and gitlab.shown_ref(name) == found
-    assert gitlab.shown_ref(name, default=name) == name
+    found = shown_ref(name)
+    assert re.fullmatch(r"branch-[a-z2-7]{20}", found) and shown_ref(name) == found
+    assert shown_ref(name, default=name) == name

@@ -11,6 +11,7 @@ import pytest
 from extract.privacy import person_key
 from extract.settings import SettingFault
 from extract.sources import inbox
+from extract.sources.inbox.rows import PAYLOAD, moment
 
 EVENT = {
     "schema_version": "1",
@@ -203,7 +204,7 @@ def test_p1_mail_addresses_and_logins_are_nowhere_whatever_field_carries_them(
         "event_id": f"{mail}/1",
         "source": address,
         "subject": mail,
-        "payload": {name: f"{address} by {mail}" for name in (*inbox.PAYLOAD, "author", "ref")},
+        "payload": {name: f"{address} by {mail}" for name in (*PAYLOAD, "author", "ref")},
     }
     cdevent = {
         "context": {**CDEVENT["context"], "id": f"{mail}/2", "source": address},
@@ -249,17 +250,17 @@ def test_p1_mail_addresses_and_logins_are_nowhere_whatever_field_carries_them(
     ],
 )
 def test_d1_times_are_read_however_a_producer_writes_them(value: Any, expected: Any) -> None:
-    assert inbox.moment(value) == expected
+    assert moment(value) == expected
 
 
 def test_a_folder_that_is_not_there_is_a_fault_of_the_setting(
     home: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert not inbox.is_on()
+    assert not inbox.SOURCE.is_on
     monkeypatch.setenv("SOURCES__INBOX__PATH", str(tmp_path / "nowhere"))
-    assert inbox.is_on()
+    assert inbox.SOURCE.is_on
     with pytest.raises(SettingFault, match="SOURCES__INBOX__PATH") as fault:
-        inbox.check()
+        inbox.SOURCE.checked_settings()
     assert "nowhere" not in str(fault.value)
 
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,14 @@ from click.testing import CliRunner
 
 from demo import jenkins as jenkins_server
 from demo.http import Api, Clock, Faults, Request, Response, Server
-from extract.api import Refused
+from extract.api import Unauthorized
 from extract.load import load, prepare
 from extract.settings import SettingFault
 from extract.sources import jenkins
+from extract.sources.jenkins.client import GRAPH_VIEW, PLACES, STAGE_VIEW
+from extract.sources.jenkins.probes import doctor_probes
+from extract.sources.jenkins.rows import Job, build_row, repository_of
+from extract.sources.jenkins.tables import TABLES
 from orchestration.cli import main
 
 real = pytest.mark.real
@@ -47,6 +52,11 @@ def counts(home: Any) -> dict[str, int]:
         table: home.value("jenkins", f"select count(*) from jenkins.{table}")
         for table in ("jobs", "builds", "stages")
     }
+
+
+def asked() -> Iterator[Any]:
+    """What `flowhouse doctor` asks of a controller."""
+    return doctor_probes(jenkins.SOURCE.read_settings())
 
 
 def audit_of(work: Any, table: str, scope: str = "") -> Any:
@@ -142,15 +152,15 @@ def test_a_wrong_token_is_refused_by_its_settings_name(
     controller: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCES__JENKINS__API_TOKEN", "wrong-token")
-    with pytest.raises(Refused, match="SOURCES__JENKINS__API_TOKEN") as refused:
-        jenkins.check()
+    with pytest.raises(Unauthorized, match="SOURCES__JENKINS__API_TOKEN") as refused:
+        jenkins.SOURCE.checked_settings()
     assert "wrong-token" not in str(refused.value)
 
 
 def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__JENKINS__BASE_URL", "http://127.0.0.1:9")
     with pytest.raises(SettingFault) as fault:
-        jenkins.check()
+        jenkins.SOURCE.checked_settings()
     assert str(fault.value).splitlines() == [
         "SOURCES__JENKINS__USER is not set",
         "SOURCES__JENKINS__API_TOKEN is not set",
@@ -181,7 +191,7 @@ class Controller(Api):
         super().__init__()
         self.classes: dict[str, str] = {}
         self.builds: dict[str, list[dict[str, Any]]] = {}
-        self.stages_at: str | None = jenkins.STAGE_VIEW
+        self.stages_at: str | None = STAGE_VIEW
         self.asked: list[str] = []
         self.broken: list[str] = []
         self.after: list[tuple[str, Callable[[], None]]] = []
@@ -236,7 +246,7 @@ class Controller(Api):
         build = self.found(match)
         if build is None or match["place"] != self.stages_at:
             return Response(404, b"<html>")
-        if self.stages_at != jenkins.STAGE_VIEW:
+        if self.stages_at != STAGE_VIEW:
             return Response(200, {"status": "ok", "data": graph_view(build["timestamp"])})
         stages = [
             {"id": "6", "name": "Build", "status": "SUCCESS", "startTimeMillis": build["timestamp"],
@@ -421,7 +431,7 @@ def test_a_table_that_a_newer_version_has_is_created_without_a_load(
 ) -> None:
     """Models read it, whatever `refresh --source` loads."""
     with monkeypatch.context() as older:
-        older.setattr(jenkins, "TABLES", jenkins.TABLES[:3])
+        older.setattr(jenkins, "SOURCE", replace(jenkins.SOURCE, tables=TABLES[:3]))
         older.delenv("SOURCES__JENKINS__BASE_URL")
         load("jenkins", "before")
     for _ in range(2):
@@ -494,7 +504,7 @@ def test_a_build_is_of_the_checkout_of_its_job(
         for name, branch in checkouts
     ]
     build = {"number": 1, "timestamp": START, "actions": [{}, *actions]}
-    row = jenkins.build_row(jenkins.Job(job, job, job, "WorkflowJob", []), build)
+    row = build_row(Job(job, job, job, "WorkflowJob", []), build)
     assert row["payload"]["repository"] == row["payload"]["head_sha"] == is_of
 
 
@@ -520,7 +530,7 @@ def test_j1_a_job_made_anew_is_another_one(scripted: Any, home: Any) -> None:
     assert home.rows("jenkins", results) == [("FAILURE", 130), ("SUCCESS", 120)]
 
 
-@pytest.mark.parametrize("place", jenkins.GRAPH_VIEW)
+@pytest.mark.parametrize("place", GRAPH_VIEW)
 def test_where_the_stage_view_is_not_there_stages_are_read_from_the_graph_view(
     scripted: Any, home: Any, place: str
 ) -> None:
@@ -564,12 +574,12 @@ def test_without_a_plugin_that_shows_stages_builds_are_loaded_and_it_is_said(
     assert (
         f"note jenkins stages : no stages: {missing}" in CliRunner().invoke(main, "status").output
     )
-    for place in jenkins.PLACES:
+    for place in PLACES:
         assert 20 <= len([target for target in scripted.asked if place in target]) <= 21
-    wrong = [probe.line for probe in jenkins.probes() if not probe.is_well]
+    wrong = [probe.line for probe in asked() if not probe.is_well]
     assert f"stages: not readable: {missing}" in wrong
     scripted.stages_at = "stages/tree"
-    assert "stages: readable" in [probe.line for probe in jenkins.probes()]
+    assert "stages: readable" in [probe.line for probe in asked()]
 
 
 def test_builds_without_stages_do_not_hide_those_of_others(scripted: Any, home: Any) -> None:
@@ -722,4 +732,4 @@ def test_a_start_date_leaves_older_builds_out(
     ],
 )
 def test_a_repository_is_its_owner_and_name(address: str, expected: str | None) -> None:
-    assert jenkins.repository_of([address] if address else []) == expected
+    assert repository_of([address] if address else []) == expected

@@ -8,13 +8,20 @@ from typing import Any
 
 import pytest
 
-from extract.api import ROWS, Refused, Unavailable
+from extract.api import ROWS, Api, Unauthorized, Unavailable
 from extract.census import Census
 from extract.privacy import person_key
 from extract.settings import SettingFault
-from extract.sources import jira, jira_rows
+from extract.sources import jira
+from extract.sources.jira.chains import Chain
+from extract.sources.jira.client import api_of, bounds
+from extract.sources.jira.fields import candidates, custom_fields, derived
+from extract.sources.jira.rows import Body, History, Rows
+from extract.sources.jira.shapes import ISSUE_FIELDS
+from extract.sources.jira.tables import TABLES
 from extract.tables import decode
 from extract.windows import Window
+from tests.extract.bounds import set_bound
 
 real = pytest.mark.real
 NOW = "2022-08-01T00:00:00Z"
@@ -88,13 +95,13 @@ def test_everything_that_jira_holds_is_loaded(cloud: Any, loaded: Any) -> None:
 @real
 def test_a_second_load_asks_little_and_changes_nothing(cloud: Any, loaded: Any) -> None:
     home = loaded("jira")
-    before = [home.content("jira", table.name) for table in jira.TABLES]
+    before = [home.content("jira", table.name) for table in TABLES]
     last = cloud.last
     work = home.load("jira")
     asked = cloud.requests("jira", last)
     assert len(asked) <= 15
     assert bodies(asked) == []
-    assert [home.content("jira", table.name) for table in jira.TABLES] == before
+    assert [home.content("jira", table.name) for table in TABLES] == before
     assert {audit.status for audit in work.audits} == {"complete"}
 
 
@@ -174,7 +181,7 @@ def test_c7_the_night_in_which_the_users_clock_changes_loses_nothing(
 def test_a_long_history_is_read_window_by_window(
     cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jira, "MOST_IN_WINDOW", 800)
+    set_bound(monkeypatch, "jira", "MOST_IN_WINDOW", 800)
     work = home.load("jira")
     assert work.windows >= 3
     assert audit_of(work, "issues").window_to == datetime(2022, 7, 31, 23, 55, tzinfo=UTC)
@@ -185,7 +192,7 @@ def test_a_long_history_is_read_window_by_window(
 def test_h1_histories_that_span_pages_are_all_loaded(
     cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jira, "HISTORIES_PER_REQUEST", 40)
+    set_bound(monkeypatch, "jira", "HISTORIES_PER_REQUEST", 40)
     monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["EE"]')
     home.load("jira")
     pages = [r for r in cloud.requests("jira") if r["path"].endswith("changelog/bulkfetch")]
@@ -208,7 +215,7 @@ def test_h1_histories_that_span_pages_are_all_loaded(
 def test_t6_a_repeated_page_token_is_an_incomplete_read(
     cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 500)
+    set_bound(monkeypatch, "jira", "IDS_PER_SEARCH", 500)
     token = first_token(cloud)
     cloud.fault("jira", "search/jql", times=99, merge={"nextPageToken": token})
     last = cloud.last
@@ -223,10 +230,10 @@ def test_t6_a_repeated_page_token_is_an_incomplete_read(
 
 def first_token(cloud: Any) -> str:
     """The token of the first page of the query that a first load makes."""
-    api = jira._api(jira._settings())
+    api = api_of(jira.SOURCE.read_settings())
     window = Window(None, datetime(2022, 7, 31, 23, 55, tzinfo=UTC))
     body = {
-        "jql": f"{jira.bounds(window)} ORDER BY created ASC, key ASC",
+        "jql": f"{bounds(window)} ORDER BY created ASC, key ASC",
         "fields": ["id", "updated"],
         "maxResults": 500,
     }
@@ -237,7 +244,7 @@ def first_token(cloud: Any) -> str:
 def test_c11_a_listing_that_ends_early_leaves_the_watermark(
     cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch, no_census: None
 ) -> None:
-    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 1500)
+    set_bound(monkeypatch, "jira", "IDS_PER_SEARCH", 1500)
     cloud.fault("jira", "search/jql", drop=["nextPageToken"])
     audit = audit_of(home.load("jira"), "issues")
     assert (audit.status, audit.api_count, audit.extracted) == ("incomplete", 2216, 1500)
@@ -252,7 +259,7 @@ def test_t6_empty_and_short_pages_with_a_token_go_on(
     cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch, no_census: None
 ) -> None:
     monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["EE"]')
-    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 10)
+    set_bound(monkeypatch, "jira", "IDS_PER_SEARCH", 10)
     cloud.fault("jira", "search/jql", skip=1, merge={"issues": None}, drop=["isLast"])
     work = home.load("jira")
     assert audit_of(work, "issues", "EE").status == "incomplete"
@@ -368,9 +375,7 @@ def test_p1_people_of_a_data_center_are_nowhere(
     }
     described = f"id=12,state=CLOSED,name={mail},goal={text}"
     sprint = f"com.atlassian.greenhopper.service.sprint.Sprint@1f[{described}]"
-    sprints = next(
-        f for f, role in jira_rows.candidates(catalogue(data_center)).items() if role == "sprints"
-    )
+    sprints = next(f for f, role in candidates(catalogue(data_center)).items() if role == "sprints")
     changes = ("assignee", "reporter", "Approvers", "watchers", "description", "Comment", "labels")
     issue = {
         "id": "100010063", "key": "EE-1", "self": address,
@@ -427,14 +432,14 @@ def test_p1_people_of_a_data_center_are_nowhere(
 
 def catalogue(site: Any) -> list[dict[str, Any]]:
     """The fields of the replay's Data Center."""
-    return jira._api(jira._settings()).get("/rest/api/2/field", type=ROWS).data
+    return api_of(jira.SOURCE.read_settings()).get("/rest/api/2/field", type=ROWS).data
 
 
 @real
 def test_c2_data_center_reads_again_what_changed_while_it_paged(
     data_center: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jira, "SERVER_PAGE", 10)
+    set_bound(monkeypatch, "jira", "SERVER_PAGE", 10)
     monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["EE"]')
     # The count, then the first page; what follows is shifted by one.
     data_center.fault(
@@ -460,8 +465,8 @@ def test_a_wrong_token_is_refused_by_the_name_of_its_setting(
     cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "a-wrong-token")
-    with pytest.raises(Refused, match="SOURCES__JIRA__API_TOKEN") as refused:
-        jira.check()
+    with pytest.raises(Unauthorized, match="SOURCES__JIRA__API_TOKEN") as refused:
+        jira.SOURCE.checked_settings()
     for said in (str(refused.value), home.why_not("jira")):
         assert "SOURCES__JIRA__API_TOKEN" in said and "a-wrong-token" not in said
 
@@ -469,12 +474,12 @@ def test_a_wrong_token_is_refused_by_the_name_of_its_setting(
 def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__JIRA__BASE_URL", "https://example.atlassian.net")
     with pytest.raises(SettingFault, match="SOURCES__JIRA__API_TOKEN is not set"):
-        jira.check()
+        jira.SOURCE.checked_settings()
     monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "secret-value")
     monkeypatch.setenv("SOURCES__JIRA__DEPLOYMENT", "moon")
     monkeypatch.setenv("SOURCES__JIRA__START_DATE", "yesterday")
     with pytest.raises(SettingFault) as fault:
-        jira.check()
+        jira.SOURCE.checked_settings()
     assert {line.split()[0] for line in str(fault.value).splitlines()} == {
         "SOURCES__JIRA__EMAIL",
         "SOURCES__JIRA__DEPLOYMENT",
@@ -488,9 +493,9 @@ def test_a_server_that_is_down_leaves_what_was_loaded(
 ) -> None:
     monkeypatch.setenv("SOURCES__JIRA__BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "x")
-    monkeypatch.setattr(jira.Api.__init__, "__kwdefaults__", {"headers": None, "sleep": id})
+    monkeypatch.setattr(Api.__init__, "__kwdefaults__", {"headers": None, "sleep": id})
     with pytest.raises(Unavailable):
-        jira.check()
+        jira.SOURCE.checked_settings()
     [audit] = home.load("jira").audits
     assert (audit.object, audit.status) == ("*", "failed")
 
@@ -498,12 +503,12 @@ def test_a_server_that_is_down_leaves_what_was_loaded(
 def test_bounds_are_absolute_and_wider_than_the_window() -> None:
     lo = datetime(2024, 5, 1, 12, 0, 30, tzinfo=UTC)
     hi = datetime(2024, 5, 1, 13, 0, 0, 1, tzinfo=UTC)
-    assert jira.bounds(Window(lo, hi), "PAY") == (
+    assert bounds(Window(lo, hi), "PAY") == (
         # 11:58:00 and 13:01:00
         'project = "PAY" AND updated >= 1714564680000 AND updated < 1714568460000'
     )
     on_the_minute = Window(None, datetime(2024, 5, 1, 13, tzinfo=UTC))
-    assert jira.bounds(on_the_minute) == "updated >= 0 AND updated < 1714568400000"
+    assert bounds(on_the_minute) == "updated >= 0 AND updated < 1714568400000"
 
 
 PERSON = {
@@ -541,12 +546,12 @@ CATALOGUE = [
 
 def test_custom_fields_are_found_by_their_type_and_not_their_name() -> None:
     fields = [*CATALOGUE, {"id": "summary", "name": "Summary"}]
-    assert jira_rows.custom_fields(fields) == ROLES
+    assert custom_fields(fields) == ROLES
 
 
 def test_a_setting_decides_between_fields_that_could_have_a_role() -> None:
     chosen = {"story_points": "customfield_2", "team": None}
-    assert jira_rows.custom_fields(CATALOGUE, chosen) == {
+    assert custom_fields(CATALOGUE, chosen) == {
         field: role for field, role in ROLES.items() if field != "customfield_1"
     }
 
@@ -565,16 +570,16 @@ def test_v5_a_renamed_or_localised_field_keeps_its_role_in_histories() -> None:
 def issue_row(
     issue: dict[str, Any], unknown: set[str] | None = None, **settings: Any
 ) -> dict[str, Any]:
-    rows = jira_rows.Rows(CATALOGUE, **settings)
-    row = rows.issue(decode(json.dumps(issue).encode(), jira_rows.Body))
+    rows = Rows(CATALOGUE, **settings)
+    row = rows.issue(decode(json.dumps(issue).encode(), Body))
     (unknown if unknown is not None else set()).update(rows.unknown)
     return {**row, "payload": json.loads(row["payload"])}
 
 
 def history_row(history: dict[str, Any]) -> dict[str, Any] | None:
-    rows = jira_rows.Rows(CATALOGUE)
-    parsed = decode(json.dumps(history).encode(), jira_rows.History)
-    made = rows.history(parsed, jira_rows.Chain())
+    rows = Rows(CATALOGUE)
+    parsed = decode(json.dumps(history).encode(), History)
+    made = rows.history(parsed, Chain())
     if made is None:
         return None
     return {**dict(zip(("id", "created", "item_count"), made)), "payload": json.loads(made[3])}
@@ -674,7 +679,7 @@ def test_of_a_link_the_key_and_what_it_says_are_kept(
 
 def test_nulls_where_lists_and_objects_should_be_are_loaded() -> None:
     lists = ("labels", "components", "fixVersions", "issuelinks")
-    fields = {name: None for name in (*jira_rows.ISSUE_FIELDS, *ROLES)}
+    fields = {name: None for name in (*ISSUE_FIELDS, *ROLES)}
     row = issue_row({"id": "1", "key": "PAY-1", "fields": fields})
     assert {name: row["payload"]["fields"][name] for name in lists} == {name: [] for name in lists}
     assert row["payload"]["fields"]["sprints"] == []
@@ -686,7 +691,7 @@ def test_nulls_where_lists_and_objects_should_be_are_loaded() -> None:
 
 def test_an_old_sprint_text_is_read() -> None:
     text = "com.atlassian.greenhopper.service.sprint.Sprint@1f[id=12,rapidViewId=3,state=CLOSED]"
-    assert jira_rows.derived({"customfield_6": [text]}, ROLES)["sprints"] == [{"id": 12}]
+    assert derived({"customfield_6": [text]}, ROLES)["sprints"] == [{"id": 12}]
 
 
 def item(field: str, **values: Any) -> dict[str, Any]:
@@ -769,21 +774,21 @@ def test_a_translated_name_changes_nothing_of_what_is_kept(field: str) -> None:
 
 
 def test_a_translated_status_is_part_of_the_chain() -> None:
-    chain, rows = jira_rows.Chain(), jira_rows.Rows(CATALOGUE)
+    chain, rows = Chain(), Rows(CATALOGUE)
     for no, (old, new) in enumerate([("1", "2"), ("3", "4")]):
         item = {"field": "Stand", "fieldId": "status", "fieldtype": "jira", "from": old, "to": new}
         history = {"id": str(no), "created": 1711848000000 + no, "items": [item]}
-        rows.history(decode(json.dumps(history).encode(), jira_rows.History), chain)
+        rows.history(decode(json.dumps(history).encode(), History), chain)
     assert chain.has_gap
 
 
-def entries(*told: tuple[int, int, str, str, str]) -> jira_rows.Chain:
+def entries(*told: tuple[int, int, str, str, str]) -> Chain:
     """Return a chain of (moment, id, field, from, to)."""
-    chain, rows = jira_rows.Chain(), jira_rows.Rows(CATALOGUE)
+    chain, rows = Chain(), Rows(CATALOGUE)
     for at, no, name, old, new in told:
         item = {"field": name, "fieldId": name, "fieldtype": "jira", "from": old, "to": new}
         history = {"id": str(no), "created": 1711848000000 + at, "items": [item]}
-        rows.history(decode(json.dumps(history).encode(), jira_rows.History), chain)
+        rows.history(decode(json.dumps(history).encode(), History), chain)
     return chain
 
 
@@ -823,10 +828,10 @@ def test_a_field_is_known_in_any_language_by_its_type_or_its_first_name() -> Non
     server_flag = {key: value for key, value in CLOUD_FLAG.items() if key != "untranslatedName"}
     other = {**server_flag, "id": "customfield_8", "name": "Checked"}
     parent = {"id": "customfield_9", "name": "X", "schema": {"custom": "y:jpo-custom-field-parent"}}
-    assert jira_rows.candidates([CLOUD_FLAG]) == {"customfield_7": "flagged"}
-    assert jira_rows.candidates([server_flag, other]) == {"customfield_7": "flagged"}
-    assert jira_rows.candidates([parent]) == {"customfield_9": "parent_key"}
-    chosen = jira_rows.custom_fields([server_flag, other], {"flagged": "customfield_8"})
+    assert candidates([CLOUD_FLAG]) == {"customfield_7": "flagged"}
+    assert candidates([server_flag, other]) == {"customfield_7": "flagged"}
+    assert candidates([parent]) == {"customfield_9": "parent_key"}
+    chosen = custom_fields([server_flag, other], {"flagged": "customfield_8"})
     assert chosen == {"customfield_8": "flagged"}
 
 
@@ -836,12 +841,12 @@ def test_a_history_without_ids_names_the_field_that_has_the_role() -> None:
         # Another field is called as Jira calls its team: it is none.
         {"id": "customfield_2", "name": "Team", "schema": {"type": "string"}},
     ]
-    rows, chain = jira_rows.Rows(fields), jira_rows.Chain()
+    rows, chain = Rows(fields), Chain()
     items = [
         {"field": name, "fieldtype": "custom", "fromString": None, "toString": "5"}
         for name in ("Puntos", "Story Points", "Team")
     ]
-    history = decode(json.dumps({"id": "1", "items": items}).encode(), jira_rows.History)
+    history = decode(json.dumps({"id": "1", "items": items}).encode(), History)
     shown = json.loads(rows.history(history, chain)[3])["items"]
     assert [(item["role"], item["fieldId"], item["toString"]) for item in shown] == [
         ("story_points", "customfield_1", "5"), ("story_points", None, "5"), (None, None, None),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from extract.sources import jira
+from tests.extract.bounds import set_bound
 
 pytestmark = pytest.mark.real
 
@@ -150,7 +150,7 @@ def test_no_field_of_the_recorded_sites_is_unknown(
 def test_sprints_are_paged_by_fifty_and_read_once_a_day(
     cloud: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jira, "SERVER_PAGE", 10)
+    set_bound(monkeypatch, "jira", "SERVER_PAGE", 10)
     monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["EE"]')
     home.load("jira")
     asked = [r for r in cloud.requests("jira") if r["path"].endswith("/sprint")]

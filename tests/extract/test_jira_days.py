@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from extract.sources import jira
+from extract.api import Api
+from extract.sources.jira.tables import TABLES
+from tests.extract.bounds import set_bound
 from tests.extract.conftest import SHARED, Home
 
 pytestmark = pytest.mark.real
@@ -106,13 +108,11 @@ def site(request: Any, replay: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     if request.param == "jira-dc":
         projects = json.dumps(["EE", "K5", "ALOY", "MOD", "DAEMON"])
         monkeypatch.setenv("SOURCES__JIRA__PROJECTS", projects)
-    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 800)
-    monkeypatch.setattr(jira, "LOADS_PER_MONTH", 4)
+    set_bound(monkeypatch, "jira", "IDS_PER_SEARCH", 800)
+    set_bound(monkeypatch, "jira", "LOADS_PER_MONTH", 4)
     # Who waits lets the virtual time pass.
     wait = {"sleep": lambda seconds: replay.control("POST", "clock", {"advance_s": seconds})}
-    monkeypatch.setattr(
-        jira.Api.__init__, "__kwdefaults__", {**jira.Api.__init__.__kwdefaults__, **wait}
-    )
+    monkeypatch.setattr(Api.__init__, "__kwdefaults__", {**Api.__init__.__kwdefaults__, **wait})
     replay.api = request.param
     return replay
 
@@ -174,7 +174,7 @@ def test_after_the_last_day_the_raw_tables_equal_one_full_load(
     served = site.counts(site.api)
     for table in ("issues", "histories"):
         assert len(content(anew, table)) == served[table]
-    for table in jira.TABLES:
+    for table in TABLES:
         if table.name not in ("tombstones", "snapshots"):
             assert content(home, table.name) == content(anew, table.name), table.name
     # One full load knows neither what is gone nor what was before.

@@ -17,15 +17,20 @@ import msgspec
 import pytest
 from dlt.pipeline.pipeline import Pipeline
 
+import extract.run
 import extract.tables
-import extract.work
-from extract import api, probes, warehouse
-from extract.forgotten import erase_raw, remember
+from extract import api, probes, raw_store
+from extract.api import Api
+from extract.erasure import erase_raw, remember
 from extract.load import Busy, load
 from extract.privacy import person_key
 from extract.settings import SettingFault
 from extract.sources import jira
+from extract.sources.jira.census import IssueCensus
+from extract.sources.jira.cloud import Cloud
+from extract.sources.jira.reader import READING
 from extract.windows import Window
+from tests.extract.bounds import set_bound
 from tests.extract.scripted_jira import FIRST, NOW, PEOPLE, TOKEN, ScriptedJira, ms
 
 HOUR = timedelta(hours=1)
@@ -49,7 +54,7 @@ def served(monkeypatch: pytest.MonkeyPatch, size: int, **how: Any) -> Iterator[S
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Waits take no time; they are counted."""
     waits: list[float] = []
-    monkeypatch.setitem(jira.Api.__init__.__kwdefaults__, "sleep", waits.append)
+    monkeypatch.setitem(Api.__init__.__kwdefaults__, "sleep", waits.append)
     return waits
 
 
@@ -99,8 +104,8 @@ def test_t1_a_token_that_expires_between_pages_is_minted_once_and_costs_no_row(
     monkeypatch.delenv("SOURCES__JIRA__API_TOKEN")
     monkeypatch.setenv("SOURCES__JIRA__CLIENT_ID", "a-client")
     monkeypatch.setenv("SOURCES__JIRA__CLIENT_SECRET", TOKEN)
-    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 12)
-    monkeypatch.setattr(jira, "BODIES_PER_REQUEST", 10)
+    set_bound(monkeypatch, "jira", "IDS_PER_SEARCH", 12)
+    set_bound(monkeypatch, "jira", "BODIES_PER_REQUEST", 10)
     site.token_lasts = 9
     home.load("jira")
     assert raw(home) == oracle(site)
@@ -121,7 +126,7 @@ def test_t1b_a_client_that_is_refused_is_named_by_its_setting(
     monkeypatch.delenv("SOURCES__JIRA__API_TOKEN")
     monkeypatch.setenv("SOURCES__JIRA__CLIENT_ID", "a-client")
     with pytest.raises(SettingFault, match="SOURCES__JIRA__CLIENT_SECRET is not set"):
-        jira.check()
+        jira.SOURCE.checked_settings()
     monkeypatch.setenv("SOURCES__JIRA__CLIENT_SECRET", "a-wrong-secret")
     said = home.why_not("jira")
     assert "SOURCES__JIRA__CLIENT_SECRET" in said and "a-wrong-secret" not in said
@@ -178,7 +183,7 @@ def test_t5_half_an_answer_is_never_loaded(home: Any, site: ScriptedJira, path: 
 def test_t6c_a_short_page_with_a_token_goes_on(
     home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 20)
+    set_bound(monkeypatch, "jira", "IDS_PER_SEARCH", 20)
     site.fault_on("search/jql", change=lambda answer: {**answer, "issues": answer["issues"][:1]})
     work = home.load("jira")
     # 19 issues were not listed; the census lists them all.
@@ -192,7 +197,7 @@ def test_t6c_a_short_page_with_a_token_goes_on(
 def test_c1_an_issue_that_changes_while_we_page_is_there_after_the_next_run(
     home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 20)
+    set_bound(monkeypatch, "jira", "IDS_PER_SEARCH", 20)
     first = list(site.issues.values())[30]
     site.fault_on("search/jql", after=lambda: first.change(site.now, site))
     home.load("jira")
@@ -251,8 +256,9 @@ def shift_our_clock(monkeypatch: pytest.MonkeyPatch, shift: timedelta) -> None:
         def now(cls, tz: Any = None) -> datetime:
             return datetime.now(tz) + shift
 
-    for module in (api, extract.tables, extract.work, jira):
+    for module in (api, extract.tables, extract.run):
         monkeypatch.setattr(module, "datetime", Shifted)
+    set_bound(monkeypatch, "jira", "datetime", Shifted)
 
 
 def test_c9_an_issue_that_changes_all_the_time_is_collected_in_each_run(
@@ -273,8 +279,8 @@ def test_c9_an_issue_that_changes_all_the_time_is_collected_in_each_run(
 def test_c10_a_bulk_edit_that_straddles_pages_and_windows_is_loaded_once(
     home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 70)
-    monkeypatch.setattr(jira, "MOST_IN_WINDOW", 120)
+    set_bound(monkeypatch, "jira", "IDS_PER_SEARCH", 70)
+    set_bound(monkeypatch, "jira", "MOST_IN_WINDOW", 120)
     site = ScriptedJira(300, histories=0)
     monkeypatch.setenv("SOURCES__JIRA__BASE_URL", site.url)
     monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", TOKEN)
@@ -291,7 +297,7 @@ def test_c10_a_bulk_edit_that_straddles_pages_and_windows_is_loaded_once(
 def test_c11_a_listing_that_ends_early_does_not_move_the_watermark(
     home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jira, "IDS_PER_SEARCH", 36)
+    set_bound(monkeypatch, "jira", "IDS_PER_SEARCH", 36)
     cut = {"change": lambda answer: {**answer, "nextPageToken": None}}
     site.fault_on("search/jql", times=99, **cut)
     work = home.load("jira")
@@ -319,7 +325,7 @@ def test_c12_an_estimate_above_what_was_listed_to_the_end_is_told_beside_it(
 def test_h1_five_thousand_histories_of_one_issue_are_all_loaded(
     home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jira, "HISTORIES_PER_REQUEST", 900)
+    set_bound(monkeypatch, "jira", "HISTORIES_PER_REQUEST", 900)
     long = list(site.issues.values())[3]
     for n in range(5_000):
         long.change(FIRST + timedelta(days=200, seconds=n), site)
@@ -479,7 +485,7 @@ def test_a_missing_scope_is_named_and_the_rest_is_loaded(home: Any, site: Script
         assert f"(401): an OAuth client needs the scope {scope}" in told[name][1]
     assert told["statuses"][0] == "complete"
     assert "read:workflow:jira" in told["statuses"][1]
-    lines = [probe.line for probe in probes.of_source(jira)]
+    lines = [probe.line for probe in probes.of_source(jira.SOURCE)]
     assert any("boards: not readable (an OAuth client needs the scope" in line for line in lines)
 
 
@@ -507,12 +513,12 @@ def test_the_token_is_asked_for_where_the_setting_says(
     home.load("jira")
     assert (elsewhere.asked("oauth/token"), site.asked("oauth/token")) == (1, 0)
     elsewhere.fault_on("oauth/token", times=9, status=404)
-    assert [probe.line for probe in probes.of_source(jira)] == [
+    assert [probe.line for probe in probes.of_source(jira.SOURCE)] == [
         f"SOURCES__JIRA__CLIENT_SECRET: {address} refused the client (404)"
     ]
     elsewhere.faults.clear()
     elsewhere.fault_on("oauth/token", times=9, status=200, body={"access_token": TOKEN})
-    assert f"token: given by {address}" in [probe.line for probe in probes.of_source(jira)]
+    assert f"token: given by {address}" in [probe.line for probe in probes.of_source(jira.SOURCE)]
     elsewhere.close()
 
 
@@ -540,20 +546,20 @@ def test_a_flag_that_nobody_can_know_is_asked_for(
     site.fields["customfield_8"] = ("Gehemmt", "array", "multicheckboxes")
     says = "flagged: no field; what is flagged counts as not blocked until "
     says += "SOURCES__JIRA__FLAGGED_FIELD names one of: Gehemmt (customfield_8)"
-    wrong = [probe.line for probe in probes.of_source(jira) if not probe.is_well]
+    wrong = [probe.line for probe in probes.of_source(jira.SOURCE) if not probe.is_well]
     assert says in wrong
     [fields] = [audit for audit in home.load("jira").audits if audit.object == "fields"]
     assert says in fields.message
     monkeypatch.setenv("SOURCES__JIRA__FLAGGED_FIELD", "customfield_8")
     [fields] = [audit for audit in home.load("jira").audits if audit.object == "fields"]
     assert "flagged" not in fields.message
-    assert says not in [probe.line for probe in probes.of_source(jira)]
+    assert says not in [probe.line for probe in probes.of_source(jira.SOURCE)]
 
 
 def test_a_history_that_moved_no_update_is_found_within_a_month(
     home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jira.Cloud, "histories_of", 20)
+    monkeypatch.setattr(Cloud, "histories_of", 20)
     home.load("jira")
     for issue in list(site.issues.values())[5::20]:
         updated = issue.updated
@@ -709,7 +715,7 @@ def test_v1_what_a_former_version_left_out_is_read_again_once(
     home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as before:
-        before.setattr(jira, "READING", jira.READING - 1)
+        set_bound(before, "jira", "READING", READING - 1)
         home.load("jira")
     for expected in (sorted(map(str, site.issues)), []):
         site.journal.clear()
@@ -776,7 +782,7 @@ def test_v6_requests_are_in_proportion_to_what_changed(
     home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = next(served(monkeypatch, 1_500, histories=2))
-    monkeypatch.setattr(jira, "MOST_IN_WINDOW", 600)
+    set_bound(monkeypatch, "jira", "MOST_IN_WINDOW", 600)
     work = home.load("jira")
     assert raw(home) == oracle(site)
     written = home.rows("jira", "select object, extracted, loaded, status from jira.load_audits")
@@ -788,7 +794,7 @@ def test_v6_requests_are_in_proportion_to_what_changed(
     windows = home.value("jira", "select count(distinct _dlt_load_id) from jira.issues")
     assert windows >= 3
     assert site.asked("changelog/bulkfetch") <= windows
-    monkeypatch.setattr(jira, "MOST_IN_WINDOW", 20_000)
+    set_bound(monkeypatch, "jira", "MOST_IN_WINDOW", 20_000)
     site.journal.clear()
     home.load("jira")
     assert len(site.journal) <= 30
@@ -818,9 +824,10 @@ def in_a_child(home: str, source_url: str, phase: Any, dies_in: str, after_s: fl
     }
     from extract import windows
     from extract.load import load
-    from extract.sources import jira
+    from extract.sources.jira import census, client, reader
 
-    jira.MOST_IN_WINDOW, windows.SHORTEST = 6, timedelta(minutes=1)  # several windows
+    client.MOST_IN_WINDOW = reader.MOST_IN_WINDOW = census.MOST_IN_WINDOW = 6
+    windows.SHORTEST = timedelta(minutes=1)  # several windows
 
     def enter(name: str) -> None:
         phase.value = PHASES.index(name)
@@ -840,10 +847,10 @@ def in_a_child(home: str, source_url: str, phase: Any, dies_in: str, after_s: fl
 
     def marked_census(*args: Any) -> Any:
         enter("census")
-        yield from census(*args)
+        yield from taken(*args)
         enter("extract")
 
-    census, jira.Reader._census = jira.Reader._census, marked_census
+    taken, IssueCensus.taken = IssueCensus.taken, marked_census
     for name in ("extract", "normalize", "load"):
         setattr(Pipeline, name, marking(name, getattr(Pipeline, name)))
     load("jira", "in-a-child")
@@ -893,8 +900,8 @@ def test_r1_a_load_that_is_killed_at_twenty_points_leaves_nothing_out(
 def test_r2_a_load_that_fails_goes_on_with_the_window_that_it_was_in(
     home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jira, "MOST_IN_WINDOW", 20)
-    monkeypatch.setattr(jira, "BODIES_PER_REQUEST", 5)
+    set_bound(monkeypatch, "jira", "MOST_IN_WINDOW", 20)
+    set_bound(monkeypatch, "jira", "BODIES_PER_REQUEST", 5)
     site.fault_on("issue/bulkfetch", skip=8, times=999, status=502)
     assert "* failed jira: no answer from /rest/api/3/issue/bulkfetch" in messages(
         home.load("jira")
@@ -920,8 +927,8 @@ def test_r2_a_backfill_that_fails_goes_on_and_a_finished_one_begins_anew(
     home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.load("jira")
-    monkeypatch.setattr(jira, "MOST_IN_WINDOW", 25)
-    monkeypatch.setattr(jira, "BODIES_PER_REQUEST", 5)
+    set_bound(monkeypatch, "jira", "MOST_IN_WINDOW", 25)
+    set_bound(monkeypatch, "jira", "BODIES_PER_REQUEST", 5)
     span = Window(FIRST, NOW)
 
     def bodies_of(run: Any) -> int:
@@ -947,7 +954,7 @@ def test_r3_a_package_that_a_dead_load_left_does_not_block_the_next_one(
     home: Any, site: ScriptedJira
 ) -> None:
     home.load("jira")
-    pipeline = warehouse.pipeline_for("jira")
+    pipeline = raw_store.pipeline_for("jira")
     pipeline.extract([{"id": "stale"}], table_name="leftover")
     assert pipeline.has_pending_data
     next(iter(site.issues.values())).change(site.now, site)
@@ -1125,7 +1132,7 @@ def test_p3_a_forgotten_person_stays_erased(home: Any, site: ScriptedJira) -> No
 
 def test_the_doctor_answers_a_line_each_and_writes_nothing(home: Any, site: ScriptedJira) -> None:
     site.fields["customfield_3"] = ("Story point estimate", "number", "jsw-story-points")
-    answers = list(probes.of_source(jira))
+    answers = list(probes.of_source(jira.SOURCE))
     lines = "\n".join(probe.line for probe in answers)
     assert "deployment: cloud" in lines
     assert "Story Points (customfield_1), Story point estimate (customfield_3)" in lines
@@ -1142,16 +1149,16 @@ def test_the_doctor_finds_what_is_wrong(
     home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCES__JIRA__PROJECTS", '["P0", "SECRETPROJECT"]')
-    wrong = [probe.line for probe in probes.of_source(jira) if not probe.is_well]
+    wrong = [probe.line for probe in probes.of_source(jira.SOURCE) if not probe.is_well]
     assert any("project no. 2 is not visible" in line for line in wrong)
     monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "wrong-token")
-    [refused] = list(probes.of_source(jira))
+    [refused] = list(probes.of_source(jira.SOURCE))
     assert not refused.is_well and "wrong-token" not in refused.line
 
 
 def test_the_doctor_refuses_the_demo_key(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("", "flowhouse-demo-key", "short"):
         monkeypatch.setenv("FLOWHOUSE_PSEUDONYM_KEY", key)
-        assert [probe.is_well for probe in probes.of_house()] == [False, True]
+        assert [probe.is_well for probe in probes.of_flowhouse()] == [False, True]
     monkeypatch.setenv("FLOWHOUSE_PSEUDONYM_KEY", "a-long-text-of-our-own")
-    assert [probe.is_well for probe in probes.of_house()] == [True, True]
+    assert [probe.is_well for probe in probes.of_flowhouse()] == [True, True]

@@ -11,11 +11,11 @@ from dlt.common import validation
 from dlt.common.normalizers.json.relational import RelationalNormalizerConfig
 from dlt.common.schema.typing import TColumnSchema, TStoredSchema, TTableSchema
 
-from extract import warehouse
+from extract import raw_store
 from extract.privacy import DROP, KEEP, person, person_key, pick
+from extract.run import Audit, merged
 from extract.tables import BIGINT, TEXT, TIMESTAMP, RawTable, encode, instant
-from extract.windows import Window, backfill, close_window, forget_backfills, next_window
-from extract.work import Audit, merged
+from extract.windows import Window, close_window, forget_backfills, next_window
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_person_is_a_keyed_hash_of_the_immutable_id(monkeypatch: pytest.Monkey
     assert person_key("jira", "5b10a2844c20165700ede21g") != first
 
 
-def test_nobody_is_nobody() -> None:
+def test_a_missing_account_has_no_person_key() -> None:
     assert person("jira", None) is None
     assert person("jira", "") is None
 
@@ -106,17 +106,15 @@ def test_a_backfill_has_marks_of_its_own_and_ends_where_it_should() -> None:
     rules = {"overlap": timedelta(minutes=30), "safety_lag": timedelta(minutes=5)}
     close_window(state, "", Window(None, now))
     span = Window(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC))
-    with backfill(span):
-        assert next_window(state, "", now, **rules) == span
-        half = Window(span.lo, datetime(2024, 2, 1, tzinfo=UTC))
-        close_window(state, "", half)
-        assert next_window(state, "", now, **rules) == Window(half.hi, span.hi)
+    assert next_window(state, "", now, span=span, **rules) == span
+    half = Window(span.lo, datetime(2024, 2, 1, tzinfo=UTC))
+    close_window(state, "", half, span)
+    assert next_window(state, "", now, span=span, **rules) == Window(half.hi, span.hi)
     assert next_window(state, "", now, **rules).lo == now - timedelta(minutes=30)
-    with backfill(Window(span.lo, now + timedelta(days=1))):
-        assert next_window(state, "", now, **rules).hi == now - timedelta(minutes=5)
+    longer = Window(span.lo, now + timedelta(days=1))
+    assert next_window(state, "", now, span=longer, **rules).hi == now - timedelta(minutes=5)
     forget_backfills({"resources": {"issues": state}})
-    with backfill(span):
-        assert next_window(state, "", now, **rules) == span
+    assert next_window(state, "", now, span=span, **rules) == span
     assert list(state) == ["watermarks"]
 
 
@@ -153,7 +151,7 @@ def test_what_dlt_says_of_its_types_is_read_once_and_the_same(
     of: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
-    warehouse.pipeline_for("jira")
+    raw_store.pipeline_for("jira")
     names = vars(sys.modules[of.__module__])
     found = validation.get_type_hints(of, globalns=names)
     assert found == dlt.common.typing.get_type_hints(of, globalns=names)

@@ -17,6 +17,9 @@ from extract.mentions import keys_in
         ("thanks @mia-12 and mia-12@example.com, planted-mia-12", [], []),
         ("Signed-off-by: mia-12 <m@example.com>\n  Co-authored-by: Mia-13", [], []),
         ("release-1.2 and parser-3.js, PAY-012, pay-012", [], []),
+        # Change requests, in any letters; no login, no file, nothing too short.
+        ("Change: CHG0030001, chg0030002", ["CHG0030001", "CHG0030002"], []),
+        ("@chg0030001 chg0030001@example.com CHG12 CHG0030001.md XCHG0030001", [], []),
         ("", [], []),
     ],
 )  # fmt: skip

@@ -14,9 +14,14 @@ import pytest
 import requests
 
 from demo.servicenow import API_KEY
-from extract.api import Refused
+from extract.api import Unauthorized
 from extract.settings import SettingFault
 from extract.sources import servicenow
+from extract.sources.servicenow.client import IDS_PER_REQUEST, connect
+from extract.sources.servicenow.rows import audit_row, instance_row, record_row
+from extract.sources.servicenow.tables import TABLES, TASK_TABLES
+from extract.windows import Window
+from tests.extract.bounds import set_bound
 from tests.extract.made_servicenow import GROUPS, Instance, serving, stamp
 
 real = pytest.mark.real
@@ -88,12 +93,12 @@ def test_h10_audit_rows_are_read_by_the_ids_of_records_only(early: Any, home: An
 @real
 def test_a_second_load_asks_little_and_changes_nothing(instance: Any, loaded: Any) -> None:
     home = loaded("servicenow")
-    before = [home.content("servicenow", table.name) for table in servicenow.TABLES]
+    before = [home.content("servicenow", table.name) for table in TABLES]
     last = instance.last
     work = home.load("servicenow")
     assert len(instance.requests("servicenow", last)) <= 28
     assert {audit_of(work, name, "incident").extracted for name in ("incidents", "audits")} == {0}
-    after = [home.content("servicenow", table.name) for table in servicenow.TABLES]
+    after = [home.content("servicenow", table.name) for table in TABLES]
     assert after == before
 
 
@@ -120,14 +125,14 @@ def test_t4_an_instance_that_gives_no_answer_is_not_asked_for_every_table(
     early: Any, home: Any, waits: list[float]
 ) -> None:
     home.load("servicenow")
-    before = [home.content("servicenow", table.name) for table in servicenow.TABLES]
+    before = [home.content("servicenow", table.name) for table in TABLES]
     early.fault("servicenow", "table/(?!sys_dictionary|sys_user)", times=1000, status=500)
     last = early.last
     audit = audit_of(home.load("servicenow"), "*")
     assert audit.status == "failed" and "no answer" in audit.message
     asked = {request["path"] for request in early.requests("servicenow", last)}
     assert len(asked) < 8
-    assert [home.content("servicenow", table.name) for table in servicenow.TABLES] == before
+    assert [home.content("servicenow", table.name) for table in TABLES] == before
 
 
 @real
@@ -170,7 +175,7 @@ def test_a_warehouse_that_follows_day_by_day_ends_like_one_that_reads_it_all(
 def test_a_long_history_is_read_window_by_window(
     early: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servicenow, "MOST_IN_WINDOW", 60)
+    set_bound(monkeypatch, "servicenow", "MOST_IN_WINDOW", 60)
     work = home.load("servicenow")
     assert work.windows >= 3
     served = early.counts("servicenow")
@@ -184,7 +189,7 @@ def test_a_long_history_is_read_window_by_window(
 def test_s1_hidden_rows_and_pages_are_a_gap_and_no_end(
     early: Any, home: Any, monkeypatch: pytest.MonkeyPatch, stats_after_acl: bool
 ) -> None:
-    monkeypatch.setattr(servicenow, "PAGE", 5)
+    set_bound(monkeypatch, "servicenow", "PAGE", 5)
     rule = {"fraction": 0.4, "prefix": "0"}
     early.scenario("servicenow", acl_hide=rule, stats_after_acl=stats_after_acl)
     work = home.load("servicenow")
@@ -206,7 +211,7 @@ def test_s1_hidden_rows_and_pages_are_a_gap_and_no_end(
 def test_s1_status_says_how_many_rows_are_hidden(
     early: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servicenow, "PAGE", 5)
+    set_bound(monkeypatch, "servicenow", "PAGE", 5)
     early.scenario("servicenow", acl_hide={"fraction": 0.4, "prefix": "0"})
     home.load("servicenow")
     hidden = early.counts("servicenow")["incident"] - len(visible_incidents(early))
@@ -226,7 +231,7 @@ def test_s1_status_says_how_many_rows_are_hidden(
 
 def visible_incidents(instance: Any) -> set[str]:
     """Ids in one page that is large enough for all."""
-    api = servicenow._api(servicenow._settings())
+    api = connect(servicenow.SOURCE.read_settings())
     params = {"sysparm_fields": "sys_id", "sysparm_limit": 10_000}
     return {row["sys_id"] for row in api.get("/api/now/table/incident", params).data["result"]}
 
@@ -245,10 +250,8 @@ def test_s2_a_column_that_no_row_has_is_named(early: Any, home: Any) -> None:
 def test_s3_a_query_that_the_server_ignores_is_noticed(
     early: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servicenow, "span", lambda window: "sys_updatd_on<2016-03-01 00:00:00")
-    monkeypatch.setattr(
-        servicenow.Window, "contains", lambda self, at: at < datetime(2016, 3, 1, tzinfo=UTC)
-    )
+    set_bound(monkeypatch, "servicenow", "span", lambda window: "sys_updatd_on<2016-03-01 00:00:00")
+    monkeypatch.setattr(Window, "contains", lambda self, at: at < datetime(2016, 3, 1, tzinfo=UTC))
     work = home.load("servicenow")
     audit = audit_of(work, "incidents", "incident")
     assert audit.status == "failed"
@@ -259,8 +262,8 @@ def test_s3_a_query_that_the_server_ignores_is_noticed(
 def test_s5_more_rows_than_a_page_holds(
     early: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servicenow, "PAGE", 7)
-    monkeypatch.setattr(servicenow, "AUDIT_PAGE", 31)
+    set_bound(monkeypatch, "servicenow", "PAGE", 7)
+    set_bound(monkeypatch, "servicenow", "AUDIT_PAGE", 31)
     home.load("servicenow")
     served = early.counts("servicenow")
     assert count(home, "incidents") == served["incident"]
@@ -358,7 +361,7 @@ def test_nobody_is_named(instance: Any, loaded: Any) -> None:
     home = loaded("servicenow")
     text = home.texts("servicenow")
     assert "@" not in text
-    api = servicenow._api(servicenow._settings())
+    api = connect(servicenow.SOURCE.read_settings())
     params = {"sysparm_fields": "sys_id,name", "sysparm_limit": 10_000}
     users = api.get("/api/now/table/sys_user", params).data["result"]
     assert len(users) > 2000
@@ -382,8 +385,8 @@ def test_a_wrong_password_is_refused_by_the_name_of_its_setting(
     instance: Any, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCES__SERVICENOW__PASSWORD", "a-wrong-password")
-    with pytest.raises(Refused, match="SOURCES__SERVICENOW__PASSWORD") as refused:
-        servicenow.check()
+    with pytest.raises(Unauthorized, match="SOURCES__SERVICENOW__PASSWORD") as refused:
+        servicenow.SOURCE.checked_settings()
     for said in (str(refused.value), home.why_not("servicenow")):
         assert "SOURCES__SERVICENOW__PASSWORD" in said and "a-wrong-password" not in said
 
@@ -414,7 +417,7 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
 @real
 def test_t1_a_token_that_has_expired_is_minted_anew(instance: Any, tokens: list[Answer]) -> None:
     tokens += [Answer(200, "an-old-token"), Answer(200, PASSWORD)]
-    servicenow.check()
+    servicenow.SOURCE.checked_settings()
     assert tokens == []
 
 
@@ -423,8 +426,8 @@ def test_t1b_a_client_that_is_refused_is_named_by_its_setting(
     instance: Any, tokens: list[Answer]
 ) -> None:
     tokens.append(Answer(401))
-    with pytest.raises(Refused, match="SOURCES__SERVICENOW__CLIENT_SECRET") as refused:
-        servicenow.check()
+    with pytest.raises(Unauthorized, match="SOURCES__SERVICENOW__CLIENT_SECRET") as refused:
+        servicenow.SOURCE.checked_settings()
     assert "a-secret" not in str(refused.value)
 
 
@@ -434,14 +437,14 @@ def test_an_inbound_api_key_is_a_credential_and_the_only_one(
     monkeypatch.setenv("SOURCES__SERVICENOW__API_KEY", API_KEY)
     with serving(Instance()) as instance:
         monkeypatch.setenv("SOURCES__SERVICENOW__BASE_URL", instance.url)
-        servicenow.check()
+        servicenow.SOURCE.checked_settings()
         monkeypatch.setenv("SOURCES__SERVICENOW__API_KEY", "a-wrong-key")
-        with pytest.raises(Refused, match="SOURCES__SERVICENOW__API_KEY") as refused:
-            servicenow.check()
+        with pytest.raises(Unauthorized, match="SOURCES__SERVICENOW__API_KEY") as refused:
+            servicenow.SOURCE.checked_settings()
         assert "a-wrong-key" not in str(refused.value)
         monkeypatch.setenv("SOURCES__SERVICENOW__USER", "somebody")
         with pytest.raises(SettingFault, match=r"USER and \S+API_KEY are both set"):
-            servicenow.check()
+            servicenow.SOURCE.checked_settings()
 
 
 def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -449,7 +452,7 @@ def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.Monkey
     monkeypatch.setenv("SOURCES__SERVICENOW__TABLES", '["kb_knowledge"]')
     monkeypatch.setenv("SOURCES__SERVICENOW__START_DATE", "soon")
     with pytest.raises(SettingFault) as fault:
-        servicenow.check()
+        servicenow.SOURCE.checked_settings()
     assert [line.split()[0] for line in str(fault.value).splitlines()] == [
         "SOURCES__SERVICENOW__USER",
         "SOURCES__SERVICENOW__PASSWORD",
@@ -459,7 +462,7 @@ def test_settings_that_are_missing_or_wrong_are_named(monkeypatch: pytest.Monkey
 
 
 def test_an_incident_keeps_what_is_allowed_and_hashes_people() -> None:
-    row = servicenow.record_row(
+    row = record_row(
         "incident",
         {
             "sys_id": "a1",
@@ -487,7 +490,7 @@ def test_an_incident_keeps_what_is_allowed_and_hashes_people() -> None:
 
 
 def audit_values(name: str, old: str, new: str) -> tuple[Any, Any]:
-    row = servicenow.audit_row(
+    row = audit_row(
         {
             "sys_id": "b1",
             "tablename": "incident",
@@ -514,18 +517,18 @@ def test_a_change_keeps_values_of_allowed_fields_only() -> None:
 
 
 def test_a_person_is_the_same_in_a_record_and_in_its_changes() -> None:
-    record = servicenow.record_row("incident", {"sys_id": "a1", "assigned_to": "0ff1ce"})
+    record = record_row("incident", {"sys_id": "a1", "assigned_to": "0ff1ce"})
     old, _ = audit_values("assigned_to", "0ff1ce", "")
     assert record["payload"]["assigned_to"]["person_key"] == old
 
 
 def test_what_people_read_of_a_span_is_loaded_for_states_and_not_for_people() -> None:
     row = {"sys_id": "c1", "definition": "d1", "field_value": "0ff1ce", "value": "Mia Example"}
-    person = servicenow.instance_row(row, "assigned_to")["payload"]
+    person = instance_row(row, "assigned_to")["payload"]
     assert person["value"] is None and len(person["field_value"]) == 20
-    state = servicenow.instance_row({**row, "field_value": "2", "value": "Active"}, "state")
+    state = instance_row({**row, "field_value": "2", "value": "Active"}, "state")
     assert (state["payload"]["field_value"], state["payload"]["value"]) == ("2", "Active")
-    other = servicenow.instance_row(row, "u_reviewer")["payload"]
+    other = instance_row(row, "u_reviewer")["payload"]
     assert (other["field_value"], other["value"]) == (None, None)
 
 
@@ -560,7 +563,7 @@ def test_the_tables_of_every_class_are_read(made: Instance, home: Any) -> None:
             made.record(table, number)
     work = home.load("servicenow")
     for place, table in enumerate(classes[:-1]):
-        assert count(home, servicenow.TASK_TABLES[table].name) == place + 2
+        assert count(home, TASK_TABLES[table].name) == place + 2
     assert "not installed" in audit_of(work, "stories", "rm_story").message
     versions = home.rows(
         "servicenow", "select table_name, count(*) from servicenow.record_versions group by 1"
@@ -714,7 +717,7 @@ def test_s7_an_update_that_is_dated_back_is_found_with_its_history(
 def test_s10_a_throttle_in_the_middle_of_a_window_is_waited_for(
     made: Instance, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servicenow, "PAGE", 30)
+    set_bound(monkeypatch, "servicenow", "PAGE", 30)
     made.faults.add("servicenow", "table/incident", 429, skip=2, headers={"Retry-After": "1"})
     work = home.load("servicenow")
     assert count(home, "incidents") == 100
@@ -724,7 +727,7 @@ def test_s10_a_throttle_in_the_middle_of_a_window_is_waited_for(
 def test_s10_a_throttle_for_longer_than_a_run_leaves_the_rest_to_the_next_one(
     made: Instance, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servicenow, "PAGE", 30)
+    set_bound(monkeypatch, "servicenow", "PAGE", 30)
     made.faults.add("servicenow", "table/incident", 429, skip=2, headers={"Retry-After": "36000"})
     work = home.load("servicenow")
     assert audit_of(work, "*").status == "partial"
@@ -928,7 +931,7 @@ def test_s1_audit_rows_that_are_counted_and_not_shown_stay_due(made: Instance, h
     rng = random.Random(4)
     for number in range(100, 150):  # another batch, of which every row is shown
         made.live(rng, number)
-    assert servicenow.IDS_PER_REQUEST == 100
+    assert IDS_PER_REQUEST == 100
     there = len(made.rows_of["sys_audit"])
     first = sorted(row["sys_id"] for row in made.rows_of["incident"])[0]
     shows_nothing(made, f"sys_audit.*{first}", 500, times=2)

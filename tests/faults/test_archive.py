@@ -12,8 +12,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from extract import archive, soundness, warehouse
-from extract.forgotten import erase_raw, remember
+from extract import archive, raw_store, soundness
+from extract.erasure import erase_raw, remember
 from extract.load import Lost, prepare
 from extract.privacy import ERASED
 from tests.extract.test_jenkins import MULTIBRANCH
@@ -68,7 +68,7 @@ def test_a_damaged_raw_file_is_made_anew_row_by_row_and_the_next_load_goes_on(
     harm(company.raw)
     archive.mend("jenkins")
     assert company.everything() == before
-    [line] = [r.getMessage() for r in caplog.records if "made anew from the archive" in r.message]
+    [line] = [r.getMessage() for r in caplog.records if "made again from the archive" in r.message]
     assert line.startswith("jenkins: raw_jenkins.duckdb is ")
     assert len(company.controller.asked) == asked  # nobody was asked for it again
     company.controller.add("job", range(43, 45))
@@ -204,7 +204,7 @@ HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush
 
 
 def test_a_raw_file_that_another_program_holds_is_loaded_all_the_same(company: Company) -> None:
-    company.monkeypatch.setattr(warehouse, "WAIT_S", 0.5)
+    company.monkeypatch.setattr(raw_store, "WAIT_S", 0.5)
     company.controller.add("job", range(1, 30))
     company.load()
     holder = subprocess.Popen(

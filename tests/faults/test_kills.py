@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from extract import archive, warehouse
+from extract import archive, raw_store
 from extract.load import load
 from publish.snapshot import publish, versions
 from tests.faults.conftest import Company, kill, process
@@ -35,7 +35,7 @@ def small_refresh(home: str, number: int) -> None:
     os.environ["FLOWHOUSE_HOME"] = home
     work = load("jenkins", f"refresh {number}")
     assert {audit.status for audit in work.audits} <= {"complete"}
-    build, raw = Path(home) / "build.duckdb", warehouse.raw_file("jenkins")
+    build, raw = Path(home) / "build.duckdb", raw_store.raw_file("jenkins")
     with duckdb.connect(str(build)) as link:
         link.execute(f"attach '{raw}' as raw (read_only)")
         link.execute("begin; create schema if not exists marts; create schema if not exists meta")
@@ -253,7 +253,7 @@ def test_a_load_that_is_killed_for_its_memory_ends_no_other(
         run=SimpleNamespace(step_keys_to_execute=["load_jenkins", "load_inbox"]),
     )
     options = ingestion.RefreshOptions()
-    works = {name: options.loaded(name, run).work for name in ("jenkins", "inbox")}
+    works = {name: options.loaded(name, run).run for name in ("jenkins", "inbox")}
     assert works["inbox"].audits == []  # it is off
     [audit] = [a for a in works["jenkins"].audits if a.object in ("*", "builds")]
     assert audit.status == ("failed" if is_for_good else "complete")

@@ -4,13 +4,13 @@ import multiprocessing
 import os
 import resource
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from extract import archive
-from extract.api import Api
 from extract.load import Unwritable, load
 from extract.sources import jenkins
 from orchestration import gate
@@ -27,7 +27,7 @@ def failed(work: Any) -> str:
 @pytest.fixture
 def loaded(company: Company, monkeypatch: pytest.MonkeyPatch) -> Company:
     """The company after a first load, with builds that no load has seen."""
-    monkeypatch.setattr(Api, "_wait", lambda *_: 0.0)
+    monkeypatch.setattr("extract.api.backoff", lambda _: 0.0)
     company.controller.add("job", range(1, 30))
     company.load()
     company.controller.add("job", range(30, 33))
@@ -82,10 +82,10 @@ def test_credentials_that_are_refused_midway_are_named_by_their_setting(loaded: 
 def test_a_fault_of_our_own_is_one_of_the_source_too(
     loaded: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def build(work: Any) -> Any:
+    def build(run: Any, settings: Any) -> Any:
         raise RuntimeError("Ada Planted")
 
-    monkeypatch.setattr(jenkins, "build", build)
+    monkeypatch.setattr(jenkins, "SOURCE", replace(jenkins.SOURCE, build=build))
     message = failed(loaded.load())
     assert message == (
         "jenkins: an answer cannot be loaded (RuntimeError); check SOURCES__JENKINS__BASE_URL, and"

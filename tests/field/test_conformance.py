@@ -73,6 +73,15 @@ def test_a_walk_comes_to_every_commit_once_and_an_ancestor_has_the_shorter_line(
     ]  # fmt: skip
 
 
+@pytest.mark.timeout(60)
+def test_commits_that_are_their_own_ancestors_end_somewhere(walks: ModuleType) -> None:
+    parents = {"a": ["b", "root"], "b": ["c"], "c": ["a"], "own": ["own", "a"], "root": []}
+    found = walks.carried(parents, [("first", "own")])
+    places = walks.generations(parents, found)
+    assert places.keys() == parents.keys() and places["root"] == 1
+    assert places["own"] > places["a"] > places["root"]
+
+
 LEAD = "dora/change_lead_time"
 BEFORE = "dora/prev_success_deployment_commit"
 

@@ -35,7 +35,7 @@ KNOWN: set[str] = set()
 """Answers that are still wrong: each one that becomes right leaves the list."""
 
 OURS = {
-    # A percentile of two values is none: of fewer than ten it is null (metrics.md 1.6). The two
+    # A percentile of two values is none: of fewer than ten it is null. The two
     # lead times are what was to be found, and both are of the length that was expected.
     "first-deployment-swallows: P50 of May": (
         """

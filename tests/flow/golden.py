@@ -1,4 +1,4 @@
-"""Hand-written items, one case per row of metrics.md 1.10, with the values a person worked out.
+"""Hand-written items, one case per hard case of README.md, with the values a person worked out.
 
 As of Monday 2024-07-01 00:00 UTC. The laboratory keeps UTC and works Monday to Friday, 9 to 17;
 1 May is a holiday. Berlin and Newfoundland work the same hours of their own, Nepal Sunday to
@@ -41,7 +41,7 @@ class Case:
     """What one rule makes of its items.
 
     Attributes:
-        rule: The row of metrics.md 1.10 (or what the issue adds to it).
+        rule: The row of the hard cases in README.md, or what was added to them.
         items: The items that are loaded for it.
         flows: Columns of fct_work_item_flows, by item.
         visits: The visits of an item in order: stage, #number from the second visit in it,
@@ -1238,6 +1238,8 @@ CASES = [
                 ("github:pr:P1", "jira:LAB-1", "issue_key"),
                 ("github:pr:P1", "jira:LAB-17", "issue_key"),
                 ("github:pr:P1101", "jira:EVD-1", "issue_key"),
+                ("github:pr:P1118", "github:issue:I9709", "issue_key"),
+                ("github:pr:P1118", "github:issue:I9710", "closing_reference"),
                 ("github:pr:P2", "jira:LAB-1", "issue_key"),
                 ("github:pr:P2", "jira:LAB-15", "issue_key"),
                 ("github:pr:P485", "jira:DSK-60", "issue_key"),
@@ -1602,11 +1604,13 @@ from tests.flow import (
     golden_core,
     golden_delivery,
     golden_edges,
+    golden_epics,
     golden_evidence,
     golden_field_delivery,
     golden_field_desk,
     golden_field_jira,
     golden_periods,
+    golden_releases,
     golden_servicedesk,
     golden_stocks,
     golden_targets,
@@ -1618,11 +1622,13 @@ for topic in (
     golden_core,
     golden_delivery,
     golden_edges,
+    golden_epics,
     golden_evidence,
     golden_field_delivery,
     golden_field_desk,
     golden_field_jira,
     golden_periods,
+    golden_releases,
     golden_servicedesk,
     golden_stocks,
     golden_traces,

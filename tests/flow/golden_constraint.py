@@ -6,7 +6,12 @@ Line and Direct keep UTC; their week of 10 June 2024 ends five weeks after 13 Ma
 from datetime import datetime, timedelta
 
 from tests.flow.golden import Case, H, at, day
+from tests.flow.golden_field_jira import Shown, custom
+from tests.flow.golden_field_jira import status as moved
+from tests.flow.golden_traces import BLOCKED, link
 from tests.flow.house import Issue
+
+FLAG = "customfield_10021"
 
 FIRST = {
     "Selected for Development": 0, "In Progress": 2, "Ready for Review": 8, "In Review": 9,
@@ -321,6 +326,31 @@ CASES: list[Case] = [
                 """,
             ),
             Issue("DLY-3", "2024-06-30 12:00 created in Ready for Test"),  # ten hours of June
+            # Blocked for five hours, within them by another item, and by a third until two hours
+            # later: seven in all. What blocks it is of other projects, and open.
+            Shown(
+                "DLY-5",
+                ("t4", "Done"),
+                (
+                    ("2024-06-04 09:00", 991, moved("f1", "Open", "t3", "In Progress")),
+                    ("2024-06-04 10:00", 992, custom("Flagged", FLAG, None, "Vendor")),
+                    ("2024-06-04 11:00", 993, link(BLOCKED, "REL-54")),
+                    ("2024-06-04 12:00", 994, link(BLOCKED, "REL-54", is_gone=True)),
+                    ("2024-06-04 14:00", 995, link(BLOCKED, "TRD-1")),
+                    ("2024-06-04 15:00", 996, custom("Flagged", FLAG, "Vendor", "")),
+                    ("2024-06-04 17:00", 997, link(BLOCKED, "TRD-1", is_gone=True)),
+                    ("2024-06-04 20:00", 998, moved("t3", "In Progress", "t4", "Done")),
+                ),
+                created="2024-06-04 08:00",
+            ),
+            Issue(
+                "DLY-4",  # a second is lost, too
+                """
+                2024-02-06 10:00:00 created in Ready for Test
+                2024-02-06 10:00:01 In Test
+                2024-02-06 11:00:00 Done
+                """,
+            ),
         ],
         rows={
             # In May 36 hours of 60 in the queue, then 72 hours blocked: 24 by the flag in
@@ -406,9 +436,12 @@ CASES: list[Case] = [
                  cost_of_delay, is_complete_period
                from metrics.metric_delay_pareto
                where value_stream_key = 'delay' and month_start <> date '2024-05-01'
-               order by 1""": [
+               order by 1, 3 desc""": [
+                (day("02-01"), "waiting_test", 1, 1, 1.0, 1.0, 1 / 86400 * 240, True),
                 (day("04-01"), "selected", 36 * H, 36 * H, 1.0, 1.0, 360.0, True),
-                (day("06-01"), "waiting_test", 10 * H, 10 * H, 1.0, 1.0, None, True),
+                (day("06-01"), "waiting_test", 10 * H, 17 * H, 10 / 17, 10 / 17, None, True),
+                (day("06-01"), "in_progress", 5 * H, 17 * H, 5 / 17, 15 / 17, None, True),
+                (day("06-01"), "in_progress", 2 * H, 17 * H, 2 / 17, 1.0, None, True),
                 (day("07-01"), "waiting_test", 2 * H, 2 * H, 1.0, 1.0, None, False),
             ],
         },
@@ -423,6 +456,8 @@ CASES: list[Case] = [
                  is_complete_period
                from metrics.metric_waste where value_stream_key = 'delay' and level = 'story'
                order by 1, 3""": [
+                (day("02-01"), "talent", "none", "not_measurable", None, None, True),
+                (day("02-01"), "waiting", "waiting", "high", None, 1, True),
                 (day("04-01"), "inventory", "in_flow", "medium", 1, None, True),
                 (day("04-01"), "talent", "none", "not_measurable", None, None, True),
                 (day("04-01"), "waiting", "waiting", "high", None, 36 * H, True),
@@ -430,6 +465,7 @@ CASES: list[Case] = [
                 (day("05-01"), "motion", "lateral_moves", "low", 2, None, True),
                 (day("05-01"), "talent", "none", "not_measurable", None, None, True),
                 (day("05-01"), "waiting", "waiting", "high", None, 54 * H, True),
+                (day("06-01"), "waiting", "blocked", "medium", None, 7 * H, True),
                 (day("06-01"), "inventory", "in_flow", "medium", 1, None, True),
                 (day("06-01"), "talent", "none", "not_measurable", None, None, True),
                 (day("06-01"), "waiting", "waiting", "high", None, 10 * H, True),

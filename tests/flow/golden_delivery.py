@@ -845,7 +845,7 @@ CASES = [
                        'app', 'shop', 'corsvc', 'skiff', 'harbour', 'mole', 'trail',
                        'unassigned:github:lab/desk')
                    and service_key not like 'unassigned:%:field/%'
-                   and service_key not in ('crane', 'barge')
+                   and service_key not in ('crane', 'barge', 'slip', 'skid')
                    and service_key not like 'unassigned:%:yard/%'
                order by 1""": [
                 ("buoy", "Buoy", "dock", "unassigned", True, day("04-01"), None),

@@ -12,6 +12,7 @@ from tests.flow.house import (
     Commit,
     Delivery,
     Deployment,
+    GitHubIssue,
     Issue,
     MergeRequest,
     Named,
@@ -152,9 +153,16 @@ def winch() -> list[Any]:
     other = {"id": "W2", "iid": 2, "project": WINCH, "sha": f"{1081:040x}", "source": "push"}
     jobs = [("W1", no, *stay) for no, stay in enumerate(stays, 1)]
     jobs.append(("W2", 1, "test", "success", "10:05", "10:05", "10:06", []))
+    # Of two runs of unknown commits nobody knows whether it is the same code that passes at last.
+    nameless = [
+        {"id": f"W{no}", "iid": no, "project": RAFT, "sha": None, "source": "api"} for no in (3, 4)
+    ]
+    jobs.append(("W3", 1, "test", "failed", "10:00", "10:01", "10:05", []))
+    jobs.append(("W4", 1, "test", "success", "10:05", "10:06", "10:10", []))
     return [
         Named("pipelines", {**pipeline, "status": "success", **times}, "gitlab"),
         Named("pipelines", {**other, "status": "success", **times}, "gitlab"),
+        *(Named("pipelines", {**one, "status": "success", **times}, "gitlab") for one in nameless),
         *(
             Named(
                 "jobs",
@@ -230,12 +238,15 @@ def proven() -> list[Any]:
         ),
         # All is well; the other region brings nothing more.
         *barge(
-            1101, "05-06", ("EVD-1",), (ok("10:00", "bob"), ok("11:00", "gus")), deployer="carl"
+            1101, "05-06", ("EVD-1",), (ok("11:00", "gus"), ok("10:00", "bob")), deployer="carl"
         ),
         Deployment(
             "barge-1101-us", 1101, "2024-05-06 18:00", "success", BARGE,
             environment="production-us",
         ),
+        # The first approval proves it, whatever its name.
+        Told("ev-1a", "approval.granted", "2024-05-06 13:30",
+             {"deployment_id": "barge-1101", "approver": "eve"}),
         # An event that names both means the deployment of the id.
         Told("ev-9", "approval.granted", "2024-05-06 17:00",
              {"deployment_id": "barge-1101-us", "sha": f"{1101:040x}", "approver": "eve"}),
@@ -246,8 +257,15 @@ def proven() -> list[Any]:
         *barge(1102, "05-07", ("EVD-99",), (ok("10:00", "ann"),), deployer="robot"),
         built("EV2", 1102, "05-07 12:30", 30, "failure"),
         request("2", 1102, "2024-05-07 14:00:01 approval: approved @dan"),
-        # An approval that was taken back, one of a program; nothing was built or asked for.
-        *barge(1103, "05-08", (), (ok("10:00", "bob"), ("11:00", "bob", "changes_requested"))),
+        # Approvals that were taken back, one of them when it was merged, and one of a program;
+        # nothing was built or asked for.
+        *barge(
+            1103, "05-08", (),
+            (
+                ok("10:00", "bob"), ("11:00", "bob", "changes_requested"),
+                ok("10:30", "carl"), ("12:00", "carl", "changes_requested"),
+            ),
+        ),
         Named(
             "reviews",
             {
@@ -292,31 +310,61 @@ def proven() -> list[Any]:
         request("8", 1108, "2024-05-15 13:00 approval: approved @dan"),
         *barge(1109, "05-16", deployer="carl"),
         request("9", 1109, "2024-05-16 12:00 approval: approved @dan\n"
-                           "2024-05-16 13:00 approval: requested @dan"),
+                           "2024-05-16 14:00 approval: requested @dan"),
         # Approved once and for all; a request that says nothing.
-        *barge(1110, "05-17"),
+        *barge(1110, "05-17", (), (("10:00", "bob", "changes_requested"),)),
         request("10", 1110, kind="standard"),
+        # Green, and red in the last second.
         *barge(1111, "05-20"),
+        built("EV11", 1111, "05-20 12:30", 10),
+        built("EV11", 1111, "05-20 14:30", 30, "failure", attempt=2),
         ChangeRequest("CHG-EV11", "2024-05-20 08:00", "barge-1111"),
         # Whose it is nobody knows.
         *barge(1112, "05-21", (), (ok("10:00", "bob"),), None, deployer="carl"),
+        # Approved, and taken back in the second in which it begins; approved when it has begun.
+        *(
+            Told(name, f"approval.{word}", f"2024-{when}",
+                 {"deployment_id": deployment, "approver": "eve"})
+            for name, word, when, deployment in (
+                ("ev-12", "granted", "05-21 12:00", "barge-1112"),
+                ("ev-13", "rejected", "05-21 14:00", "barge-1112"),
+                ("ev-14", "granted", "05-08 14:30", "barge-1103"),
+            )
+        ),
         # What was deployed is built, and what merging made is not, or the other way round. Who let
         # the first one run nobody tells: it may have been its author.
         *barge(1113, "05-22", waited="14:00", began="14:10"),
         Delivery(1114, (), *["2024-05-23 08:00"] * 2, "2024-05-23 09:00", None, BARGE),
         *barge(1115, "05-23"),
+        request("15", 1115, "2024-05-23 09:30 approval: rejected @dan"),
         built("EV14", 1114, "05-23 09:30", 10, "failure"),
         built("EV15", 1115, "05-23 12:30", 10),
         built("EV16", 1115, "05-23 12:20", 10, "failure"),
         Delivery(1116, (), *["2024-05-24 08:00"] * 2, "2024-05-24 09:00", None, BARGE),
         *barge(1117, "05-24"),
+        request("17", 1117, "2024-05-24 14:00 approval: approved @dan"),
         built("EV17", 1116, "05-24 09:30", 10),
         # A commit that no change made; back to what was there.
         Deployment("barge-1190", 1190, "2024-05-27 14:00", "success", BARGE),
         Deployment("barge-back", 1117, "2024-05-28 14:00", "success", BARGE),
+        # The surest of two links proves its item, though the other one comes first by name.
+        GitHubIssue(9709, "2024-05-28 09:00"),
+        GitHubIssue(9710, "2024-05-28 09:00"),
+        Delivery(
+            1118, ("elsewhere/board#9709",), *["2024-05-29 08:00"] * 2, "2024-05-29 12:00", None,
+            BARGE, closes=("I9710",),
+        ),
+        Deployment("barge-1118", 1118, "2024-05-29 14:00", "success", BARGE, "2024-05-29 15:00"),
+        # Who deployed nobody tells.
+        *barge(1119, "05-30", (), (ok("10:00", "bob"),)),
+        # It was green, until it did not even begin.
+        built("EV18", 1118, "05-29 12:30", 10),
+        built("EV18", 1118, "05-29 12:50", 10, "startup_failure", attempt=2),
         # What nobody tells anything of, of GitLab; and what was deleted before it was read.
         MergeRequest(1160, RAFT, "2024-05-06 08:00", "2024-05-06 09:00", "2024-05-06 10:00"),
         *crane(1049, "04-20 08:00", "04-20 09:00", "04-20 12:00"),
+        # In the second in which what was deleted ends, nothing is missing.
+        *crane(1048, "04-30 08:00", "04-30 09:00", "05-01 07:00"),
     ]  # fmt: skip
 
 
@@ -450,6 +498,10 @@ CASES = [
                 ("gitlab:job:W1-6", "docker", False, False, 0.9),
                 ("gitlab:job:W1-7", None, False, False, 3.6),
             ],
+            """select ci_job_key, is_flaky from marts.fct_ci_jobs
+               where ci_run_key in ('gitlab:pipeline:W3', 'gitlab:pipeline:W4') order by 1""": [
+                ("gitlab:job:W3-1", False), ("gitlab:job:W4-1", False),
+            ],
             """select job, service_key, attempts, failed_attempts, retries, environment_lost_s, cost
                from metrics.metric_ci_health_jobs where repository = 'yard/winch' order by 1""": [
                 ("lint", "unassigned", 2, 0, 0, 0, 1.8), ("pack", "unassigned", 1, 0, 0, 0, 3.6),
@@ -466,9 +518,10 @@ CASES = [
                    review, build, approval, separation
                from metrics.metric_change_evidence
                where service_key in ('barge', 'unassigned:gitlab:yard/raft')
-                 or change_key = 'github:pr:P1049'
+                 or change_key in ('github:pr:P1048', 'github:pr:P1049')
                order by deployed_at, change_key""": [
                 ("crane-1049", "P1049", "no", "no", "not_known", "not_known", "no"),
+                ("crane-1048", "P1048", "no", "no", "no", "not_known", "no"),
                 ("barge-1100", "P1100", "no", "no", "yes", "no", "no"),
                 ("a-1160", "1160", "no", "no", "not_known", "not_known", "no"),
                 ("barge-1101", "P1101", "yes", "yes", "yes", "yes", "yes"),
@@ -486,9 +539,11 @@ CASES = [
                 ("barge-1113", "P1113", "no", "no", "no", "yes", "not_known"),
                 ("barge-1115", "P1114", "no", "no", "yes", "no", "no"),
                 ("barge-1115", "P1115", "no", "no", "yes", "no", "no"),
-                ("barge-1117", "P1116", "no", "no", "yes", "no", "no"),
-                ("barge-1117", "P1117", "no", "no", "no", "no", "no"),
+                ("barge-1117", "P1116", "no", "no", "yes", "yes", "not_known"),
+                ("barge-1117", "P1117", "no", "no", "no", "yes", "not_known"),
                 ("barge-1190", None, "not_known", "not_known", "no", "no", "not_known"),
+                ("barge-1118", "P1118", "yes", "no", "no", "no", "no"),
+                ("barge-1119", "P1119", "no", "yes", "no", "no", "not_known"),
             ],
             """select change_key, change_request_key, work_item_key,
                    split_part(work_item_link_key, '>issue_key>', 1), review_approval_key,
@@ -497,9 +552,10 @@ CASES = [
                where deployment_key in (
                    'github:deployment:barge-1101', 'github:deployment:barge-1104',
                    'github:deployment:barge-1105', 'github:deployment:barge-1107',
-                   'github:deployment:barge-1110') order by deployed_at""": [
+                   'github:deployment:barge-1110', 'github:deployment:barge-1118')
+               order by deployed_at""": [
                 ("github:pr:P1101", "servicenow:change_request:CHG-EV1", "jira:EVD-1",
-                 "github:pr:P1101>implements>jira:EVD-1", "github:P1101-1",
+                 "github:pr:P1101>implements>jira:EVD-1", "github:P1101-2",
                  "github:run:EV1:1", "servicenow:audit:CHG-EV1-2"),
                 ("github:pr:P1104", None, None, None, "github:P1104-2", "github:run:EV4:2",
                  "github:status:barge-1104-in_progress"),
@@ -509,6 +565,9 @@ CASES = [
                  "inbox:argo:ev-8>github:deployment:barge-1107"),
                 ("github:pr:P1110", "servicenow:change_request:CHG-EV10", None, None, None, None,
                  None),
+                ("github:pr:P1118", None, "github:issue:I9710",
+                 "github:pr:P1118>implements>github:issue:I9710>closing_reference>"
+                 "2024-05-29 08:00:00>", None, "github:run:EV18:2", None),
             ],
             """select approval_key, kind, approver_key, is_approved, is_by_program, decided_at,
                    withdrawn_at
@@ -517,6 +576,8 @@ CASES = [
                  or change_request_key = 'servicenow:change_request:CHG-EV9' order by 1""": [
                 ("github:P1103-1", "review", "bob", True, False, at("05-08 10:00"),
                  at("05-08 11:00")),
+                ("github:P1103-3", "review", "carl", True, False, at("05-08 10:30"),
+                 at("05-08 12:00")),
                 ("github:P1103-robot", "review", "robot", True, True, at("05-08 11:30"), None),
                 ("inbox:argo:ev-5>github:deployment:barge-1105", "event", "eve", True, False,
                  at("05-10 14:00"), None),
@@ -527,7 +588,7 @@ CASES = [
                 ("inbox:argo:ev-9>github:deployment:barge-1101-us", "event", "eve", True, False,
                  at("05-06 17:00"), None),
                 ("servicenow:audit:CHG-EV9-1", "change_request", "dan", True, False,
-                 at("05-16 12:00"), at("05-16 13:00")),
+                 at("05-16 12:00"), at("05-16 14:00")),
             ],
         },
     ),

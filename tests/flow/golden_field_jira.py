@@ -8,7 +8,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from extract.sources import jira_rows
+from extract.sources.jira.chains import Chain
+from extract.sources.jira.rows import Body, History
+from extract.sources.jira.rows import Rows as JiraRows
 from extract.tables import decode
 from tests.flow.golden import Case, H, at
 from tests.flow.golden_field_delivery import commits, line, pull, repository
@@ -25,6 +27,11 @@ FIELDS = [
         "id": "customfield_11500",
         "name": "Parent Link",
         "schema": {"type": "any", "custom": "x:jpo-custom-field-parent"},
+    },
+    {
+        "id": "customfield_10400",
+        "name": "Detected in",
+        "schema": {"type": "option", "custom": "x:select"},
     },
     {
         "id": "customfield_20001",
@@ -75,7 +82,7 @@ class Shown:
 
     def rows(self) -> Rows:
         """Return the raw rows that the extraction makes of it."""
-        made, chain = jira_rows.Rows(FIELDS), jira_rows.Chain()
+        made, chain = JiraRows(FIELDS), Chain()
         project = self.key.split("-")[0]
         last = max((when for when, _, _ in self.history), default=self.created)
         issue_id = self.id or self.key
@@ -88,11 +95,11 @@ class Shown:
             **self.fields,
         }
         body = {"id": issue_id, "key": self.key, "fields": shown}
-        row = made.issue(decode(json.dumps(body).encode(), jira_rows.Body))
+        row = made.issue(decode(json.dumps(body).encode(), Body))
         told = []
         for when, no, item in self.history:
             entry = {"id": str(no), "created": moment(when).isoformat(), "items": [item]}
-            parsed = decode(json.dumps(entry).encode(), jira_rows.History)
+            parsed = decode(json.dumps(entry).encode(), History)
             told.append((when, made.history(parsed, chain)))
         places = chain.places()
         return {

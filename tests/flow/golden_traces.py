@@ -8,7 +8,7 @@ from typing import Any
 from tests.flow.golden import Case, at, day
 from tests.flow.golden_delivery import change
 from tests.flow.golden_field_delivery import Raw, commits, line, pull
-from tests.flow.golden_field_jira import Shown, listed
+from tests.flow.golden_field_jira import Shown, listed, status
 from tests.flow.house import (
     ChangeRequest,
     Delivery,
@@ -84,6 +84,16 @@ def link(said: str, other: str, *, is_gone: bool = False, **more: str) -> dict[s
 def linked(number: int, type_: str, key: str, end: str = "outwardIssue") -> dict[str, Any]:
     """Return a link as an issue shows it."""
     return {"id": f"trd-{number}", "type": {"id": type_}, end: {"id": key, "key": key}}
+
+
+BLOCKED = "This issue is blocked by"
+
+
+def begun(number: int, when: str, entry: int, *told: tuple[str, dict[str, Any]]) -> Shown:
+    """Return an issue that work began on, and what else its history tells."""
+    moves = [(when, status("f1", "Open", "t3", "In Progress")), *told]
+    history = tuple((f"2024-{at_}", entry + no, item) for no, (at_, item) in enumerate(moves))
+    return Shown(f"REL-{number}", ("t3", "In Progress"), history)
 
 
 def trace(*keys: str) -> str:
@@ -348,6 +358,8 @@ CASES: list[Case] = [
             listed("link_types", "tr1", "Blocks", outward="blocks", inward="is blocked by"),
             listed("link_types", "tr2", "Relates", outward="relates to", inward="relates to"),
             listed("link_types", "tr3", "Cloners", outward="clones", inward="is cloned by"),
+            listed("link_types", "tr4", "Blockade", outward="wird blockiert von",
+                   inward="blockiert"),
             # Made and shown; made and gone; shown, and nobody knows since when; gone, the same.
             Shown(
                 "TRD-1", ("f1", "Open"),
@@ -365,6 +377,8 @@ CASES: list[Case] = [
             Shown(
                 "TRD-2", ("f1", "Open"),
                 (("2024-05-07 09:00", 77, link("This issue is blocked by", "TRD-1")),),
+                # What blocks it is not loaded: the link points to its beginning.
+                {"issuelinks": [linked(4, "tr4", "TRD-99")]},
             ),
             # Mutual: told and shown by the end that is the second by name.
             Shown("TRD-3", ("f1", "Open")),
@@ -397,7 +411,8 @@ CASES: list[Case] = [
             ],
             # That TRD-5 blocks TRD-1 was told, is shown by neither, and nobody knows since when.
             """select from_key[10:], link_type, to_key[10:], method, valid_from, valid_to
-               from marts.bridge_work_item_links where from_key like 'jira:TRD-%'
+               from marts.bridge_work_item_links
+               where from_key like 'jira:TRD-%' and to_key like 'jira:TRD-%'
                order by 1, 2, 3""": [
                 ("1", "blocks", "2", "jira_link", at("05-07 09:00"), None),
                 ("1", "blocks", "3", "jira_link", at("05-07 10:00"), at("05-08 10:00")),
@@ -405,6 +420,65 @@ CASES: list[Case] = [
                 ("1", "relates", "4", "jira_link", None, at("05-08 11:00")),
                 ("3", "blocks", "5", "jira_link", at("05-10 09:00"), at("05-11 09:00")),
                 ("4", "relates", "3", "jira_link", at("05-09 09:00"), None),
+            ],
+        },
+    ),
+    Case(
+        "an item waits for another one from the link on until that one has ended, while in flow",
+        [
+            begun(51, "05-06 10:00", 961, ("05-07 09:00", link(BLOCKED, "REL-52"))),
+            # It ends, and goes on for a day, twice.
+            Shown(
+                "REL-52", ("t4", "Done"),
+                (
+                    ("2024-05-08 09:00", 964, status("f1", "Open", "t4", "Done")),
+                    ("2024-05-09 09:00", 965, status("t4", "Done", "t3", "In Progress")),
+                    ("2024-05-10 09:00", 966, status("t3", "In Progress", "t4", "Done")),
+                    ("2024-05-11 09:00", 976, status("t4", "Done", "t3", "In Progress")),
+                    ("2024-05-12 09:00", 977, status("t3", "In Progress", "t4", "Done")),
+                ),
+                {"issuelinks": [linked(5, "tr1", "REL-51")]},
+            ),
+            # The link is taken away; another one is there before the work begins.
+            begun(
+                53, "05-06 10:00", 967, ("05-07 10:00", link(BLOCKED, "REL-54")),
+                ("05-07 16:00", link(BLOCKED, "REL-54", is_gone=True)),
+            ),
+            begun(55, "05-09 10:00", 970, ("05-07 10:00", link(BLOCKED, "REL-54"))),
+            # Nobody knows since when.
+            begun(56, "05-09 10:00", 972),
+            Shown(
+                "REL-54", ("t5", "In Review"),
+                (
+                    ("2024-05-06 12:00", 981, status("f1", "Open", "t3", "In Progress")),
+                    ("2024-05-08 12:00", 982, status("t3", "In Progress", "t5", "In Review")),
+                ),
+                {"issuelinks": [linked(6, "tr1", "REL-55"), linked(7, "tr1", "REL-56")]},
+            ),
+            # What it names was done from the start.
+            begun(59, "05-06 10:00", 987, ("05-07 09:00", link(BLOCKED, "REL-60"))),
+            Shown(
+                "REL-60", ("t4", "Done"), (), {"issuelinks": [linked(9, "tr1", "REL-59")]}
+            ),
+            # What blocks it is given up.
+            begun(57, "05-06 10:00", 983, ("05-07 09:00", link(BLOCKED, "REL-58"))),
+            Shown(
+                "REL-58", ("t6", "Cancelled"),
+                (("2024-05-09 12:00", 985, status("f1", "Open", "t6", "Cancelled")),),
+                {"issuelinks": [linked(8, "tr1", "REL-57")]},
+            ),
+        ],
+        rows={
+            """select work_item_key[10:], blocking_work_item_key, source, reason, blocked_from,
+                   blocked_to
+               from marts.fct_blocked_intervals where work_item_key like 'jira:REL-5_'
+               order by 1, 5""": [
+                ("51", "jira:REL-52", "link", "REL", at("05-07 09:00"), at("05-08 09:00")),
+                ("51", "jira:REL-52", "link", "REL", at("05-09 09:00"), at("05-10 09:00")),
+                ("51", "jira:REL-52", "link", "REL", at("05-11 09:00"), at("05-12 09:00")),
+                ("53", "jira:REL-54", "link", "REL", at("05-07 10:00"), at("05-07 16:00")),
+                ("55", "jira:REL-54", "link", "REL", at("05-09 10:00"), None),
+                ("57", "jira:REL-58", "link", "REL", at("05-07 09:00"), at("05-09 12:00")),
             ],
         },
     ),

@@ -28,7 +28,10 @@ import duckdb
 import pyarrow as pa
 
 from extract.load import AUDIT_COLUMNS
-from extract.sources import SOURCES, jira_rows
+from extract.sources import SOURCES
+from extract.sources.jira.chains import Chain
+from extract.sources.jira.rows import History
+from extract.sources.jira.rows import Rows as JiraRows
 from extract.tables import ARROW_TYPES, decode
 from publish.quality import unproven
 
@@ -210,7 +213,7 @@ class Issue:
 
         The changelog takes the way through the extraction: what that drops, no model can have.
         """
-        made = jira_rows.Rows(CATALOGUE)
+        made = JiraRows(CATALOGUE)
         born, *moves = changes(self.history)
         status = born.to.removeprefix("created in ").strip()
         now = {
@@ -225,8 +228,8 @@ class Issue:
                 before, status = change.before or status, change.to
             told = {"id": no, "created": change.at.isoformat(), "items": None}
             told["items"] = self.items(change, before, no)
-            parsed = decode(json.dumps(told).encode(), jira_rows.History)
-            shown = made.history(parsed, jira_rows.Chain())
+            parsed = decode(json.dumps(told).encode(), History)
+            shown = made.history(parsed, Chain())
             assert shown is not None
             histories.append(
                 {
@@ -608,6 +611,7 @@ class Deployment:
         began: When it was told that it runs; else nobody says.
         waited: When it was told that it waits to be let run.
         deployer: Who deployed; `robot` is a program.
+        numbers: Numbers of change requests that it names.
     """
 
     id: str
@@ -620,6 +624,7 @@ class Deployment:
     began: str | None = None
     waited: str | None = None
     deployer: str | None = None
+    numbers: tuple[str, ...] = ()
 
     def rows(self) -> Rows:
         """Return the raw rows of the deployment and its outcome."""
@@ -641,7 +646,8 @@ class Deployment:
                     "payload": {
                         "creator": {"person_key": self.deployer, "actor_type": kind}
                         if self.deployer
-                        else None
+                        else None,
+                        "change_numbers": list(self.numbers),
                     },
                 }
             ],
@@ -667,6 +673,7 @@ class Delivery:
         merged: When it was merged; else it was closed, or is open.
         ready: When a draft was marked as ready for review.
         reviews: When, by whom and with what it was reviewed.
+        closes: Ids of the issues that it closes.
     """
 
     number: int
@@ -683,6 +690,7 @@ class Delivery:
     is_revert: bool = False
     size: tuple[int, int] | None = None
     author: str | None = "ann"
+    closes: tuple[str, ...] = ()
 
     def rows(self) -> Rows:
         """Return the raw rows of the pull request, its commit and its deployment."""
@@ -705,6 +713,7 @@ class Delivery:
                         "headRefOid": sha,
                         "author": {"person_key": self.author, "actor_type": "human"},
                         "issue_keys": list(self.issues),
+                        "closes": list(self.closes),
                         "is_hotfix": self.is_hotfix,
                         "is_revert": self.is_revert,
                         "additions": self.size and self.size[0],
@@ -957,7 +966,7 @@ def write_raw(folder: Path, rows: Mapping[tuple[str, str], list[dict]]) -> None:
         path.unlink(missing_ok=True)
         with duckdb.connect(str(path)) as raw:
             raw.execute(f"create schema {source}")
-            for table in module.TABLES:
+            for table in module.tables:
                 some = rows.get((source, table.name), [])
                 loads = [row.get("_dlt_load_id", "first") for row in some]
                 batch = table.batch(some).append_column("_dlt_load_id", pa.array(loads, "string"))

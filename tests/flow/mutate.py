@@ -199,8 +199,38 @@ MUTATIONS = [
     Mutation(
         "a flag that is left on ends with the item",
         f"{MARTS}/fct_blocked_intervals.sql",
-        "least(coalesce(flags.blocked_to, timestamp '9999-12-31'), stretches.ends_at)",
-        "coalesce(flags.blocked_to, timestamp '9999-12-31')",
+        "least(coalesce(blocks.blocked_to, timestamp '9999-12-31'), stretches.ends_at)",
+        "coalesce(blocks.blocked_to, timestamp '9999-12-31')",
+    ),
+    Mutation(
+        "whoever blocks another item does so until it has ended",
+        f"{MARTS}/fct_blocked_intervals.sql",
+        "stages.flow_state not in ('done', 'cancelled') as is_open", "true as is_open",
+    ),
+    Mutation(
+        "what is deployed elsewhere is of no change request",
+        f"{INTERMEDIATE}/int_deployments_placed.sql",
+        "    where deployments.is_production\n", "",
+    ),
+    Mutation(
+        "a deployment brought nothing that was merged later, whatever its tool says",
+        f"{INTERMEDIATE}/int_changes_carried.sql",
+        "    where deployments.finished_at >= changes.merged_at\n", "",
+    ),
+    Mutation(
+        "what a history takes away first was there from the start",
+        f"{INTERMEDIATE}/int_jira_version_spans.sql",
+        "where numbered.switch_no = 1 and not numbered.is_on", "where false",
+    ),
+    Mutation(
+        "a label says where a defect was found only if it says so",
+        f"{INTERMEDIATE}/int_defect_texts.sql",
+        "    where texts.is_scoped\n", "",
+    ),
+    Mutation(
+        "a refusal takes back what the same person granted",
+        f"{MARTS}/fct_approvals.sql",
+        "                deployment_id,\n", "",
     ),
     Mutation(
         "a status that means blocked is a block",
@@ -918,7 +948,7 @@ MUTATIONS = [
     Mutation(
         "who approved and then deployed is not apart",
         f"{METRICS}/metric_change_evidence.sql",
-        "case when approvers.approver_key is distinct from described.deployer_key then 1 end", "1",
+        "case when approver_key is distinct from deployer_key then 1 end", "1",
     ),
     Mutation(
         "people of another tool cannot be told apart",

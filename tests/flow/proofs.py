@@ -40,7 +40,7 @@ BY_PYTEST = {
 
 
 def by_dbt() -> dict[str, tuple[int, ...]]:
-    """Return every invariant that runs in a refresh, with its numbers in metrics.md 3.4."""
+    """Return every invariant that runs in a refresh, with its numbers in README.md."""
     found = {}
     for path in sorted((house.PROJECT / "tests").glob("*.yml")):
         (test,) = yaml.safe_load(path.read_text())["data_tests"]

@@ -121,6 +121,15 @@ MEANINGS = {
 """What names of many items mean: (table, column of the name, what a line says now, its items)."""
 
 
+DEPENDENCIES = """
+    select source_link_id, to_key, from_key from intermediate.int_work_item_links_unioned
+    where link_type = 'blocks' and valid_from is not null
+        and from_key in (select work_item_key from intermediate.int_work_items_unioned)
+        and to_key in (select work_item_key from intermediate.int_work_items_unioned)
+    order by 1
+"""
+
+
 class Warehouse:
     """The golden company's warehouse, to change rows in and look which items are others then."""
 
@@ -135,6 +144,11 @@ class Warehouse:
     def items(self, sql: str) -> set[str]:
         """Return the items that a query finds."""
         return {key for (key,) in self.link.execute(sql).fetchall()}
+
+    def and_who_waits(self, items: set[str]) -> set[str]:
+        """Return items, and those that a link of a known moment lets wait for one of them."""
+        links = self.link.execute(f"select to_key, from_key from ({DEPENDENCIES})").fetchall()
+        return items | {item for item, other in links if other in items}
 
     def hashes(self, as_of: str = golden.AS_OF) -> dict[str, str]:
         """Return what the models would read of each item, as one number each."""
@@ -170,7 +184,24 @@ def test_what_is_told_of_an_item_touches_it_alone(warehouse: Warehouse, told: st
     assert rows
     for (row,) in rows:
         item = warehouse.items(f"select work_item_key from {table} where rowid = {row}")
-        assert warehouse.touched(f"update {table} set {change} where rowid = {row}") == item
+        touched = warehouse.touched(f"update {table} set {change} where rowid = {row}")
+        assert touched == warehouse.and_who_waits(item)
+
+
+def test_a_link_touches_the_item_that_waits(warehouse: Warehouse) -> None:
+    links = warehouse.link.execute(DEPENDENCIES).fetchall()
+    assert len(links) > 5
+    for link, item, _ in links[:5]:
+        for change in (
+            "valid_from = valid_from + interval '1' second",
+            "valid_to = timestamp '2024-06-01 00:00:00.5'",
+            "link_type = 'relates'",
+        ):
+            statement = (
+                f"update intermediate.int_work_item_links_unioned set {change}"
+                f" where source_link_id = '{link}'"
+            )
+            assert warehouse.touched(statement) == {item}
 
 
 @pytest.mark.parametrize("meaning", MEANINGS)
@@ -184,7 +215,8 @@ def test_what_a_name_means_touches_all_that_ever_had_it(warehouse: Warehouse, me
         items = warehouse.items(having.format(told))
         if name == "unknown" and column == "status":
             items = warehouse.items(ALL)  # any item may have been born in one
-        assert warehouse.touched(f"update {table} set {change} where rowid = {row}") == items, name
+        touched = warehouse.touched(f"update {table} set {change} where rowid = {row}")
+        assert touched == warehouse.and_who_waits(items), name
         had += len(items) > 0
     assert had >= 3
 

@@ -3,10 +3,20 @@
 import multiprocessing
 import os
 from collections.abc import Mapping
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+from orchestration.cutoff import Cutoff, watch
 
-def _run(folder: Path, words: list[str], environment: Mapping[str, str], log: Path) -> None:
+
+def _run(
+    folder: Path,
+    words: list[str],
+    environment: Mapping[str, str],
+    log: Path,
+    cutoff: Cutoff | None,
+    left_out: Connection,
+) -> None:
     os.chdir(folder)
     os.environ.update(environment)
     with log.open("w") as file:
@@ -16,7 +26,11 @@ def _run(folder: Path, words: list[str], environment: Mapping[str, str], log: Pa
 
     import orchestration.quick_dbt  # noqa: F401
 
+    if cutoff:
+        watch(cutoff)
     done = dbtRunner().invoke(["--no-use-colors", *words])
+    if cutoff:
+        left_out.send(cutoff.spared)
     print(done.exception or "", flush=True)
     os._exit(0 if done.success else 1)
 
@@ -27,16 +41,33 @@ class WarmDbt:
     def __init__(self) -> None:
         """Prepare the server that the processes are forked from."""
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["orchestration.quick_dbt", "dbt.adapters.duckdb"])
+        self.context.set_forkserver_preload(
+            ["orchestration.quick_dbt", "orchestration.cutoff", "dbt.adapters.duckdb"]
+        )
 
-    def run(self, folder: Path, words: list[str], environment: Mapping[str, str]) -> None:
-        """Run dbt in a project.
+    def run(
+        self,
+        folder: Path,
+        words: list[str],
+        environment: Mapping[str, str],
+        cutoff: Cutoff | None = None,
+    ) -> list[str]:
+        """Run dbt in a project, and return the nodes that a cutoff has left out.
 
         Raises:
             AssertionError: It failed.
         """
         log = folder / "dbt.log"
-        process = self.context.Process(target=_run, args=(folder, words, environment, log))
+        reader, writer = self.context.Pipe(duplex=False)
+        process = self.context.Process(
+            target=_run, args=(folder, words, environment, log, cutoff, writer)
+        )
         process.start()
+        writer.close()
+        try:
+            spared = reader.recv()
+        except EOFError:
+            spared = []
         process.join()
         assert process.exitcode == 0, log.read_text()[-4000:]
+        return spared

@@ -32,13 +32,20 @@ BEFORE = {
 }
 
 
+def built_of(
+    manifest: dict[str, Any], before: dict[str, str], now: dict[str, str]
+) -> set[str] | None:
+    """Return what may become another."""
+    return changes.to_build(manifest, changes.reasons(manifest, before, now))
+
+
 def named(manifest: dict[str, Any], **changed: str) -> set[str] | None:
     """Return the names of what is built when some inputs changed."""
     now = {
         **BEFORE,
         **{(k if k in BEFORE else f"source.flowhouse.{k}"): v for k, v in changed.items()},
     }
-    found = changes.to_build(manifest, BEFORE, now)
+    found = built_of(manifest, BEFORE, now)
     return None if found is None else {manifest["nodes"][key]["name"] for key in found}
 
 
@@ -66,7 +73,7 @@ def test_a_table_is_followed_to_all_that_rests_on_it_and_to_nothing_else(
 
 def test_a_changed_seed_is_loaded_and_followed_alone(manifest: dict[str, Any]) -> None:
     now = {**BEFORE, "seed.flowhouse.wip_limits": "a line"}
-    built = {manifest["nodes"][key]["name"] for key in changes.to_build(manifest, BEFORE, now)}
+    built = {manifest["nodes"][key]["name"] for key in built_of(manifest, BEFORE, now)}
     assert {"wip_limits", "dim_wip_limits", "metric_wip"} <= built
     assert not {"stages", "dim_stages", "stg_jira__issues"} & built
 
@@ -90,14 +97,14 @@ def test_other_definitions_build_everything(manifest: dict[str, Any], what: str)
 
 
 def test_a_first_build_and_one_after_a_failure_build_everything(manifest: dict[str, Any]) -> None:
-    assert changes.to_build(manifest, {}, BEFORE) is None
+    assert built_of(manifest, {}, BEFORE) is None
 
 
 def test_a_raw_table_that_came_or_went_is_a_change(manifest: dict[str, Any]) -> None:
     less = {name: word for name, word in BEFORE.items() if "jenkins" not in name}
     for before, now in ((BEFORE, less), (less, BEFORE)):
         key = "model.flowhouse.stg_jenkins__builds"
-        assert key in changes.to_build(manifest, before, now)
+        assert key in built_of(manifest, before, now)
 
 
 def test_the_word_for_the_project_changes_with_each_file(tmp_path: Path) -> None:

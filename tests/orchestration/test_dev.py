@@ -220,7 +220,7 @@ def test_the_daemon_ends_the_killed_refresh_and_the_next_run_fails_on_a_visible_
     checks = [
         {"assetKey": {"path": [source, table.name]}, "name": "meets_expectations"}
         for source, module in SOURCES.items()
-        for table in module.TABLES
+        for table in module.tables
     ]
     run_id = dev.launch("__ASSET_JOB", checks)  # waits for the run that nobody works on
     assert dev.ended(dev.dead) == "FAILURE"

@@ -22,7 +22,7 @@ from dagster._core.execution.plan.objects import StepSuccessData
 from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
-from extract.warehouse import ROOT
+from extract.raw_store import ROOT
 from orchestration import event_log
 from orchestration.event_log import EventLog
 

@@ -25,7 +25,9 @@ with FileLock(sys.argv[1]):
 @pytest.fixture
 def house(parsed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home that has published something; no source is set."""
-    from orchestration import transformation  # noqa: F401  reads what is parsed once
+    from orchestration.definitions import loaded
+
+    loaded()  # reads what is parsed once
 
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
     (tmp_path / "published").mkdir()
@@ -38,13 +40,13 @@ def refused(job: str, **config: Any) -> tuple[str, dict[str, str]]:
 
     Every step of every job passes the gate (test_graph.py); to plan all of them takes long.
     """
-    from orchestration.definitions import defs
+    from orchestration.definitions import loaded
     from orchestration.failures import words_of
 
     found = (
-        defs.resolve_job_def(job)
+        loaded().resolve_job_def(job)
         if job != "button"
-        else defs.resolve_implicit_global_asset_job_def()
+        else loaded().resolve_implicit_global_asset_job_def()
     ).get_subset(asset_selection={dg.AssetKey(["published", "report"])})
     with dg.instance_for_test() as instance:
         done = found.execute_in_process(

@@ -19,9 +19,9 @@ from dagster._core.test_utils import create_run_for_test
 @pytest.fixture(scope="module")
 def defs(parsed: Path) -> dg.Definitions:
     """The whole graph; not imported above, for it wants the dbt project to be parsed."""
-    from orchestration.definitions import defs
+    from orchestration.definitions import loaded
 
-    return defs
+    return loaded()
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_every_raw_table_has_a_blocking_expectation(graph: Any) -> None:
     from extract.sources import SOURCES
 
     for source, module in SOURCES.items():
-        for table in module.TABLES:
+        for table in module.tables:
             key = dg.AssetCheckKey(dg.AssetKey([source, table.name]), "meets_expectations")
             assert graph.get(key).blocking, key
 
@@ -101,13 +101,15 @@ def test_a_refresh_that_still_waits_is_enough_for_another_night(defs: dg.Definit
 
 
 def test_every_test_of_dbt_is_a_check_of_what_it_looks_at(graph: Any) -> None:
-    from orchestration.transformation import MANIFEST
+    from orchestration.transformation import dbt_manifest
 
     checks: dict[str, list[dg.AssetCheckKey]] = {}
     for key in graph.asset_check_keys:
         checks.setdefault(key.name, []).append(key)
     tests = {
-        node["name"]: node for node in MANIFEST["nodes"].values() if node["resource_type"] == "test"
+        node["name"]: node
+        for node in dbt_manifest()["nodes"].values()
+        if node["resource_type"] == "test"
     }
     assert len(tests) > 400
     for name, node in tests.items():
@@ -134,7 +136,7 @@ def test_raw_tables_and_what_is_published_must_be_fresh(graph: Any) -> None:
     must = {
         dg.AssetKey([source, table.name])
         for source, module in SOURCES.items()
-        for table in module.TABLES
+        for table in module.tables
     } | {dg.AssetKey(["published", name]) for name in ("warehouse", "report")}
     assert {key for key in must if graph.get(key).freshness_policy is None} == set()
 
@@ -185,9 +187,9 @@ def test_dbt_parses_again_after_an_upgrade_a_rollback_and_damage_and_else_never(
         return SimpleNamespace(returncode=0, stdout="")
 
     monkeypatch.setattr(transformation, "run", parse)
-    monkeypatch.setattr(transformation, "TARGET", target)
-    monkeypatch.setattr(transformation, "PARSED", parsed)
-    monkeypatch.setattr(transformation, "dbt_project", SimpleNamespace(manifest_path=manifest))
+    monkeypatch.setattr(transformation, "target_folder", lambda: target)
+    known = SimpleNamespace(manifest_path=manifest)
+    monkeypatch.setattr(transformation, "dbt_project", lambda: known)
     monkeypatch.setattr(changes, "project_word", lambda: project[0])
 
     def is_parsed() -> bool:

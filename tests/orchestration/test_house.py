@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from extract.warehouse import ROOT
+from extract.raw_store import ROOT
 from orchestration import environment, house
 
 FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
@@ -158,9 +158,9 @@ SHOWN = """
 import json, os, sys
 sys.argv = ["flowhouse", "status", "--json"]
 from orchestration import environment
-from extract.settings import settings_for
-from extract.sources.gitlab import GitLabSettings
-config = settings_for("gitlab", GitLabSettings)
+from extract.settings import read_settings
+from extract.sources.gitlab.settings import GitLabSettings
+config = read_settings(GitLabSettings)
 print(json.dumps([os.environ["FLOWHOUSE_HOME"], os.environ["DAGSTER_HOME"], str(config.token),
       config.projects, os.environ["SOURCES__JIRA__START_DATE"]]))
 """

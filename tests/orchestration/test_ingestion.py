@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from extract.load import Unwritable
-from extract.work import Audit, Load
+from extract.run import Audit, LoadRun
 from tests.flow import house
 
 
@@ -34,11 +34,11 @@ def options(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     two = multiprocessing.Barrier(2, timeout=60)
 
-    def load(source: str, refresh_id: str, full: bool, span: Any) -> Load:
+    def load(source: str, refresh_id: str, full: bool, span: Any) -> LoadRun:
         two.wait()
         if source == "github":
             raise Unwritable("github: the disk is full")
-        work = Load(source, refresh_id, full, rows={"pid": os.getpid()})
+        work = LoadRun(source, refresh_id, full, rows={"pid": os.getpid()})
         work.kept["what a source keeps for itself"] = lambda: None
         return work
 
@@ -48,7 +48,7 @@ def options(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_loads_run_side_by_side_in_other_processes_and_none_stops_another(options: Any) -> None:
     run = of_a_run("jira", "github")
-    work = options.loaded("jira", run).work
+    work = options.loaded("jira", run).run
     assert (work.source, work.refresh_id, work.full) == ("jira", "a_run", True)
     assert work.rows["pid"] != os.getpid()
     with pytest.raises(Unwritable, match="github: the disk is full"):
@@ -57,7 +57,7 @@ def test_loads_run_side_by_side_in_other_processes_and_none_stops_another(option
 
 def test_only_what_a_run_is_to_load_is_loaded(options: Any) -> None:
     run = of_a_run("jira", "github", "gitlab", steps=["load_jira", "load_gitlab"])
-    assert {options.loaded(name, run).work.source for name in ("jira", "gitlab")} == {
+    assert {options.loaded(name, run).run.source for name in ("jira", "gitlab")} == {
         "jira",
         "gitlab",
     }
@@ -116,7 +116,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     def built() -> None:
         """What rests on a raw table."""
 
-    def run(load: Callable[..., Load]) -> Any:
+    def run(load: Callable[..., LoadRun]) -> Any:
         monkeypatch.setattr(ingestion, "load", load)
         [raw] = [
             found
@@ -150,10 +150,10 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     return run
 
 
-def loads(*audits: Audit, rows: int = 0) -> Callable[..., Load]:
-    def load(source: str, refresh_id: str, full: bool, span: Any) -> Load:
+def loads(*audits: Audit, rows: int = 0) -> Callable[..., LoadRun]:
+    def load(source: str, refresh_id: str, full: bool, span: Any) -> LoadRun:
         time.sleep(0.002)  # no load takes no time
-        return Load(source, refresh_id, full, audits=[*audits], rows={"issues": rows})
+        return LoadRun(source, refresh_id, full, audits=[*audits], rows={"issues": rows})
 
     return load
 
@@ -205,18 +205,18 @@ def test_a_load_that_was_killed_is_tried_again_and_a_full_disk_is_not(
     monkeypatch.setattr(ingestion, "AGAIN", dg.RetryPolicy(max_retries=2, delay=0))
     tries = tmp_path / "tries"
 
-    def killed_once(source: str, refresh_id: str, full: bool, span: Any) -> Load:
+    def killed_once(source: str, refresh_id: str, full: bool, span: Any) -> LoadRun:
         with tries.open("a") as file:
             file.write("x")
         if tries.stat().st_size == 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        return Load(source, refresh_id, full, audits=[Audit("jira", "issues")])
+        return LoadRun(source, refresh_id, full, audits=[Audit("jira", "issues")])
 
     assert "jira/issues" in ran(killed_once).made
     assert tries.read_text() == "xx"
     tries.unlink()
 
-    def unwritable(source: str, refresh_id: str, full: bool, span: Any) -> Load:
+    def unwritable(source: str, refresh_id: str, full: bool, span: Any) -> LoadRun:
         with tries.open("a") as file:
             file.write("x")
         raise Unwritable("jira: what was read cannot be written: no space left on device")

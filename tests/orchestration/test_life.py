@@ -14,7 +14,7 @@ import pytest
 from dagster._core.launcher import WorkerStatus
 from dagster._core.test_utils import create_run_for_test
 
-from extract.warehouse import ROOT
+from extract.raw_store import ROOT
 from orchestration import life
 from orchestration.gate import is_held
 

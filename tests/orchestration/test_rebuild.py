@@ -66,7 +66,7 @@ def test_one_of_another_version_is_replaced_and_said(build: Path, change: str, s
     run(build, change)
     line = rebuild.fit(build)
     assert line.startswith(f"the working warehouse was made by {says}") and "\n" not in line
-    assert f"makes version {SCHEMA_VERSION}: all tables are built anew" in line
+    assert f"makes version {SCHEMA_VERSION}: all tables are built again" in line
     assert tables(build) == {"quality_results"}
     found = run(build, "select refresh_id, status from meta.quality_results")
     assert found == [("first", "missing")]

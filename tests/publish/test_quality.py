@@ -166,9 +166,9 @@ def test_dagsters_asset_alone_publishes_nothing_unproven(
     resources = {"refresh": object()}  # the gate is not what this is about
     says = r"not proven: rule_1 \(fail\); run a whole refresh"
     with pytest.raises(dg.Failure, match=says):
-        dg.materialize([publication.published_warehouse], resources=resources)
+        dg.materialize([publication.build_warehouse([])], resources=resources)
     assert (folder / "warehouse.duckdb").resolve() == first
     results(tmp_path, "second", "pass")
     monkeypatch.setattr(publication, "drop_strangers", lambda *_: [])
-    assert dg.materialize([publication.published_warehouse], resources=resources).success
+    assert dg.materialize([publication.build_warehouse([])], resources=resources).success
     assert (folder / "warehouse.duckdb").resolve() != first

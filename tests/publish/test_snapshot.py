@@ -19,6 +19,7 @@ from publish.snapshot import (
     roll_back,
     rolled_back,
     standing,
+    stands_again,
     versions,
     will_change,
 )
@@ -215,6 +216,19 @@ def test_what_was_made_anew_is_published_anew_and_the_rest_as_it_was(
     )
     assert sorted(comments) == [("A number.",), ("Another one.",)]
     assert list(folder.glob("*.wal")) == list(folder.glob(".*")) == []
+
+
+def test_what_came_out_as_it_was_stands_as_before(build: Path, folder: Path) -> None:
+    version = (folder / "warehouse.duckdb").resolve().name
+    stood = will_change(build, [("marts", "large"), ("metrics", "gone"), ("metrics", "fresh")])
+    assert sorted(stood) == [(version, "marts", "large"), (version, "metrics", "gone")]
+    assert standing(build, folder) == {("marts", "dim_dates")}
+    stands_again(build, [row for row in stood if row[2] == "large"])
+    assert standing(build, folder) == {("marts", "dim_dates"), ("marts", "large")}
+    stands_again(build, [])
+    stood = will_change(build, None)
+    assert {row[1:] for row in stood} == {("marts", "dim_dates"), ("marts", "large")}
+    assert will_change(build, None) == []
 
 
 def test_all_is_published_anew_where_nobody_knows_what_changed(build: Path, folder: Path) -> None:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.recount.plain import forward, is_backward
+from tests.recount.plain import forward, is_backward, staged
 from tests.recount.registry import Row, Tables, recounts
 
 NEVER, EVER = datetime(1, 1, 1), datetime(9999, 12, 31)
@@ -171,18 +171,47 @@ def written(tables: Tables) -> list[Row]:
 # Deployments
 
 
-def named_by_changes(tables: Tables) -> dict[str, str]:
-    """Return the change request of a deployment: the first that names it, and it alone."""
-    by_id = defaultdict(list)
-    for row in tables.rows("int_deployments_unioned"):
+KNOWN_BY = ("correlation_id", "deployment_text", "change_text")
+
+
+def named_by_changes(
+    tables: Tables, rows: dict[str, Row], changes: list[Row]
+) -> dict[str, tuple[str, str]]:
+    """Return the change request of a deployment and how it is known: the surest, then the first.
+
+    A change request names one deployment by its id; or what goes to production names its number.
+    """
+    by_id, by_number = defaultdict(list), defaultdict(list)
+    for row in rows.values():
         by_id[row["deployment_id"]].append(row["deployment_key"])
-    requests: dict[str, tuple[datetime, str]] = {}
+    for number in staged(tables, "stg_github__deployment_change_numbers"):
+        by_number[number["change_number"]].append((1, number["deployment_key"]))
+    texts = defaultdict(set)
+    for key in staged(tables, "stg_github__commit_issue_keys"):
+        texts["github", key["repository"], key["sha"]].add(key["issue_key"])
+    named = defaultdict(set)
+    for table in ("stg_github__pull_request_issue_keys", "stg_gitlab__merge_request_issue_keys"):
+        for key in staged(tables, table):
+            named[key["work_item_key"]].add(key["issue_key"])
+    for change in changes:
+        place = change["source_system"], change["repository"], change["merge_commit_sha"]
+        texts[place] |= named[change["change_key"]]
+    for row in rows.values():
+        for number in texts.get((row["home"], row["repository"], row["sha"]), ()):
+            by_number[number].append((2, row["deployment_key"]))
+    found: dict[str, tuple[int, datetime, str]] = {}
     for request in tables.rows("int_change_requests_described"):
-        named = by_id.get(request["correlation_id"], [])
-        if len(named) == 1:
-            mine = request["requested_at"] or EVER, request["work_item_key"]
-            requests[named[0]] = min(mine, requests.get(named[0], mine))
-    return {deployment: key for deployment, (_, key) in requests.items()}
+        mine = request["requested_at"] or EVER, request["work_item_key"]
+        own = by_id.get(request["correlation_id"], [])
+        told = [(0, own[0])] if len(own) == 1 else []
+        told += [
+            (rank, key)
+            for rank, key in by_number.get(request["change_number"], [])
+            if key in rows and rows[key]["is_production"]
+        ]
+        for rank, key in told:
+            found[key] = min((rank, *mine), found.get(key, (rank, *mine)))
+    return {key: (request, KNOWN_BY[rank]) for key, (rank, _, request) in found.items()}
 
 
 def environment_of(lines: list[Row], name: str) -> Row | None:
@@ -227,7 +256,6 @@ def deployed(tables: Tables) -> dict[str, Row]:
     patterns = defaultdict(list)
     for line in tables.rows("environments"):
         patterns[line["source_system"]].append(line)
-    requests = named_by_changes(tables)
     rows: dict[str, Row] = {}
     for told in tables.rows("int_deployments_unioned"):
         source, repository = told["source_system"], told["repository"]
@@ -243,7 +271,6 @@ def deployed(tables: Tables) -> dict[str, Row]:
             "service_key": service or f"unassigned:{home}:{repository or 'unknown'}",
             "environment_key": environment,
             "is_production": is_production,
-            "change_request_key": requests.get(told["deployment_key"]),
             "previous_deployment_key": None,
             "next_success_at": None,
         }
@@ -258,6 +285,9 @@ def deployed(tables: Tables) -> dict[str, Row]:
         if row["is_by_pattern"] and (row["source_system"], row["repository"]) in telling
     ]:
         del rows[key]
+    requests = named_by_changes(tables, rows, changes)
+    for key, row in rows.items():
+        row["change_request_key"], row["change_request_method"] = requests.get(key, (None, None))
     merges = merged_commits(changes)
     ways = descents(tables, rows)
     places = defaultdict(list)
@@ -478,8 +508,9 @@ def deployments(tables: Tables) -> Iterator[Row]:
                     "deployment_key", "source_system", "repository", "service_key",
                     "environment_key", "raw_environment", "sha", "result",
                     "previous_deployment_key", "release_deployment_key", "change_request_key",
-                    "deployer_key", "is_production", "is_commit_known", "is_first_of_repository",
-                    "is_rollback", "is_hotfix", "is_retried", "started_at", "finished_at",
+                    "change_request_method", "deployer_key", "is_production", "is_commit_known",
+                    "is_first_of_repository", "is_rollback", "is_hotfix", "is_retried",
+                    "started_at", "finished_at",
                 )
             },
             "failure_method": method,
@@ -569,10 +600,16 @@ def incident_causes(tables: Tables) -> Iterator[Row]:
 def brought(tables: Tables) -> dict[str, tuple[Row | None, str]]:
     """Return the deployment that first brought each change, and how that is known.
 
-    Where the commits are known they tell; else each deployment takes what waits at its branch.
-    What was there with the first deployment of a repository has none, and is `behind`.
+    Where the commits are known they tell; else what deployed does, and else each deployment takes
+    what waits at its branch. What was there with the first deployment of a repository has none,
+    and is `behind`.
     """
     rows = deployed(tables)
+    words = defaultdict(list)
+    for word in staged(tables, "stg_gitlab__deployment_merge_requests"):
+        row = rows.get(word["deployment_key"])
+        if row and row["is_production"] and row["result"] == "success" and row["finished_at"]:
+            words[word["work_item_key"]].append(row)
     known = {
         (row["source_system"], row["repository"], row["sha"])
         for row in tables.rows("int_commits_unioned")
@@ -596,6 +633,11 @@ def brought(tables: Tables) -> dict[str, tuple[Row | None, str]]:
         elif (*place, change["merge_commit_sha"]) in known:
             is_behind = change["merge_commit_sha"] in carriers
             found[key] = None, "behind" if is_behind else "not yet"
+        elif said := [r for r in words[key] if r["finished_at"] >= change["merged_at"]]:
+            row = min(said, key=in_order)
+            is_own = row["sha"] in (change["merge_commit_sha"], change["head_sha"])
+            is_behind = row["is_first_of_repository"] and not is_own
+            found[key] = (None, "behind") if is_behind else (row, "source")
         else:
             insort(waiting[*place, change["base_branch"]], (change["merged_at"], key))
     for row in sorted(rows.values(), key=in_order):

@@ -359,6 +359,8 @@ def approvals(tables: Tables) -> Iterator[Row]:
     words = defaultdict(list)
     for word in tables.rows("int_approvals_unioned"):
         of = word["change_key"] or word["change_request_key"] or word["deployment_key"]
+        of = of or word["deployment_id"]
+        of = of or (word["sha"] and f"{word['sha']}|{word['raw_environment'] or ''}")
         who = "" if word["kind"] == "change_request" else word["approver_key"]
         own = word["approval_id"]
         words[word["kind"], of or own, own if who is None else who].append(word)
@@ -438,11 +440,10 @@ class Warehouse:
                 first_runs[run["repository"]] = min(began, first_runs.get(run["repository"], EVER))
         nameless: dict[str, int] = defaultdict(int)
         for row in tables.rows("fct_change_keys"):
-            nameless[row["change_key"]] += row["keys_without_item"]
+            if row["key_project"] != "change_request":
+                nameless[row["change_key"]] += row["keys_without_item"]
         links = [
-            row
-            for row in tables.rows("bridge_work_item_links")
-            if row["link_type"] in ("implements", "fixes")
+            row for row in tables.rows("bridge_work_item_links") if row["link_type"] == "implements"
         ]
         return cls(
             tables.by("fct_deployments", "deployment_key"),

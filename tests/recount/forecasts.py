@@ -21,8 +21,8 @@ NEVER = date(9999, 12, 31)
 Group = tuple[str, str, str]
 
 
-def stays_in_done(tables: Tables) -> dict[Group, list[tuple[date, date]]]:
-    """Return, by group, the days on which items came to a finished stage and left it again."""
+def stays_of_items(tables: Tables) -> dict[Group, list[tuple[str, date, date]]]:
+    """Return, by group, which items came to a finished stage, on which day, and left it again."""
     local, versions = zones(tables), versions_of_items(tables)
     finished = {
         (stage["workflow"], stage["stage"])
@@ -43,8 +43,16 @@ def stays_in_done(tables: Tables) -> dict[Group, list[tuple[date, date]]]:
             left = day_in(zone, after["changed_at"]) if after else NEVER
             workflow = present(versions[item])["workflow"]
             group = then["value_stream_key"], workflow, then["level"]
-            found[group].append((day_in(zone, move["changed_at"]), left))
+            found[group].append((item, day_in(zone, move["changed_at"]), left))
     return found
+
+
+def stays_in_done(tables: Tables) -> dict[Group, list[tuple[date, date]]]:
+    """Return the same without the items."""
+    return {
+        group: [(came, left) for _, came, left in stays]
+        for group, stays in stays_of_items(tables).items()
+    }
 
 
 def known_on(stays: list[tuple[date, date]], first: date, today: date) -> list[int]:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,17 @@ from tests.recount.registry import Row, Tables
 
 FOREVER = datetime(9999, 12, 31)
 ENDS = ("done", "cancelled")
+
+
+def staged(tables: Tables, name: str) -> list[Row]:
+    """Return the rows of a staging view; the raw files that it reads are beside the warehouse."""
+    known = tables.link.execute("select database_name, path from duckdb_databases()").fetchall()
+    if "raw_servicenow" not in {name for name, _ in known}:
+        [(here,)] = tables.link.execute("select current_database()").fetchall()
+        folder = Path(dict(known)[here]).parent / "raw"
+        for path in sorted(folder.glob("raw_*.duckdb")):
+            tables.link.execute(f"attach '{path}' as {path.stem} (read_only)")
+    return tables.rows(name)
 
 
 def grouped(rows: Iterable[Row], *columns: str, by: Callable | None = None) -> dict[Any, list[Row]]:

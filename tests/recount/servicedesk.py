@@ -5,25 +5,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.recount.plain import version_at, versions
+from tests.recount.plain import staged, version_at, versions
 from tests.recount.registry import Row, Tables, recounts
 
 ALWAYS, NEVER = datetime(1, 1, 1), datetime(9999, 12, 31)
-
-
-def staged(tables: Tables, name: str) -> list[Row]:
-    """Return the rows of a staging view; the raw files that it reads are beside the warehouse."""
-    known = tables.link.execute("select database_name, path from duckdb_databases()").fetchall()
-    if "raw_servicenow" not in {name for name, _ in known}:
-        [(here,)] = tables.link.execute("select current_database()").fetchall()
-        folder = Path(dict(known)[here]).parent / "raw"
-        for path in sorted(folder.glob("raw_*.duckdb")):
-            tables.link.execute(f"attach '{path}' as {path.stem} (read_only)")
-    return tables.rows(name)
 
 
 def by_item(rows: Iterable[Row]) -> dict[str, list[Row]]:

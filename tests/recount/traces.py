@@ -10,7 +10,7 @@ from tests.recount.registry import Row, Tables, recounts
 
 DESK = ("request", "problem", "incident")
 FARTHEST = 6
-SUREST_FIRST = ("sha", "descent", "merge_order")
+SUREST_FIRST = ("sha", "descent", "source", "merge_order")
 
 
 def made_for(tables: Tables, kinds: dict[str, str]) -> dict[str, set[str]]:

@@ -1,7 +1,7 @@
 """Recounts of where items stayed, how long and blocked by what, and of who handed them over."""
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
@@ -33,17 +33,56 @@ def stays(tables: Tables) -> Iterator[tuple[str, list[Row]]]:
         ]  # fmt: skip
 
 
+def awaited(tables: Tables) -> dict[str, list[Row]]:
+    """Return what each item waited for: another item, from the link on and until that one ended."""
+    scopes = {row["work_item_key"]: row["scope"] for row in tables.rows("int_work_items_unioned")}
+    unfinished: dict[str, dict[int, list[datetime]]] = {}
+    for key, some in stays(tables):
+        ends, spans = 0, {}
+        for stay in some:
+            if stay["stage"]["flow_state"] in ENDS:
+                ends += 1
+            else:
+                spans.setdefault(ends, [stay["from"], FOREVER])[1] = stay["to"] or FOREVER
+        unfinished[key] = spans
+    found = defaultdict(list)
+    for link in tables.rows("int_work_item_links_unioned"):
+        other, item = link["from_key"], link["to_key"]
+        if link["link_type"] != "blocks" or link["valid_from"] is None:
+            continue
+        for no, (begins, ends) in unfinished.get(other, {}).items():
+            start, end = max(link["valid_from"], begins), min(link["valid_to"] or FOREVER, ends)
+            if start < end:
+                found[item].append(
+                    {
+                        "blocked_interval_key": f"{link['source_link_id']}:{no}",
+                        "blocking_work_item_key": other,
+                        "reason": scopes[other],
+                        "source": "link",
+                        "blocked_from": start,
+                        "blocked_to": end,
+                    }
+                )
+    return found
+
+
 @recounts("fct_blocked_intervals")
 def blocked_intervals(tables: Tables) -> Iterator[Row]:
-    """Flags as far as their item was in flow, and stays in stages that mean blocked."""
+    """Flags and other items' blocks as far as the item was in flow; stays that mean blocked."""
     flags = grouped(tables.rows("int_blocked_intervals"), "work_item_key")
+    for key, blocks in awaited(tables).items():
+        flags[key] = [*flags.get(key, ()), *blocks]
     of_items = versions(tables)
 
-    def block(item: str, key: str, reason: str, source: str, start: datetime, end: datetime) -> Row:
+    def block(
+        item: str, key: str, reason: str, source: str, start: datetime, end: datetime,
+        other: str | None = None,
+    ) -> Row:  # fmt: skip
         return {
             "blocked_interval_key": key,
             "work_item_key": item,
             "work_item_version_key": version_at(of_items[item], start),
+            "blocking_work_item_key": other,
             "reason": reason,
             "source": source,
             "blocked_from": start,
@@ -69,7 +108,8 @@ def blocked_intervals(tables: Tables) -> Iterator[Row]:
                 end = min(flag["blocked_to"] or FOREVER, spans[-1][1])
                 if start < end:
                     name = f"{flag['blocked_interval_key']}:{no}"
-                    yield block(key, name, flag["reason"], flag["source"], start, end)
+                    other = flag.get("blocking_work_item_key")
+                    yield block(key, name, flag["reason"], flag["source"], start, end, other)
 
 
 class Hours:

@@ -30,6 +30,7 @@ final as (
         change_requests.task_type as change_type,
         change_requests.risk,
         close_codes.value as close_code,
+        change_requests.number as change_number,
         change_requests.correlation_id,
         approvals.requested_at as approval_requested_at,
         approvals.approved_at,

@@ -151,26 +151,62 @@ by_order as (
 
 ),
 
+-- What GitLab says that a deployment brought; the first known one brought what was there before.
+by_word as (
+
+    select
+        words.work_item_key as change_key,
+        deployments.deployment_key,
+        deployments.is_first_of_repository
+        and deployments.sha not in (
+            coalesce(changes.merge_commit_sha, ''), coalesce(changes.head_sha, '')
+        ) as is_behind_first,
+        row_number() over (
+            partition by words.work_item_key
+            order by deployments.finished_at, deployments.deployment_key
+        ) as place
+
+    from {{ ref('stg_gitlab__deployment_merge_requests') }} as words
+
+    inner join deployments
+        on words.deployment_key = deployments.deployment_key
+
+    inner join changes
+        on words.work_item_key = changes.change_key
+
+    where deployments.finished_at >= changes.merged_at
+
+),
+
 found as (
 
     select
         by_descent.change_key,
+        by_descent.deployment_key is null
+        and not by_descent.is_commit_known
+        and by_word.change_key is not null as is_by_word,
         by_descent.deployment_key is null and not by_descent.is_commit_known as is_by_order,
         case
             when by_descent.deployment_key is not null or by_descent.is_commit_known
                 then by_descent.deployment_key
+            when by_word.change_key is not null
+                then case when not by_word.is_behind_first then by_word.deployment_key end
             when not by_order.is_behind_first then by_order.deployment_key
         end as deployment_key,
         coalesce(
             case
                 when by_descent.deployment_key is not null then false
                 when by_descent.is_commit_known then by_descent.is_behind_first
+                when by_word.change_key is not null then by_word.is_behind_first
                 else by_order.is_behind_first
             end,
             false
         ) as is_behind_first
 
     from by_descent
+
+    left join by_word
+        on by_descent.change_key = by_word.change_key and by_word.place = 1
 
     left join by_order
         on by_descent.change_key = by_order.change_key and by_order.place = 1
@@ -185,6 +221,7 @@ final as (
         case
             when found.deployment_key is null then null
             when deployments.sha in (changes.merge_commit_sha, changes.head_sha) then 'sha'
+            when found.is_by_word then 'source'
             when found.is_by_order then 'merge_order'
             else 'descent'
         end as method,

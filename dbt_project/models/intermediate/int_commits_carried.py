@@ -50,18 +50,23 @@ def carried(parents: Parents, deployed: list[tuple[str, str]]) -> dict[str, str 
 
 
 def generations(parents: Parents, commits: dict[str, str | None]) -> dict[str, int]:
-    """Return how many commits the longest line behind each commit has: an ancestor has fewer."""
+    """Return how many commits the longest line behind each commit has: an ancestor has fewer.
+
+    No commit is its own ancestor; of rows that say so a line ends where it would begin again.
+    """
     found: dict[str, int] = {}
+    waiting: set[str] = set()
     for start in commits:
         todo = [start]
         while todo:
             commit = todo[-1]
             behind = [parent for parent in parents.get(commit, ()) if parent in commits]
-            missing = [parent for parent in behind if parent not in found]
-            if missing:
+            missing = [p for p in behind if p not in found and p not in waiting]
+            if missing and commit not in waiting:
+                waiting.add(commit)
                 todo += missing
                 continue
-            found[commit] = 1 + max((found[parent] for parent in behind), default=0)
+            found[commit] = 1 + max((found.get(parent, 0) for parent in behind), default=0)
             todo.pop()
     return found
 

@@ -18,22 +18,108 @@ carried as (
 
 ),
 
--- A change names its deployment by the id that the tool gave it; an id of two tools names none.
+requests as (
+
+    select * from {{ ref('int_change_requests_described') }}
+
+),
+
+-- What the text of a deployment to production names, or that of the change whose commit it is.
+numbers as (
+
+    select
+        deployment_key,
+        change_number,
+        'deployment_text' as method,
+        2 as rank_no
+
+    from {{ ref('stg_github__deployment_change_numbers') }}
+
+    union all
+
+    select
+        described.deployment_key,
+        keys.issue_key as change_number,
+        'change_text' as method,
+        3 as rank_no
+
+    from {{ ref('stg_github__commit_issue_keys') }} as keys
+
+    inner join described
+        on
+            described.code_source_system = 'github'
+            and keys.repository = described.repository
+            and keys.sha = described.sha
+
+    union all
+
+    select
+        described.deployment_key,
+        keys.issue_key as change_number,
+        'change_text' as method,
+        3 as rank_no
+
+    from (
+        select
+            work_item_key,
+            issue_key
+        from {{ ref('stg_github__pull_request_issue_keys') }}
+        union all
+        select
+            work_item_key,
+            issue_key
+        from {{ ref('stg_gitlab__merge_request_issue_keys') }}
+    ) as keys
+
+    inner join changes
+        on keys.work_item_key = changes.change_key
+
+    inner join described
+        on
+            changes.source_system = described.code_source_system
+            and changes.repository = described.repository
+            and changes.merge_commit_sha = described.sha
+
+),
+
+-- A change names its deployment by the id that the tool gave it, and an id of two tools names none;
+-- or a deployment, or what it deploys, names its change by its number.
 named as (
 
     select
-        change_requests.work_item_key as change_request_key,
+        requests.work_item_key as change_request_key,
         max(deployments.deployment_key) as deployment_key,
-        min(change_requests.requested_at) as requested_at
+        'correlation_id' as method,
+        1 as rank_no,
+        min(requests.requested_at) as requested_at
 
-    from {{ ref('int_change_requests_described') }} as change_requests
+    from requests
 
     inner join described as deployments
-        on change_requests.correlation_id = deployments.deployment_id
+        on requests.correlation_id = deployments.deployment_id
 
     group by 1
 
     having count(*) = 1
+
+    union all
+
+    select
+        requests.work_item_key as change_request_key,
+        deployments.deployment_key,
+        numbers.method,
+        numbers.rank_no,
+        requests.requested_at
+
+    from numbers
+
+    inner join requests
+        on numbers.change_number = requests.change_number
+
+    inner join described as deployments
+        on numbers.deployment_key = deployments.deployment_key
+
+    where deployments.is_production
 
 ),
 
@@ -41,14 +127,15 @@ change_requests as (
 
     select
         deployment_key,
-        change_request_key
+        change_request_key,
+        method as change_request_method
 
     from (
         select
             *,
             row_number() over (
                 partition by deployment_key
-                order by requested_at, change_request_key
+                order by rank_no, requested_at, change_request_key
             ) as place
         from named
     ) as placed
@@ -288,6 +375,7 @@ rated as (
         counted.previous_deployment_key,
         releases.release_deployment_key,
         change_requests.change_request_key,
+        change_requests.change_request_method,
         counted.is_production,
         counted.result = 'success' and (
             counted.is_told_rollback or counted.is_back
@@ -346,6 +434,7 @@ final as (
         previous_deployment_key,
         release_deployment_key,
         change_request_key,
+        change_request_method,
         is_production,
         is_rollback,
         is_hotfix_commit and not is_rollback as is_hotfix,

@@ -30,6 +30,13 @@ blocks as (
 
 ),
 
+dependencies as (
+
+    select * from {{ ref('int_work_item_links_unioned') }}
+    where link_type = 'blocks' and valid_from is not null
+
+),
+
 scopes as (
 
     select * from {{ ref('scopes') }}
@@ -201,7 +208,7 @@ common as (
 ),
 
 -- All that the models of single items read of an item, but for seeds.
-inputs as (
+own_inputs as (
 
     select
         work_items.work_item_key,
@@ -260,6 +267,39 @@ inputs as (
         on
             names.kind = owners.kind
             and names.name = owners.name
+
+),
+
+own_hashes as (
+
+    select
+        work_item_key,
+        sum(row_hash) as row_hash
+
+    from own_inputs
+
+    group by 1
+
+),
+
+-- How long an item is blocked depends on the one that blocks it, too.
+inputs as (
+
+    select
+        work_item_key,
+        row_hash
+    from own_hashes
+
+    union all
+
+    select
+        dependencies.to_key as work_item_key,
+        own_hashes.row_hash
+        + {{ hash_of('dependencies.from_key, dependencies.valid_from, dependencies.valid_to') }}
+            as row_hash
+    from dependencies
+    inner join own_hashes
+        on dependencies.from_key = own_hashes.work_item_key
 
 ),
 

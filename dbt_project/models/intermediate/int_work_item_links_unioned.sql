@@ -290,12 +290,16 @@ github as (
         issue_keys.change_key as from_key,
         former_keys.work_item_key as to_key,
         issue_keys.issue_key as to_item_key,
-        'implements' as link_type,
+        case
+            when {{ is_change_number('issue_keys.issue_key') }} then 'authorized_by'
+            else 'implements'
+        end as link_type,
         'issue_key' as method,
         cast(0.9 as double) as confidence,
         changes.begins_at as valid_from,
         cast(null as timestamp) as valid_to,
         case
+            when {{ is_change_number('issue_keys.issue_key') }} then 'change_request'
             when issue_keys.is_written_as_key then split_part(issue_keys.issue_key, '-', 1)
             else 'other'
         end as key_project
@@ -424,12 +428,16 @@ gitlab as (
         gitlab_issue_keys.work_item_key as from_key,
         former_keys.work_item_key as to_key,
         gitlab_issue_keys.issue_key as to_item_key,
-        'implements' as link_type,
+        case
+            when {{ is_change_number('gitlab_issue_keys.issue_key') }} then 'authorized_by'
+            else 'implements'
+        end as link_type,
         'issue_key' as method,
         cast(0.9 as double) as confidence,
         pull_requests.created_at as valid_from,
         cast(null as timestamp) as valid_to,
         case
+            when {{ is_change_number('gitlab_issue_keys.issue_key') }} then 'change_request'
             when not gitlab_issue_keys.is_written_as_key then 'other'
             when gitlab_issue_keys.issue_key like '%#%'
                 then split_part(gitlab_issue_keys.issue_key, '#', 1)

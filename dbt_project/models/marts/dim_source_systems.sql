@@ -7,12 +7,9 @@ systems as (
         name
     from (
         values
-        ('jira', 'Jira'),
-        ('github', 'GitHub'),
-        ('jenkins', 'Jenkins'),
-        ('gitlab', 'GitLab'),
-        ('servicenow', 'ServiceNow'),
-        ('inbox', 'Inbox')
+        {% for name, title in source_systems() %}
+            ('{{ name }}', '{{ title }}'){{ ',' if not loop.last }}
+        {% endfor %}
     ) as systems (source_system_key, name)
 
 ),

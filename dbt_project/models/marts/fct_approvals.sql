@@ -12,7 +12,14 @@ words as (
     window words_of_one as (
         partition by
             kind,
-            coalesce(change_key, change_request_key, deployment_key, approval_id),
+            coalesce(
+                change_key,
+                change_request_key,
+                deployment_key,
+                deployment_id,
+                sha || '|' || coalesce(raw_environment, ''),
+                approval_id
+            ),
             -- A change request has one approval, whoever gives it.
             case when kind = 'change_request' then '' else coalesce(approver_key, approval_id) end
         order by decided_at, approval_id

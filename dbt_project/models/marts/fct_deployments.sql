@@ -171,6 +171,7 @@ final as (
         judged.previous_deployment_key,
         judged.release_deployment_key,
         judged.change_request_key,
+        judged.change_request_method,
         judged.deployer_key,
         judged.failure_method,
         cast(judged.incident_count as bigint) as incident_count,

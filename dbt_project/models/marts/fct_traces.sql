@@ -293,8 +293,14 @@ measured as (
         count(*) as change_count,
         count(distinct deployment_key) as deployment_count,
         max(case when least_sure_place = 1 then change_method end) as change_method,
-        max(case method when 'sha' then 1 when 'descent' then 2 when 'merge_order' then 3 end)
-            as least_sure_deployment,
+        max(
+            case method
+                when 'sha' then 1
+                when 'descent' then 2
+                when 'source' then 3
+                when 'merge_order' then 4
+            end
+        ) as least_sure_deployment,
         min(first_commit_at) as first_commit_at,
         min(opened_at) as opened_at,
         max(merged_at) as merged_at,
@@ -326,6 +332,7 @@ traces as (
                     case measured.least_sure_deployment
                         when 1 then 'sha'
                         when 2 then 'descent'
+                        when 3 then 'source'
                         else 'merge_order'
                     end
         end as deployment_method,

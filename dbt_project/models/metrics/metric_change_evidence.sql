@@ -118,7 +118,7 @@ items as (
 
     from {{ ref('bridge_work_item_links') }}
 
-    where link_type in ('implements', 'fixes')
+    where link_type = 'implements'
 
 ),
 
@@ -130,6 +130,8 @@ nameless as (
 
     from {{ ref('fct_change_keys') }}
 
+    where key_project <> 'change_request'
+
     group by 1
 
 ),
@@ -139,6 +141,7 @@ reviews as (
 
     select
         described.metric_change_evidence_key,
+        described.deployer_key,
         approvals.approval_key,
         approvals.approver_key,
         row_number() over (
@@ -177,7 +180,6 @@ shas as (
         finished_at as deployed_at,
         1 as distance
     from described
-    where merge_commit_sha is distinct from sha
 
 ),
 
@@ -253,8 +255,6 @@ known_runs as (
 
     from runs
 
-    where repository is not null
-
     group by 1
 
 ),
@@ -312,7 +312,7 @@ unknown_builds as (
 
     from gapped
 
-    where metric_change_evidence_key is not null and open_gaps > 0
+    where open_gaps > 0
 
 ),
 
@@ -322,8 +322,6 @@ approved as (
     select
         described.metric_change_evidence_key,
         approvals.approval_key,
-        approvals.source_system,
-        approvals.approver_key,
         approvals.is_by_program,
         approvals.decided_at
 
@@ -334,7 +332,7 @@ approved as (
 
     where
         approvals.is_approved
-        and (approvals.kind = 'environment' or approvals.decided_at <= described.started_at)
+        and approvals.decided_at <= described.started_at
         and coalesce(approvals.withdrawn_at, timestamp '9999-12-31') > described.started_at
 
     union all
@@ -342,8 +340,6 @@ approved as (
     select
         described.metric_change_evidence_key,
         approvals.approval_key,
-        approvals.source_system,
-        approvals.approver_key,
         approvals.is_by_program,
         approvals.decided_at
 
@@ -379,21 +375,16 @@ audited as (
 
     from approvals
 
-    where change_request_key is not null
-
     group by 1
 
 ),
 
--- Where approvals are not audited, the state that it came to tells; a standard change is approved
--- in advance.
+-- A standard change is approved in advance, whoever audits approvals.
 change_requests as (
 
     select
         requests.work_item_key,
-        coalesce(
-            requests.approved_at, case when requests.is_automated then requests.requested_at end
-        ) as approved_at
+        case when requests.is_automated then requests.requested_at end as approved_at
 
     from {{ ref('fct_change_requests') }} as requests
 
@@ -418,43 +409,15 @@ asking as (
 
 ),
 
--- Who approved, and is not the author. People of two tools cannot be told apart.
-approvers as (
-
-    select
-        metric_change_evidence_key,
-        approver_key
-    from reviews
-
-    union
-
-    select
-        approved.metric_change_evidence_key,
-        approved.approver_key
-
-    from approved
-
-    inner join described
-        on approved.metric_change_evidence_key = described.metric_change_evidence_key
-
-    where
-        approved.source_system = described.change_source_system
-        and not approved.is_by_program
-        and approved.approver_key <> described.author_key
-
-),
-
+-- Who reviewed it, and is not the author. People of two tools cannot be told apart.
 others as (
 
     select
-        approvers.metric_change_evidence_key,
-        count(case when approvers.approver_key is distinct from described.deployer_key then 1 end)
+        metric_change_evidence_key,
+        count(case when approver_key is distinct from deployer_key then 1 end)
             as approvers_who_did_not_deploy
 
-    from approvers
-
-    inner join described
-        on approvers.metric_change_evidence_key = described.metric_change_evidence_key
+    from reviews
 
     group by 1
 
@@ -463,19 +426,11 @@ others as (
 -- Who approved in another tool, or who let it run at GitHub, may be anybody.
 strangers as (
 
-    select approved.metric_change_evidence_key
+    select metric_change_evidence_key
 
     from approved
 
-    inner join described
-        on approved.metric_change_evidence_key = described.metric_change_evidence_key
-
-    where
-        not approved.is_by_program
-        and (
-            approved.approver_key is null
-            or approved.source_system is distinct from described.change_source_system
-        )
+    where not is_by_program
 
     group by 1
 
@@ -524,7 +479,7 @@ final as (
         end as approval,
         first_approvals.approval_key,
         case
-            when described.change_key is null or described.author_key is null then 'not_known'
+            when described.author_key is null then 'not_known'
             when described.deployer_key = described.author_key then 'no'
             when others.metric_change_evidence_key is null
                 then

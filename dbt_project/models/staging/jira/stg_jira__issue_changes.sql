@@ -65,6 +65,10 @@ renamed as (
                 when 'resolution' then 'resolution'
                 when 'issuelinks' then 'issuelinks'
                 when 'link' then 'issuelinks'
+                when 'fixversions' then 'fixVersions'
+                when 'fix version' then 'fixVersions'
+                when 'versions' then 'versions'
+                when 'version' then 'versions'
                 else item.field
             end
         end as field,

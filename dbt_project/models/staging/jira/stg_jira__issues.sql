@@ -32,6 +32,7 @@ source as (
                 'flagged': 'BOOLEAN',
                 'epic_key': 'VARCHAR',
                 'parent_key': 'VARCHAR',
+                'detected_in': 'VARCHAR',
                 'used_fields': {'story_points': 'VARCHAR', 'team': 'VARCHAR'},
                 'reporter': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'},
                 'assignee': {'person_key': 'VARCHAR', 'actor_type': 'VARCHAR'}
@@ -72,6 +73,7 @@ renamed as (
         source.payload.fields.parent.id as parent_id,
         source.payload.fields.epic_key as epic_key,
         source.payload.fields.parent_key as parent_key,
+        source.payload.fields.detected_in as detected_in,
         source.payload.fields.team.id as team_id,
         {{ plain_name('source.payload.fields.team.name') }} as team,
         source.payload.fields.used_fields.team as team_field,

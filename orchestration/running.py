@@ -1,0 +1,110 @@
+"""One refresh in this process: the gate, a Dagster job, and what came of it.
+
+The command calls it; the jobs are those that schedules and the browser start, and
+`RefreshOptions` (orchestration/ingestion.py) passes the same gate and notes the same outcome.
+"""
+
+import gc
+import logging
+import os
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestration import gate
+from orchestration.gate import FAILED
+
+PARTIAL = 3
+
+log = logging.getLogger("flowhouse")
+
+
+def refresh(job: Callable[[], Any], wish: gate.Wish, full: bool = False) -> tuple[int, list[str]]:
+    """Pass the gate and run a job that refreshes; return the exit code and its reasons.
+
+    Raises:
+        gate.Stopped: Another refresh runs, or the configuration is faulty.
+    """
+    try:
+        with gate.passed(wish):
+            return run_job(job, wish, full)
+    except gate.Stopped:
+        raise
+    except Exception as error:
+        if "DatabaseError" not in type(error).__name__:
+            raise
+        from orchestration import event_log
+
+        broken = event_log.damaged(Path(os.environ["DAGSTER_HOME"]), to_the_end=True)
+        if not broken:
+            raise
+        for folder in broken:
+            event_log.set_aside(folder)
+        return FAILED, ["Dagster's store was damaged; run the refresh again"]
+
+
+def run_job(job: Callable[[], Any], wish: gate.Wish, full: bool) -> tuple[int, list[str]]:
+    """Run a job in this process and say what came out; return the exit code and its reasons."""
+    began = time.monotonic()
+    from orchestration.termination import end_whole_tree
+
+    end_whole_tree()
+    import dagster as dg
+
+    from orchestration import environment, outcome
+    from orchestration.definitions import loaded
+    from orchestration.failures import NOT_PUBLISHED
+    from orchestration.status import warnings
+
+    loaded()
+    gc.freeze()  # what is imported stays: no collection looks through it, here or in what is forked
+    with dg.DagsterInstance.get() as instance:
+        result = dg.execute_job(
+            dg.reconstructable(job),
+            instance=instance,
+            run_config={
+                "resources": {
+                    "refresh": {
+                        "config": {
+                            "sources": list(wish.sources),
+                            "as_of": wish.as_of,
+                            "full": full,
+                            "span": list(wish.span),
+                        }
+                    }
+                },
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+            tags={outcome.STARTED_BY: "the command line"},
+        )
+    came = outcome.last()
+    lines = list(came.lines) if came and came.refresh_id == result.run_id else []
+    if not result.success:
+        return FAILED, lines or ["the refresh failed; see `make dev`", NOT_PUBLISHED]
+    for warning in warnings(result.run_id):
+        log.warning("warning: %s", warning)
+    click.echo(f"published  {environment.published_folder() / 'warehouse.duckdb'}")
+    click.echo(f"report     {environment.report_file()}")
+    click.echo(f"refresh    {result.run_id} in {time.monotonic() - began:.0f} s")
+    return (PARTIAL if lines else 0), lines
+
+
+def refresh_job() -> Any:
+    """Return the Dagster job; Dagster asks for it through this function, several times."""
+    return _resolved("refresh")
+
+
+def backfill_job() -> Any:
+    """Return the job that reads a window again."""
+    return _resolved("backfill")
+
+
+@cache
+def _resolved(job: str) -> Any:
+    from orchestration.definitions import loaded
+
+    return loaded().resolve_job_def(job)

@@ -1,0 +1,251 @@
+"""Golden cases of what lies beneath an epic.
+
+The value stream `epic` keeps the time of Berlin: May 2024 begins there on 30 April at 22:00 UTC.
+"""
+
+from datetime import date
+
+from tests.flow.golden import Case, at
+from tests.flow.house import Issue
+
+
+def finished(number: int, parent: str | None) -> Issue:
+    """Return an item of June: one hour of work on its day, each on another one."""
+    return Issue(
+        f"EPP-{number}",
+        f"""
+        2024-06-{number:02} 09:00 created in In Progress
+        2024-06-{number:02} 10:00 Done
+        """,
+        parent=parent,
+    )
+
+
+CASES: list[Case] = [
+    Case(
+        "the work beneath an epic counts in its month, as long as it lay there and was not blocked",
+        [
+            Issue(
+                "EPC-1",
+                """
+                2024-03-28 09:00 created in Backlog
+                2024-04-02 09:00 In Progress
+                """,
+                kind="Epic",
+            ),
+            Issue("EPC-5", "2024-04-03 09:00 created in Backlog", kind="Epic"),
+            Issue("EPC-10", "2024-04-03 09:00 created in In Progress", kind="Epic"),
+            Issue(
+                "EPC-2",  # two hours of April and four of May, of each one blocked
+                """
+                2024-04-30 20:00 created in In Progress
+                2024-04-30 21:00 Flagged: Impediment
+                2024-04-30 23:00 Flagged:
+                2024-05-01 02:00 Done
+                """,
+                parent="EPC-1",
+            ),
+            Issue(
+                "EPC-3",  # beneath the epic by its story
+                """
+                2024-05-02 09:00 created in In Progress
+                2024-05-02 12:00 Done
+                """,
+                kind="Sub-task",
+                parent="EPC-2",
+            ),
+            Issue(
+                "EPC-4",  # four hours beneath the one epic, two beneath the other
+                """
+                2024-05-06 09:00 created in In Progress
+                2024-05-06 13:00 Parent: EPC-5
+                2024-05-06 15:00 Done
+                """,
+                kind="Bug",
+                parent="EPC-1",
+            ),
+            Issue("EPC-6", "2024-05-07 09:00 created in Backlog", parent="EPC-1"),
+            Issue(
+                "EPC-7",  # it waits, and that is no work
+                """
+                2024-05-07 09:00 created in Ready for Review
+                2024-05-08 09:00 Done
+                """,
+                parent="EPC-1",
+            ),
+        ],
+        rows={
+            """select replace(work_item_key, 'jira:', ''), month_start, level, work_type,
+                   active_s / 3600, item_count, committed_at, first_scope_at, last_scope_at,
+                   first_release_at
+               from marts.fct_capitalisation_evidence
+               where work_item_key like 'jira:EPC-%' order by 1, 2, 3, 4""": [
+                (
+                    "EPC-1",
+                    date(2024, 4, 1),
+                    "story",
+                    "feature",
+                    1,
+                    1,
+                    at("04-02 09:00"),
+                    at("04-30 20:00"),
+                    at("05-07 09:00"),
+                    None,
+                ),
+                (
+                    "EPC-1",
+                    date(2024, 5, 1),
+                    "story",
+                    "defect",
+                    4,
+                    1,
+                    at("04-02 09:00"),
+                    at("04-30 20:00"),
+                    at("05-07 09:00"),
+                    None,
+                ),
+                (
+                    "EPC-1",
+                    date(2024, 5, 1),
+                    "story",
+                    "feature",
+                    3,
+                    1,
+                    at("04-02 09:00"),
+                    at("04-30 20:00"),
+                    at("05-07 09:00"),
+                    None,
+                ),
+                (
+                    "EPC-1",
+                    date(2024, 5, 1),
+                    "task",
+                    "feature",
+                    3,
+                    1,
+                    at("04-02 09:00"),
+                    at("04-30 20:00"),
+                    at("05-07 09:00"),
+                    None,
+                ),
+                (
+                    "EPC-5",
+                    date(2024, 5, 1),
+                    "story",
+                    "defect",
+                    2,
+                    1,
+                    None,
+                    at("05-06 13:00"),
+                    at("05-06 13:00"),
+                    None,
+                ),
+            ],
+            # TRC-1 of golden_traces.py: five days in progress, deployed on the third; TRC-28 lay
+            # there for a day.
+            """select month_start, active_s / 3600, item_count, first_release_at,
+                   first_release_deployment_key, committed_at, committed_stage_transition_key
+               from marts.fct_capitalisation_evidence
+               where work_item_key = 'jira:TRC-10' and month_start = date '2024-05-01'""": [
+                (
+                    date(2024, 5, 1),
+                    144,
+                    2,
+                    at("05-04 09:00"),
+                    "github:deployment:trail-7900",
+                    at("04-01 09:00"),
+                    "jira:TRC-10:1",
+                ),
+            ],
+        },
+    ),
+    Case(
+        "an epic is as far as its children are, and done when the pace of the last days allows",
+        [
+            Issue("EPP-100", "2024-04-03 09:00 created in In Progress", kind="Epic"),
+            Issue("EPP-101", "2024-04-03 09:00 created in Backlog", kind="Epic"),
+            Issue("EPP-102", "2024-04-03 09:00 created in Backlog", kind="Epic"),
+            *(finished(number, "EPP-100") for number in range(1, 29)),
+            Issue(
+                "EPP-40", "2024-06-01 09:00 created in In Progress", parent="EPP-100", points="5"
+            ),
+            Issue("EPP-41", "2024-06-01 09:00 created in Backlog", parent="EPP-100"),
+            Issue(
+                "EPP-42",
+                """
+                2024-06-01 09:00 created in In Progress
+                2024-06-02 09:00 Cancelled
+                """,
+                parent="EPP-100",
+                points="8",
+            ),
+            Issue(
+                "EPP-43",
+                "2024-06-01 09:00 created in Backlog",
+                parent="EPP-100",
+                deleted="2024-06-03 09:00",
+            ),
+            Issue("EPP-44", "2024-06-01 09:00 created in Backlog", parent="EPP-101"),
+            Issue(
+                "EPP-45",
+                """
+                2024-06-01 09:00 created in In Progress
+                2024-06-02 09:00 Cancelled
+                """,
+                parent="EPP-102",
+            ),
+        ],
+        rows={
+            """select replace(work_item_key, 'jira:', ''), outcome, level, child_count, done_count,
+                   cancelled_count, open_count, started_count, round(done_share, 4), points,
+                   done_points, no_forecast_reason, window_days, n, window_done_count
+               from metrics.metric_epic_progress where work_item_key like 'jira:EPP-%'
+               order by 1""": [
+                ("EPP-100", "open", "story", 31, 28, 1, 2, 1, 0.9333, 5.0, 0.0, None, 62, 31, 28),
+                (
+                    "EPP-101",
+                    "open",
+                    "story",
+                    1,
+                    0,
+                    0,
+                    1,
+                    0,
+                    0.0,
+                    None,
+                    None,
+                    "no_child_was_finished",
+                    62,
+                    31,
+                    0,
+                ),
+                (
+                    "EPP-102",
+                    "open",
+                    "story",
+                    1,
+                    0,
+                    1,
+                    0,
+                    0,
+                    None,
+                    None,
+                    None,
+                    "nothing_is_open",
+                    None,
+                    None,
+                    None,
+                ),
+            ],
+            # Of 62 days, from the first item of the stream on, 28 brought a child: two come within
+            # k days with a chance of 1 - (1 - p)^k - k p (1 - p)^(k - 1) for p of 28/62, which is
+            # 0.43 and 0.61 at three and four days, 0.84 and 0.90 at six and seven, 0.94 and 0.96
+            # at eight and nine. The share is drawn, too: it makes that a little wider.
+            """select done_p50_date, done_p85_date between date '2024-07-06' and date '2024-07-08',
+                   done_p95_date between date '2024-07-08' and date '2024-07-10', origin_date
+               from metrics.metric_epic_progress where work_item_key = 'jira:EPP-100'""": [
+                (date(2024, 7, 4), True, True, date(2024, 6, 30)),
+            ],
+        },
+    ),
+]

@@ -1,0 +1,282 @@
+"""Recounts of what lies beneath an epic: its active time by month, its events, its progress."""
+
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from tests.recount.forecasts import SEED, TRIALS, groups, known_on, stays_of_items
+from tests.recount.plain import UTC, grouped, local_day
+from tests.recount.registry import Row, Tables, recounts
+
+SECOND = timedelta(seconds=1)
+
+
+@lru_cache(maxsize=4)
+def beneath(tables: Tables) -> dict[str, list[tuple[str, datetime, datetime]]]:
+    """Return what lay beneath each epic up to three levels below it, and from when to when."""
+    below: dict[str, list[tuple[str, datetime, datetime]]] = defaultdict(list)
+    for link in tables.rows("bridge_work_item_links"):
+        if link["link_type"] == "parent":
+            span = link["valid_from"], link["valid_to"] or tables.as_of
+            below[link["to_key"]].append((link["from_key"], *span))
+    found = defaultdict(list)
+    for row in tables.rows("dim_work_items"):
+        if not row["is_current"] or row["level"] != "epic":
+            continue
+        nearest = [(row["work_item_key"], datetime.min, datetime.max)]
+        for _ in range(3):
+            nearest = [
+                (child, max(begins, since), min(ends, until))
+                for key, since, until in nearest
+                for child, begins, ends in below[key]
+                if max(begins, since) < min(ends, until)
+            ]
+            found[row["work_item_key"]] += nearest
+    return found
+
+
+def months(start: datetime, end: datetime, zone: str) -> Iterator[tuple[datetime, datetime, str]]:
+    """Yield the parts of a time that lie in one month of a time zone, with its first day."""
+    day = local_day(start, zone).replace(day=1)
+    while start < end:
+        later = (day + timedelta(days=32)).replace(day=1)
+        midnight = datetime(later.year, later.month, 1, tzinfo=ZoneInfo(zone))
+        until = min(end, midnight.astimezone(UTC).replace(tzinfo=None))
+        yield start, until, day
+        start, day = until, later
+
+
+def worked(visit: Row, blocks: list[Row], as_of: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the parts of a visit in which nothing blocked the item."""
+    at, end = visit["entered_at"], visit["exited_at"] or as_of
+    for block in sorted(blocks, key=lambda row: row["blocked_from"]):
+        if block["blocked_from"] > at:
+            yield at, min(end, block["blocked_from"])
+        at = max(at, block["blocked_to"] or as_of)
+        if at >= end:
+            return
+    yield at, end
+
+
+@recounts("fct_capitalisation_evidence")
+def capitalisation_evidence(tables: Tables) -> Iterator[Row]:
+    """Epics by month, level and type of work."""
+    zones = {row["value_stream_key"]: row["time_zone"] for row in tables.rows("dim_value_streams")}
+    versions = tables.by("dim_work_items", "work_item_version_key")
+    epics = {row["work_item_key"]: row for row in versions.values() if row["is_current"]}
+    blocks = grouped(tables.rows("fct_blocked_intervals"), "work_item_key")
+    visits = defaultdict(list)
+    for visit in tables.rows("fct_stage_visits"):
+        if visit["flow_state"] == "active":
+            visits[visit["work_item_key"]].append(visit)
+    flows = tables.by("fct_work_item_flows", "work_item_key")
+    transitions = {
+        (row["work_item_key"], row["changed_at"]): row["stage_transition_key"]
+        for row in sorted(
+            tables.rows("fct_stage_transitions"), key=lambda row: row["stage_transition_key"],
+            reverse=True,
+        )
+    }  # fmt: skip
+    changes = tables.by("fct_changes", "change_key")
+    brought = tables.by("bridge_deployment_changes", "change_key")
+    released = defaultdict(list)
+    for link in tables.rows("bridge_work_item_links"):
+        change = changes.get(link["from_key"])
+        is_live = change and change["deployed_at"] and link["from_key"] in brought
+        if link["link_type"] == "implements" and is_live:
+            deployment = brought[link["from_key"]]["deployment_key"]
+            released[link["to_key"]].append((change["deployed_at"], deployment))
+    for epic, members in beneath(tables).items():
+        zone = zones[epics[epic]["value_stream_key"]]
+        parts: dict[tuple, list[tuple[timedelta, str]]] = defaultdict(list)
+        for item, since, until in members:
+            for visit in visits[item]:
+                version = versions[visit["work_item_version_key"]]
+                for start, end in worked(visit, blocks.get(item, []), tables.as_of):
+                    for a, b, month in months(max(start, since), min(end, until), zone):
+                        parts[month, version["level"], version["work_type"]].append((b - a, item))
+        first = min((one for item, _, _ in members for one in released[item]), default=(None, None))
+        committed = flows[epic]["committed_at"]
+        for (month, level, work_type), times in parts.items():
+            active_s = sum((time for time, _ in times), timedelta()) // SECOND
+            if active_s:
+                yield {
+                    "capitalisation_evidence_key": f"{epic}|{month}|{level}|{work_type}",
+                    "work_item_key": epic,
+                    "work_item_version_key": epics[epic]["work_item_version_key"],
+                    "level": level,
+                    "work_type": work_type,
+                    "active_s": active_s,
+                    "item_count": len({item for _, item in times}),
+                    "committed_stage_transition_key": transitions.get((epic, committed)),
+                    "first_release_deployment_key": first[1],
+                    "committed_at": committed,
+                    "first_scope_at": min(since for _, since, _ in members),
+                    "last_scope_at": max(since for _, since, _ in members),
+                    "first_release_at": first[0],
+                    "month_start": month,
+                }
+
+
+def forecast(
+    key: str, epic: str, left: int, group: tuple, tables: Tables, pace: dict[tuple, tuple]
+) -> Row:
+    """Return what is forecast of an item, or why nothing is."""
+    names = ("window_days", "n", "window_done_count", "trials", "seed", "origin_date")
+    dates = ("done_p50_date", "done_p85_date", "done_p95_date")
+    nothing: Row = dict.fromkeys((*names, *dates))
+    if not left:
+        return {"no_forecast_reason": "nothing_is_open", **nothing}
+    first, origin, stays = pace.get(group, (None, None, []))
+    window = [] if origin is None or origin < first else known_on(stays, first, origin)[-90:]
+    if len(window) < 28 or sum(window) < 10:
+        return {"no_forecast_reason": "stream_finished_too_little", **nothing}
+    begins = origin - timedelta(days=len(window) - 1)
+    of_epic = sum(
+        begins <= came <= origin < gone and parents(tables).get(item) == epic
+        for item, came, gone in stays_of_items(tables)[group]
+    )
+    told = (len(window), sum(window), of_epic, TRIALS, SEED, origin)
+    found: Row = {"no_forecast_reason": None, **nothing, **dict(zip(names, told, strict=True))}
+    if not of_epic:
+        return found | {"no_forecast_reason": "no_child_was_finished"}
+    paces = np.random.default_rng([SEED, origin.toordinal(), zlib.crc32("|".join(group).encode())])
+    drawn = np.asarray(window)[paces.integers(0, len(window), (730, TRIALS), dtype=np.int32)]
+    own = np.random.default_rng([SEED, origin.toordinal(), zlib.crc32(key.encode())])
+    share = own.beta(of_epic + 0.5, sum(window) - of_epic + 0.5, TRIALS)
+    needed = left + own.negative_binomial(left, share)
+    # Day by day: who is done with it drops out.
+    ends, waits = np.full(TRIALS, 731), needed.astype(np.int64)
+    for day, finished in enumerate(drawn, start=1):
+        is_open = waits > 0
+        waits = waits - finished
+        ends[is_open & (waits <= 0)] = day
+    order = sorted(int(day) for day in ends)
+    for percentile, name in zip((50, 85, 95), dates, strict=True):
+        day = order[percentile * TRIALS // 100 - 1]
+        found[name] = origin + timedelta(days=day) if day <= 730 else None
+    if found["done_p50_date"] is None:
+        found["no_forecast_reason"] = "later_than_730_days"
+    return found
+
+
+@lru_cache(maxsize=4)
+def parents(tables: Tables) -> dict[str, str]:
+    """Return the parent that each item has now."""
+    return {
+        row["work_item_key"]: row["parent_work_item_key"]
+        for row in tables.rows("dim_work_items")
+        if row["is_current"] and row["parent_work_item_key"]
+    }
+
+
+@recounts("metric_epic_progress")
+def epic_progress(tables: Tables) -> Iterator[Row]:
+    """Items with children, one by one."""
+    items = {
+        row["work_item_key"]: row for row in tables.rows("dim_work_items") if row["is_current"]
+    }
+    flows = tables.by("fct_work_item_flows", "work_item_key")
+    pace: dict[tuple, tuple[date, date, list]] = {
+        group: (first, last, stays) for group, stays, first, last, _ in groups(tables)
+    }
+    families: dict[tuple, list[str]] = defaultdict(list)
+    for child, parent in parents(tables).items():
+        if parent in items and flows[child]["outcome"] != "deleted":
+            families[parent, items[child]["workflow"], items[child]["level"]].append(child)
+    for (parent, workflow, level), children in families.items():
+        ended: dict[str, list[str]] = defaultdict(list)
+        for child in children:
+            ended[flows[child]["outcome"]].append(child)
+        points: dict[Any, list[float]] = {
+            outcome: [items[c]["points"] for c in some if items[c]["points"] is not None]
+            for outcome, some in ended.items()
+        }
+        counted = [*points.get("open", []), *points.get("done", [])]
+        meant = len(children) - len(ended["cancelled"])
+        stream, key = items[parent]["value_stream_key"], f"{parent}|{workflow}|{level}"
+        starts = [flows[c]["started_at"] for c in children if flows[c]["started_at"]]
+        ends = [flows[c]["last_done_at"] for c in children if flows[c]["last_done_at"]]
+        yield {
+            "metric_epic_progress_key": key,
+            "work_item_key": parent,
+            "work_item_version_key": items[parent]["work_item_version_key"],
+            "value_stream_key": stream,
+            "epic_level": items[parent]["level"],
+            "outcome": flows[parent]["outcome"],
+            "workflow": workflow,
+            "level": level,
+            "child_count": len(children),
+            "done_count": len(ended["done"]),
+            "cancelled_count": len(ended["cancelled"]),
+            "open_count": len(ended["open"]),
+            "started_count": sum(flows[c]["started_at"] is not None for c in ended["open"]),
+            "done_share": len(ended["done"]) / meant if meant else None,
+            "points": sum(counted) if counted else None,
+            "done_points": sum(points.get("done", [])) if counted else None,
+            "first_started_at": min(starts, default=None),
+            "last_done_at": max(ends, default=None),
+            **forecast(key, parent, len(ended["open"]), (stream, workflow, level), tables, pace),
+        }
+
+
+@recounts("metric_dependencies")
+def dependencies(tables: Tables) -> Iterator[Row]:
+    """Pairs of value streams of which items of one block items of the other."""
+    streams = {
+        row["work_item_key"]: row["value_stream_key"]
+        for row in tables.rows("dim_work_items")
+        if row["is_current"]
+    }
+    is_open = {
+        row["work_item_key"]: row["outcome"] == "open" for row in tables.rows("fct_work_item_flows")
+    }
+    links: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for link in tables.rows("bridge_work_item_links"):
+        if link["link_type"] == "blocks":
+            links[link["from_key"], link["to_key"]].append(link)
+    pairs: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for one, other in links:
+        pairs[streams[one], streams[other]].append((one, other))
+    seconds: dict[tuple[str, str], int] = defaultdict(int)
+    spans: dict[tuple[str, str], list[tuple[datetime, datetime]]] = defaultdict(list)
+    for block in tables.rows("fct_blocked_intervals"):
+        if block["source"] == "link":
+            by, item = streams[block["blocking_work_item_key"]], block["work_item_key"]
+            spans[by, item].append((block["blocked_from"], block["blocked_to"] or tables.as_of))
+    waiting: dict[tuple[str, str], int] = defaultdict(int)
+    for (by, item), times in spans.items():
+        cell, reached = (by, streams[item]), datetime.min
+        waiting[cell] += 1
+        for start, end in sorted(times):
+            seconds[cell] += max(end - max(start, reached), timedelta()) // SECOND
+            reached = max(reached, end)
+    for (by, stream), members in pairs.items():
+        dated = sum(any(link["valid_from"] for link in links[pair]) for pair in members)
+        yield {
+            "metric_dependency_key": f"{by}|{stream}",
+            "blocking_value_stream_key": by,
+            "value_stream_key": stream,
+            "is_between_streams": by != stream,
+            "dependency_count": len(members),
+            "open_dependency_count": sum(
+                is_open[one]
+                and is_open[other]
+                and any(
+                    (link["valid_from"] is None or link["valid_from"] <= tables.as_of)
+                    and (link["valid_to"] is None or link["valid_to"] > tables.as_of)
+                    for link in links[one, other]
+                )
+                for one, other in members
+            ),
+            "dated_dependency_count": dated,
+            "dependent_items": len({other for _, other in members}),
+            "held_up_items": waiting[by, stream],
+            "dependency_wait_s": seconds[by, stream] if dated else None,
+        }
