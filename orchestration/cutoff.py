@@ -79,6 +79,8 @@ def watch(cutoff: Cutoff) -> None:
             return call(task, runner)
         if cutoff.spares(node.unique_id):
             return RunResult.from_node(node, RunStatus.NoOp, None)
+        if node.resource_type not in ("model", "seed"):
+            return call(task, runner)
         says = node.config.meta.get("differs_where")
         goes_on = node.config.materialized == "incremental"
         if says:
@@ -102,12 +104,16 @@ def watch(cutoff: Cutoff) -> None:
 
 
 def _asked(adapter: BaseAdapter, node: Any, query: str, **words: str | None) -> list | None:
-    """Ask for the rows of a node's table; None where it has none, as a test or a view."""
-    if node.resource_type not in ("model", "seed"):
+    """Ask for the rows of a node's table; None where it has none, as a view, or cannot be asked.
+
+    What cannot be asked differs. An error must not leave: dbt would wait for this node for ever.
+    """
+    try:
+        with adapter.connection_named(f"rows of {node.unique_id}"):
+            relation = adapter.get_relation(node.database, node.schema, node.alias)
+            if relation is None or not relation.is_table:
+                return None
+            sql = query.format(relation=relation, **words)
+            return adapter.connections.add_query(sql, auto_begin=False)[1].fetchall()
+    except Exception:
         return None
-    with adapter.connection_named(f"rows of {node.unique_id}"):
-        relation = adapter.get_relation(node.database, node.schema, node.alias)
-        if relation is None or not relation.is_table:
-            return None
-        sql = query.format(relation=relation, **words)
-        return adapter.connections.add_query(sql, auto_begin=False)[1].fetchall()

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 import tomllib
@@ -9,6 +10,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
 
 from publish.facts import OWN_TABLES
 from publish.facts import PERIODS as PERIOD_COLUMNS
@@ -367,6 +369,12 @@ def test_every_setting_that_a_source_reads_is_listed_in_env_example() -> None:
         if setting_name(name, field) not in listed
     ]
     assert missing == []
+
+
+def test_the_workflow_runs_what_a_merge_asks_for() -> None:
+    [job] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
 def test_the_readme_is_short() -> None:

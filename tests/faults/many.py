@@ -380,7 +380,7 @@ class Lane:
     def disk_full(self) -> str:
         """Let no file grow above a part of the largest one."""
         size = (self.home / "build.duckdb").stat().st_size
-        limit = int(size * self.chance.choice([0.001, 0.02, 0.5, 0.95]))
+        limit = int(size * self.chance.choice([0.001, 0.005, 0.02, 0.1]))
 
         def little() -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

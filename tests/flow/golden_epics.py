@@ -144,7 +144,7 @@ CASES: list[Case] = [
             # TRC-1 of golden_traces.py: five days in progress, deployed on the third; TRC-28 lay
             # there for a day.
             """select month_start, active_s / 3600, item_count, first_release_at,
-                   first_release_deployment_key, committed_at, committed_transition_key
+                   first_release_deployment_key, committed_at, committed_stage_transition_key
                from marts.fct_capitalisation_evidence
                where work_item_key = 'jira:TRC-10' and month_start = date '2024-05-01'""": [
                 (

@@ -92,7 +92,7 @@ class Dbt:
         for name, materialized in nodes.items():
             meta = {"differs_where": "is_new"} if name == "touched" else {}
             config = SimpleNamespace(materialized=materialized, meta=meta)
-            node = SimpleNamespace(unique_id=name, config=config)
+            node = SimpleNamespace(unique_id=name, config=config, resource_type="model")
             runner = SimpleNamespace(node=node, skip=False, adapter=None)
             GraphRunnableTask.call_runner(None, runner)
 
@@ -117,3 +117,23 @@ def test_a_table_that_came_out_as_it_was_is_known_by_its_rows(
     dbt.build(cutoff, cut="table", above="table")
     assert (dbt.made, cutoff.same) == (["cut"], ["cut"])
     assert dbt.asked == ["cut", "cut"]  # before and after
+
+
+def test_a_table_that_cannot_be_asked_differs() -> None:
+    class Broken:
+        """Says nothing."""
+
+        def connection_named(self, name: str) -> None:
+            raise RuntimeError(name)
+
+    node = SimpleNamespace(unique_id="cut")
+    assert module._asked(Broken(), node, module.ROWS) is None
+
+
+def test_what_only_reads_is_let_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exposure has no table, and no settings of one."""
+    dbt, cutoff = Dbt(monkeypatch), Cutoff({"page": ["cut"]}, {"cut"}, ())
+    watch(cutoff)
+    page = SimpleNamespace(unique_id="page", resource_type="exposure")
+    GraphRunnableTask.call_runner(None, SimpleNamespace(node=page, skip=False))
+    assert (dbt.made, dbt.asked) == (["page"], [])

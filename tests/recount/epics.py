@@ -114,7 +114,7 @@ def capitalisation_evidence(tables: Tables) -> Iterator[Row]:
                     "work_type": work_type,
                     "active_s": active_s,
                     "item_count": len({item for _, item in times}),
-                    "committed_transition_key": transitions.get((epic, committed)),
+                    "committed_stage_transition_key": transitions.get((epic, committed)),
                     "first_release_deployment_key": first[1],
                     "committed_at": committed,
                     "first_scope_at": min(since for _, since, _ in members),

@@ -247,7 +247,7 @@ commitments as (
     select
         flows.work_item_key,
         flows.committed_at,
-        min(transitions.stage_transition_key) as committed_transition_key
+        min(transitions.stage_transition_key) as committed_stage_transition_key
 
     from {{ ref('fct_work_item_flows') }} as flows
 
@@ -311,7 +311,7 @@ final as (
         measured.work_type,
         cast(measured.active_s as bigint) as active_s,
         measured.item_count,
-        commitments.committed_transition_key,
+        commitments.committed_stage_transition_key,
         releases.first_release_deployment_key,
         commitments.committed_at,
         scopes.first_scope_at,

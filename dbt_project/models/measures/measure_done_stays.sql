@@ -17,7 +17,8 @@ current_items as (
 
     select
         work_item_key,
-        workflow
+        workflow,
+        parent_work_item_key
 
     from work_items
 
@@ -30,6 +31,7 @@ final as (
     select
         visits.stage_visit_key,
         visits.work_item_key,
+        current_items.parent_work_item_key,
         work_items.value_stream_key,
         current_items.workflow,
         work_items.level,

@@ -80,21 +80,14 @@ def model(dbt, session):  # noqa: ANN001, ANN201 (dbt's own signature)
         .fetchall()
     )
     known_days = {tuple(group): (first, last) for *group, first, last in days}
-    items = (
-        dbt.ref("dim_work_items")
-        .filter("is_current and parent_work_item_key is not null")
-        .project("work_item_key, parent_work_item_key")
-        .fetchall()
-    )
-    parents = dict(items)
     finished = (
         dbt.ref("measure_done_stays")
-        .project("value_stream_key, workflow, level, work_item_key, done_date, undone_date")
+        .project("value_stream_key, workflow, level, parent_work_item_key, done_date, undone_date")
         .fetchall()
     )
     stays = collections.defaultdict(list)
-    for *group, item, done, undone in finished:
-        stays[tuple(group)].append((parents.get(item), done, undone or datetime.date.max))
+    for *group, epic, done, undone in finished:
+        stays[tuple(group)].append((epic, done, undone or datetime.date.max))
     open_ones = (
         dbt.ref("measure_epic_children")
         .filter("open_count > 0")
