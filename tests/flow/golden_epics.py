@@ -120,7 +120,7 @@ CASES: list[Case] = [
                     "EPC-1",
                     date(2024, 5, 1),
                     "task",
-                    "feature",
+                    "unassigned",
                     3,
                     1,
                     at("04-02 09:00"),
