@@ -437,7 +437,7 @@ CASES: list[Case] = [
                     ("2024-05-11 09:00", 976, status("t4", "Done", "t3", "In Progress")),
                     ("2024-05-12 09:00", 977, status("t3", "In Progress", "t4", "Done")),
                 ),
-                {"issuelinks": [linked(5, "tr1", "REL-51")]},
+                {"issuelinks": [linked(5, "tr1", "REL-51"), linked(61, "tr1", "EPE-1")]},
             ),
             # The link is taken away; another one is there before the work begins.
             begun(
@@ -453,12 +453,27 @@ CASES: list[Case] = [
                     ("2024-05-06 12:00", 981, status("f1", "Open", "t3", "In Progress")),
                     ("2024-05-08 12:00", 982, status("t3", "In Progress", "t5", "In Review")),
                 ),
-                {"issuelinks": [linked(6, "tr1", "REL-55"), linked(7, "tr1", "REL-56")]},
+                {
+                    "issuelinks": [
+                        linked(6, "tr1", "REL-55"), linked(7, "tr1", "REL-56"),
+                        linked(62, "tr1", "EPE-1"),
+                    ]
+                },
             ),
             # What it names was done from the start.
             begun(59, "05-06 10:00", 987, ("05-07 09:00", link(BLOCKED, "REL-60"))),
             Shown(
                 "REL-60", ("t4", "Done"), (), {"issuelinks": [linked(9, "tr1", "REL-59")]}
+            ),
+            # Of another value stream: it waits for two at once.
+            Shown(
+                "EPE-1", ("t4", "Done"),
+                (
+                    ("2024-05-09 10:00", 991, status("f1", "Open", "t3", "In Progress")),
+                    ("2024-05-10 09:00", 992, link(BLOCKED, "REL-52")),
+                    ("2024-05-10 09:00", 993, link(BLOCKED, "REL-54")),
+                    ("2024-05-12 09:00", 994, status("t3", "In Progress", "t4", "Done")),
+                ),
             ),
             # What blocks it is given up.
             begun(57, "05-06 10:00", 983, ("05-07 09:00", link(BLOCKED, "REL-58"))),
@@ -479,6 +494,16 @@ CASES: list[Case] = [
                 ("53", "jira:REL-54", "link", "REL", at("05-07 10:00"), at("05-07 16:00")),
                 ("55", "jira:REL-54", "link", "REL", at("05-09 10:00"), None),
                 ("57", "jira:REL-58", "link", "REL", at("05-07 09:00"), at("05-09 12:00")),
+            ],
+            # Three days of 51, six hours of 53, of 55 from 9 May until as_of, 51 hours of 57. Open
+            # are 54 and what it blocks still; the link of 56 has no date. EPE-1 waits two days.
+            """select value_stream_key, level, is_between_streams, dependency_count,
+                   open_dependency_count, dated_dependency_count, dependent_items, held_up_items,
+                   dependency_wait_s / 3600
+               from metrics.metric_dependencies where blocking_value_stream_key = 'slip'
+               order by 1""": [
+                ("behind", "story", True, 2, 0, 2, 1, 1, 48),
+                ("slip", "story", False, 6, 2, 5, 6, 4, 72 + 6 + 1263 + 51),
             ],
         },
     ),

@@ -229,11 +229,8 @@ def epic_progress(tables: Tables) -> Iterator[Row]:
 @recounts("metric_dependencies")
 def dependencies(tables: Tables) -> Iterator[Row]:
     """Pairs of value streams of which items of one block items of the other."""
-    streams = {
-        row["work_item_key"]: row["value_stream_key"]
-        for row in tables.rows("dim_work_items")
-        if row["is_current"]
-    }
+    now = {row["work_item_key"]: row for row in tables.rows("dim_work_items") if row["is_current"]}
+    streams = {key: row["value_stream_key"] for key, row in now.items()}
     is_open = {
         row["work_item_key"]: row["outcome"] == "open" for row in tables.rows("fct_work_item_flows")
     }
@@ -241,28 +238,29 @@ def dependencies(tables: Tables) -> Iterator[Row]:
     for link in tables.rows("bridge_work_item_links"):
         if link["link_type"] == "blocks":
             links[link["from_key"], link["to_key"]].append(link)
-    pairs: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    pairs: dict[tuple[str, str, str], list[tuple[str, str]]] = defaultdict(list)
     for one, other in links:
-        pairs[streams[one], streams[other]].append((one, other))
-    seconds: dict[tuple[str, str], int] = defaultdict(int)
+        pairs[streams[one], streams[other], now[other]["level"]].append((one, other))
+    seconds: dict[tuple[str, str, str], int] = defaultdict(int)
     spans: dict[tuple[str, str], list[tuple[datetime, datetime]]] = defaultdict(list)
     for block in tables.rows("fct_blocked_intervals"):
         if block["source"] == "link":
             by, item = streams[block["blocking_work_item_key"]], block["work_item_key"]
             spans[by, item].append((block["blocked_from"], block["blocked_to"] or tables.as_of))
-    waiting: dict[tuple[str, str], int] = defaultdict(int)
+    waiting: dict[tuple[str, str, str], int] = defaultdict(int)
     for (by, item), times in spans.items():
-        cell, reached = (by, streams[item]), datetime.min
+        cell, reached = (by, streams[item], now[item]["level"]), datetime.min
         waiting[cell] += 1
         for start, end in sorted(times):
             seconds[cell] += max(end - max(start, reached), timedelta()) // SECOND
             reached = max(reached, end)
-    for (by, stream), members in pairs.items():
+    for (by, stream, level), members in pairs.items():
         dated = sum(any(link["valid_from"] for link in links[pair]) for pair in members)
         yield {
-            "metric_dependency_key": f"{by}|{stream}",
+            "metric_dependency_key": f"{by}|{stream}|{level}",
             "blocking_value_stream_key": by,
             "value_stream_key": stream,
+            "level": level,
             "is_between_streams": by != stream,
             "dependency_count": len(members),
             "open_dependency_count": sum(
@@ -277,6 +275,6 @@ def dependencies(tables: Tables) -> Iterator[Row]:
             ),
             "dated_dependency_count": dated,
             "dependent_items": len({other for _, other in members}),
-            "held_up_items": waiting[by, stream],
-            "dependency_wait_s": seconds[by, stream] if dated else None,
+            "held_up_items": waiting[by, stream, level],
+            "dependency_wait_s": seconds[by, stream, level] if dated else None,
         }

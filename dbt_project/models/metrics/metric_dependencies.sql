@@ -38,6 +38,7 @@ described as (
         pairs.is_dated,
         blocking.value_stream_key as blocking_value_stream_key,
         blocked.value_stream_key,
+        blocked.level,
         case
             when
                 pairs.holds_now = 1
@@ -68,6 +69,7 @@ counted as (
     select
         blocking_value_stream_key,
         value_stream_key,
+        level,
         count(*) as dependency_count,
         sum(is_open) as open_dependency_count,
         sum(is_dated) as dated_dependency_count,
@@ -75,7 +77,7 @@ counted as (
 
     from described
 
-    group by 1, 2
+    group by 1, 2, 3
 
 ),
 
@@ -84,6 +86,7 @@ waits as (
     select
         blocking.value_stream_key as blocking_value_stream_key,
         blocked.value_stream_key,
+        blocked.level,
         intervals.work_item_key,
         blocking.value_stream_key || '|' || intervals.work_item_key as wait_key,
         intervals.blocked_from as starts_at,
@@ -113,6 +116,7 @@ waited as (
     select
         streams.blocking_value_stream_key,
         streams.value_stream_key,
+        streams.level,
         count(distinct united.wait_key) as held_up_items,
         sum({{ seconds_between('united.starts_at', 'united.ends_at') }}) as dependency_wait_s
 
@@ -122,23 +126,25 @@ waited as (
         select
             wait_key,
             blocking_value_stream_key,
-            value_stream_key
+            value_stream_key,
+            level
         from waits
-        group by 1, 2, 3
+        group by 1, 2, 3, 4
     ) as streams
         on united.wait_key = streams.wait_key
 
-    group by 1, 2
+    group by 1, 2, 3
 
 ),
 
 final as (
 
     select
-        counted.blocking_value_stream_key || '|' || counted.value_stream_key
-            as metric_dependency_key,
+        counted.blocking_value_stream_key || '|' || counted.value_stream_key || '|'
+        || counted.level as metric_dependency_key,
         counted.blocking_value_stream_key,
         counted.value_stream_key,
+        counted.level,
         counted.blocking_value_stream_key <> counted.value_stream_key as is_between_streams,
         counted.dependency_count,
         cast(counted.open_dependency_count as bigint) as open_dependency_count,
@@ -157,6 +163,7 @@ final as (
         on
             counted.blocking_value_stream_key = waited.blocking_value_stream_key
             and counted.value_stream_key = waited.value_stream_key
+            and counted.level = waited.level
 
 )
 
