@@ -1,6 +1,14 @@
-{#- One cut through measure_flow_periods whose rows add up: one sort of period, all teams or each team,
-    all types of work or each type. -#}
-{% macro flow_table(key, period, by_team=false, by_type=false) -%}
+{#- The select statement of one metric_flow* table: the rows of measure_flow_periods of one grain.
+
+    measure_flow_periods holds every grain, and totals as rows with the key 'all', so a sum over it
+    counts an item many times. A sum over one of these tables counts an item once per level.
+
+    key_column: Name of the primary key, which joins the columns of the grain with '|'.
+    period: day, week, month or increment. Days have only columns that may be added up: no
+        percentiles, no shares. They are measured for all teams together only: not with by_team.
+    by_team: One row per team, with team_key; else one row for all teams, with `load`.
+    by_type: One row per type of work, with work_type; else one row for all types. -#}
+{% macro flow_table(key_column, period, by_team=false, by_type=false) -%}
 with
 
 periods as (
@@ -13,8 +21,9 @@ periods as (
 
 ),
 
--- A stream that spent too much time in statuses without a stage says so beside its numbers.
-marks as (
+-- One row per value stream. Time in statuses without a stage is missing from the numbers of its
+-- stream, so each row says whether that is too much (is_marked).
+unmapped_time as (
 
     select * from {{ ref('metric_unmapped_time') }}
 
@@ -26,7 +35,7 @@ final as (
         periods.value_stream_key || '|' || workflow || '|' || level || '|'
         {%- if by_type %} || work_type || '|'{% endif %}
         {%- if by_team %} || team_key || '|'{% endif %} || cast(period_start as varchar)
-            as {{ key }},
+            as {{ key_column }},
         periods.value_stream_key,
         workflow,
         level,
@@ -66,7 +75,7 @@ final as (
         load,
         {%- endif %}
         is_complete_period,
-        coalesce(marks.is_marked, false) as is_marked,
+        coalesce(unmapped_time.is_marked, false) as is_marked,
         {%- if period == 'day' %}
         period_start as date_day
         {%- elif period == 'increment' %}
@@ -78,8 +87,8 @@ final as (
 
     from periods
 
-    left join marks
-        on periods.value_stream_key = marks.value_stream_key
+    left join unmapped_time
+        on periods.value_stream_key = unmapped_time.value_stream_key
 
 )
 
