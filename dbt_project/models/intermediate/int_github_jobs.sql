@@ -12,7 +12,9 @@ runs as (
 
 ),
 
--- A re-run of the failed jobs lists the others too, as they ran in the attempt before.
+-- GitHub numbers the attempts of a run from 1. An attempt that re-runs only the failed jobs lists
+-- the others too, with their times from the attempt before: what started before its attempt is such
+-- a copy. A first attempt has nothing to copy; an earlier start there is a difference of clocks.
 final as (
 
     select
