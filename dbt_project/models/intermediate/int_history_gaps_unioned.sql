@@ -6,7 +6,7 @@ deployments as (
 
 ),
 
-told as (
+gaps as (
 
     select
         *,
@@ -25,8 +25,10 @@ told as (
 
 ),
 
--- Whose deployments to production only the runs of a scope tell.
-deploying as (
+-- One row per scope whose runs are the only record of deployments to production (is_by_run), with
+-- the service of the first of them: while these runs are missing, its deployments cannot be
+-- counted.
+deploying_scopes as (
 
     select
         source_system,
@@ -41,34 +43,36 @@ deploying as (
             row_number() over (
                 partition by source_system, scope
                 order by started_at, deployment_key
-            ) as place
+            ) as deployment_no
         from deployments
         where is_by_run and is_production
-    ) as placed
+    ) as numbered
 
-    where place = 1
+    where deployment_no = 1
 
 ),
 
 final as (
 
     select
-        told.history_gap_key,
-        told.source_system,
-        told.object,
-        told.scope,
-        deploying.service_key,
-        told.reason,
-        told.gap_from,
-        told.gap_to
+        gaps.history_gap_key,
+        gaps.source_system,
+        gaps.object,
+        gaps.scope,
+        deploying_scopes.service_key,
+        gaps.reason,
+        gaps.gap_from,
+        gaps.gap_to
 
-    from told
+    from gaps
 
-    left join deploying
-        on told.source_system = deploying.source_system and told.scope = deploying.scope
+    left join deploying_scopes
+        on
+            gaps.source_system = deploying_scopes.source_system
+            and gaps.scope = deploying_scopes.scope
 
-    -- Without an end all of a scope is known.
-    where told.gap_to is not null
+    -- A row without an end says that the source holds the whole history of the scope: no gap.
+    where gaps.gap_to is not null
 
 )
 
