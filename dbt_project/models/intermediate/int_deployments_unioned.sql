@@ -1,6 +1,6 @@
 with
 
-deployments as (
+github_deployments as (
 
     select * from {{ ref('stg_github__deployments') }}
 
@@ -25,6 +25,7 @@ runs as (
 
 ),
 
+-- A re-run of failed jobs lists the others again (is_inherited): they did not run a second time.
 jobs as (
 
     select * from {{ ref('int_ci_jobs_unioned') }}
@@ -38,15 +39,16 @@ patterns as (
 
 ),
 
--- GitHub dates a deployment anew when it becomes inactive: what counts is the first outcome.
-outcomes as (
+-- One row per GitHub deployment. GitHub adds a status `inactive` when another deployment replaces
+-- it, so the latest status is not how it ended: the first success or failure is.
+github_outcomes as (
 
     select
         deployment_key,
         min(case when state = 'success' then created_at end) as first_success_at,
         min(case when state in ('failure', 'error') then created_at end) as first_failure_at,
         min(case when state in ('in_progress', 'queued', 'pending') then created_at end)
-            as first_seen_at,
+            as first_queued_or_running_at,
         min(case when state = 'in_progress' then created_at end) as first_running_at,
         min(case when state = 'waiting' then created_at end) as first_waiting_at,
         min(case when state = 'inactive' then created_at end) as first_inactive_at
@@ -59,8 +61,9 @@ outcomes as (
 
 ),
 
--- Of two words on one deployment the later one counts.
-told_deployments as (
+-- One row per deployment of an inbox producer. Several events may be about one: it began at the
+-- earliest time that they give, and its result and end are those of the latest event.
+inbox_deployments as (
 
     select
         producer,
@@ -69,10 +72,10 @@ told_deployments as (
         max(service_name) as service_name,
         max(raw_environment) as raw_environment,
         max(head_sha) as head_sha,
-        max(case when place = 1 then raw_result end) as raw_result,
+        max(case when recency_rank = 1 then raw_result end) as raw_result,
         max(case when event_type = 'service.rolledback' then 1 else 0 end) = 1 as is_told_rollback,
         min(coalesce(started_at, occurred_at)) as started_at,
-        max(case when place = 1 then coalesce(finished_at, occurred_at) end) as finished_at
+        max(case when recency_rank = 1 then coalesce(finished_at, occurred_at) end) as finished_at
 
     from (
         select
@@ -80,24 +83,24 @@ told_deployments as (
             row_number() over (
                 partition by producer, deployment_id
                 order by occurred_at desc, inbox_event_key
-            ) as place
+            ) as recency_rank
         from {{ ref('stg_inbox__events') }}
         where
             event_type in ('service.deployed', 'service.upgraded', 'service.rolledback')
             and occurred_at <= {{ as_of() }}
-    ) as placed
+    ) as ranked
 
     group by 1, 2
 
 ),
 
-told_results as (
+inbox_results as (
 
     select
         *,
         {{ inbox_result('raw_result') }} as result
 
-    from told_deployments
+    from inbox_deployments
 
 ),
 
@@ -114,7 +117,7 @@ inbox as (
         head_sha as sha,
         cast(null as varchar) as deployer_key,
         cast(null as varchar) as deployer_type,
-        -- That a service was deployed is told when it was, so no result is a success.
+        -- Producers send these events after a deployment took place: without a result it succeeded.
         case
             when raw_result is null then 'success'
             when result in ('error', 'timeout') then 'failure'
@@ -127,7 +130,7 @@ inbox as (
         least(started_at, finished_at) as started_at,
         finished_at
 
-    from told_results
+    from inbox_results
 
 ),
 
@@ -140,7 +143,7 @@ github as (
         deployments.repository,
         deployments.repository as scope,
         coalesce(deployments.environment, 'unknown') as raw_environment,
-        -- That it is not production says nothing: GitHub takes that for granted.
+        -- Only a true flag says something: false is GitHub's default, so it leaves the tier open.
         case
             when deployments.is_production then 'production'
             when deployments.is_transient then 'review'
@@ -149,27 +152,27 @@ github as (
         deployments.deployer_key,
         deployments.deployer_type,
         case
-            when outcomes.first_success_at is not null then 'success'
-            -- Nobody let it through, so it never ran.
+            when github_outcomes.first_success_at is not null then 'success'
+            -- It waited for an approval and failed without ever running: it was not approved.
             when
-                outcomes.first_failure_at is not null
-                and outcomes.first_waiting_at is not null
-                and outcomes.first_running_at is null
+                github_outcomes.first_failure_at is not null
+                and github_outcomes.first_waiting_at is not null
+                and github_outcomes.first_running_at is null
                 then 'skipped'
-            when outcomes.first_failure_at is not null then 'failure'
-            when outcomes.first_inactive_at is not null then 'unknown'
+            when github_outcomes.first_failure_at is not null then 'failure'
+            when github_outcomes.first_inactive_at is not null then 'unknown'
             else 'running'
         end as result,
         false as is_told_rollback,
         false as is_by_pattern,
         false as is_by_run,
-        coalesce(outcomes.first_seen_at, deployments.created_at) as started_at,
-        coalesce(outcomes.first_success_at, outcomes.first_failure_at) as finished_at
+        coalesce(github_outcomes.first_queued_or_running_at, deployments.created_at) as started_at,
+        coalesce(github_outcomes.first_success_at, github_outcomes.first_failure_at) as finished_at
 
-    from deployments
+    from github_deployments as deployments
 
-    left join outcomes
-        on deployments.deployment_key = outcomes.deployment_key
+    left join github_outcomes
+        on deployments.deployment_key = github_outcomes.deployment_key
 
     where deployments.created_at <= {{ as_of() }}
 
@@ -191,7 +194,7 @@ gitlab as (
         case
             when finished_at > {{ as_of() }} then 'running'
             when status = 'success' then 'success'
-            -- Its job never ran: nobody let it through, or what it needs was not there.
+            -- Its job never started: it was not approved, or what it needs (a runner) was missing.
             when status = 'failed' and job_status is not null and started_at is null
                 then 'skipped'
             when status = 'failed' then 'failure'
@@ -217,13 +220,14 @@ gitlab as (
 
 ),
 
--- Who deploys by a job, a workflow or a release, and tells no deployment API: a seed says by which.
+-- Releases, pipeline runs and jobs that may be deployments, for repositories that use no deployment
+-- API. The seed `deployment_patterns` says by name which of them deploy, and to which environment.
 candidates as (
 
     select
         'release' as kind,
-        'github:release:' || release_id as thing_key,
-        release_id as thing_id,
+        'github:release:' || release_id as candidate_key,
+        release_id as candidate_id,
         'github' as source_system,
         repository,
         repository as scope,
@@ -241,8 +245,8 @@ candidates as (
 
     select
         'pipeline' as kind,
-        ci_run_key as thing_key,
-        source_run_id as thing_id,
+        ci_run_key as candidate_key,
+        source_run_id as candidate_id,
         source_system,
         repository,
         scope,
@@ -258,8 +262,8 @@ candidates as (
 
     select
         'job' as kind,
-        jobs.ci_job_key as thing_key,
-        jobs.ci_job_key as thing_id,
+        jobs.ci_job_key as candidate_key,
+        jobs.ci_job_key as candidate_id,
         jobs.source_system,
         runs.repository,
         runs.scope,
@@ -276,13 +280,14 @@ candidates as (
 
 ),
 
+-- One row per candidate whose name fits a pattern; of several patterns the longest one counts.
 by_pattern as (
 
     select
-        'deployment:' || thing_key as deployment_key,
-        thing_id as deployment_id,
+        'deployment:' || candidate_key as deployment_key,
+        candidate_id as deployment_id,
         source_system,
-        -- Its job stands for what has no repository.
+        -- A run may name no repository (a Jenkins job, for example): then its scope stands for it.
         coalesce(repository, scope) as repository,
         scope,
         environment as raw_environment,
@@ -302,9 +307,9 @@ by_pattern as (
             candidates.*,
             patterns.environment,
             row_number() over (
-                partition by candidates.thing_key
+                partition by candidates.candidate_key
                 order by length(patterns.pattern) desc, patterns.pattern
-            ) as place
+            ) as pattern_rank
 
         from candidates
 
@@ -315,13 +320,13 @@ by_pattern as (
                 and lower(candidates.name) like patterns.pattern
 
         where candidates.started_at <= {{ as_of() }} and candidates.result <> 'skipped'
-    ) as fitting
+    ) as matches
 
-    where place = 1
+    where pattern_rank = 1
 
 ),
 
-told as (
+unioned as (
 
     select * from github
     union all
@@ -333,8 +338,9 @@ told as (
 
 ),
 
--- What runs when another one that began later has succeeded in its place, or after 35 days, which
--- is the most that a job may take, does not run: nobody saw how it ended.
+-- A deployment that still seems to run has ended unseen, so its result is not known, if a later one
+-- has succeeded in the same environment of the repository, or after 35 days: GitHub lets no
+-- workflow run last longer, and the other sources are held to the same limit.
 final as (
 
     select
@@ -366,7 +372,7 @@ final as (
         started_at,
         finished_at
 
-    from told
+    from unioned
 
 )
 
