@@ -1,6 +1,6 @@
 with
 
-described as (
+located as (
 
     select * from {{ ref('int_deployments_located') }}
 
@@ -12,52 +12,53 @@ changes as (
 
 ),
 
-carried as (
+carried_commits as (
 
     select * from {{ ref('int_commits_carried') }}
 
 ),
 
-requests as (
+change_requests as (
 
     select * from {{ ref('int_change_requests_described') }}
 
 ),
 
--- What the text of a deployment to production names, or that of the change whose commit it is.
-numbers as (
+-- Numbers of change requests that texts name: the text of a deployment, of the commit that it
+-- deploys, or of the pull or merge request that this commit merged. A lower rank is surer.
+change_numbers as (
 
     select
         deployment_key,
         change_number,
         'deployment_text' as method,
-        2 as rank_no
+        2 as method_rank
 
     from {{ ref('stg_github__deployment_change_numbers') }}
 
     union all
 
     select
-        described.deployment_key,
+        located.deployment_key,
         keys.issue_key as change_number,
         'change_text' as method,
-        3 as rank_no
+        3 as method_rank
 
     from {{ ref('stg_github__commit_issue_keys') }} as keys
 
-    inner join described
+    inner join located
         on
-            described.code_source_system = 'github'
-            and keys.repository = described.repository
-            and keys.sha = described.sha
+            located.code_source_system = 'github'
+            and keys.repository = located.repository
+            and keys.sha = located.sha
 
     union all
 
     select
-        described.deployment_key,
+        located.deployment_key,
         keys.issue_key as change_number,
         'change_text' as method,
-        3 as rank_no
+        3 as method_rank
 
     from (
         select
@@ -74,29 +75,30 @@ numbers as (
     inner join changes
         on keys.work_item_key = changes.change_key
 
-    inner join described
+    inner join located
         on
-            changes.source_system = described.code_source_system
-            and changes.repository = described.repository
-            and changes.merge_commit_sha = described.sha
+            changes.source_system = located.code_source_system
+            and changes.repository = located.repository
+            and changes.merge_commit_sha = located.sha
 
 ),
 
--- A change names its deployment by the id that the tool gave it, and an id of two tools names none;
--- or a deployment, or what it deploys, names its change by its number.
-named as (
+-- Pairs of a change request and a deployment: the change request holds the deployment's id (an id
+-- that two tools gave is left out: it is not known which is meant), or a text names the change
+-- request.
+candidates as (
 
     select
-        requests.work_item_key as change_request_key,
+        change_requests.work_item_key as change_request_key,
         max(deployments.deployment_key) as deployment_key,
         'correlation_id' as method,
-        1 as rank_no,
-        min(requests.requested_at) as requested_at
+        1 as method_rank,
+        min(change_requests.requested_at) as requested_at
 
-    from requests
+    from change_requests
 
-    inner join described as deployments
-        on requests.correlation_id = deployments.deployment_id
+    inner join located as deployments
+        on change_requests.correlation_id = deployments.deployment_id
 
     group by 1
 
@@ -105,25 +107,26 @@ named as (
     union all
 
     select
-        requests.work_item_key as change_request_key,
+        change_requests.work_item_key as change_request_key,
         deployments.deployment_key,
-        numbers.method,
-        numbers.rank_no,
-        requests.requested_at
+        change_numbers.method,
+        change_numbers.method_rank,
+        change_requests.requested_at
 
-    from numbers
+    from change_numbers
 
-    inner join requests
-        on numbers.change_number = requests.change_number
+    inner join change_requests
+        on change_numbers.change_number = change_requests.change_number
 
-    inner join described as deployments
-        on numbers.deployment_key = deployments.deployment_key
+    inner join located as deployments
+        on change_numbers.deployment_key = deployments.deployment_key
 
     where deployments.is_production
 
 ),
 
-change_requests as (
+-- One row per deployment: of several change requests the surest, then the one requested first.
+chosen_requests as (
 
     select
         deployment_key,
@@ -135,17 +138,18 @@ change_requests as (
             *,
             row_number() over (
                 partition by deployment_key
-                order by rank_no, requested_at, change_request_key
-            ) as place
-        from named
-    ) as placed
+                order by method_rank, requested_at, change_request_key
+            ) as candidate_rank
+        from candidates
+    ) as ranked
 
-    where place = 1
+    where candidate_rank = 1
 
 ),
 
--- What is known of a commit that merging made; the newest commit of what was merged stands for it.
-commits as (
+-- What is known of a commit from the pull or merge request that it merged. Tools may deploy the
+-- head commit of one that was merged instead of the merge commit: both have a row.
+merged_commits as (
 
     select
         source_system,
@@ -181,8 +185,9 @@ commits as (
 
 ),
 
--- A place is a repository's environment as its tool names it: what runs there is replaced there.
-successes as (
+-- A place (place_key) is an environment of a repository as one tool names it: a new deployment
+-- there replaces the one before it.
+previous_successes as (
 
     select
         deployment_key,
@@ -191,40 +196,44 @@ successes as (
             order by finished_at, deployment_key
         ) as previous_deployment_key
 
-    from described
+    from located
 
     where result = 'success'
 
 ),
 
--- In order of their beginning: a slow part of the push before is no way back.
+-- Successful deployments with a known commit, numbered in each place from 1 in the order of their
+-- start. Not of their end: a slow deployment of the push before may end last and is no rollback.
+-- arrived: 0 where the success before it was of the same commit, else 1; they are summed below.
 arrivals as (
 
     select
         deployment_key,
         previous_sha,
         case when sha = previous_sha then 0 else 1 end as arrived,
-        min(arrival_at) over (partition by place_key, sha) as first_at
+        min(success_seq) over (partition by place_key, sha) as first_success_seq
 
     from (
         select
             deployment_key,
             place_key,
             sha,
-            row_number() over beginnings as arrival_at,
-            lag(sha) over beginnings as previous_sha
-        from described
+            row_number() over by_start as success_seq,
+            lag(sha) over by_start as previous_sha
+        from located
         where result = 'success' and sha is not null
-        window beginnings as (
+        window by_start as (
             partition by place_key
             order by started_at, finished_at, deployment_key
         )
-    ) as known
+    ) as in_order
 
 ),
 
--- Where a commit stands: in the line of descent, where that is known, else by when it first came.
-steps as (
+-- Whether a deployment goes back to an earlier commit. Earlier is, where both commits have a
+-- generation (production only), the smaller one; else what was first deployed to the place earlier.
+-- The deployment that first carried its commit to production never goes back.
+directions as (
 
     select
         arrivals.deployment_key,
@@ -232,117 +241,122 @@ steps as (
         case
             when arrivals.arrived = 0 or arrivals.previous_sha is null then false
             when
-                described.is_production
-                and here.generation is not null
-                and before.generation is not null
+                located.is_production
+                and this_commit.generation is not null
+                and previous_commit.generation is not null
                 then
-                    coalesce(here.deployment_key, '') <> arrivals.deployment_key
-                    and here.generation < before.generation
-            else arrivals.first_at < lag(arrivals.first_at) over (
-                partition by described.place_key
-                order by described.started_at, described.finished_at, described.deployment_key
+                    coalesce(this_commit.deployment_key, '') <> arrivals.deployment_key
+                    and this_commit.generation < previous_commit.generation
+            else arrivals.first_success_seq < lag(arrivals.first_success_seq) over (
+                partition by located.place_key
+                order by located.started_at, located.finished_at, located.deployment_key
             )
         end as is_back
 
     from arrivals
 
-    inner join described
-        on arrivals.deployment_key = described.deployment_key
+    inner join located
+        on arrivals.deployment_key = located.deployment_key
 
-    left join carried as here
+    left join carried_commits as this_commit
         on
-            described.code_source_system = here.source_system
-            and described.repository = here.repository
-            and described.sha = here.sha
+            located.code_source_system = this_commit.source_system
+            and located.repository = this_commit.repository
+            and located.sha = this_commit.sha
 
-    left join carried as before
+    left join carried_commits as previous_commit
         on
-            described.code_source_system = before.source_system
-            and described.repository = before.repository
-            and arrivals.previous_sha = before.sha
+            located.code_source_system = previous_commit.source_system
+            and located.repository = previous_commit.repository
+            and arrivals.previous_sha = previous_commit.sha
 
 ),
 
+-- success_no counts the successes in the place until this deployment, itself included.
 numbered as (
 
     select
-        described.*,
+        located.*,
         sum(case when result = 'success' then 1 else 0 end) over (
             partition by place_key
             order by started_at, finished_at, deployment_key
             rows between unbounded preceding and current row
         ) as success_no
 
-    from described
+    from located
 
 ),
 
-counted as (
+-- last_success is the latest success in the place until this deployment, which may be itself.
+with_neighbours as (
 
     select
         numbered.*,
-        successes.previous_deployment_key,
-        coalesce(steps.is_back, false) as is_back,
-        -- What failed, and succeeded when it was tried again within the hour, was one deployment.
+        previous_successes.previous_deployment_key,
+        coalesce(directions.is_back, false) as is_back,
+        -- A failure whose commit succeeded at the next success, begun less than 3,600 s after its
+        -- end, counts as an attempt of that deployment.
         coalesce(
             numbered.result = 'failure'
-            and after.sha = numbered.sha
-            and {{ seconds_between('numbered.finished_at', 'after.started_at') }} < 3600,
+            and next_success.sha = numbered.sha
+            and {{ seconds_between('numbered.finished_at', 'next_success.started_at') }} < 3600,
             false
         ) as is_retried,
-        -- The arrival of its commit at its place that it is, or that it tried to be.
-        sum(coalesce(steps.arrived, 0)) over (
+        -- arrival_no + failed_attempt: which arrival of its commit in its place this is; a
+        -- failed attempt to replace another commit counts as the arrival that it would have been.
+        sum(coalesce(directions.arrived, 0)) over (
             partition by numbered.place_key, numbered.sha
             order by numbered.started_at, numbered.finished_at, numbered.deployment_key
             rows between unbounded preceding and current row
-        ) as arrivals,
+        ) as arrival_no,
         case
             when
                 numbered.result <> 'success'
-                and coalesce(before.sha, '') <> coalesce(numbered.sha, '')
+                and coalesce(last_success.sha, '') <> coalesce(numbered.sha, '')
                 then 1
             else 0
-        end as tries
+        end as failed_attempt
 
     from numbered
 
-    left join successes
-        on numbered.deployment_key = successes.deployment_key
+    left join previous_successes
+        on numbered.deployment_key = previous_successes.deployment_key
 
-    left join steps
-        on numbered.deployment_key = steps.deployment_key
+    left join directions
+        on numbered.deployment_key = directions.deployment_key
 
-    left join numbered as before
+    left join numbered as last_success
         on
-            numbered.place_key = before.place_key
-            and numbered.success_no = before.success_no
-            and before.result = 'success'
+            numbered.place_key = last_success.place_key
+            and numbered.success_no = last_success.success_no
+            and last_success.result = 'success'
 
-    left join numbered as after
+    left join numbered as next_success
         on
-            numbered.place_key = after.place_key
-            and numbered.success_no + 1 = after.success_no
-            and after.result = 'success'
+            numbered.place_key = next_success.place_key
+            and numbered.success_no + 1 = next_success.success_no
+            and next_success.result = 'success'
 
 ),
 
--- One commit of one service that comes to production is one release, wherever and however often it
--- is tried and deployed, and whoever tells of it.
+-- A release is one commit of one service that arrives in production, in however many places and
+-- attempts, and by however many tools. Its key is its first success, else its first failure.
 releases as (
 
     select
         deployment_key,
         first_value(deployment_key) over (
-            partition by service_key, coalesce(sha, deployment_key), arrivals + tries
+            partition by service_key, coalesce(sha, deployment_key), arrival_no + failed_attempt
             order by case when result = 'success' then 0 else 1 end, finished_at, deployment_key
         ) as release_deployment_key
 
-    from counted
+    from with_neighbours
 
     where is_production and result in ('success', 'failure') and finished_at is not null
 
 ),
 
+-- When the first successful deployment of a repository to production ended.
 first_deployments as (
 
     select
@@ -350,7 +364,7 @@ first_deployments as (
         repository,
         min(finished_at) as finished_at
 
-    from counted
+    from with_neighbours
 
     where is_production and result = 'success'
 
@@ -358,63 +372,63 @@ first_deployments as (
 
 ),
 
-rated as (
+joined as (
 
     select
-        counted.deployment_key,
-        counted.source_system,
-        counted.code_source_system,
-        counted.repository,
-        counted.service_key,
-        counted.environment_key,
-        counted.raw_environment,
-        counted.place_key,
-        counted.sha,
-        counted.deployer_key,
-        counted.result,
-        counted.previous_deployment_key,
+        with_neighbours.deployment_key,
+        with_neighbours.source_system,
+        with_neighbours.code_source_system,
+        with_neighbours.repository,
+        with_neighbours.service_key,
+        with_neighbours.environment_key,
+        with_neighbours.raw_environment,
+        with_neighbours.place_key,
+        with_neighbours.sha,
+        with_neighbours.deployer_key,
+        with_neighbours.result,
+        with_neighbours.previous_deployment_key,
         releases.release_deployment_key,
-        change_requests.change_request_key,
-        change_requests.change_request_method,
-        counted.is_production,
-        counted.result = 'success' and (
-            counted.is_told_rollback or counted.is_back
+        chosen_requests.change_request_key,
+        chosen_requests.change_request_method,
+        with_neighbours.is_production,
+        with_neighbours.result = 'success' and (
+            with_neighbours.is_told_rollback or with_neighbours.is_back
         ) as is_rollback,
-        coalesce(commits.is_hotfix, false) as is_hotfix_commit,
-        commits.merged_at is not null or carried.sha is not null as is_commit_known,
-        commits.base_branch,
-        counted.is_retried,
-        counted.is_production
-        and counted.result = 'success'
-        and counted.finished_at = first_deployments.finished_at as is_first_of_repository,
-        commits.merged_at as commit_merged_at,
-        counted.started_at,
-        counted.finished_at
+        coalesce(merged_commits.is_hotfix, false) as is_hotfix_commit,
+        merged_commits.merged_at is not null or carried_commits.sha is not null as is_commit_known,
+        merged_commits.base_branch,
+        with_neighbours.is_retried,
+        with_neighbours.is_production
+        and with_neighbours.result = 'success'
+        and with_neighbours.finished_at = first_deployments.finished_at as is_first_of_repository,
+        merged_commits.merged_at as commit_merged_at,
+        with_neighbours.started_at,
+        with_neighbours.finished_at
 
-    from counted
+    from with_neighbours
 
     left join releases
-        on counted.deployment_key = releases.deployment_key
+        on with_neighbours.deployment_key = releases.deployment_key
 
-    left join change_requests
-        on counted.deployment_key = change_requests.deployment_key
+    left join chosen_requests
+        on with_neighbours.deployment_key = chosen_requests.deployment_key
 
-    left join commits
+    left join merged_commits
         on
-            counted.code_source_system = commits.source_system
-            and counted.repository = commits.repository
-            and counted.sha = commits.sha
+            with_neighbours.code_source_system = merged_commits.source_system
+            and with_neighbours.repository = merged_commits.repository
+            and with_neighbours.sha = merged_commits.sha
 
-    left join carried
+    left join carried_commits
         on
-            counted.code_source_system = carried.source_system
-            and counted.repository = carried.repository
-            and counted.sha = carried.sha
+            with_neighbours.code_source_system = carried_commits.source_system
+            and with_neighbours.repository = carried_commits.repository
+            and with_neighbours.sha = carried_commits.sha
 
     left join first_deployments
         on
-            counted.code_source_system = first_deployments.code_source_system
-            and counted.repository = first_deployments.repository
+            with_neighbours.code_source_system = first_deployments.code_source_system
+            and with_neighbours.repository = first_deployments.repository
 
 ),
 
@@ -445,14 +459,14 @@ final as (
         commit_merged_at,
         started_at,
         finished_at,
-        -- The success that followed in the same place, of a failed deployment too.
+        -- For a failed deployment too: when its place worked again.
         min(case when result = 'success' then finished_at end) over (
             partition by place_key
             order by finished_at, deployment_key
             rows between 1 following and unbounded following
         ) as next_success_at
 
-    from rated
+    from joined
 
 )
 
