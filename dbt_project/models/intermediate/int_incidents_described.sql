@@ -19,7 +19,8 @@ fields_then as (
 
 ),
 
--- Where the audit keeps the states of a table, a record without a change of it has had none.
+-- Tables whose states ServiceNow audits, as at least one audited change of a state shows. A record
+-- of such a table that has audit rows, but none of its state, has never changed its state.
 audited_tables as (
 
     select distinct incidents.table_name
@@ -33,14 +34,16 @@ audited_tables as (
 
 ),
 
-checks as (
+-- Records with audit rows.
+audited_records as (
 
     select * from {{ ref('stg_servicenow__history_checks') }}
     where audit_count > 0
 
 ),
 
-moves as (
+-- Records with a recorded change of state; snapshots of loads are left out, they may miss some.
+records_with_state_changes as (
 
     select distinct work_item_key
 
@@ -56,8 +59,8 @@ servicenow as (
         incidents.work_item_key,
         cast(null as varchar) as raw_environment,
         true as is_beginning_told,
-        moves.work_item_key is not null
-        or (checks.work_item_key is not null and audited_tables.table_name is not null)
+        records_with_state_changes.work_item_key is not null
+        or (audited_records.work_item_key is not null and audited_tables.table_name is not null)
             as has_state_history,
         coalesce(incidents.opened_at, incidents.created_at) as opened_at,
         incidents.resolved_at,
@@ -66,12 +69,12 @@ servicenow as (
         incidents.priority,
         reassignments.reassignment_count,
         reassignments.source_count as source_reassignment_count,
-        {{ safe_cast_text('reopenings.value', 'bigint') }} as source_reopen_count,
+        {{ safe_cast_text('reopen_counts.value', 'bigint') }} as source_reopen_count,
         case
-            when lower(verdicts.value) in ('true', '1') then true
-            when lower(verdicts.value) in ('false', '0') then false
+            when lower(sla_results.value) in ('true', '1') then true
+            when lower(sla_results.value) in ('false', '0') then false
         end as made_sla,
-        verdicts.changed_at as judged_at,
+        sla_results.changed_at as judged_at,
         incidents.caused_by
 
     from incidents
@@ -79,17 +82,19 @@ servicenow as (
     left join reassignments
         on incidents.work_item_key = reassignments.work_item_key
 
-    left join fields_then as reopenings
-        on incidents.work_item_key = reopenings.work_item_key and reopenings.field = 'reopen_count'
+    left join fields_then as reopen_counts
+        on
+            incidents.work_item_key = reopen_counts.work_item_key
+            and reopen_counts.field = 'reopen_count'
 
-    left join fields_then as verdicts
-        on incidents.work_item_key = verdicts.work_item_key and verdicts.field = 'made_sla'
+    left join fields_then as sla_results
+        on incidents.work_item_key = sla_results.work_item_key and sla_results.field = 'made_sla'
 
-    left join moves
-        on incidents.work_item_key = moves.work_item_key
+    left join records_with_state_changes
+        on incidents.work_item_key = records_with_state_changes.work_item_key
 
-    left join checks
-        on incidents.work_item_key = checks.work_item_key
+    left join audited_records
+        on incidents.work_item_key = audited_records.work_item_key
 
     left join audited_tables
         on incidents.table_name = audited_tables.table_name
