@@ -19,8 +19,9 @@ issues as (
 
 ),
 
--- Both ends tell of it, at about the same time; one of them may not be loaded.
-told as (
+-- GitHub writes a block into the timelines of both issues, at about the same time, and only one of
+-- them may be loaded: both are brought to one direction, from the issue that blocks to the other.
+block_entries as (
 
     select
         case
@@ -42,7 +43,7 @@ told as (
 
 ),
 
-before as (
+with_previous as (
 
     select
         *,
@@ -51,11 +52,11 @@ before as (
             order by happened_at, is_on, issue_event_id
         ) as was_on
 
-    from told
+    from block_entries
 
 ),
 
--- What was there already does not begin again, and what is gone does not end again.
+-- The second entry of a pair changes nothing: only entries that switch a block on or off stay.
 switches as (
 
     select
@@ -65,13 +66,14 @@ switches as (
             order by happened_at, is_on, issue_event_id
         ) as next_at
 
-    from before
+    from with_previous
 
     where was_on is null or is_on <> was_on
 
 ),
 
--- What ends first was there before anything was told of it.
+-- Each row that is switched on ends at the next switch. Where the first known entry is a removal,
+-- the block began before all entries that are loaded, so it has an end and no beginning.
 final as (
 
     select
