@@ -1,7 +1,10 @@
-"""When things run: one job for the whole graph, every night; the same for one source, or a window.
+"""The Dagster jobs and the nightly schedule.
 
-A backfill is a job with its window and not a partition: a window is of when things changed at the
-source, so its rows lie in every day of every table, and what is built from them has no partitions.
+Every job runs all assets: `refresh` for every source, `refresh_<source>` for one, `backfill` for a
+span of the past. Only `refresh` is scheduled.
+
+A backfill takes its span from its run config and has no Dagster partitions: a span selects rows by
+when they changed at the source, so it may touch any day of any table that is built from them.
 """
 
 import dagster as dg
@@ -17,12 +20,12 @@ refresh = dg.define_asset_job(
     description="Extract what changed, transform, test, publish, report.",
 )
 
-of_one_source = [
+one_source_jobs = [
     dg.define_asset_job(
         f"refresh_{source}",
         selection=EVERYTHING,
         config=dg.RunConfig(resources={"refresh": {"config": {"sources": [source]}}}),
-        description=f"Like `refresh`, of {source} alone: what is of the others stays as it is.",
+        description=f"Like `refresh`, but reads only {source}: other raw tables stay as they are.",
     )
     for source in SOURCES
 ]
@@ -31,25 +34,29 @@ of_one_source = [
 backfill = dg.define_asset_job(
     "backfill",
     selection=EVERYTHING,
-    description="Read again what changed in a window (`sources`, `span`), and publish.",
+    description="Read again what changed at `sources` within `span`, transform, test, publish.",
 )
 
-CRON, ZONE = schedule()
+CRON, TIME_ZONE = schedule()
 
 
-def is_none_waiting(context: dg.ScheduleEvaluationContext) -> bool:
-    """Whether the refresh of another night does not wait any more: it does the same as this one."""
-    waiting = dg.RunsFilter(job_name="refresh", statuses=[dg.DagsterRunStatus.QUEUED])
-    return context.instance.get_runs_count(waiting) == 0
+def is_no_refresh_queued(context: dg.ScheduleEvaluationContext) -> bool:
+    """Return whether no refresh is in the queue, as a tick of the schedule asks.
+
+    A refresh that still waits in the queue reads everything that changed until it runs, so a second
+    one behind it would find nothing to do. One that already runs does not count.
+    """
+    queued = dg.RunsFilter(job_name="refresh", statuses=[dg.DagsterRunStatus.QUEUED])
+    return context.instance.get_runs_count(queued) == 0
 
 
-every_night = dg.ScheduleDefinition(
+nightly = dg.ScheduleDefinition(
     name="refresh_daily",
     job=refresh,
     cron_schedule=CRON,
-    execution_timezone=ZONE,
-    should_execute=is_none_waiting,
+    execution_timezone=TIME_ZONE,
+    should_execute=is_no_refresh_queued,
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
-defs = dg.Definitions(jobs=[refresh, backfill, *of_one_source], schedules=[every_night])
+defs = dg.Definitions(jobs=[refresh, backfill, *one_source_jobs], schedules=[nightly])
