@@ -194,7 +194,7 @@ gitlab as (
         case
             when finished_at > {{ as_of() }} then 'running'
             when status = 'success' then 'success'
-            -- Its job never started: it was not approved, or what it needs (a runner) was missing.
+            -- Its job never started: it was not approved, or something that it needs was missing.
             when status = 'failed' and job_status is not null and started_at is null
                 then 'skipped'
             when status = 'failed' then 'failure'
