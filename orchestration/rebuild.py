@@ -90,7 +90,7 @@ def fit(build: Path) -> str:
     return (
         f"the working warehouse was made by {age} flowhouse{name}, with tables of version {schema};"
         f" this one ({version('flowhouse')}) makes version {SCHEMA_VERSION}: all tables are built"
-        " anew from what is loaded, and nothing is asked of the sources again"
+        " again from what is loaded, and the sources are not asked"
     )
 
 

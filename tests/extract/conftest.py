@@ -83,7 +83,7 @@ def replay_server() -> Iterator[Replay]:
             pytest.fail("the replay server did not start")
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.fixture

@@ -783,13 +783,13 @@ def test_merge_requests_say_when_they_were_reviewed_and_not_what_was_said(
 def test_a_merge_request_has_one_word_for_what_wrote_its_commits(scripted: Any, home: Any) -> None:
     trailer = "Work\n\nCo-Authored-By: Claude <noreply@anthropic.com>"
     told = [
-        {"message": "Work", "author_name": "Ada", "author_email": "ada@example.com"},
-        {"message": trailer, "author_name": "Ada", "author_email": "ada@example.com"},
+        {"message": "Work", "author_name": "Lovelace", "author_email": "lovelace@example.com"},
+        {"message": trailer, "author_name": "Lovelace", "author_email": "lovelace@example.com"},
         {"message": "Work", "author_name": "Cursor", "author_email": "cursoragent@cursor.com"},
         {"title": "Work"},
     ]
     for number, commit in enumerate(told, 1):
-        scripted.add("merge_requests", number, number, author={"id": 3, "username": "ada"})
+        scripted.add("merge_requests", number, number, author={"id": 3, "username": "lovelace"})
         scripted.add(f"merge_requests/{number}/commits", f"c{number}", number, **commit)
     scripted.add("merge_requests", 5, 5, author={"id": 4, "username": "GitLabDuo"})
     home.load("gitlab")
@@ -798,7 +798,7 @@ def test_a_merge_request_has_one_word_for_what_wrote_its_commits(scripted: Any, 
         ("1", "none"), ("2", "assisted"), ("3", "agent"), ("4", "unknown"), ("5", "agent"),
     ]  # fmt: skip
     texts = home.texts("gitlab").lower()
-    assert [name for name in ("claude", "cursor", "ada", "duo") if name in texts] == []
+    assert [name for name in ("claude", "cursor", "lovelace", "gitlabduo") if name in texts] == []
 
 
 def test_a_job_keeps_its_tags_and_the_type_of_its_runner(scripted: Any, home: Any) -> None:

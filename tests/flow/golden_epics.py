@@ -64,6 +64,23 @@ CASES: list[Case] = [
                 kind="Bug",
                 parent="EPC-1",
             ),
+            # Its story came beneath the epic when it was at work: three hours of six.
+            Issue(
+                "EPC-8",
+                """
+                2024-05-13 08:00 created in Backlog
+                2024-05-13 12:00 Parent: EPC-5
+                """,
+            ),
+            Issue(
+                "EPC-9",
+                """
+                2024-05-13 09:00 created in In Progress
+                2024-05-13 15:00 Done
+                """,
+                kind="Sub-task",
+                parent="EPC-8",
+            ),
             Issue("EPC-6", "2024-05-07 09:00 created in Backlog", parent="EPC-1"),
             Issue(
                 "EPC-7",  # it waits, and that is no work
@@ -128,6 +145,19 @@ CASES: list[Case] = [
                     at("05-07 09:00"),
                     None,
                 ),
+                # EPE-1 of golden_traces.py: 71 hours in progress, 48 of them blocked twice.
+                (
+                    "EPC-10",
+                    date(2024, 5, 1),
+                    "story",
+                    "feature",
+                    23,
+                    1,
+                    at("04-03 09:00"),
+                    at("05-06 09:00"),
+                    at("05-06 09:00"),
+                    None,
+                ),
                 (
                     "EPC-5",
                     date(2024, 5, 1),
@@ -137,7 +167,19 @@ CASES: list[Case] = [
                     1,
                     None,
                     at("05-06 13:00"),
+                    at("05-13 12:00"),
+                    None,
+                ),
+                (
+                    "EPC-5",
+                    date(2024, 5, 1),
+                    "task",
+                    "unassigned",
+                    3,
+                    1,
+                    None,
                     at("05-06 13:00"),
+                    at("05-13 12:00"),
                     None,
                 ),
             ],
