@@ -80,8 +80,8 @@ class Replay:
 def replay() -> Iterator[Replay]:
     replay = Replay()
     yield replay
-    replay.process.terminate()
-    replay.process.wait(10)
+    replay.process.kill()
+    replay.process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def draw(found: Mapping[str, Any]) -> str:
 
 
 def write_page(folder: Path, page: Path) -> None:
-    """Write RESULTS.md from the results that are kept in a folder."""
+    """Write RESULTS.md from GOALS.md beside it and the results that are kept in a folder."""
     kept = [json.loads(path.read_text()) for path in folder.glob("*.json")]
     kept.sort(key=lambda found: found["sizes"][-1]["items"])
     lines = [
@@ -69,8 +69,7 @@ def write_page(folder: Path, page: Path) -> None:
         " pull requests, 15 % records of ServiceNow; about ten moves per item) is built"
         " with all data tests. Machines are shared: CPU seconds count, wall seconds are beside.",
         "",
-        "What was `metric_flow_periods` when this was measured is `measure_flow_periods` now.",
-        "",
+        (page.parent / "GOALS.md").read_text(),
     ]
     for found in kept:
         lines += _chapter(found)

@@ -82,8 +82,8 @@ def replay_server() -> Iterator[Replay]:
         else:
             pytest.fail("the replay server did not start")
     finally:
-        process.terminate()
-        process.wait(60)
+        process.kill()  # Dagster may have had this process, and so it, ignore SIGTERM
+        process.wait()
 
 
 @pytest.fixture
