@@ -197,12 +197,16 @@ CASES: list[Case] = [
                from metrics.metric_targets where kind = 'key_result' order by 1, 4""": [
                 # May ends after the objective, on 15 May: all is due by then, and no more.
                 ("kr-brief", "brief", "month", day("05-01"), 22.0, 10.0, 1.0, "on"),
+                # June begins on its last day: 31 of 32 days are gone with May, all with June.
+                ("kr-edge", "edge", "month", day("05-01"), 22.0, 9.6875, 1.0, "on"),
+                ("kr-edge", "edge", "month", day("06-01"), 0.0, 10.0, 0.0, "off"),
                 ("kr-errors", "fast", "loaded", day("05-10"), 9.0, 8.688525, 0.125, "off"),
                 ("kr-errors", "fast", "loaded", day("05-31"), 9.5, 5.934426, 0.0625, "off"),
                 ("kr-errors", "fast", "loaded", day("06-30"), 1.0, 2.0, 1.0, "on"),
                 ("kr-many", "fast", "month", day("05-01"), 22.0, 20.327869, 0.55, "on"),
                 ("kr-many", "fast", "month", day("06-01"), 0.0, 40.0, 0.0, "off"),
                 ("kr-never", "fast", "loaded", None, None, None, None, "not_known"),
+                ("kr-rating", "faster", "loaded", day("06-01"), 3.0, 4.0, None, "off"),
                 ("kr-rating", "faster", "loaded", day("06-15"), 3.5, 4.0, None, "off"),
                 ("kr-rating", "faster", "loaded", day("07-01"), 4.0, 4.0, None, "on"),
             ],
