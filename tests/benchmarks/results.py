@@ -69,6 +69,8 @@ def write_page(folder: Path, page: Path) -> None:
         " pull requests, 15 % records of ServiceNow; about ten moves per item) is built"
         " with all data tests. Machines are shared: CPU seconds count, wall seconds are beside.",
         "",
+        "What was `metric_flow_periods` when this was measured is `measure_flow_periods` now.",
+        "",
         (page.parent / "GOALS.md").read_text(),
     ]
     for found in kept:
