@@ -14,6 +14,7 @@ import yaml
 
 from publish.facts import OWN_TABLES
 from publish.facts import PERIODS as PERIOD_COLUMNS
+from tests.conftest import LONG
 from tests.flow import house
 
 ROOT = Path(__file__).parents[1]
@@ -375,6 +376,15 @@ def test_the_workflow_runs_what_a_merge_asks_for() -> None:
     [job] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
     assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_no_lane_is_left_out_and_no_long_file_renamed_away() -> None:
+    told = re.findall(r"^make (.+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert [words.split()[0] for words in told] == [
+        "lint", "demo", "test", "test-long", "faults", "mutate-sample", "bench",
+    ]  # fmt: skip
+    files = [path.as_posix() for path in (ROOT / "tests").rglob("test_*.py")]
+    assert [name for name in LONG if not any(path.endswith(f"/{name}") for path in files)] == []
 
 
 def test_the_readme_is_short() -> None:
