@@ -52,7 +52,7 @@ log = logging.getLogger("flowhouse")
 ENDED = re.compile(r"\S+ +(\d+) of (\d+) (?!START)")
 """A line of dbt that says how a node ended."""
 
-PUBLISHED = ("marts", "metrics", "meta")
+PUBLISHED = ("marts", "metrics", "meta", "bi")
 """Schemas that leave the working warehouse."""
 
 apply(OF_DAGSTER)

@@ -17,9 +17,11 @@ from typing import Any
 
 import duckdb
 
+from publish import views
 from publish.facts import OWN_TABLES, MadeOf, write_facts
+from publish.views import quoted
 
-SCHEMAS = ("marts", "metrics", "meta")
+SCHEMAS = ("marts", "metrics", "meta", views.SCHEMA)
 KEPT_VERSIONS = 7
 """A week of nightly refreshes."""
 
@@ -107,7 +109,7 @@ def publish(
     made_of: Mapping[tuple[str, str], MadeOf] | None = None,
     kept: int = KEPT_VERSIONS,
 ) -> Path:
-    """Write marts, metrics and meta of the working warehouse to a new version and link to it.
+    """Write marts, metrics, meta and bi of the working warehouse to a new version and link to it.
 
     Args:
         build: The working warehouse; nobody may be writing to it.
@@ -130,7 +132,7 @@ def publish(
         if before and same and _is_most(build, same):
             shutil.copyfile(before, draft)
         _copy(build, draft, same, before=before, made_of=made_of, number=number)
-        write_parquet(draft, tables, parquet_of(before) if before else None, same)
+        write_parquet(draft, tables, before, same)
         _close(draft)
         os.replace(tables, parquet_of(version))
         os.replace(draft, version)
@@ -234,24 +236,32 @@ def roll_back(folder: Path, version: Path) -> None:
 def write_parquet(
     file: Path, tables: Path, before: Path | None, same: Collection[tuple[str, str]]
 ) -> None:
-    """Write all tables of a DuckDB file as `<schema>/<table>.parquet` into a folder.
+    """Write tables of a DuckDB file, and views that answer, as `<schema>/<table>.parquet`.
 
     Args:
         file: The DuckDB file.
         tables: The folder.
-        before: That of the version before.
-        same: Tables that are as they were then: their files are linked, not written.
+        before: The version before.
+        same: Tables that are as they were then: their files, and those of views that rest on no
+            others, are linked, not written.
     """
-    with duckdb.connect(str(file), read_only=True) as warehouse:
-        found = warehouse.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+    with duckdb.connect() as warehouse:
+        warehouse.execute(f"attach '{file}' as copy (read_only)")
+        if before:
+            warehouse.execute(f"attach '{before}' as before (read_only)")
+        found = warehouse.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = 'copy'"
+        ).fetchall()
+        still = views.unchanged(warehouse, same) if before else set()
+        found += [(views.SCHEMA, name) for name in views.answers(warehouse)]
         for schema, table in found:
             target = tables / schema / f"{table}.parquet"
             target.parent.mkdir(parents=True, exist_ok=True)
-            old = before / schema / target.name if before else None
-            if old and (schema, table) in same and old.exists():
+            old = parquet_of(before) / schema / target.name if before else None
+            if old and old.exists() and ((schema, table) in same or (schema, table) in still):
                 _link(old, target)
             else:
-                warehouse.execute(f"copy {schema}.\"{table}\" to '{target}' (format parquet)")
+                warehouse.execute(f"copy copy.{schema}.\"{table}\" to '{target}' (format parquet)")
                 _close(target)
 
 
@@ -318,14 +328,20 @@ def drop_strangers(build: Path, models: Collection[tuple[str, str]]) -> list[str
     """
     with duckdb.connect(str(build)) as warehouse:
         there = warehouse.execute(
-            "select schema_name, table_name from duckdb_tables()"
-            " where list_contains(?, schema_name)",
+            """
+            select schema_name, table_name, 'table' from duckdb_tables()
+            where list_contains($1, schema_name)
+            union all
+            select schema_name, view_name, 'view' from duckdb_views()
+            where list_contains($1, schema_name) and not internal
+            """,
             [list(SCHEMAS)],
         ).fetchall()
-        strangers = sorted({*there} - {*models, ("meta", "quality_results")})
-        for schema, table in strangers:
-            warehouse.execute(f'drop table {schema}."{table}"')
-    return [f"{schema}.{table}" for schema, table in strangers]
+        known = {*models, ("meta", "quality_results")}
+        strangers = sorted(row for row in there if row[:2] not in known)
+        for schema, name, kind in strangers:
+            warehouse.execute(f'drop {kind} {schema}."{name}"')
+    return [f"{schema}.{name}" for schema, name, _ in strangers]
 
 
 def _copy(
@@ -383,22 +399,19 @@ def _copy(
                 address = f'{schema}."{table}"'
                 link.execute(f"create table copy.{address} as from build.{address}")
                 if comment:
-                    link.execute(f"comment on table copy.{address} is {_quoted(comment)}")
+                    link.execute(f"comment on table copy.{address} is {quoted(comment)}")
         written = wanted.keys() - stays
         link.execute("begin")
         for schema, table, column, comment in columns:
             if (schema, table) in written:
                 link.execute(
-                    f'comment on column copy.{schema}."{table}"."{column}" is {_quoted(comment)}'
+                    f'comment on column copy.{schema}."{table}"."{column}" is {quoted(comment)}'
                 )
         link.execute("commit")
         write_facts(link, number=number, made_of=made_of, same=same)
+        views.write_views(link)
         link.execute("checkpoint copy")
         link.execute("detach copy")
     log = Path(f"{draft}.wal")
     if log.exists():
         raise RuntimeError(f"{log.name} was left beside the new version; it is not published")
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -30,8 +30,10 @@ PREFIXES = {
     "observations": ("fct_metric_",),
     "checks": ("check_",),
     "meta": ("history_gaps", "load_audits", "refreshes"),
+    "bi": ("",),  # tests/test_bi.py: a fact without `fct_`, or a question
 }
 PUBLIC = ("marts", "metrics", "observations", "meta")
+DESCRIBED = (*PUBLIC, "bi")
 MAY_READ = {
     "staging": {"source"},
     "intermediate": {"staging", "intermediate", "seed"},
@@ -42,6 +44,8 @@ MAY_READ = {
     "observations": {"measures", "metrics"},
     "checks": {"intermediate", "marts", "seed"},
     "meta": {"intermediate"},
+    # Nothing else is in the published file, and a view on a view need be made after it.
+    "bi": {"marts", "metrics", "observations", "meta"},
 }
 
 
@@ -95,7 +99,7 @@ def test_every_column_of_a_public_model_is_described_and_typed(models: list[dict
     wrong = [
         (model["name"], column["name"])
         for model in models
-        if layer(model) in PUBLIC
+        if layer(model) in DESCRIBED
         for column in model["columns"].values()
         if not column["description"] or not column["data_type"]
     ]
@@ -106,7 +110,7 @@ def test_every_public_model_has_an_enforced_contract(models: list[dict]) -> None
     wrong = [
         model["name"]
         for model in models
-        if layer(model) in PUBLIC and not model["contract"]["enforced"]
+        if layer(model) in DESCRIBED and not model["contract"]["enforced"]
     ]
     assert wrong == []
 

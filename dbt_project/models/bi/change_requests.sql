@@ -1,0 +1,62 @@
+with
+
+final as (
+
+    select
+        facts.work_item_key,
+        items.item_key,
+        facts.work_item_version_key,
+        facts.change_type,
+        facts.risk,
+        facts.close_code,
+        {{ days_of('facts.approval_wait_s') }} as approval_wait_days,
+        facts.is_automated,
+        facts.is_successful,
+        facts.requested_at,
+        facts.approval_requested_at,
+        facts.approved_at,
+        facts.implemented_at,
+        facts.closed_at,
+        items.item_kind,
+        items.scope,
+        items.raw_type,
+        items.work_type,
+        items.level,
+        items.workflow,
+        streams.name as value_stream,
+        items.value_stream_key,
+        teams.name as team,
+        items.team_key,
+        services.name as service,
+        items.service_key,
+        parents.item_key as parent_item,
+        items.priority,
+        items.points,
+        items.current_status,
+        items.source_system,
+        items.is_deleted
+
+    from {{ ref('fct_change_requests') }} as facts
+
+    left join {{ ref('dim_work_items') }} as items
+        on
+            facts.work_item_key = items.work_item_key
+            and items.is_current
+
+    left join {{ ref('dim_value_streams') }} as streams
+        on items.value_stream_key = streams.value_stream_key
+
+    left join {{ ref('dim_teams') }} as teams
+        on items.team_key = teams.team_key
+
+    left join {{ ref('dim_services') }} as services
+        on items.service_key = services.service_key
+
+    left join {{ ref('dim_work_items') }} as parents
+        on
+            items.parent_work_item_key = parents.work_item_key
+            and parents.is_current
+
+)
+
+select * from final
