@@ -1,5 +1,6 @@
 -- Three counts: the changes of stage that follow from the recorded statuses and the seeds, the
--- stage transitions, and the visits.
+-- stage transitions, and the visits. Grouped, not joined: two full joins of ten million rows do not
+-- fit into the memory that a build has.
 with
 
 recounted as (
@@ -10,7 +11,7 @@ recounted as (
         row_number() over (
             partition by work_item_key
             order by transition_seq
-        ) as place
+        ) as seq
 
     from (
         select
@@ -60,29 +61,51 @@ transitions as (
             work_items.workflow = stages.workflow
             and transitions.to_stage = stages.stage
 
+),
+
+counted as (
+
+    select
+        work_item_key,
+        seq,
+        'statuses' as counted_from,
+        stage_key,
+        true as is_counted_right
+    from recounted
+    union all
+    select
+        work_item_key,
+        transition_seq,
+        'transitions',
+        stage_key,
+        true
+    from transitions
+    union all
+    select
+        work_item_key,
+        visit_seq,
+        'visits',
+        stage_key,
+        visit_no = times_there
+    from visits
+
 )
 
 select
-    coalesce(recounted.work_item_key, visits.work_item_key, transitions.work_item_key)
-        as work_item_key,
-    coalesce(recounted.place, visits.visit_seq, transitions.transition_seq) as place,
-    recounted.stage_key as stage_of_statuses,
-    transitions.stage_key as stage_of_transition,
-    visits.stage_key as stage_of_visit
+    work_item_key,
+    seq,
+    max(case when counted_from = 'statuses' then stage_key end) as stage_of_statuses,
+    max(case when counted_from = 'transitions' then stage_key end) as stage_of_transition,
+    max(case when counted_from = 'visits' then stage_key end) as stage_of_visit
 
-from recounted
+from counted
 
-full join transitions
-    on
-        recounted.work_item_key = transitions.work_item_key
-        and recounted.place = transitions.transition_seq
+group by 1, 2
 
-full join visits
-    on
-        coalesce(recounted.work_item_key, transitions.work_item_key) = visits.work_item_key
-        and coalesce(recounted.place, transitions.transition_seq) = visits.visit_seq
-
-where
-    recounted.stage_key is distinct from transitions.stage_key
-    or recounted.stage_key is distinct from visits.stage_key
-    or visits.visit_no is distinct from visits.times_there
+having
+    count(case when counted_from = 'statuses' then 1 end) <> 1
+    or count(case when counted_from = 'transitions' then 1 end) <> 1
+    or count(case when counted_from = 'visits' then 1 end) <> 1
+    or min(stage_key) <> max(stage_key)
+    or count(stage_key) not in (0, 3)
+    or min(case when is_counted_right then 1 else 0 end) = 0
