@@ -10,7 +10,7 @@ recounted as (
         row_number() over (
             partition by work_item_key
             order by transition_seq
-        ) as place
+        ) as row_num
 
     from (
         select
@@ -65,7 +65,7 @@ transitions as (
 select
     coalesce(recounted.work_item_key, visits.work_item_key, transitions.work_item_key)
         as work_item_key,
-    coalesce(recounted.place, visits.visit_seq, transitions.transition_seq) as place,
+    coalesce(recounted.row_num, visits.visit_seq, transitions.transition_seq) as row_num,
     recounted.stage_key as stage_of_statuses,
     transitions.stage_key as stage_of_transition,
     visits.stage_key as stage_of_visit
@@ -75,12 +75,12 @@ from recounted
 full join transitions
     on
         recounted.work_item_key = transitions.work_item_key
-        and recounted.place = transitions.transition_seq
+        and recounted.row_num = transitions.transition_seq
 
 full join visits
     on
         coalesce(recounted.work_item_key, transitions.work_item_key) = visits.work_item_key
-        and coalesce(recounted.place, transitions.transition_seq) = visits.visit_seq
+        and coalesce(recounted.row_num, transitions.transition_seq) = visits.visit_seq
 
 where
     recounted.stage_key is distinct from transitions.stage_key
