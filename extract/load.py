@@ -403,7 +403,6 @@ def _move_renamed(source: str) -> None:
                 f" where not exists (from {source}.{table.name} as new where {same})"
             )
             raw.execute(f"drop table {source}.{former}")
-            raw.execute(f"drop table if exists {source}_staging.{former}")
             raw.execute("commit")
     if found:
         soundness.seal(file)

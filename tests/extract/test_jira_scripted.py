@@ -765,6 +765,7 @@ def test_v2_type_mismatches_of_an_older_version_are_moved_to_the_renamed_table(
     kept.extra["priority"] = "high"
     renewed.extra["labels"] = {"a": 1}
     found = "select id, field, found_type from jira.type_mismatches order by all"
+    is_there = "from duckdb_tables() where schema_name = 'jira' and table_name = 'misfits'"
     former = replace(tables.TYPE_MISMATCHES, name="misfits", former_name=None)
     all_former = tuple(
         former if table is tables.TYPE_MISMATCHES else table for table in tables.TABLES
@@ -787,12 +788,12 @@ def test_v2_type_mismatches_of_an_older_version_are_moved_to_the_renamed_table(
     home.load("jira")
     moved = [(str(kept.id), "priority", "str"), (str(renewed.id), "labels", "str")]
     assert home.rows("jira", found) == moved
-    assert not home.rows("jira", "from duckdb_tables() where table_name = 'misfits'")
+    assert not home.rows("jira", is_there)
     home.load("jira")
     assert home.rows("jira", found) == moved
     archive.restore("jira")
     assert home.rows("jira", found) == moved
-    assert not home.rows("jira", "from duckdb_tables() where table_name = 'misfits'")
+    assert not home.rows("jira", is_there)
 
 
 def test_v4_texts_of_every_kind_load_or_are_cleaned(
