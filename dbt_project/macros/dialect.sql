@@ -1,4 +1,4 @@
-{#- The only row_num where engines differ: every macro has a default (DuckDB) and what others need. -#}
+{#- The only place where engines differ: every macro has a default (DuckDB) and what others need. -#}
 
 {#- A typed struct of JSON text, in one parse. The schema is a mapping of names to DuckDB types,
     mappings and one-element lists. PostgreSQL serves finished marts and parses no payloads. -#}

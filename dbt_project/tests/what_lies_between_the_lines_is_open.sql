@@ -85,7 +85,9 @@ open_items as (
         on flows.work_item_key = versions.work_item_key and versions.is_current
 
     inner join arrivals
-        on versions.work_item_key = arrivals.work_item_key and versions.flow_group = arrivals.flow_group
+        on
+            versions.work_item_key = arrivals.work_item_key
+            and versions.flow_group = arrivals.flow_group
 
     left join endings
         on flows.work_item_key = endings.work_item_key
