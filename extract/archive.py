@@ -236,21 +236,26 @@ def restore(source: str) -> int:
     draft.unlink(missing_ok=True)
     Path(f"{draft}.wal").unlink(missing_ok=True)
     keys = KEYS | {table.name: table.key for table in SOURCES[source].tables}
+    renamed = {table.former_name: table.name for table in SOURCES[source].tables}
     count = 0
     with duckdb.connect(str(draft)) as raw:
         raw.execute("set enable_progress_bar = false")
         raw.execute(f"create schema {source}")
-        for sql in there[-1].facts["tables"].values():
+        made = there[-1].facts["tables"]
+        for sql in made.values():
             raw.execute(sql)
         for part in reversed(there):
             for rows in sorted(part.folder.glob("*.parquet")):
-                if rows.stem not in keys:
+                name = renamed.get(rows.stem, rows.stem)
+                if name not in keys:
                     continue  # of a table that a former version had
-                same = " and ".join(f"old.{key} = new.{key}" for key in keys[rows.stem])
+                # An archive that an older version wrote last has the table by its former name.
+                table = name if name in made else rows.stem
+                same = " and ".join(f"old.{key} = new.{key}" for key in keys[name])
                 count += raw.execute(
-                    f"insert into {source}.{rows.stem} by name"
+                    f"insert into {source}.{table} by name"
                     f" select * from read_parquet('{rows}') as new"
-                    f" where not exists (from {source}.{rows.stem} as old where {same})"
+                    f" where not exists (from {source}.{table} as old where {same})"
                 ).fetchone()[0]
     if file.exists():
         soundness.set_aside(file)

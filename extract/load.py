@@ -350,6 +350,8 @@ def _with_tables(source: str) -> dlt.Pipeline:
         shutil.rmtree(raw_store.home() / "dlt" / source, ignore_errors=True)
         pipeline = _synced(source)
     _create_tables(pipeline, source, is_new)
+    if not is_new:
+        _move_renamed(source)
     return pipeline
 
 
@@ -371,6 +373,39 @@ def _create_tables(pipeline: dlt.Pipeline, source: str, is_new: bool) -> None:
     ):
         pipeline.extract(tables_of(source))
         _commit(pipeline)
+
+
+def _move_renamed(source: str) -> None:
+    """Move the rows of tables that had another name in an older version, and drop those tables.
+
+    A row that the new table already has is newer and stays.
+    """
+    renamed = {
+        table.former_name: table
+        for table in SOURCES[source].tables
+        if table.former_name is not None
+    }
+    if not renamed:
+        return
+    file = raw_store.raw_file(source)
+    with raw_store.writing(source) as raw:
+        there = raw.execute(
+            "select table_name from duckdb_tables() where schema_name = $1", [source]
+        ).fetchall()
+        found = {name: renamed[name] for (name,) in there if name in renamed}
+        if found:
+            soundness.unseal(file)
+        for former, table in found.items():
+            same = " and ".join(f"new.{column} = old.{column}" for column in table.key)
+            raw.execute("begin")
+            raw.execute(
+                f"insert into {source}.{table.name} by name from {source}.{former} as old"
+                f" where not exists (from {source}.{table.name} as new where {same})"
+            )
+            raw.execute(f"drop table {source}.{former}")
+            raw.execute("commit")
+    if found:
+        soundness.seal(file)
 
 
 def _nothing_of(table: RawTable) -> Any:

@@ -106,38 +106,38 @@ def pick(
     shape: Shape,
     unknown: set[str] | None = None,
     path: str = "",
-    misfits: list[str] | None = None,
+    type_mismatches: list[str] | None = None,
 ) -> Any:
     """Return the part of a JSON value that a shape allows.
 
     A scalar where a list or an object should be becomes an empty list or None; nested values where
     a scalar should be become None. Names of fields that the shape does not know are added to
-    `unknown`, and `name:type` of values that do not fit to `misfits`; never their values.
+    `unknown`, and `name:type` of values that do not fit to `type_mismatches`; never their values.
     """
     if callable(shape):
         return shape(value)
     if isinstance(shape, dict):
         if not isinstance(value, dict):
-            _misfit(misfits, path, value)
+            _note_mismatch(type_mismatches, path, value)
             return None
         if unknown is not None:
             unknown.update(f"{path}{name}" for name in value if name not in shape)
         return {
-            name: pick(value[name], part, unknown, f"{path}{name}.", misfits)
+            name: pick(value[name], part, unknown, f"{path}{name}.", type_mismatches)
             for name, part in shape.items()
             if part is not DROP and name in value
         }
     if isinstance(shape, list):
         if not isinstance(value, list):
-            _misfit(misfits, path, value)
+            _note_mismatch(type_mismatches, path, value)
             return []
-        return [pick(element, shape[0], unknown, path, misfits) for element in value]
+        return [pick(element, shape[0], unknown, path, type_mismatches) for element in value]
     if isinstance(value, (dict, list)):
-        _misfit(misfits, path, value)
+        _note_mismatch(type_mismatches, path, value)
         return None
     return value
 
 
-def _misfit(misfits: list[str] | None, path: str, value: Any) -> None:
-    if misfits is not None and value is not None:
-        misfits.append(f"{path.rstrip('.')}:{type(value).__name__}")
+def _note_mismatch(type_mismatches: list[str] | None, path: str, value: Any) -> None:
+    if type_mismatches is not None and value is not None:
+        type_mismatches.append(f"{path.rstrip('.')}:{type(value).__name__}")

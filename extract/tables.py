@@ -46,6 +46,8 @@ class RawTable:
         columns: Typed columns beside the payload, name to dlt type.
         work_item_kind: What a row is as a work item (issue, pull_request, incident ...); None
             where it is none. The proof that no item is lost goes by it.
+        former_name: Name of the table in raw files and archives of older versions; its rows are
+            moved at the next load.
     """
 
     name: str
@@ -53,6 +55,7 @@ class RawTable:
     key: tuple[str, ...]
     columns: dict[str, str]
     work_item_kind: str | None = None
+    former_name: str | None = None
 
     @property
     def all_columns(self) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Tells people what went wrong: by a webhook, by mail, or by both.
 
-Plain text, without a secret and without a value of any row: it leaves the house.
+Plain text, without a secret and without a value of any row: it leaves the machine.
 """
 
 import os

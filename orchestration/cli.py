@@ -23,7 +23,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from extract.redaction import Redacting, redact
-from orchestration import gate, house, running
+from orchestration import access, gate, running
 from orchestration.gate import BAD_CONFIGURATION, FAILED
 from orchestration.running import PARTIAL
 
@@ -91,8 +91,8 @@ def _told(error: Exception) -> str:
 @click.version_option(package_name="flowhouse")
 def main() -> None:
     """The open value-stream warehouse."""
-    house.read_env_file()
-    house.keep_private()
+    access.read_env_file()
+    access.keep_private()
     start_logging()
 
 
@@ -184,7 +184,7 @@ def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -
         place.mkdir()
         base = Path(shutil.copyfile(folder / "warehouse.duckdb", place / "base.duckdb"))
         erase(base, person_keys)
-    with house.for_readers():
+    with access.for_readers():
         publish(base, folder, kept=1)
         if report.exists():
             write_report(folder / "warehouse.duckdb", report)
@@ -269,7 +269,7 @@ def rollback(version: str | None, is_list: bool) -> None:
     try:
         with gate.alone("a refresh is running; wait until it has ended, then roll back"):
             wanted = chosen(folder, version)
-            with house.for_readers():
+            with access.for_readers():
                 roll_back(folder, wanted)
             for line in shown(folder):
                 click.echo(line)
@@ -285,7 +285,7 @@ def write_report_of(version: Path, report: Path) -> None:
     from publish.report import write_report
 
     try:
-        with house.for_readers():
+        with access.for_readers():
             click.echo(f"report     {write_report(version, report)}")
     except duckdb.Error:
         stop(
@@ -305,5 +305,5 @@ def report(output: Path | None) -> None:
     warehouse = published_folder() / "warehouse.duckdb"
     if not warehouse.exists():
         stop(FAILED, "nothing is published yet; run `flowhouse refresh` first")
-    with house.for_readers():
+    with access.for_readers():
         click.echo(write_report(warehouse, output or report_file()))

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from extract.raw_store import ROOT, home, raw_folder
-from orchestration import house
+from orchestration import access
 
 DBT_PROJECT = ROOT / "dbt_project"
 
@@ -112,8 +112,8 @@ def prepare() -> None:
         os.environ[name] = str(value)
     if not os.environ.get("FLOWHOUSE_MEMORY_LIMIT"):
         os.environ["FLOWHOUSE_MEMORY_LIMIT"] = memory_limit()
-    house.keep_private()
+    access.keep_private()
 
 
-house.read_env_file()
+access.read_env_file()
 prepare()

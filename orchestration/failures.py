@@ -21,7 +21,7 @@ EXPECTATIONS = "meets_expectations"
 """The check of a raw table that stops a build."""
 
 WITHOUT_ROWS = "without_rows"
-"""Where a failure keeps what may leave the house."""
+"""Where a failure keeps what may leave the machine."""
 
 OWN_WORDS = (
     "Failure", "NothingLoaded", "SourceError", "Unauthorized", "Busy", "WaitBudgetExceeded",
@@ -62,7 +62,7 @@ def lines_of(entries: Iterable[Any], *, with_rows: bool = True) -> list[str]:
 
     Args:
         entries: What Dagster has logged of the run.
-        with_rows: Whether the lines may show keys of rows; what leaves the house must not.
+        with_rows: Whether the lines may show keys of rows; what leaves the machine must not.
     """
     lines = []
     for event in (entry.dagster_event for entry in entries if entry.dagster_event):

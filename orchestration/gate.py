@@ -70,9 +70,9 @@ def passed(wish: Wish) -> Iterator[None]:
         else:
             check(wish)
             stack.enter_context(lock)
-        from orchestration import house
+        from orchestration import access
 
-        house.repair()
+        access.repair()
         _Passed.is_open = True
         try:
             yield
@@ -82,7 +82,7 @@ def passed(wish: Wish) -> Iterator[None]:
 
 @contextmanager
 def alone(otherwise: str) -> Iterator[None]:
-    """Hold the lock of the house, or stop at once with a line; it goes with its process."""
+    """Hold the lock of the home, or stop at once with a line; it goes with its process."""
     from extract.raw_store import fault_of_home
 
     if fault := fault_of_home():
@@ -100,7 +100,7 @@ def alone(otherwise: str) -> Iterator[None]:
 
 
 def lock_file() -> Path:
-    """Return the file whose lock is held by who changes the house."""
+    """Return the file whose lock is held by who changes the home."""
     from extract.raw_store import home  # imports DuckDB, which `flowhouse --help` need not wait for
 
     return home() / "refresh.lock"
@@ -137,7 +137,7 @@ def check(wish: Wish) -> None:
     from extract.settings import file_faults, slips, switch_of
     from extract.sources import SOURCES
     from extract.tables import instant
-    from orchestration import alerts, house, seeds, when
+    from orchestration import access, alerts, seeds, when
     from orchestration.failures import nothing_loaded
     from orchestration.versions import fault_of_kept
 
@@ -152,7 +152,7 @@ def check(wish: Wish) -> None:
     if wish.as_of and instant(wish.as_of) is None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
     faults += [*_faults_of_span(wish.span), *slips(), *fault_of_kept(), *_faults_of_forms()]
-    faults += [*filter(None, [fault_of_home()]), *house.faults(), *alerts.faults(), *when.faults()]
+    faults += [*filter(None, [fault_of_home()]), *access.faults(), *alerts.faults(), *when.faults()]
     on = [name for name, source in SOURCES.items() if source.is_on]
     if not on:
         addresses = " or ".join(switch_of(name) for name in SOURCES)

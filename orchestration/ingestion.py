@@ -47,7 +47,7 @@ OWNERS = [os.environ.get("FLOWHOUSE_OWNER") or "team:flowhouse"]
 """Who is asked about an asset."""
 
 POOL = "duckdb"
-"""The pool of all steps: DuckDB has one writer, and so has the house."""
+"""The pool of all steps: DuckDB has one writer, and so has flowhouse."""
 
 IS_COMPLETE = "The last load brought all that the source counts; else the gaps are named."
 

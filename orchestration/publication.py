@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from extract import soundness
-from orchestration import changes, house
+from orchestration import access, changes
 from orchestration.environment import build_file, published_folder, report_file
 from orchestration.ingestion import FRESHNESS, OWNERS, POOL
 from orchestration.transformation import dbt_manifest, published_models, rows_of_tables
@@ -29,7 +29,7 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
     }
     for table in drop_strangers(build_file(), models):
         context.log.info("dropped %s: no model makes it any more", table)
-    with house.for_readers():
+    with access.for_readers():
         version = publish(
             build_file(),
             published_folder(),
@@ -62,7 +62,7 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
 def published_report() -> dg.MaterializeResult:
     """One self-contained page of pictures of where work waits, drawn from the published file."""
     began = time.monotonic()
-    with house.for_readers():
+    with access.for_readers():
         path = write_report(published_folder() / "warehouse.duckdb", report_file())
     return dg.MaterializeResult(
         metadata={

@@ -189,7 +189,7 @@ def _records(connection: duckdb.DuckDBPyConnection, name: str) -> list[dict[str,
 
 
 def _embeddable(data: dict[str, Any]) -> Markup:
-    """Return data as JSON, packed: rows repeat their keys, and a large house has many of them.
+    """Return data as JSON, packed: rows repeat their keys, and a large company has many of them.
 
     Base64 holds nothing that an HTML parser could take for the end of its script element.
     """

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.flow import golden, house
+from tests.flow import golden, scratch
 
 SHARED = Path(__file__).parents[2] / "shared"
 MEMORY = Path("/dev/shm")
@@ -103,19 +103,21 @@ def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path
 
 
 @pytest.fixture(scope="session")
-def golden_house(tmp_path_factory: pytest.TempPathFactory) -> house.House:
+def golden_warehouse(tmp_path_factory: pytest.TempPathFactory) -> scratch.ScratchWarehouse:
     """The golden company with everything built and tested; read it, copy it, change nothing."""
 
     def build(folder: Path) -> None:
-        house.built(folder / "home", house.merged(golden.ITEMS), golden.AS_OF)
+        scratch.built(folder / "home", scratch.merged(golden.ITEMS), golden.AS_OF)
 
-    return house.House(built_once(tmp_path_factory, "golden", build) / "home", golden.AS_OF)
+    return scratch.ScratchWarehouse(
+        built_once(tmp_path_factory, "golden", build) / "home", golden.AS_OF
+    )
 
 
 @pytest.fixture(scope="session")
-def golden_build(golden_house: house.House) -> Path:
+def golden_build(golden_warehouse: scratch.ScratchWarehouse) -> Path:
     """The golden company's working warehouse."""
-    return golden_house.home / "build.duckdb"
+    return golden_warehouse.home / "build.duckdb"
 
 
 @pytest.fixture(scope="session")

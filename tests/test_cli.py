@@ -226,7 +226,7 @@ def elsewhere() -> Iterator[str]:
         ),
     ],
 )
-def test_the_address_of_another_server_is_told_before_anything_is_written(
+def test_the_address_of_another_server_is_reported_before_anything_is_written(
     tmp_path: Path,
     elsewhere: str,
     monkeypatch: pytest.MonkeyPatch,

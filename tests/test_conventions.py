@@ -1,4 +1,4 @@
-"""The rules of the house, checked on what dbt and the code themselves say of the project."""
+"""The rules of the project, checked on what dbt and the code themselves say of the project."""
 
 import ast
 import json
@@ -15,7 +15,7 @@ import yaml
 from publish.facts import OWN_TABLES
 from publish.facts import PERIODS as PERIOD_COLUMNS
 from tests.conftest import LONG
-from tests.flow import house
+from tests.flow import scratch
 
 ROOT = Path(__file__).parents[1]
 PROJECT = ROOT / "dbt_project"
@@ -448,7 +448,7 @@ def test_every_class_of_servicenows_tasks_is_an_item_or_lies_below_one() -> None
     assert below == {"change_task", "sc_task"}
 
 
-def test_the_list_of_published_models_is_whole(models: list[dict]) -> None:
+def test_the_list_of_published_models_is_complete(models: list[dict]) -> None:
     listed = re.findall(r"'(\w+)'", (PROJECT / "macros" / "published_models.sql").read_text())
     public = sorted(m["name"] for m in models if layer(m) in PUBLIC)
     assert sorted(listed) == public
@@ -524,8 +524,10 @@ NOT_OBSERVED = {
 """Metrics that fct_metric_observations leaves out, by the reason."""
 
 
-def test_every_metric_is_observed_or_says_why_not(golden_house: house.House) -> None:
-    left_out = golden_house.rows(
+def test_every_metric_is_observed_or_says_why_not(
+    golden_warehouse: scratch.ScratchWarehouse,
+) -> None:
+    left_out = golden_warehouse.rows(
         """
         select metric from marts.dim_metrics
         where metric not in (select metric from marts.fct_metric_observations)
@@ -580,12 +582,12 @@ def test_every_percentile_has_its_number_beside_it(models: list[dict]) -> None:
 
 
 def test_a_percentile_is_shown_of_ten_and_more(
-    models: list[dict], golden_house: house.House
+    models: list[dict], golden_warehouse: scratch.ScratchWarehouse
 ) -> None:
     of_few, never = [], []
     for table, stem, column in percentiles(models):
         n = PERCENTILES_OF[table, stem]
-        [(wrong, shown)] = golden_house.rows(
+        [(wrong, shown)] = golden_warehouse.rows(
             f"""
             select
                 count(*) filter (({column} is not null) <> (coalesce({n}, 0) >= 10)),

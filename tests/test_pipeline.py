@@ -65,7 +65,7 @@ PROMISED = [
 
 
 class Company:
-    """The demo company's servers and a house that reads them."""
+    """The demo company's servers and a home that reads them."""
 
     def __init__(self, servers: Any, home: Path) -> None:
         self.servers = servers
@@ -613,7 +613,7 @@ def test_forecasts_of_the_past_came_true_as_often_as_they_said(company: Company)
     assert half < most < nearly_all
 
 
-def test_nobody_of_the_company_is_named_anywhere(company: Company) -> None:
+def test_no_person_of_the_company_is_named_anywhere(company: Company) -> None:
     planted = [name.encode() for name in company.servers.world.planted()]
     anybody = b"|".join(re.escape(name) for name in planted)
 

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from tests.benchmarks.plans import Growth, Plans, read_plans
-from tests.flow.house import House
+from tests.flow.scratch import ScratchWarehouse
 
 KNOWN = {
     "backtests_are_held_against_what_was_finished": "backtests with what was finished in their"
@@ -28,9 +28,9 @@ KNOWN = {
 
 
 @pytest.fixture(scope="module")
-def plans(golden_house: House) -> Plans:
-    home = golden_house.home
-    return read_plans(home / "build.duckdb", home / "raw", golden_house.project / "target")
+def plans(golden_warehouse: ScratchWarehouse) -> Plans:
+    home = golden_warehouse.home
+    return read_plans(home / "build.duckdb", home / "raw", golden_warehouse.project / "target")
 
 
 def test_every_model_and_every_test_has_a_plan(plans: Plans) -> None:

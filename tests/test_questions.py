@@ -178,7 +178,7 @@ def test_49_everything_has_a_stage(ask: Ask, made: world.World) -> None:
     assert {row["unmapped_items"] for row in rows} == {0}
 
 
-def test_50_sources_are_whole(ask: Ask, made: world.World) -> None:
+def test_50_sources_are_complete(ask: Ask, made: world.World) -> None:
     found = {f"{row['source']}.{row['object']}": row for row in ask(50)}
     counts = truth.counts(made, made.now)
     assert {row["status"] for row in found.values()} == {"complete"}

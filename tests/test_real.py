@@ -732,7 +732,7 @@ def test_every_item_has_gap_free_visits(home: Path) -> None:
     )
 
 
-def test_nobody_is_named(home: Path) -> None:
+def test_no_person_is_named(home: Path) -> None:
     names = set()
     for path in (SHARED / "data").rglob("users.ndjson"):
         for line in _lines(path):

@@ -912,7 +912,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     [case[1:] for case in ONE_FAULT],
     ids=[case[0] for case in ONE_FAULT],
 )
-def test_a_fault_is_told_with_its_place_and_what_to_do(
+def test_a_fault_is_reported_with_its_place_and_what_to_do(
     folder: Path, file: str, text: str, instead: str, says: list[str]
 ) -> None:
     path = folder / f"{file}.csv"
@@ -983,7 +983,7 @@ def below(folder: Path) -> None:
     ],
     ids=["latin-1", "utf-16", "missing", "misnamed", "misplaced", "below"],
 )
-def test_a_file_that_cannot_be_read_is_told(
+def test_a_file_that_cannot_be_read_is_reported(
     folder: Path, damage: Callable[[Path], None], says: str
 ) -> None:
     damage(folder)
@@ -1027,7 +1027,7 @@ def test_a_stage_of_ones_own_is_held_to_the_rules_of_its_workflow(folder: Path) 
 
 
 @pytest.mark.parametrize("name", ["nowhere", "..", "../seeds/../.."])
-def test_a_company_without_a_folder_of_its_own_is_told(folder: Path, name: str) -> None:
+def test_a_company_without_a_folder_of_its_own_is_reported(folder: Path, name: str) -> None:
     assert seeds.checked(folder, name).faults == [
         "FLOWHOUSE_COMPANY names no folder of dbt_project/seeds; there are own, and any folder by"
         " its absolute path"

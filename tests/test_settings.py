@@ -38,7 +38,7 @@ TOKENS = {
 
 
 @pytest.fixture(autouse=True)
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("SOURCE")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path / "home"))
@@ -295,7 +295,7 @@ def test_secrets_of_their_owner_alone_are_read(secrets: Path) -> None:
         ),
     ],
 )
-def test_a_slip_in_a_file_is_told(secrets: Path, text: str, says: str) -> None:
+def test_a_slip_in_a_file_is_reported(secrets: Path, text: str, says: str) -> None:
     secrets.write_text(text)
     done = flowhouse("refresh")
     assert (done.returncode, done.stderr.splitlines()) == (2, [f"flowhouse: {says}"])

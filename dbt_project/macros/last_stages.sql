@@ -26,7 +26,7 @@
             row_number() over (
                 partition by work_item_key
                 order by transition_seq desc
-            ) as place
+            ) as row_num
 
         from (
             select
@@ -52,5 +52,5 @@
                 ~ ' then last_of.stage_began_at else ' ~ as_of() ~ ' end'
             ) }}
 
-    where last_of.place = 1
+    where last_of.row_num = 1
 {%- endmacro %}

@@ -32,7 +32,7 @@ keys as (
 
 ),
 
-told as (
+reported as (
 
     select
         links.from_key,
@@ -58,16 +58,16 @@ told as (
 expected as (
 
     select
-        told.from_key,
-        told.to_key,
-        told.link_type
+        reported.from_key,
+        reported.to_key,
+        reported.link_type
 
-    from told
+    from reported
 
     where
-        told.from_key <> told.to_key
-        and told.from_key in (select ends.work_item_key from ends)
-        and told.to_key in (select items.work_item_key from items)
+        reported.from_key <> reported.to_key
+        and reported.from_key in (select ends.work_item_key from ends)
+        and reported.to_key in (select items.work_item_key from items)
 
 ),
 

@@ -2,7 +2,7 @@
 -- found by the time of his end, not by the row before.
 with
 
-told as (
+reported as (
 
     select
         deployment_key,
@@ -24,29 +24,29 @@ told as (
 select
     deployments.deployment_key,
     deployments.previous_deployment_key,
-    told.succeeded_before_at
+    reported.succeeded_before_at
 
 from {{ ref('fct_deployments') }} as deployments
 
-left join told
-    on deployments.deployment_key = told.deployment_key
+left join reported
+    on deployments.deployment_key = reported.deployment_key
 
-left join told as predecessors
+left join reported as predecessors
     on deployments.previous_deployment_key = predecessors.deployment_key
 
 where
-    told.deployment_key is null
-    or (deployments.is_rollback and told.result <> 'success')
+    reported.deployment_key is null
+    or (deployments.is_rollback and reported.result <> 'success')
     or predecessors.finished_at is distinct from
-    case when told.result = 'success' then told.succeeded_before_at end
+    case when reported.result = 'success' then reported.succeeded_before_at end
     or (
         deployments.previous_deployment_key is not null
         and (
             predecessors.deployment_key is null
             or predecessors.deployment_key = deployments.deployment_key
             or predecessors.result <> 'success'
-            or predecessors.source_system <> told.source_system
-            or predecessors.repository is distinct from told.repository
-            or predecessors.raw_environment <> told.raw_environment
+            or predecessors.source_system <> reported.source_system
+            or predecessors.repository is distinct from reported.repository
+            or predecessors.raw_environment <> reported.raw_environment
         )
     )

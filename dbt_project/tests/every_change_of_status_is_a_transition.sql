@@ -43,7 +43,7 @@ recorded as (
 
 ),
 
-told as (
+published as (
 
     select
         work_item_key,
@@ -92,10 +92,10 @@ select recorded.work_item_key
 
 from recorded
 
-left join told
-    on recorded.work_item_key = told.work_item_key
+left join published
+    on recorded.work_item_key = published.work_item_key
 
 left join standing
     on recorded.work_item_key = standing.work_item_key
 
-where recorded.changes <> coalesce(told.transitions, 0) + coalesce(standing.standing, 0)
+where recorded.changes <> coalesce(published.transitions, 0) + coalesce(standing.standing, 0)

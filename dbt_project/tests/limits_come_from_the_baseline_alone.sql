@@ -35,7 +35,7 @@ baseline as (
                 limits.metric, limits.value_stream_key, limits.workflow, limits.level,
                 limits.phase_no
             order by points.week_start
-        ) as place
+        ) as row_num
 
     from limits
 
@@ -71,7 +71,7 @@ expected as (
             and points.workflow = earlier.workflow
             and points.level = earlier.level
             and points.phase_no = earlier.phase_no
-            and points.place = earlier.place + 1
+            and points.row_num = earlier.row_num + 1
 
     group by 1, 2, 3, 4, 5
 

@@ -13,15 +13,15 @@ raw_rows as (
     {%- if says.work_item_staging not in staging %}
         {%- do staging.append(says.work_item_staging) %}
     {%- endif %}
-    {%- set births = [] %}
+    {%- set creations = [] %}
     {%- for column in says.work_item_born_at %}
         {%- if column.startswith('payload.') %}
             {%- set name = column.split('.')[1] %}
-            {%- do births.append(safe_cast_text(
+            {%- do creations.append(safe_cast_text(
                 '(' ~ parse_json('payload', {name: 'VARCHAR'}) ~ ').' ~ name, 'timestamp'
             )) %}
         {%- else %}
-            {%- do births.append(utc(column)) %}
+            {%- do creations.append(utc(column)) %}
         {%- endif %}
     {%- endfor %}
     select
@@ -30,18 +30,18 @@ raw_rows as (
         '{{ table.name }}' as raw_table,
         '{{ says.work_item_kind }}' as item_kind,
         {{ says.work_item_id }} as source_id,
-        coalesce({{ births | join(', ') }}, null) as born_at
+        coalesce({{ creations | join(', ') }}, null) as born_at
     from {{ table.relation_name }}
     union all
 {% endfor %}
     -- An incident of the inbox is what all events of it tell.
     select
-        'inbox:incident:' || told.source_id as work_item_key,
+        'inbox:incident:' || incident_events.source_id as work_item_key,
         'inbox' as source_system,
         'events' as raw_table,
         'incident' as item_kind,
-        told.source_id,
-        least(min(told.started_at), min(told.occurred_at)) as born_at
+        incident_events.source_id,
+        least(min(incident_events.started_at), min(incident_events.occurred_at)) as born_at
     from (
         select
             source || ':' || coalesce(
@@ -56,7 +56,7 @@ raw_rows as (
             {{ utc('occurred_at') }} as occurred_at
         from {{ source('inbox', 'events') }}
         where type like 'incident.%'
-    ) as told
+    ) as incident_events
     group by 1, 2, 3, 4, 5
 ),
 
@@ -158,7 +158,7 @@ current_items as (
 
 ),
 
-status_births as (
+creations as (
 
     select
         work_item_key,
@@ -210,7 +210,7 @@ compared as (
                 current_items.item_kind <> raw_items.item_kind
                 or current_items.source_id <> raw_items.source_id
                 then 'another kind or id than in its source'
-            when coalesce(status_births.items, 0) <> 1 then 'no first status'
+            when coalesce(creations.items, 0) <> 1 then 'no first status'
             when coalesce(first_visits.items, 0) <> 1 then 'no first visit'
             when coalesce(flows.items, 0) <> 1 then 'not one flow'
             when flows.is_deleted <> current_items.is_deleted then 'deleted in one table only'
@@ -234,8 +234,8 @@ compared as (
     left join staged
         on raw_items.work_item_key = staged.work_item_key
 
-    left join status_births
-        on current_items.work_item_key = status_births.work_item_key
+    left join creations
+        on current_items.work_item_key = creations.work_item_key
 
     left join first_visits
         on current_items.work_item_key = first_visits.work_item_key

@@ -19,7 +19,7 @@ visits as (
 
 ),
 
-births as (
+creations as (
 
     select
         work_item_key,
@@ -43,8 +43,8 @@ select visits.stage_visit_key
 
 from visits
 
-left join births
-    on visits.work_item_key = births.work_item_key
+left join creations
+    on visits.work_item_key = creations.work_item_key
 
 left join moments
     on
@@ -56,5 +56,5 @@ where
     or visits.exited_at is distinct from visits.next_entered_at
     or visits.exited_at < visits.entered_at
     or visits.next_visit_seq <> visits.visit_seq + 1
-    or (visits.last_entered_at is null and visits.entered_at is distinct from births.created_at)
+    or (visits.last_entered_at is null and visits.entered_at is distinct from creations.created_at)
     or (visits.last_entered_at is null and visits.visit_seq <> 1)

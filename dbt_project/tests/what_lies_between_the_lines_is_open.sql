@@ -31,11 +31,11 @@ versions as (
 
     select
         *,
-        value_stream_key || '|' || level as place,
+        value_stream_key || '|' || level as flow_group,
         lag(value_stream_key || '|' || level) over (
             partition by work_item_key
             order by valid_from
-        ) as place_before
+        ) as previous_group
 
     from {{ ref('dim_work_items') }}
 
@@ -45,13 +45,13 @@ arrivals as (
 
     select
         work_item_key,
-        place,
+        flow_group,
         count(*) as times,
         min(valid_from) as arrived_at
 
     from versions
 
-    where place_before is null or place_before <> place
+    where previous_group is null or previous_group <> flow_group
 
     group by 1, 2
 
@@ -85,7 +85,9 @@ open_items as (
         on flows.work_item_key = versions.work_item_key and versions.is_current
 
     inner join arrivals
-        on versions.work_item_key = arrivals.work_item_key and versions.place = arrivals.place
+        on
+            versions.work_item_key = arrivals.work_item_key
+            and versions.flow_group = arrivals.flow_group
 
     left join endings
         on flows.work_item_key = endings.work_item_key

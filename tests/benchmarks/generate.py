@@ -23,7 +23,7 @@ import duckdb
 from extract.load import AUDIT_COLUMNS
 from extract.sources import SOURCES
 from extract.tables import BIGINT, BOOLEAN, TEXT, TIMESTAMP
-from tests.flow.house import PROJECT
+from tests.flow.scratch import PROJECT
 
 SQL = Path(__file__).with_name("sql")
 SQL_TYPES = {

@@ -13,7 +13,7 @@ from dbt_common.context import set_invocation_context
 
 from tests.benchmarks.generate import AS_OF, Generator
 from tests.benchmarks.run import Size, exponents, too_steep
-from tests.flow.house import PROJECT
+from tests.flow.scratch import PROJECT
 
 ITEMS = 2_000
 

@@ -11,7 +11,7 @@ from extract.load import load
 
 
 @pytest.mark.parametrize("source", ["jira", "github", "jenkins", "servicenow"])
-def test_a_source_of_the_demo_is_whole_on_later_days(
+def test_a_source_of_the_demo_is_complete_on_later_days(
     company: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     now = datetime.fromtimestamp(company.now, UTC)

@@ -215,7 +215,7 @@ def loaded(
 
 
 @pytest.fixture(autouse=True)
-def nobody_is_forgotten() -> Iterator[None]:
+def no_person_is_erased() -> Iterator[None]:
     from extract.privacy import forgotten
 
     forgotten.cache_clear()

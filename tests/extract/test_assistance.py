@@ -76,7 +76,7 @@ def test_a_name_with_aider_behind_it_is_assistance() -> None:
     assert assistance([Signed("Fix", "Mia (aider)")])["ai_assistance"] == "assisted"
 
 
-def test_every_assistant_says_where_it_is_told_and_is_written_as_it_is_looked_for() -> None:
+def test_every_assistant_says_where_it_is_reported_and_is_written_as_it_is_looked_for() -> None:
     for one in ASSISTANTS:
         assert one.source and (one.mails or one.accounts)
         texts = (*one.words, *one.mails, *one.accounts)

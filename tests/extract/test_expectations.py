@@ -12,10 +12,10 @@ import duckdb
 import pytest
 
 from extract.sources import SOURCES
-from tests.flow import house
+from tests.flow import scratch
 
-ISSUE = {"key": "A-1", "created_at": house.moment("2024-03-04 09:00")}
-AS_OF = house.moment("2024-04-10 00:00")
+ISSUE = {"key": "A-1", "created_at": scratch.moment("2024-03-04 09:00")}
+AS_OF = scratch.moment("2024-04-10 00:00")
 HOSTILE = "<b>ada@example.com</b>"
 FLAWED = {
     ("jira", "issues"): [
@@ -37,7 +37,7 @@ FLAWED = {
             "created_at": ISSUE["created_at"], "updated_at": ISSUE["created_at"],
         }
         for no, closed in enumerate(
-            (ISSUE["created_at"], None, house.moment("2024-03-04 08:59"))
+            (ISSUE["created_at"], None, scratch.moment("2024-03-04 08:59"))
         )
     ],
 }  # fmt: skip
@@ -91,7 +91,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("flawed")
     commits = [{"repository": "a", "sha": str(no), "payload": {}} for no in range(98)]
     counted = {("github", "commits"): commits[:97], ("github", "main_lines"): commits}
-    house.write_raw(home / "raw", {**FLAWED, **LATELY, **counted})
+    scratch.write_raw(home / "raw", {**FLAWED, **LATELY, **counted})
     write_loads(home / "raw")
     memory = {name: {"found": {"rows": rows}} for name, rows in COUNTED.items()}
     (home / "last.json").write_text(json.dumps(memory))

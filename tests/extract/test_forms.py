@@ -83,7 +83,7 @@ HARMLESS = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("source", SETTINGS)
-def test_a_server_that_answers_in_another_form_is_told_in_one_line(
+def test_a_server_that_answers_in_another_form_is_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Any,
     waits: list[float],

@@ -410,7 +410,7 @@ def test_t2e_when_the_budget_ends_what_was_read_stays_and_the_next_load_goes_on(
 
 
 @real
-def test_nobody_is_named(cloud: Any, loaded: Any) -> None:
+def test_no_person_is_named(cloud: Any, loaded: Any) -> None:
     text = loaded("github").texts("github")
     assert "@" not in text
     users = [json.loads(line) for line in (DATA / "users.ndjson").read_text().splitlines()]

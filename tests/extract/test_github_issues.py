@@ -617,7 +617,7 @@ def test_a_repository_that_has_no_issues_is_not_asked(
     assert listings(hub) == []
 
 
-def test_p1_nobody_is_named_by_an_issue(hub: Hub, home: Any) -> None:
+def test_p1_no_issue_names_a_person(hub: Hub, home: Any) -> None:
     at = "2025-05-10T00:00:00Z"
     names = ["for-mia-example", "waiting for bob", "status: in progress", "bug", "owner: otto"]
     hub.add_issue(

@@ -166,7 +166,7 @@ def test_l1_where_gitlab_refuses_the_offset_windows_are_halved(
 
 
 @real
-def test_nobody_is_named(instance: Any, loaded: Any) -> None:
+def test_no_person_is_named(instance: Any, loaded: Any) -> None:
     home = loaded("gitlab")
     names = {user[key] for user in recorded("users") for key in ("username", "name")}
     names |= {row["source_branch"] for row in recorded("merge_requests")} - {"master"}

@@ -133,7 +133,7 @@ def test_stages_keep_their_own_results(controller: Any, home: Any) -> None:
 
 
 @real
-def test_nobody_is_named(controller: Any, home: Any) -> None:
+def test_no_person_is_named(controller: Any, home: Any) -> None:
     home.load("jenkins")
     causes = [
         cause
@@ -519,7 +519,7 @@ def test_j1_a_build_that_vanishes_while_it_runs_has_ended(scripted: Any, home: A
     assert audit_of(work, "builds", "job").deleted == 1
 
 
-def test_j1_a_job_made_anew_is_another_one(scripted: Any, home: Any) -> None:
+def test_j1_a_job_made_again_is_another_job(scripted: Any, home: Any) -> None:
     scripted.add("job", range(1, 131), result="FAILURE")
     home.load("jenkins")
     scripted.builds["job"].clear()

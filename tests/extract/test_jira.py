@@ -320,7 +320,7 @@ def test_a_start_date_limits_the_first_load(
 
 
 @real
-def test_nobody_is_named(cloud: Any, loaded: Any) -> None:
+def test_no_person_is_named(cloud: Any, loaded: Any) -> None:
     text = loaded("jira").texts("jira")
     assert "@" not in text
     people = set()

@@ -10,6 +10,7 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,13 +20,14 @@ from dlt.pipeline.pipeline import Pipeline
 
 import extract.run
 import extract.tables
-from extract import api, probes, raw_store
+from extract import api, archive, probes, raw_store
 from extract.api import Api
 from extract.erasure import erase_raw, remember
 from extract.load import Busy, load
 from extract.privacy import person_key
 from extract.settings import SettingFault
 from extract.sources import jira
+from extract.sources.jira import tables
 from extract.sources.jira.census import IssueCensus
 from extract.sources.jira.cloud import Cloud
 from extract.sources.jira.reader import READING
@@ -142,7 +144,7 @@ def test_t1b_a_token_that_is_refused_twice_leaves_the_watermark(
     assert raw(home) == oracle(site)
 
 
-def test_t2_a_throttled_load_waits_as_asked_and_is_whole(
+def test_t2_a_throttled_load_waits_as_asked_and_is_complete(
     home: Any, site: ScriptedJira, no_waiting: list[float]
 ) -> None:
     site.fault_on("changelog/bulkfetch", status=429, headers={"Retry-After": "1800"})
@@ -309,7 +311,7 @@ def test_c11_a_listing_that_ends_early_does_not_move_the_watermark(
     assert raw(home) == oracle(site)
 
 
-def test_c12_an_estimate_above_what_was_listed_to_the_end_is_told_beside_it(
+def test_c12_an_estimate_above_what_was_listed_to_the_end_is_reported_beside_it(
     home: Any, site: ScriptedJira
 ) -> None:
     more = {"change": lambda answer: {"count": answer["count"] + 3}}
@@ -540,7 +542,7 @@ def test_a_field_that_is_renamed_keeps_its_role(home: Any, site: ScriptedJira) -
     assert home.value("jira", updated) == ms(issue.updated)
 
 
-def test_a_flag_that_nobody_can_know_is_asked_for(
+def test_a_flag_that_no_record_shows_is_asked_for(
     home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.fields["customfield_8"] = ("Gehemmt", "array", "multicheckboxes")
@@ -735,7 +737,7 @@ def test_v2_a_value_of_another_type_is_set_aside_and_blocks_nothing(
     other.extra["labels"] = {"a": 1}
     other.extra["resolutiondate"] = "soon"
     work = home.load("jira")
-    found = home.rows("jira", "select id, field, found_type from jira.misfits order by all")
+    found = home.rows("jira", "select id, field, found_type from jira.type_mismatches order by all")
     assert found == [
         (str(issue.id), "story_points", type(value).__name__),
         (str(other.id), "labels", "dict"),
@@ -753,6 +755,45 @@ def test_v2_a_value_of_another_type_is_set_aside_and_blocks_nothing(
     site.now += HOUR
     home.load("jira")
     assert raw(home) == oracle(site)
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["raw file", "archive"])
+def test_v2_type_mismatches_of_an_older_version_are_moved_to_the_renamed_table(
+    home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    kept, renewed = list(site.issues.values())[4:6]
+    kept.extra["priority"] = "high"
+    renewed.extra["labels"] = {"a": 1}
+    found = "select id, field, found_type from jira.type_mismatches order by all"
+    is_there = "from duckdb_tables() where schema_name = 'jira' and table_name = 'misfits'"
+    former = replace(tables.TYPE_MISMATCHES, name="misfits", former_name=None)
+    all_former = tuple(
+        former if table is tables.TYPE_MISMATCHES else table for table in tables.TABLES
+    )
+    with monkeypatch.context() as before:
+        before.setattr(type(home), "created", None)
+        before.setattr("extract.sources.jira.reader.TYPE_MISMATCHES", former)
+        before.setattr("extract.sources.jira.reader.TABLES", all_former)
+        before.setattr("extract.sources.jira.SOURCE", replace(jira.SOURCE, tables=all_former))
+        home.load("jira")
+    assert home.rows("jira", found.replace("type_mismatches", "misfits")) == [
+        (str(kept.id), "priority", "str"),
+        (str(renewed.id), "labels", "dict"),
+    ]
+    if is_lost:
+        raw_store.raw_file("jira").unlink()
+    renewed.extra["labels"] = "a"
+    renewed.change(site.now, site)
+    site.now += HOUR
+    home.load("jira")
+    moved = [(str(kept.id), "priority", "str"), (str(renewed.id), "labels", "str")]
+    assert home.rows("jira", found) == moved
+    assert not home.rows("jira", is_there)
+    home.load("jira")
+    assert home.rows("jira", found) == moved
+    archive.restore("jira")
+    assert home.rows("jira", found) == moved
+    assert not home.rows("jira", is_there)
 
 
 def test_v4_texts_of_every_kind_load_or_are_cleaned(
@@ -923,7 +964,7 @@ def test_r2_a_load_that_fails_goes_on_with_the_window_that_it_was_in(
     assert raw(home) == oracle(site)
 
 
-def test_r2_a_backfill_that_fails_goes_on_and_a_finished_one_begins_anew(
+def test_r2_a_backfill_that_fails_goes_on_and_a_finished_one_begins_again(
     home: Any, site: ScriptedJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.load("jira")

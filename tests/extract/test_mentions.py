@@ -27,7 +27,7 @@ def test_keys_are_read_and_names_are_not(text: str, written: list[str], typed: l
     assert keys_in(text) == {"issue_keys": written, "typed_keys": typed}
 
 
-def test_keys_of_several_texts_are_told_once() -> None:
+def test_keys_of_several_texts_are_reported_once() -> None:
     assert keys_in("pay-1", "PAY-1 pay-2", "pay-2") == {
         "issue_keys": ["PAY-1"],
         "typed_keys": ["PAY-2"],

@@ -357,7 +357,7 @@ def test_one_table_is_enough(early: Any, home: Any, monkeypatch: pytest.MonkeyPa
 
 
 @real
-def test_nobody_is_named(instance: Any, loaded: Any) -> None:
+def test_no_person_is_named(instance: Any, loaded: Any) -> None:
     home = loaded("servicenow")
     text = home.texts("servicenow")
     assert "@" not in text
@@ -415,7 +415,7 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
 
 
 @real
-def test_t1_a_token_that_has_expired_is_minted_anew(instance: Any, tokens: list[Answer]) -> None:
+def test_t1_an_expired_token_is_minted_again(instance: Any, tokens: list[Answer]) -> None:
     tokens += [Answer(200, "an-old-token"), Answer(200, PASSWORD)]
     servicenow.SOURCE.checked_settings()
     assert tokens == []

@@ -84,7 +84,7 @@ def test_no_file_and_no_class_of_extract_is_too_long() -> None:
     assert long == []
 
 
-def test_nobody_else_knows_what_is_in_a_package() -> None:
+def test_no_other_module_knows_what_is_in_a_package() -> None:
     wrong = []
     for top in ("extract", "orchestration", "publish", "demo"):
         for path in (ROOT / top).rglob("*.py"):
@@ -115,6 +115,6 @@ def test_the_servers_of_sources_are_asked_by_one_client() -> None:
     assert wrong == []
 
 
-def test_a_run_is_told_by_its_parameters_and_by_nothing_else() -> None:
+def test_a_run_is_recognised_by_its_parameters_and_by_nothing_else() -> None:
     text = "\n".join(path.read_text() for path in (ROOT / "extract").rglob("*.py"))
     assert "ContextVar" not in text

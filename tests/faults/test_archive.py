@@ -60,7 +60,7 @@ def fill_with_rubbish(file: Path) -> None:
     [cut_short, overwrite_the_middle, fill_with_rubbish, lambda f: f.write_bytes(b""), Path.unlink],
     ids=["cut short", "overwritten", "rubbish", "emptied", "gone"],
 )
-def test_a_damaged_raw_file_is_made_anew_row_by_row_and_the_next_load_goes_on(
+def test_a_damaged_raw_file_is_rebuilt_row_by_row_and_the_next_load_goes_on(
     company: Company, harm: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     days(company)
@@ -188,7 +188,7 @@ def test_what_comes_back_from_nowhere_stops_the_refresh_and_stays_where_it_is(
         assert company.raw.read_bytes() == rubbish
 
 
-def test_a_damaged_folder_of_dlt_is_made_anew(company: Company) -> None:
+def test_a_damaged_folder_of_dlt_is_rebuilt(company: Company) -> None:
     days(company)
     for file in (company.home.folder / "dlt" / "jenkins").rglob("*.json"):
         file.write_text("{ half a")

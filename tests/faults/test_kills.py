@@ -159,7 +159,7 @@ def publish_rows(build: str, folder: str, rows: int) -> None:
     publish(Path(build), Path(folder))
 
 
-def test_readers_see_whole_versions_only_while_publications_are_killed(tmp_path: Path) -> None:
+def test_readers_see_only_complete_versions_while_publications_are_killed(tmp_path: Path) -> None:
     """Every other one is killed; each version has another number of rows."""
     build, folder = str(tmp_path / "build.duckdb"), tmp_path / "published"
     publish_rows(build, str(folder), 1000)

@@ -13,8 +13,8 @@ import duckdb
 import pytest
 
 from tests.conftest import built_once
-from tests.flow import house
-from tests.flow.house import PROJECT
+from tests.flow import scratch
+from tests.flow.scratch import PROJECT
 
 CASES = Path(__file__).parents[3] / "shared" / "conformance" / "devlake"
 
@@ -97,9 +97,9 @@ def place(case: str, row: dict[str, str]) -> str:
     return f"{case}-{row['cicd_scope_id']}/{row['repo_url']}"
 
 
-def deployments(case: str, told: list[dict[str, str]]) -> house.Rows:
+def deployments(case: str, told: list[dict[str, str]]) -> scratch.Rows:
     """Return their deployments as GitHub's."""
-    rows: house.Rows = {("github", "deployments"): [], ("github", "deployment_statuses"): []}
+    rows: scratch.Rows = {("github", "deployments"): [], ("github", "deployment_statuses"): []}
     for row in told:
         key = f"{case}-{row['id']}"
         began, ended = moment(row["started_date"]), moment(row["finished_date"])
@@ -116,7 +116,7 @@ def deployments(case: str, told: list[dict[str, str]]) -> house.Rows:
     return rows
 
 
-def changes() -> house.Rows:
+def changes() -> scratch.Rows:
     """Return their pull requests, where their merge commits are deployed, with the graph."""
     deployed = table("cicd_deployment_commits", LEAD)
     places = {row["commit_sha"]: place("lead", row) for row in deployed}
@@ -127,7 +127,7 @@ def changes() -> house.Rows:
         homes[row["commit_sha"]] = places[row["commit_sha"]] = places[new]
         parents[row["commit_sha"]] = [old] if old else []
         parents[new].append(row["commit_sha"])
-    rows: house.Rows = {
+    rows: scratch.Rows = {
         ("github", "commits"): [
             {"repository": places[sha], "sha": sha, "payload": {"parents": behind}}
             for sha, behind in parents.items()
@@ -166,7 +166,7 @@ def person(row: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def dora(
-    golden_house: house.House, tmp_path_factory: pytest.TempPathFactory
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Their two cases of DORA, built together by what makes changes and deployments."""
 
@@ -176,10 +176,10 @@ def dora(
             "before", table("cicd_deployment_commits_before", BEFORE)
         ).items():
             rows[name] += more
-        house.write_raw(folder / "raw", rows)
-        shutil.copytree(golden_house.project, folder / "project")
+        scratch.write_raw(folder / "raw", rows)
+        shutil.copytree(golden_warehouse.project, folder / "project")
         words = ("--select", "+fct_changes", "+fct_deployments", "refreshes")
-        done = house.House(folder, "2023-06-01 00:00:00").dbt(
+        done = scratch.ScratchWarehouse(folder, "2023-06-01 00:00:00").dbt(
             "build", *words, "--resource-type", "model", "--resource-type", "seed"
         )
         assert done.returncode == 0, done.stdout[-6000:]

@@ -25,7 +25,7 @@ from tests.benchmarks.sameness import differences
 from tests.conftest import built_once
 from tests.extract.scripted_github import Hub, iso
 from tests.extract.scripted_jira import PEOPLE, TOKEN, ScriptedJira, ms, page, stamp
-from tests.flow import house
+from tests.flow import scratch
 
 FIRST = datetime(2025, 5, 30, 12, tzinfo=UTC)
 SECOND = FIRST + timedelta(days=1)
@@ -332,7 +332,9 @@ class Works(Hub):
         self.merge(13, 6, FIRST + timedelta(hours=8), "e" * 40)
 
 
-def lived(home: Path, like: house.House, words: dict[str, Any], *, is_seen_before: bool) -> None:
+def lived(
+    home: Path, like: scratch.ScratchWarehouse, words: dict[str, Any], *, is_seen_before: bool
+) -> None:
     """Load a site, before the day if it is seen then, and after it, and build what is published."""
     site = Site(words)
     works = Works(site)
@@ -367,18 +369,18 @@ def lived(home: Path, like: house.House, words: dict[str, Any], *, is_seen_befor
             load(source, "nothing")
     site.close()
     shutil.copytree(like.project, home / "project")
-    done = house.House(home, "2025-05-31 12:00:00").dbt(
+    done = scratch.ScratchWarehouse(home, "2025-05-31 12:00:00").dbt(
         "build", "--resource-type", "model", "--resource-type", "seed"
     )
     assert done.returncode == 0, done.stdout[-6000:]
 
 
 def test_a_day_of_other_names_leaves_no_trace(
-    golden_house: house.House, tmp_path_factory: pytest.TempPathFactory
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     def build(folder: Path) -> None:
-        lived(folder / "renamed", golden_house, BEFORE, is_seen_before=True)
-        lived(folder / "always", golden_house, AFTER, is_seen_before=False)
+        lived(folder / "renamed", golden_warehouse, BEFORE, is_seen_before=True)
+        lived(folder / "always", golden_warehouse, AFTER, is_seen_before=False)
 
     homes = built_once(tmp_path_factory, "day", build)
     renamed, always = (homes / name / "build.duckdb" for name in ("renamed", "always"))

@@ -21,7 +21,7 @@ import pytest
 
 from publish.snapshot import publish
 from tests.conftest import SHARED, built_once
-from tests.flow import house
+from tests.flow import scratch
 
 CASES = SHARED / "field-cases" / "jira"
 
@@ -120,14 +120,16 @@ def loaded(cases: list[Path], home: Path) -> None:
                 load(source, "nothing")
 
 
-def built(home: Path, cases: list[Path], like: house.House, *words: str) -> None:
+def built(home: Path, cases: list[Path], like: scratch.ScratchWarehouse, *words: str) -> None:
     """Load the cases, and build on them."""
     home.mkdir(parents=True, exist_ok=True)
     loaded(cases, home)
     shutil.copytree(like.project, home / "project")
     with (home / "project" / "seeds" / "golden" / "teams.csv").open("a") as teams:
         teams.write(TEAMS)
-    done = house.House(home, "2026-06-02 12:00:00").dbt("build", *words, DBT_WRITE_JSON="false")
+    done = scratch.ScratchWarehouse(home, "2026-06-02 12:00:00").dbt(
+        "build", *words, DBT_WRITE_JSON="false"
+    )
     assert done.returncode == 0, done.stdout[-6000:]
 
 
@@ -138,7 +140,9 @@ def asked(case: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def homes(golden_house: house.House, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def homes(
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The warehouses: published of all cases that stand side by side, and what others ask for."""
 
     def build(folder: Path) -> None:
@@ -146,13 +150,13 @@ def homes(golden_house: house.House, tmp_path_factory: pytest.TempPathFactory) -
         together = [case for case in cases if case.name not in APART]
         # Keys and types are tested on other companies; here the invariants hold.
         without = ("--exclude", "test_type:unit", "test_type:generic")
-        built(folder / "together", together, golden_house, *without)
+        built(folder / "together", together, golden_warehouse, *without)
         publish(folder / "together" / "build.duckdb", folder / "together" / "published")
         models = ("--resource-type", "model", "--resource-type", "seed", "--select")
         for case in cases:
             if case.name in APART:
                 tables = (f"+{table}" for table in asked(case))
-                built(folder / case.name, [case], golden_house, *models, *tables)
+                built(folder / case.name, [case], golden_warehouse, *models, *tables)
 
     return built_once(tmp_path_factory, "field-jira", build)
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import duckdb
 
-from tests.flow import golden, house
+from tests.flow import golden, scratch
 
 
 @dataclass(frozen=True)
@@ -616,7 +616,7 @@ FAULTS = [
         changed("actual", "actual + 1", one("metric_forecast_backtest_key", "is_hit")),
     ),
     Fault(
-        "nobody_is_named_and_no_metric_is_of_a_person",
+        "no_person_is_named_and_no_metric_is_of_a_person",
         "no text names anybody",
         "dim_source_systems",
         "select * replace ('ann@example.com' as name) from model",
@@ -690,7 +690,7 @@ class Company:
     """The golden company's working warehouse, in which models are made anew."""
 
     def __init__(self, home: Path) -> None:
-        """Open the warehouse of a house that was built with all of its tests."""
+        """Open the warehouse of a home that was built with all of its tests."""
         self.project = home / "project"
         self.manifest = json.loads((self.project / "target" / "manifest.json").read_text())
         self.nodes = self.manifest["nodes"]
@@ -817,14 +817,14 @@ def main() -> int:
     parser.add_argument(
         "words", nargs="*", help="only faults in whose invariant one of them stands"
     )
-    parser.add_argument("--home", type=Path, help="a golden house that is built already")
+    parser.add_argument("--home", type=Path, help="a golden warehouse that is built already")
     parser.add_argument("--output", type=Path, help="folder for faults.json")
     given = parser.parse_args()
     began, outcomes = time.monotonic(), []
     with tempfile.TemporaryDirectory(prefix="flowhouse-faults-") as folder:
         home = given.home
         if home is None:
-            home = house.built(Path(folder), house.merged(golden.ITEMS), golden.AS_OF).home
+            home = scratch.built(Path(folder), scratch.merged(golden.ITEMS), golden.AS_OF).home
         company = Company(home)
         for fault in FAULTS:
             if given.words and not any(word in fault.only for word in given.words):

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from tests.flow.house import (
+from tests.flow.scratch import (
     ChangeRequest,
     Delivery,
     Deployment,
     GitHubIssue,
-    House,
     Incident,
     Issue,
+    ScratchWarehouse,
     Service,
     told,
 )
@@ -1554,11 +1554,11 @@ def key_of(name: str) -> str:
     return f"servicenow:incident:{name}" if name.startswith("INC") else f"jira:{name}"
 
 
-def faults(house: House, case: Case) -> list[str]:
+def faults(warehouse: ScratchWarehouse, case: Case) -> list[str]:
     """Return what the warehouse says otherwise than the case, in words."""
     found = []
     for name, expected in case.flows.items():
-        rows = house.rows(
+        rows = warehouse.rows(
             f"select {', '.join(expected)} from marts.fct_work_item_flows where work_item_key = ?",
             [key_of(name)],
         )
@@ -1569,18 +1569,18 @@ def faults(house: House, case: Case) -> list[str]:
             if actual.get(column, "missing") != value
         ]
     for name, expected in case.visits.items():
-        actual = _visits(house, key_of(name))
+        actual = _visits(warehouse, key_of(name))
         if actual != expected:
             found.append(f"{name}: visits are {actual}, not {expected}")
     for sql, expected in case.rows.items():
-        actual = house.rows(sql)
+        actual = warehouse.rows(sql)
         if actual != expected:
             found.append(f"{' '.join(sql.split())}: {actual}, not {expected}")
     return found
 
 
-def _visits(house: House, key: str) -> list[str]:
-    rows = house.rows(
+def _visits(warehouse: ScratchWarehouse, key: str) -> list[str]:
+    rows = warehouse.rows(
         """
         select stage, visit_no, elapsed_s, blocked_s, is_rework, is_open
         from marts.fct_stage_visits where work_item_key = ? order by visit_seq

@@ -9,7 +9,7 @@ from tests.flow.golden import Case, H, at, day
 from tests.flow.golden_field_jira import Shown, custom
 from tests.flow.golden_field_jira import status as moved
 from tests.flow.golden_traces import BLOCKED, link
-from tests.flow.house import Issue
+from tests.flow.scratch import Issue
 
 FLAG = "customfield_10021"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.flow.golden import Case, H, at, day
-from tests.flow.house import ChangeRequest, GitHubIssue, Incident, Issue, Rows, Service
+from tests.flow.scratch import ChangeRequest, GitHubIssue, Incident, Issue, Rows, Service
 
 
 @dataclass

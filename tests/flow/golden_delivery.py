@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.flow.golden import Case, H, at, day
-from tests.flow.house import (
+from tests.flow.scratch import (
     ChangeRequest,
     Commit,
     Delivery,

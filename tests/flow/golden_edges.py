@@ -4,7 +4,7 @@ Stream `edge` works office hours of Los Angeles: its afternoon is the next day o
 """
 
 from tests.flow.golden import Case, at
-from tests.flow.house import Agreement, Issue, Named, Ticket, moment
+from tests.flow.scratch import Agreement, Issue, Named, Ticket, moment
 
 
 def checked(key: str, quality: str) -> list[object]:

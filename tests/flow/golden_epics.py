@@ -6,7 +6,7 @@ The value stream `epic` keeps the time of Berlin: May 2024 begins there on 30 Ap
 from datetime import date
 
 from tests.flow.golden import Case, at
-from tests.flow.house import Issue
+from tests.flow.scratch import Issue
 
 
 def finished(number: int, parent: str | None) -> Issue:

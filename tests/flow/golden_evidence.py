@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.flow.golden import Case, at, day
-from tests.flow.house import (
+from tests.flow.scratch import (
     ChangeRequest,
     Commit,
     Delivery,

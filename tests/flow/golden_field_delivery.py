@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.flow.golden import Case, at, day
-from tests.flow.house import Delivery, Rows, Told, moment
+from tests.flow.scratch import Delivery, Rows, Told, moment
 
 PEOPLE = {"person_key": "ann", "actor_type": "human"}
 

@@ -6,7 +6,7 @@ A haven of its own: one group of ServiceNow, one service that the inbox tells of
 from typing import Any
 
 from tests.flow.golden import Case, H, at
-from tests.flow.house import Issue, Named, Ticket, Told
+from tests.flow.scratch import Issue, Named, Ticket, Told
 
 SKIFF = {"service": "skiff", "environment": "live"}
 

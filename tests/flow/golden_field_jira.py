@@ -14,7 +14,7 @@ from extract.sources.jira.rows import Rows as JiraRows
 from extract.tables import decode
 from tests.flow.golden import Case, H, at
 from tests.flow.golden_field_delivery import commits, line, pull, repository
-from tests.flow.house import CATALOGUE, Delivery, Named, Rows, Ticket, moment
+from tests.flow.scratch import CATALOGUE, Delivery, Named, Rows, Ticket, moment
 
 FIELDS = [
     *CATALOGUE,

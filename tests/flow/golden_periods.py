@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from tests.flow.golden import Case, H, at, day
-from tests.flow.house import Issue
+from tests.flow.scratch import Issue
 
 
 def history(*moves: tuple[datetime, str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from tests.flow.golden import Case, at, day
 from tests.flow.golden_field_delivery import commits, line
 from tests.flow.golden_field_jira import Shown
-from tests.flow.house import (
+from tests.flow.scratch import (
     ChangeRequest,
     Delivery,
     Deployment,

@@ -4,7 +4,7 @@ The desk keeps the time of Auckland: until 7 April 2024 thirteen hours before UT
 """
 
 from tests.flow.golden import Case, H, at, day
-from tests.flow.house import Agreement, Delivery, Issue, Named, Ticket, moment
+from tests.flow.scratch import Agreement, Delivery, Issue, Named, Ticket, moment
 
 DESK = {"assignment_group": "g-a", "priority": "4"}
 

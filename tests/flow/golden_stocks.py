@@ -6,7 +6,7 @@ Stock and Weekly live in New York, where the days of June 2024 begin at 04:00 UT
 from datetime import date, datetime, timedelta
 
 from tests.flow.golden import Case, H, at, day
-from tests.flow.house import Issue
+from tests.flow.scratch import Issue
 
 FIRST_STRETCH = [*[1, 2] * 8, 3, 0, 3, 0]
 """Twenty weeks: sum 30, the nineteen ranges add up to 25."""

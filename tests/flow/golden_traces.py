@@ -9,7 +9,7 @@ from tests.flow.golden import Case, at, day
 from tests.flow.golden_delivery import change
 from tests.flow.golden_field_delivery import Raw, commits, line, pull
 from tests.flow.golden_field_jira import Shown, listed, status
-from tests.flow.house import (
+from tests.flow.scratch import (
     ChangeRequest,
     Delivery,
     Deployment,

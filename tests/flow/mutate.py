@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.flow import golden, house
+from tests.flow import golden, scratch
 
 MARTS, METRICS, INTERMEDIATE = "models/marts", "models/metrics", "models/intermediate"
 MEASURES, SIMULATIONS = "models/measures", "models/simulations/sim_forecasts.py"
@@ -42,23 +42,23 @@ MUTATIONS = [
     Mutation(
         "the name of today wins over the recorded one",
         f"{INTERMEDIATE}/int_jira_changes.sql",
-        "coalesce(told.name, resolved.name) as value", "resolved.name as value",
+        "coalesce(names.name, resolved.name) as value", "resolved.name as value",
     ),
     Mutation(
         "an imported pair of id and name is known by its name",
-        f"{INTERMEDIATE}/int_jira_told.sql",
+        f"{INTERMEDIATE}/int_jira_names.sql",
         "foreign_pairs.id is not null as is_foreign", "false as is_foreign",
     ),
     Mutation(
         "a history whose ids join up to the present status has this site's ids",
-        f"{INTERMEDIATE}/int_jira_told.sql",
+        f"{INTERMEDIATE}/int_jira_names.sql",
         "where breaks = 0", "where breaks < 0",
     ),
     Mutation(
         "a status that a seed has by another of its names is that one",
         f"{INTERMEDIATE}/int_status_stages.sql",
         "on aliases.known_as = mapped_names.status",
-        "on aliases.known_as = mapped_names.status and aliases.place = 1",
+        "on aliases.known_as = mapped_names.status and aliases.row_num = 1",
     ),
     Mutation(
         "a project's own status ends work where its category says so",
@@ -94,9 +94,9 @@ MUTATIONS = [
     Mutation(
         "a key that an issue had is its own",
         f"{INTERMEDIATE}/int_jira_issue_keys.sql",
-        "        rank_no = 3 as is_of_renamed_project\n\n    from ranked\n\n    where place = 1",
+        "        rank_no = 3 as is_of_renamed_project\n\n    from ranked\n\n    where row_num = 1",
         "        rank_no = 3 as is_of_renamed_project\n\n    from ranked\n\n"
-        "    where place = 1 and rank_no = 1",
+        "    where row_num = 1 and rank_no = 1",
     ),
     Mutation(
         "a commit that was pushed names what it implements",
@@ -485,7 +485,7 @@ MUTATIONS = [
     Mutation(
         "one cause of an incident is counted",
         f"{MARTS}/bridge_incident_deployments.sql",
-        "ranked.place = 1 as is_primary", "true as is_primary",
+        "ranked.row_num = 1 as is_primary", "true as is_primary",
     ),
     Mutation(
         "what an incident says counts before what is guessed",
@@ -606,7 +606,8 @@ MUTATIONS = [
     Mutation(
         "the project that an issue came to first says where it is",
         f"{INTERMEDIATE}/int_github_issue_projects.sql",
-        "order by place, happened_at, order_id", "order by place, project_id desc, order_id",
+        "order by sort_order, happened_at, order_id",
+        "order by sort_order, project_id desc, order_id",
     ),
     Mutation(
         "a closed issue is closed, wherever its project has it",
@@ -920,7 +921,7 @@ MUTATIONS = [
     Mutation(
         "what was deployed counts before what was merged",
         f"{METRICS}/metric_change_evidence.sql",
-        "where place = 1 and distance = nearest", "where place = 1",
+        "where row_num = 1 and distance = nearest", "where row_num = 1",
     ),
     Mutation(
         "a run that deploys itself counts when it passed",
@@ -1137,16 +1138,16 @@ UNTOUCHED = ("--exclude", "test_type:generic", "test_type:unit")
 """Tests of keys and types, and of one model alone: the invariants must notice without them."""
 
 
-def killer(mutation: Mutation, base: house.House, scratch: Path) -> str:
+def killer(mutation: Mutation, base: scratch.ScratchWarehouse, workspace: Path) -> str:
     """Build what one broken rule changes of the golden company; return what noticed it.
 
     Raises:
         ValueError: The mutation does not apply, or what it makes does not run.
     """
-    home = Path(tempfile.mkdtemp(dir=scratch))
+    home = Path(tempfile.mkdtemp(dir=workspace))
     try:
         shutil.copytree(base.home, home, symlinks=True, dirs_exist_ok=True)
-        built = house.House(home, base.as_of)
+        built = scratch.ScratchWarehouse(home, base.as_of)
         path = built.project / mutation.path
         text = path.read_text()
         if mutation.old not in text:
@@ -1178,14 +1179,14 @@ def main() -> int:
     given = parser.parse_args()
     started, survived, outcomes = time.monotonic(), 0, []
     with tempfile.TemporaryDirectory(prefix="flowhouse-mutate-") as folder:
-        scratch = Path(folder)
-        base = house.built(scratch / "base", house.merged(golden.ITEMS), golden.AS_OF)
+        workspace = Path(folder)
+        base = scratch.built(workspace / "base", scratch.merged(golden.ITEMS), golden.AS_OF)
         wrong = [fault for case in golden.CASES for fault in golden.faults(base, case)]
         assert not wrong, wrong
         words = given.words or [""]
         chosen = [m for m in MUTATIONS if any(word in m.rule for word in words)]
         with ThreadPoolExecutor(2) as pool:
-            tries = [pool.submit(killer, m, base, scratch) for m in chosen]
+            tries = [pool.submit(killer, m, base, workspace) for m in chosen]
             for mutation, attempt in zip(chosen, tries, strict=True):
                 try:
                     noticed = attempt.result()

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import yaml
 
-from tests.flow import house
+from tests.flow import scratch
 from tests.flow.faults import FAULTS
 
 README = Path(__file__).with_name("README.md")
@@ -31,7 +31,7 @@ BY_PYTEST = {
     "test_numbers_are_those_of_the_seed_the_group_and_the_origin": (23,),
     "test_a_backtest_is_the_forecast_of_its_day": (23,),
     "test_forecasts_of_the_past_came_true_as_often_as_they_said": (23,),
-    "test_nobody_of_the_company_is_named_anywhere": (24,),
+    "test_no_person_of_the_company_is_named_anywhere": (24,),
     "test_seven_days_later_everything_lasts_as_long": (26,),
     "test_an_item_less_and_a_status_more_change_nothing_else": (26,),
     "test_a_load_that_comes_twice_changes_nothing": (26,),
@@ -42,7 +42,7 @@ BY_PYTEST = {
 def by_dbt() -> dict[str, tuple[int, ...]]:
     """Return every invariant that runs in a refresh, with its numbers in README.md."""
     found = {}
-    for path in sorted((house.PROJECT / "tests").glob("*.yml")):
+    for path in sorted((scratch.PROJECT / "tests").glob("*.yml")):
         (test,) = yaml.safe_load(path.read_text())["data_tests"]
         found[test["name"]] = tuple(test["config"]["meta"]["invariants"])
     return found
@@ -50,7 +50,7 @@ def by_dbt() -> dict[str, tuple[int, ...]]:
 
 def warns(test: str) -> bool:
     """Whether a test only warns."""
-    return "severity='warn'" in (house.PROJECT / "tests" / f"{test}.sql").read_text()
+    return "severity='warn'" in (scratch.PROJECT / "tests" / f"{test}.sql").read_text()
 
 
 def _read(path: Path) -> dict[str, Any]:

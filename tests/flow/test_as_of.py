@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow import faults, golden, house, proofs
+from tests.flow import faults, golden, proofs, scratch
 
 
 @pytest.fixture(scope="module")
 def company(
-    golden_house: house.House, tmp_path_factory: pytest.TempPathFactory
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[faults.Company]:
     home = tmp_path_factory.mktemp("instants")
-    (home / "build.duckdb").write_bytes((golden_house.home / "build.duckdb").read_bytes())
+    (home / "build.duckdb").write_bytes((golden_warehouse.home / "build.duckdb").read_bytes())
     for folder in ("raw", "project"):
-        (home / folder).symlink_to(golden_house.home / folder)
+        (home / folder).symlink_to(golden_warehouse.home / folder)
     company = faults.Company(home)
     yield company
     company.link.close()
@@ -83,7 +83,7 @@ def in_order(company: faults.Company, done: set[str]) -> Iterator[str]:
         left = [key for key in left if key not in done]
 
 
-def test_the_instant_is_in_what_was_compiled(golden_house: house.House) -> None:
-    compiled = Path(golden_house.project / "target" / "compiled")
+def test_the_instant_is_in_what_was_compiled(golden_warehouse: scratch.ScratchWarehouse) -> None:
+    compiled = Path(golden_warehouse.project / "target" / "compiled")
     told = [path for path in compiled.rglob("*.sql") if golden.AS_OF in path.read_text()]
     assert len(told) > 20

@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tests.flow.house import PROJECT
+from tests.flow.scratch import PROJECT
 
 UNIT = 10**9
 """Points are whole numbers of the ninth digit."""
@@ -62,7 +62,9 @@ def test_a_run_of_eight_after_the_baseline_begins_the_search_for_another(
     assert list(simulation.baselines([*[4, 6] * 10, *[9, 8] * 10], 20)) == [0, 19]
 
 
-def test_every_beginning_of_a_chart_has_the_baselines_of_the_whole(simulation: ModuleType) -> None:
+def test_every_beginning_of_a_chart_has_the_baselines_of_the_full_chart(
+    simulation: ModuleType,
+) -> None:
     dice = random.Random(22)
     for _ in range(30):
         points, level = [], 10.0

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from demo import company
-from tests.flow import house, lines
+from tests.flow import lines, scratch
 
 WITHOUT = 20
 """Of each kind, lines that are told once more with waits that nobody recorded."""
@@ -59,11 +59,13 @@ UNRECORDED = """
 
 
 @pytest.fixture(scope="module")
-def judged(golden_house: house.House, tmp_path_factory: pytest.TempPathFactory) -> house.House:
+def judged(
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path_factory: pytest.TempPathFactory
+) -> scratch.ScratchWarehouse:
     home = tmp_path_factory.mktemp("lines")
     for name in ("raw", "project"):
-        shutil.copytree(golden_house.home / name, home / name)
-    shutil.copyfile(golden_house.home / "build.duckdb", home / "build.duckdb")
+        shutil.copytree(golden_warehouse.home / name, home / name)
+    shutil.copyfile(golden_warehouse.home / "build.duckdb", home / "build.duckdb")
     with duckdb.connect(str(home / "build.duckdb")) as build:
         build.execute("delete from marts.fct_group_stays")
         build.execute("delete from marts.fct_blocked_intervals")
@@ -100,13 +102,13 @@ def judged(golden_house: house.House, tmp_path_factory: pytest.TempPathFactory) 
                     + UNRECORDED.format(name=f"{name}-{kind.name}", count=WITHOUT, which=which)
                 )
                 build.execute(STAYS.replace("told", "told_less"), {"as_of": AS_OF})
-    found = house.House(home, str(AS_OF))
+    found = scratch.ScratchWarehouse(home, str(AS_OF))
     done = found.dbt("run", "--select", *MODELS, DBT_WRITE_JSON="false")
     assert done.returncode == 0, done.stdout[-4000:]
     return found
 
 
-def hits(judged: house.House, kind: str) -> dict[str, float]:
+def hits(judged: scratch.ScratchWarehouse, kind: str) -> dict[str, float]:
     """Return how often the constraint of a line was found, and how often others would find it."""
     [row] = judged.rows(
         """
@@ -177,7 +179,9 @@ LEAST = {"easy": 0.95, "hard": 0.85}
 
 
 @pytest.mark.parametrize("kind", LEAST)
-def test_the_constraint_of_made_up_lines_is_found(judged: house.House, kind: str) -> None:
+def test_the_constraint_of_made_up_lines_is_found(
+    judged: scratch.ScratchWarehouse, kind: str
+) -> None:
     rates = hits(judged, kind)
     print(f"\n{kind}: {rates}")  # what docs/definitions.md says of them
     assert rates["lines"] == 100
@@ -192,8 +196,8 @@ def test_the_constraint_of_made_up_lines_is_found(judged: house.House, kind: str
 
 
 @pytest.mark.parametrize("kind", ["unwaited-", "hidden-"])
-def test_where_waits_are_not_recorded_nobody_says_a_constraint(
-    judged: house.House, kind: str
+def test_where_waits_are_not_recorded_no_constraint_is_named(
+    judged: scratch.ScratchWarehouse, kind: str
 ) -> None:
     """Of all stations, or of the one that is the constraint: then the others look like it."""
     found = judged.rows(

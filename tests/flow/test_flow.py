@@ -14,17 +14,17 @@ import duckdb
 import pytest
 
 from extract.sources.jira.tables import HISTORIES, ISSUES
-from tests.flow import golden, house, mutate
+from tests.flow import golden, mutate, scratch
 
 DATED_BY_SEEDS = ("LAB-11", "LAB-23", "BER-3", "FLE-4", "OWN-1")
 """Items whose values depend on a date of a seed: a holiday, a mapping, an owner."""
 
 
 @pytest.fixture(scope="module")
-def tables(golden_house: house.House) -> list[str]:
+def tables(golden_warehouse: scratch.ScratchWarehouse) -> list[str]:
     return [
         f"{schema}.{name}"
-        for schema, name in golden_house.rows(
+        for schema, name in golden_warehouse.rows(
             """
             select schema_name, table_name from duckdb_tables()
             where schema_name in ('marts', 'metrics') order by 1, 2
@@ -34,16 +34,16 @@ def tables(golden_house: house.House) -> list[str]:
 
 
 def models_of(
-    home: Path, rows: house.Rows, like: house.House, as_of: str, select: str = "*",
+    home: Path, rows: scratch.Rows, like: scratch.ScratchWarehouse, as_of: str, select: str = "*",
     **environment: str,
-) -> house.House:  # fmt: skip
+) -> scratch.ScratchWarehouse:  # fmt: skip
     """Build the models of a project that is parsed already, without their tests, on other rows.
 
     Of all models, or of those that are selected and what they need.
     """
-    house.write_raw(home / "raw", rows)
+    scratch.write_raw(home / "raw", rows)
     shutil.copytree(like.project, home / "project")
-    variant = house.House(home, as_of)
+    variant = scratch.ScratchWarehouse(home, as_of)
     done = variant.dbt(
         "build", "--resource-type", "model", "--resource-type", "seed",
         "--select", *select.split(), DBT_WRITE_JSON="false", **environment,
@@ -52,7 +52,9 @@ def models_of(
     return variant
 
 
-def difference(one: house.House, other: house.House, sql: str) -> list[tuple]:
+def difference(
+    one: scratch.ScratchWarehouse, other: scratch.ScratchWarehouse, sql: str
+) -> list[tuple]:
     """Return the rows that a query finds in one warehouse and not as often in the other."""
     with duckdb.connect() as link:
         link.execute(f"attach '{one.home / 'build.duckdb'}' as one (read_only)")
@@ -68,24 +70,24 @@ def difference(one: house.House, other: house.House, sql: str) -> list[tuple]:
 
 
 @pytest.mark.parametrize("case", golden.CASES, ids=lambda case: case.rule)
-def test_golden(golden_house: house.House, case: golden.Case) -> None:
-    assert golden.faults(golden_house, case) == []
+def test_golden(golden_warehouse: scratch.ScratchWarehouse, case: golden.Case) -> None:
+    assert golden.faults(golden_warehouse, case) == []
 
 
 def test_there_are_at_least_25_golden_items() -> None:
     assert len(golden.CASES) >= 25
-    assert len({item.key for item in golden.ITEMS if isinstance(item, house.Issue)}) >= 25
+    assert len({item.key for item in golden.ITEMS if isinstance(item, scratch.Issue)}) >= 25
 
 
 def test_every_mutation_finds_its_text() -> None:
     paths = {mutation.path for mutation in mutate.MUTATIONS}
-    texts = {path: (house.PROJECT / path).read_text() for path in paths}
+    texts = {path: (scratch.PROJECT / path).read_text() for path in paths}
     assert [m.rule for m in mutate.MUTATIONS if m.old not in texts[m.path]] == []
 
 
-def test_no_metric_mixes_levels(golden_house: house.House) -> None:
+def test_no_metric_mixes_levels(golden_warehouse: scratch.ScratchWarehouse) -> None:
     assert (
-        golden_house.rows(
+        golden_warehouse.rows(
             """
         select table_name from duckdb_columns() where schema_name = 'metrics'
             and table_name <> 'metric_unmapped_time'  -- marks a stream, and measures no flow
@@ -97,15 +99,17 @@ def test_no_metric_mixes_levels(golden_house: house.House) -> None:
     )
 
 
-def test_failing_rows_of_an_invariant_can_be_opened(golden_house: house.House) -> None:
-    rows = golden_house.rows("select status from failures.every_status_has_a_stage")
+def test_failing_rows_of_an_invariant_can_be_opened(
+    golden_warehouse: scratch.ScratchWarehouse,
+) -> None:
+    rows = golden_warehouse.rows("select status from failures.every_status_has_a_stage")
     assert {("quarantine",), ("unknown",)} <= set(rows)
 
 
 def test_a_deployment_that_ends_before_it_starts_is_named_and_stops_nothing(
-    golden_house: house.House,
+    golden_warehouse: scratch.ScratchWarehouse,
 ) -> None:
-    found = golden_house.rows(
+    found = golden_warehouse.rows(
         "select deployment_key, started_at, finished_at"
         " from failures.deployments_end_after_they_start"
     )
@@ -115,37 +119,39 @@ def test_a_deployment_that_ends_before_it_starts_is_named_and_stops_nothing(
 
 @pytest.fixture(scope="module")
 def elsewhere(
-    golden_house: house.House, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[house.House]:
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[scratch.ScratchWarehouse]:
     """The same rows, shuffled, built twice over the same file in Newfoundland."""
     home = tmp_path_factory.mktemp("elsewhere")
-    shutil.copyfile(golden_house.home / "build.duckdb", home / "build.duckdb")
-    rows = house.merged(golden.ITEMS)
+    shutil.copyfile(golden_warehouse.home / "build.duckdb", home / "build.duckdb")
+    rows = scratch.merged(golden.ITEMS)
     for some in rows.values():
         random.Random(1).shuffle(some)
-    yield models_of(home, rows, golden_house, golden.AS_OF, TZ="America/St_Johns")
+    yield models_of(home, rows, golden_warehouse, golden.AS_OF, TZ="America/St_Johns")
 
 
 def test_order_of_the_input_the_machines_time_zone_and_a_second_run_change_nothing(
-    golden_house: house.House, elsewhere: house.House, tables: list[str]
+    golden_warehouse: scratch.ScratchWarehouse,
+    elsewhere: scratch.ScratchWarehouse,
+    tables: list[str],
 ) -> None:
     assert len(tables) >= 40
     changed = {
         name: rows[:3]
         for name in tables
-        if (rows := difference(golden_house, elsewhere, f"select * from {name}"))
+        if (rows := difference(golden_warehouse, elsewhere, f"select * from {name}"))
     }
     assert changed == {}
 
 
 def test_seven_days_later_everything_lasts_as_long(
-    golden_house: house.House, tmp_path: Path
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path: Path
 ) -> None:
     week = timedelta(days=7)
     later = models_of(
         tmp_path,
-        house.shifted(house.merged(golden.ITEMS), week),
-        golden_house,
+        scratch.shifted(scratch.merged(golden.ITEMS), week),
+        golden_warehouse,
         str(datetime.fromisoformat(golden.AS_OF) + week),
         "+fct_work_item_flows +fct_stage_visits",
     )
@@ -161,18 +167,18 @@ def test_seven_days_later_everything_lasts_as_long(
         select work_item_key, visit_seq, stage, elapsed_s, blocked_s, is_rework, is_open
         from marts.fct_stage_visits where work_item_key not in ({keys})
     """
-    assert difference(golden_house, later, durations) == []
-    assert difference(golden_house, later, visits) == []
+    assert difference(golden_warehouse, later, durations) == []
+    assert difference(golden_warehouse, later, visits) == []
     moved = "select max(last_done_at) from marts.fct_work_item_flows"
-    assert later.rows(moved)[0][0] - golden_house.rows(moved)[0][0] == week
+    assert later.rows(moved)[0][0] - golden_warehouse.rows(moved)[0][0] == week
 
 
 def test_an_item_less_and_a_status_more_change_nothing_else(
-    golden_house: house.House, tmp_path: Path
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path: Path
 ) -> None:
     """LAB-48 was never loaded; half of the moves to review are called code review, one stage."""
     items = [item for item in golden.ITEMS if getattr(item, "key", "") != "LAB-48"]
-    rows = house.merged(items)
+    rows = scratch.merged(items)
     split = 0
     for history in rows["jira", "histories"]:
         change = history["payload"]["items"][0]
@@ -180,7 +186,7 @@ def test_an_item_less_and_a_status_more_change_nothing_else(
             change["toString"], split = "Code Review", split + 1
     assert split >= 3
     needed = "+fct_work_item_flows +metric_cycle_times +fct_daily_flows"
-    variant = models_of(tmp_path, rows, golden_house, golden.AS_OF, needed)
+    variant = models_of(tmp_path, rows, golden_warehouse, golden.AS_OF, needed)
     others = "where work_item_key <> 'jira:LAB-48'"
     visits = f"""
         select
@@ -194,15 +200,15 @@ def test_an_item_less_and_a_status_more_change_nothing_else(
             active_s, rework_s, backward_count, visit_count
         from marts.fct_work_item_flows {others}
     """
-    assert difference(golden_house, variant, visits) == []
-    assert difference(golden_house, variant, clocks) == []
-    assert difference(golden_house, variant, "select * from metrics.metric_cycle_times") == []
+    assert difference(golden_warehouse, variant, visits) == []
+    assert difference(golden_warehouse, variant, clocks) == []
+    assert difference(golden_warehouse, variant, "select * from metrics.metric_cycle_times") == []
     contribution = """
         select stage_key, date_day, wip_eod, wip_s, arrivals, departures
         from marts.fct_daily_flows
         where value_stream_key = 'lab' and workflow = 'software' and work_type = 'feature'
     """
-    touched = {(row[0], row[1]) for row in difference(golden_house, variant, contribution)}
+    touched = {(row[0], row[1]) for row in difference(golden_warehouse, variant, contribution)}
     backlog = {("software:backlog", golden.day(f"06-{number}")) for number in (24, 25, 26)}
     progress = {
         ("software:in_progress", golden.day(name))
@@ -218,7 +224,7 @@ def test_a_load_that_comes_twice_changes_nothing(
     from extract.tables import resource
 
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
-    rows = house.merged(golden.ITEMS)
+    rows = scratch.merged(golden.ITEMS)
     found = []
     for _ in range(2):
         pipeline = raw_store.pipeline_for("jira")

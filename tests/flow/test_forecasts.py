@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tests.flow.house import PROJECT
+from tests.flow.scratch import PROJECT
 
 LAST_DAY = date(2024, 6, 30)
 NEVER = 1_000_000

@@ -27,7 +27,7 @@ from extract.sources import SOURCES
 from orchestration import changes, rebuild
 from orchestration.cutoff import Cutoff
 from tests.benchmarks.sameness import differences
-from tests.flow import golden, house
+from tests.flow import golden, scratch
 from tests.flow.warm_dbt import WarmDbt
 
 TABLES = {(name, table.name): table for name, source in SOURCES.items() for table in source.tables}
@@ -46,7 +46,7 @@ class Company:
         self.rows: dict[tuple[str, str], dict[tuple, dict[str, Any]]] = defaultdict(dict)
         self.ever: dict[tuple[str, str], dict[tuple, dict[str, Any]]] = defaultdict(dict)
         self.later = [
-            (table, row) for table, rows in house.merged(golden.ITEMS).items() for row in rows
+            (table, row) for table, rows in scratch.merged(golden.ITEMS).items() for row in rows
         ]
         for table, row in self.later:
             self.ever[table][self.key(table, row)] = row
@@ -101,7 +101,7 @@ class Company:
                 payload = json.dumps(row["payload"]).replace(f'"{person}"', '"erased"')
                 rows[key] = {**row, "payload": json.loads(payload)}
 
-    def written(self) -> house.Rows:
+    def written(self) -> scratch.Rows:
         """Return the rows as `write_raw` wants them."""
         return {table: list(rows.values()) for table, rows in self.rows.items()}
 
@@ -109,8 +109,10 @@ class Company:
 class Builds:
     """A warehouse that goes on day by day, and one that is made anew."""
 
-    def __init__(self, home: Path, like: house.House, dbt: WarmDbt) -> None:
-        self.goes_on, self.anew = (house.House(home / name, "") for name in ("goes_on", "anew"))
+    def __init__(self, home: Path, like: scratch.ScratchWarehouse, dbt: WarmDbt) -> None:
+        self.goes_on, self.anew = (
+            scratch.ScratchWarehouse(home / name, "") for name in ("goes_on", "anew")
+        )
         self.like, self.dbt = like, dbt
         self.company = Company()
         self.inputs: dict[str, str] = {}
@@ -124,7 +126,7 @@ class Builds:
         """Build a day as a refresh does, and return what it made anew."""
         home, project = self.goes_on.home, self.goes_on.project
         if reads:
-            house.write_raw(home / "raw", self.company.written())
+            scratch.write_raw(home / "raw", self.company.written())
         manifest = json.loads((project / "target" / "manifest.json").read_text())
         now = changes.present_inputs(manifest, str(as_of), "golden")
         reasons = changes.reasons(manifest, self.inputs, now)
@@ -157,7 +159,7 @@ class Builds:
 
     def _dbt(
         self,
-        of: house.House,
+        of: scratch.ScratchWarehouse,
         as_of: datetime,
         models: str,
         cutoff: Cutoff | None = None,
@@ -170,8 +172,10 @@ class Builds:
 
 
 @pytest.fixture(scope="module")
-def builds(golden_house: house.House, tmp_path_factory: pytest.TempPathFactory) -> Builds:
-    return Builds(tmp_path_factory.mktemp("incremental"), golden_house, WarmDbt())
+def builds(
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path_factory: pytest.TempPathFactory
+) -> Builds:
+    return Builds(tmp_path_factory.mktemp("incremental"), golden_warehouse, WarmDbt())
 
 
 LAST = datetime.fromisoformat(golden.AS_OF)
@@ -316,11 +320,11 @@ def test_builds_go_on_only_from_what_the_same_definitions_made(tmp_path: Path) -
 
 
 def test_definitions_are_all_that_decides_about_the_rows(
-    golden_house: house.House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
     project = tmp_path / "project"
-    shutil.copytree(golden_house.project, project)
+    shutil.copytree(golden_warehouse.project, project)
     manifest = json.loads((project / "target" / "manifest.json").read_text())
     known = {rebuild.definitions(manifest, project)}
     for file, is_one in {

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from publish.quality import record_results, unproven, without_result
-from tests.flow import faults, house, proofs
+from tests.flow import faults, proofs, scratch
 
 WARNING = {
     "changes_are_merged_after_they_are_written",
@@ -31,17 +31,17 @@ WARNING = {
 
 
 @pytest.fixture
-def copy(golden_house: house.House, tmp_path: Path) -> house.House:
+def copy(golden_warehouse: scratch.ScratchWarehouse, tmp_path: Path) -> scratch.ScratchWarehouse:
     """A project that dbt has parsed already, to be changed."""
-    shutil.copytree(golden_house.project, tmp_path / "project")
-    return house.House(tmp_path, golden_house.as_of)
+    shutil.copytree(golden_warehouse.project, tmp_path / "project")
+    return scratch.ScratchWarehouse(tmp_path, golden_warehouse.as_of)
 
 
-def manifest_of(built: house.House) -> Path:
+def manifest_of(built: scratch.ScratchWarehouse) -> Path:
     return built.project / "target" / "manifest.json"
 
 
-def results_of(built: house.House) -> Path:
+def results_of(built: scratch.ScratchWarehouse) -> Path:
     return built.project / "target" / "run_results.json"
 
 
@@ -55,7 +55,7 @@ def renamed_model(project: Path) -> str:
     return "depends on a node named 'fct_flows_of_old' in package '' which was not found"
 
 
-def nobody_is_described(project: Path) -> str:
+def descriptions_are_missing(project: Path) -> str:
     test = project / "tests" / "moments_of_an_item_are_in_order.yml"
     test.write_text(test.read_text().replace("name: moments", "name: instants"))
     return "instants_of_an_item_are_in_order"
@@ -67,23 +67,25 @@ def old_syntax(project: Path) -> str:
     return "Duplicate key 'models'"
 
 
-@pytest.mark.parametrize("change", [renamed_model, nobody_is_described, old_syntax])
-def test_what_dbt_warns_of_does_not_parse(copy: house.House, change: Callable[[Path], str]) -> None:
+@pytest.mark.parametrize("change", [renamed_model, descriptions_are_missing, old_syntax])
+def test_what_dbt_warns_of_does_not_parse(
+    copy: scratch.ScratchWarehouse, change: Callable[[Path], str]
+) -> None:
     told = change(copy.project)
     done = copy.dbt("parse")
     assert done.returncode != 0
     assert told in said(done)
 
 
-def test_a_test_that_warns_is_still_a_warning(golden_house: house.House) -> None:
+def test_a_test_that_warns_is_still_a_warning(golden_warehouse: scratch.ScratchWarehouse) -> None:
     statuses = {
         result["unique_id"].split(".")[2]: result["status"]
-        for result in json.loads(results_of(golden_house).read_text())["results"]
+        for result in json.loads(results_of(golden_warehouse).read_text())["results"]
     }
     assert statuses["every_status_has_a_stage"] == "warn"
 
 
-def test_a_disabled_test_has_no_result(copy: house.House) -> None:
+def test_a_disabled_test_has_no_result(copy: scratch.ScratchWarehouse) -> None:
     test = copy.project / "tests" / "moments_of_an_item_are_in_order.sql"
     test.write_text("{{ config(enabled=false) }}\n" + test.read_text())
     done = copy.dbt("parse")
@@ -93,9 +95,9 @@ def test_a_disabled_test_has_no_result(copy: house.House) -> None:
 
 
 def test_a_result_that_is_missing_is_named_and_stored(
-    golden_house: house.House, tmp_path: Path
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path: Path
 ) -> None:
-    told = json.loads(results_of(golden_house).read_text())
+    told = json.loads(results_of(golden_warehouse).read_text())
     told["results"] = [
         result
         for result in told["results"]
@@ -104,26 +106,28 @@ def test_a_result_that_is_missing_is_named_and_stored(
     fewer = tmp_path / "run_results.json"
     fewer.write_text(json.dumps(told))
     line = "2 tests have no result: distributions_add_up, littles_law_holds_exactly"
-    assert unproven(fewer, manifest_of(golden_house)) == line
-    stored = stored_results(fewer, golden_house, tmp_path)
+    assert unproven(fewer, manifest_of(golden_warehouse)) == line
+    stored = stored_results(fewer, golden_warehouse, tmp_path)
     assert {test for test, status in stored.items() if status == "missing"} == {
         "distributions_add_up", "littles_law_holds_exactly",
     }  # fmt: skip
 
 
-def test_a_run_without_results_proves_nothing(golden_house: house.House, tmp_path: Path) -> None:
-    line = unproven(tmp_path / "none.json", manifest_of(golden_house))
+def test_a_run_without_results_proves_nothing(
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path: Path
+) -> None:
+    line = unproven(tmp_path / "none.json", manifest_of(golden_warehouse))
     assert re.fullmatch(r"\d+ tests have no result: .* and \d+ more", line)
 
 
-def test_a_whole_run_has_no_gap(golden_house: house.House) -> None:
-    assert unproven(results_of(golden_house), manifest_of(golden_house)) == ""
+def test_a_complete_run_has_no_gap(golden_warehouse: scratch.ScratchWarehouse) -> None:
+    assert unproven(results_of(golden_warehouse), manifest_of(golden_warehouse)) == ""
 
 
 def test_a_part_of_the_graph_is_asked_for_its_own_tests(
-    golden_house: house.House, tmp_path: Path
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path: Path
 ) -> None:
-    told = json.loads(results_of(golden_house).read_text())
+    told = json.loads(results_of(golden_warehouse).read_text())
     told["results"] = [
         result
         for result in told["results"]
@@ -131,12 +135,12 @@ def test_a_part_of_the_graph_is_asked_for_its_own_tests(
     ]
     part = tmp_path / "run_results.json"
     part.write_text(json.dumps(told))
-    missing = without_result(part, manifest_of(golden_house), is_whole=False)
+    missing = without_result(part, manifest_of(golden_warehouse), is_whole=False)
     assert "littles_law_holds_exactly" not in missing
     assert "every_mapped_stage_exists" in missing
 
 
-def stored_results(results: Path, built: house.House, folder: Path) -> dict[str, str]:
+def stored_results(results: Path, built: scratch.ScratchWarehouse, folder: Path) -> dict[str, str]:
     warehouse = folder / "build.duckdb"
     record_results(
         warehouse, "here", dbt_results=results, manifest=manifest_of(built),
@@ -147,15 +151,15 @@ def stored_results(results: Path, built: house.House, folder: Path) -> dict[str,
 
 
 def test_invariants_tests_of_the_project_and_stored_results_are_the_same(
-    golden_house: house.House, tmp_path: Path
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path: Path
 ) -> None:
-    manifest = json.loads(manifest_of(golden_house).read_text())
-    files = {path.stem for path in (house.PROJECT / "tests").glob("*.sql")}
+    manifest = json.loads(manifest_of(golden_warehouse).read_text())
+    files = {path.stem for path in (scratch.PROJECT / "tests").glob("*.sql")}
     tests = {
         node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "test"
     }
     singular = {name for name, node in tests.items() if not node.get("test_metadata")}
-    stored = stored_results(results_of(golden_house), golden_house, tmp_path)
+    stored = stored_results(results_of(golden_warehouse), golden_warehouse, tmp_path)
     assert set(proofs.by_dbt()) == files == singular
     assert set(stored) == set(tests) | {n["name"] for n in manifest["unit_tests"].values()}
     assert set(stored.values()) <= {"pass", "warn"}
@@ -163,9 +167,9 @@ def test_invariants_tests_of_the_project_and_stored_results_are_the_same(
 
 
 def test_the_refresh_stores_a_result_of_every_test(
-    golden_house: house.House, demo_home: Path
+    golden_warehouse: scratch.ScratchWarehouse, demo_home: Path
 ) -> None:
-    manifest = json.loads(manifest_of(golden_house).read_text())
+    manifest = json.loads(manifest_of(golden_warehouse).read_text())
     tests = {n["name"] for n in manifest["nodes"].values() if n["resource_type"] == "test"}
     with duckdb.connect(str(demo_home / "published" / "warehouse.duckdb"), read_only=True) as link:
         stored = link.execute("select test, status from meta.quality_results").fetchall()
@@ -178,9 +182,9 @@ PARTS = {None, "value_stream_key <> 'all'", *(f"entity_type = '{of}'" for of in 
 """Of which rows a test may ask: a key of long rows is one of several tables, or of all streams."""
 
 
-def test_no_test_is_softened(golden_house: house.House) -> None:
+def test_no_test_is_softened(golden_warehouse: scratch.ScratchWarehouse) -> None:
     """Which tests only warn is written here; none counts its rows in another way, or only some."""
-    nodes = json.loads(manifest_of(golden_house).read_text())["nodes"]
+    nodes = json.loads(manifest_of(golden_warehouse).read_text())["nodes"]
     configs = {n["name"]: n["config"] for n in nodes.values() if n["resource_type"] == "test"}
     warning = {n for n, config in configs.items() if config["severity"].lower() != "error"}
     assert warning == WARNING
@@ -222,10 +226,10 @@ def test_the_table_of_proofs_names_every_test_and_fault_and_nothing_failed() -> 
 
 @pytest.mark.parametrize("name", ["littles_law_holds_exactly", "every_mapped_stage_exists"])
 def test_an_invariant_notices_its_fault_alone(
-    name: str, golden_house: house.House, tmp_path: Path
+    name: str, golden_warehouse: scratch.ScratchWarehouse, tmp_path: Path
 ) -> None:
     """Two of what `make mutate` tries with every one."""
-    shutil.copytree(golden_house.home, tmp_path / "home", symlinks=True)
+    shutil.copytree(golden_warehouse.home, tmp_path / "home", symlinks=True)
     company = faults.Company(tmp_path / "home")
     (fault,) = [fault for fault in faults.FAULTS if fault.only == name]
     assert company.noticed(fault) == {name}
@@ -236,8 +240,10 @@ ONE_ROW = {"every_finished_attempt_is_counted", "facts_are_as_many_as_their_sour
 """Compare two numbers."""
 
 
-def test_no_invariant_compares_all_with_all(golden_house: house.House, tmp_path: Path) -> None:
-    shutil.copytree(golden_house.home, tmp_path / "home", symlinks=True)
+def test_no_invariant_compares_all_with_all(
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path: Path
+) -> None:
+    shutil.copytree(golden_warehouse.home, tmp_path / "home", symlinks=True)
     company = faults.Company(tmp_path / "home")
     loops = ("NESTED_LOOP", "CROSS_PRODUCT", "BLOCKWISE_NL", "IE_JOIN", "PIECEWISE")
     slow = {

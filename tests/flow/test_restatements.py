@@ -14,12 +14,12 @@ import pytest
 
 from orchestration import changes
 from publish.snapshot import publish
-from tests.flow import house
+from tests.flow import scratch
 from tests.flow.warm_dbt import WarmDbt
 
 DAY = 86_400
 STORIES = [
-    house.Issue(
+    scratch.Issue(
         "LAB-1",
         """
         2024-03-04 09:00 created in Backlog
@@ -27,7 +27,7 @@ STORIES = [
         2024-03-06 09:00 Done
         """,
     ),
-    house.Issue(
+    scratch.Issue(
         "LAB-2",
         """
         2024-03-04 09:00 created in Backlog
@@ -37,7 +37,7 @@ STORIES = [
         """,
     ),
 ]
-LATE = house.Issue(
+LATE = scratch.Issue(
     "LAB-3",
     """
     2024-03-05 09:00 created in Backlog
@@ -75,12 +75,12 @@ class Company:
 
     def __init__(self, home: Path) -> None:
         self.home, self.dbt = home, WarmDbt()
-        house.copy_project(home / "project")
+        scratch.copy_project(home / "project")
 
-    def published(self, stories: list[house.Issue], as_of: str) -> Path:
+    def published(self, stories: list[scratch.Issue], as_of: str) -> Path:
         """Build all that the table rests on, and publish as a refresh does."""
-        house.write_raw(self.home / "raw", house.merged(stories))
-        here = house.House(self.home, as_of)
+        scratch.write_raw(self.home / "raw", scratch.merged(stories))
+        here = scratch.ScratchWarehouse(self.home, as_of)
         words = ["build", "--select", "+metric_flow_totals", "refreshes"]
         words += ["--exclude-resource-type", "test", "unit_test"]
         self.dbt.run(here.project, words, here.environment)
@@ -127,7 +127,7 @@ def rows(version: Path, sql: str) -> list[tuple]:
         return published.execute(sql).fetchall()
 
 
-def test_each_past_value_that_changed_is_told_with_its_cause(last: Path) -> None:
+def test_each_past_value_that_changed_is_reported_with_its_cause(last: Path) -> None:
     found: dict[str, set[tuple]] = {}
     numbers: dict[str, set[int]] = {}
     for cause, number, *told in rows(
@@ -154,7 +154,7 @@ def test_a_restatement_leads_to_the_row_that_it_is_of(last: Path) -> None:
     assert count == 14
 
 
-def test_each_publication_is_told_with_what_it_restated(last: Path) -> None:
+def test_each_publication_is_reported_with_what_it_restated(last: Path) -> None:
     assert rows(
         last,
         "select version_no, previous_version_no, cast(as_of as varchar), restated_values"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.flow import house
+from tests.flow import scratch
 
 AS_OF = "2024-07-01 00:00:00"
 H = 3600
@@ -38,7 +38,7 @@ class Rows:
     """Raw rows of ServiceNow, as its extraction leaves them."""
 
     def __init__(self) -> None:
-        self.tables: house.Rows = {}
+        self.tables: scratch.Rows = {}
 
     def add(self, table: str, scope: str = "", **row: Any) -> None:
         some = self.tables.setdefault(("servicenow", table), [])
@@ -94,7 +94,7 @@ class Rows:
         )  # fmt: skip
 
 
-def written() -> house.Rows:
+def written() -> scratch.Rows:
     """The rows of all cases below."""
     rows = Rows()
     for table, labels in (
@@ -219,20 +219,22 @@ def written() -> house.Rows:
 
 
 @pytest.fixture(scope="module")
-def built(golden_house: house.House, tmp_path_factory: pytest.TempPathFactory) -> house.House:
+def built(
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path_factory: pytest.TempPathFactory
+) -> scratch.ScratchWarehouse:
     """Everything but the unit tests, which bring rows of their own and ran for the golden company.
 
     Its project is the same, and parsed already.
     """
-    built = house.House(tmp_path_factory.mktemp("servicenow"), AS_OF)
-    house.write_raw(built.home / "raw", written())
-    shutil.copytree(golden_house.project, built.project)
+    built = scratch.ScratchWarehouse(tmp_path_factory.mktemp("servicenow"), AS_OF)
+    scratch.write_raw(built.home / "raw", written())
+    shutil.copytree(golden_warehouse.project, built.project)
     done = built.dbt("build", "--exclude-resource-type", "unit_test", DBT_WRITE_JSON="false")
     assert done.returncode == 0, done.stdout[-6000:]
     return built
 
 
-def flows(built: house.House, column: str) -> dict[str, Any]:
+def flows(built: scratch.ScratchWarehouse, column: str) -> dict[str, Any]:
     return dict(
         built.rows(
             f"""
@@ -243,7 +245,7 @@ def flows(built: house.House, column: str) -> dict[str, Any]:
     )
 
 
-def flags(built: house.House, name: str) -> set[str]:
+def flags(built: scratch.ScratchWarehouse, name: str) -> set[str]:
     return {
         reason
         for (reason,) in built.rows(
@@ -255,7 +257,7 @@ def flags(built: house.House, name: str) -> set[str]:
     }
 
 
-def transitions(built: house.House, name: str) -> list[tuple]:
+def transitions(built: scratch.ScratchWarehouse, name: str) -> list[tuple]:
     return built.rows(
         f"""
         select to_status, changed_at from marts.fct_status_transitions
@@ -269,7 +271,7 @@ def naive(*steps: tuple[str, float]) -> list[tuple]:
 
 
 def test_h10_changes_that_snapshots_missed_are_proven_by_the_count_of_updates(
-    built: house.House,
+    built: scratch.ScratchWarehouse,
 ) -> None:
     source, precision = flows(built, "history_source"), flows(built, "history_precision_s")
     quality = flows(built, "history_quality")
@@ -282,7 +284,9 @@ def test_h10_changes_that_snapshots_missed_are_proven_by_the_count_of_updates(
     assert flags(built, "PRB-LATE") == {"known_from_snapshots", "updated_before_first_load"}
 
 
-def test_h10_spans_of_a_metric_are_put_in_order_and_must_join(built: house.House) -> None:
+def test_h10_spans_of_a_metric_are_put_in_order_and_must_join(
+    built: scratch.ScratchWarehouse,
+) -> None:
     source, quality = flows(built, "history_source"), flows(built, "history_quality")
     steps = naive(("New", 0), ("In Progress", 2), ("Resolved", 9))
     assert transitions(built, "INC-MEASURED") == steps
@@ -291,7 +295,7 @@ def test_h10_spans_of_a_metric_are_put_in_order_and_must_join(built: house.House
     assert flags(built, "INC-TORN") == {"metric_spans_disjoint"}
 
 
-def test_what_is_odd_about_an_audited_history_is_named(built: house.House) -> None:
+def test_what_is_odd_about_an_audited_history_is_named(built: scratch.ScratchWarehouse) -> None:
     quality = flows(built, "history_quality")
     assert (quality["INC-PLAIN"], flags(built, "INC-PLAIN")) == ("complete", set())
     assert (quality["INC-EARLY"], flags(built, "INC-EARLY")) == (
@@ -309,7 +313,7 @@ def test_what_is_odd_about_an_audited_history_is_named(built: house.House) -> No
     )  # fmt: skip
 
 
-def test_the_flags_are_counted_in_the_data_quality(built: house.House) -> None:
+def test_the_flags_are_counted_in_the_data_quality(built: scratch.ScratchWarehouse) -> None:
     counted = dict(
         built.rows(
             """
@@ -325,7 +329,7 @@ def test_the_flags_are_counted_in_the_data_quality(built: house.House) -> None:
     assert counted["flag_updates_out_of_order"] == 1
 
 
-def test_reassignments_are_counted_from_the_history(built: house.House) -> None:
+def test_reassignments_are_counted_from_the_history(built: scratch.ScratchWarehouse) -> None:
     counts = dict(
         built.rows(
             "select split_part(work_item_key, ':', 3), reassignment_count from marts.fct_incidents"
@@ -335,7 +339,7 @@ def test_reassignments_are_counted_from_the_history(built: house.House) -> None:
     assert flags(built, "INC-ROUTED") == {"assignment_from_none_not_counted"}
 
 
-def test_links_hold_for_as_long_as_their_field_did(built: house.House) -> None:
+def test_links_hold_for_as_long_as_their_field_did(built: scratch.ScratchWarehouse) -> None:
     found = built.rows(
         """
         select
@@ -355,7 +359,7 @@ def test_links_hold_for_as_long_as_their_field_did(built: house.House) -> None:
     ]
 
 
-def test_approvals_wait_from_the_request_to_the_decision(built: house.House) -> None:
+def test_approvals_wait_from_the_request_to_the_decision(built: scratch.ScratchWarehouse) -> None:
     found = {
         name: facts
         for name, *facts in built.rows(
@@ -373,7 +377,7 @@ def test_approvals_wait_from_the_request_to_the_decision(built: house.House) -> 
     assert found["CHG-STOCK"] == [None, True, None]
 
 
-def test_agreements_are_judged_as_of_the_moment(built: house.House) -> None:
+def test_agreements_are_judged_as_of_the_moment(built: scratch.ScratchWarehouse) -> None:
     found = dict(
         built.rows(
             """
@@ -398,7 +402,9 @@ def test_agreements_are_judged_as_of_the_moment(built: house.House) -> None:
     ]  # fmt: skip
 
 
-def test_services_and_groups_that_nobody_has_named_are_dimensions(built: house.House) -> None:
+def test_services_and_groups_that_nobody_has_named_are_dimensions(
+    built: scratch.ScratchWarehouse,
+) -> None:
     assert built.rows("select name from marts.dim_services where service_key like 'servicenow:%'")
     linked = built.rows(
         """
@@ -413,7 +419,9 @@ def test_services_and_groups_that_nobody_has_named_are_dimensions(built: house.H
     ) == [("Applications", "unassigned")]
 
 
-def test_what_is_deleted_ends_and_what_is_only_hidden_does_not(built: house.House) -> None:
+def test_what_is_deleted_ends_and_what_is_only_hidden_does_not(
+    built: scratch.ScratchWarehouse,
+) -> None:
     outcomes = flows(built, "outcome")
     assert {
         state: outcomes[f"INC-{state}"]
@@ -429,8 +437,8 @@ def test_what_is_deleted_ends_and_what_is_only_hidden_does_not(built: house.Hous
     assert built.rows(requests) == [("open",)]
 
 
-def test_a_move_by_nobody_known_acknowledges_and_an_unknown_state_does_not(
-    built: house.House,
+def test_a_move_by_an_unknown_author_acknowledges_and_an_unknown_state_does_not(
+    built: scratch.ScratchWarehouse,
 ) -> None:
     acknowledged = dict(
         built.rows(

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.flow import golden, house
+from tests.flow import golden, scratch
 
 HAD_SCOPE = """
     select work_item_key from intermediate.int_work_items_unioned where scope = '{0}'
@@ -133,7 +133,7 @@ DEPENDENCIES = """
 class Warehouse:
     """The golden company's warehouse, to change rows in and look which items are others then."""
 
-    def __init__(self, folder: Path, of: house.House) -> None:
+    def __init__(self, folder: Path, of: scratch.ScratchWarehouse) -> None:
         shutil.copyfile(of.home / "build.duckdb", folder / "build.duckdb")
         self.link = duckdb.connect(str(folder / "build.duckdb"))
         compiled = "target/compiled/flowhouse/models/intermediate/int_touched_items.sql"
@@ -167,15 +167,15 @@ class Warehouse:
 
 @pytest.fixture(scope="module")
 def warehouse(
-    tmp_path_factory: pytest.TempPathFactory, golden_house: house.House
+    tmp_path_factory: pytest.TempPathFactory, golden_warehouse: scratch.ScratchWarehouse
 ) -> Iterator[Warehouse]:
-    made = Warehouse(tmp_path_factory.mktemp("touched"), golden_house)
+    made = Warehouse(tmp_path_factory.mktemp("touched"), golden_warehouse)
     yield made
     made.link.close()
 
 
 @pytest.mark.parametrize("told", ONE_ROW)
-def test_what_is_told_of_an_item_touches_it_alone(warehouse: Warehouse, told: str) -> None:
+def test_a_record_about_an_item_touches_that_item_alone(warehouse: Warehouse, told: str) -> None:
     table, change = ONE_ROW[told]
     column = change.split(" = ")[0]
     rows = warehouse.link.execute(

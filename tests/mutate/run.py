@@ -34,7 +34,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from tests.flow import golden, house
+from tests.flow import golden, scratch
 from tests.mutate.mutants import Mutant, mutants
 from tests.recount import registry
 
@@ -77,7 +77,7 @@ class Outcome:
 
 def built_golden(folder: Path) -> tuple[World, dict[str, Any]]:
     """Build the golden company with all its tests; return it and dbt's manifest."""
-    built = house.built(folder, house.merged(golden.ITEMS), golden.AS_OF)
+    built = scratch.built(folder, scratch.merged(golden.ITEMS), golden.AS_OF)
     target = built.project / "target"
     manifest = json.loads((target / "manifest.json").read_text())
     results = json.loads((target / "run_results.json").read_text())["results"]
@@ -270,7 +270,7 @@ class Siblings:
 
     def _run_python(self, bench: Bench, node: dict[str, Any]) -> None:
         """Build a Python model as dbt does, on what the broken model made."""
-        path = house.PROJECT / node["original_file_path"]
+        path = scratch.PROJECT / node["original_file_path"]
         spec = importlib.util.spec_from_file_location(path.stem, path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -299,7 +299,7 @@ class Siblings:
 
 @dataclass
 class Asked:
-    """The golden house as golden cases ask it, inside of an open transaction."""
+    """The golden warehouse as golden cases ask it, inside of an open transaction."""
 
     bench: Bench
 

@@ -1,13 +1,13 @@
 """What the engine breaks, shown on one small statement; and that its list of equals is in use."""
 
-from tests.flow import house
+from tests.flow import scratch
 from tests.mutate import run
 from tests.mutate.mutants import mutants
 
 SQL = """
 with late as (
     select a.key, coalesce(a.x, b.x) as x,
-        row_number() over (partition by a.kind, a.key order by a.at desc, a.key) as place,
+        row_number() over (partition by a.kind, a.key order by a.at desc, a.key) as row_num,
         percentile_disc(0.85) within group (order by a.s) as p85
     from a left join b on a.key = b.key
     where a.s >= 60 and a.state in ('done', 'cancelled')
@@ -49,7 +49,7 @@ def test_branches_of_known_zones_are_no_places_of_their_own() -> None:
 
 def test_every_line_of_the_equals_names_a_model_and_a_reason() -> None:
     lines = run.reasons()
-    models = {path.stem for path in (house.PROJECT / "models").rglob("*.sql")} | {"*"}
+    models = {path.stem for path in (scratch.PROJECT / "models").rglob("*.sql")} | {"*"}
     assert lines
     for line in lines:
         assert line["table"] in models, line

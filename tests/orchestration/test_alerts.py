@@ -151,7 +151,7 @@ def refresh() -> None:
     load_jira()
 
 
-def test_a_failed_run_is_told_by_its_causes_and_without_rows(hook: Any, parsed: Any) -> None:
+def test_a_failed_run_is_reported_by_its_causes_and_without_rows(hook: Any, parsed: Any) -> None:
     from orchestration.sensors import failed_runs
 
     with dg.instance_for_test() as instance:
@@ -170,7 +170,7 @@ def test_a_failed_run_is_told_by_its_causes_and_without_rows(hook: Any, parsed: 
     ]
 
 
-def test_a_run_that_was_killed_is_told(hook: Any, parsed: Any) -> None:
+def test_a_run_that_was_killed_is_reported(hook: Any, parsed: Any) -> None:
     from orchestration.outcome import KILLED
     from orchestration.sensors import failed_runs
 
@@ -186,7 +186,7 @@ def test_a_run_that_was_killed_is_told(hook: Any, parsed: Any) -> None:
     assert "its process was killed" in hook.got[0]
 
 
-def test_what_has_become_stale_is_told_once(
+def test_what_has_become_stale_is_reported_once(
     hook: Any, parsed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from orchestration.sensors import stale_tables

@@ -10,15 +10,15 @@ import pytest
 from extract import fingerprints
 from orchestration import changes
 from publish.quality import begin, kept_results, lack_of_proof, record_results, unproven
-from tests.flow import house
+from tests.flow import scratch
 
-AT_NINE = house.moment("2024-03-04 09:00")
+AT_NINE = scratch.moment("2024-03-04 09:00")
 ISSUE = {"key": "A-1", "created_at": AT_NINE, "updated_at": AT_NINE, "payload": {}}
 
 
 @pytest.fixture(scope="module")
-def manifest(golden_house: house.House) -> dict[str, Any]:
-    return json.loads((golden_house.project / "target" / "manifest.json").read_text())
+def manifest(golden_warehouse: scratch.ScratchWarehouse) -> dict[str, Any]:
+    return json.loads((golden_warehouse.project / "target" / "manifest.json").read_text())
 
 
 BEFORE = {
@@ -84,7 +84,7 @@ def test_another_instant_ages_what_asks_for_it_and_what_rests_on_that(
     built = named(manifest, as_of="2024-03-06 00:00:00")
     asking = {
         path.stem
-        for path in (house.PROJECT / "models").rglob("*.sql")
+        for path in (scratch.PROJECT / "models").rglob("*.sql")
         if "as_of()" in path.read_text()
     }
     assert len(asking) > 5 and asking <= built
@@ -127,7 +127,7 @@ def test_a_load_and_an_erasure_change_the_word_for_a_raw_table(
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
     monkeypatch.setattr(fingerprints, "SMALL", small)
     issues = [{"id": key, **ISSUE} for key in "12"]
-    house.write_raw(tmp_path / "raw", {("jira", "issues"): issues})
+    scratch.write_raw(tmp_path / "raw", {("jira", "issues"): issues})
     first = fingerprints.raw_tables()
     assert first == fingerprints.raw_tables()
     assert {"jira/issues", "jira/load_audits", "gitlab/pipelines"} <= first.keys()
@@ -159,7 +159,7 @@ def test_every_raw_table_and_every_seed_is_an_input(
     manifest: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
-    house.write_raw(tmp_path / "raw", {("jira", "issues"): [{"id": "1", **ISSUE}]})
+    scratch.write_raw(tmp_path / "raw", {("jira", "issues"): [{"id": "1", **ISSUE}]})
     seeds = {key for key, node in manifest["nodes"].items() if node["resource_type"] == "seed"}
     for key in seeds:  # the golden company has a folder of its own
         manifest["nodes"][key]["original_file_path"] = "dbt_project.yml"
@@ -172,7 +172,7 @@ def test_only_known_models_ask_when_a_row_was_read() -> None:
     asking = [
         path.stem.removeprefix("stg_").replace("__", "/")
         for folder in ("models", "macros", "tests")
-        for path in (house.PROJECT / folder).rglob("*.sql")
+        for path in (scratch.PROJECT / folder).rglob("*.sql")
         if "_fetched_at" in path.read_text()
     ]
     assert asking == [*fingerprints.READ_WHEN]

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.flow import house
+from tests.flow import scratch
 
-NOW = house.moment("2024-03-04 09:00")
+NOW = scratch.moment("2024-03-04 09:00")
 ALL = 5
 """More tables than this are all of them."""
 
@@ -37,7 +37,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parsed: Path) -> list
         return SimpleNamespace(returncode=0)
 
     monkeypatch.setattr(checks, "run", run)
-    house.write_raw(tmp_path / "raw", {})
+    scratch.write_raw(tmp_path / "raw", {})
     return runs
 
 
@@ -60,7 +60,7 @@ def test_only_what_changed_or_is_due_is_evaluated(asked: list[set[str]], tmp_pat
     assert evaluated(3) == [{"jira/issues"}]
     assert evaluated(4) == []
     row = {"id": "1", "name": "To Do", "payload": {}}
-    house.write_raw(tmp_path / "raw", {("jira", "statuses"): [row]})
+    scratch.write_raw(tmp_path / "raw", {("jira", "statuses"): [row]})
     assert evaluated(4) == [{"jira/statuses"}]
     (docs / "index.html").unlink()  # somebody took the pages away
     assert evaluated(4) == [everything]

@@ -143,7 +143,7 @@ def killed_run(home: Path) -> str:
 
 @pytest.fixture(scope="module")
 def dev(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
-    """The demo company's house with half a payload and a killed refresh, and Dagster on it."""
+    """The demo company's home with half a payload and a killed refresh, and Dagster on it."""
     home = tmp_path_factory.mktemp("dev") / "home"
     shutil.copytree(demo_home, home, symlinks=True)
     with duckdb.connect(str(home / "raw" / "raw_jira.duckdb")) as raw:

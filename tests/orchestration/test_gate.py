@@ -23,7 +23,7 @@ with FileLock(sys.argv[1]):
 
 
 @pytest.fixture
-def house(parsed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(parsed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home that has published something; no source is set."""
     from orchestration.definitions import loaded
 
@@ -94,26 +94,26 @@ def refused(job: str, **config: Any) -> tuple[str, dict[str, str]]:
     ids=["nothing", "a button", "one source", "no window", "a window", "token", "time", "alerts"],
 )
 def test_a_faulty_configuration_is_named_and_nothing_is_published(
-    house: Path, monkeypatch: pytest.MonkeyPatch, job: str, config: dict, settings: dict, says: str
+    home: Path, monkeypatch: pytest.MonkeyPatch, job: str, config: dict, settings: dict, says: str
 ) -> None:
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     words, tags = refused(job, **config)
     assert says in words and "yesterday" not in words and "hush" not in words
     assert tags["flowhouse/outcome"] == "failed"
-    known = json.loads((house / "refreshes.json").read_text())
+    known = json.loads((home / "refreshes.json").read_text())
     assert any(says in line for line in known["last_failed"]["lines"])
-    assert not (house / "build.duckdb").exists()
-    assert not (house / "raw").exists()
-    assert (house / "published" / "warehouse.duckdb").read_text() == "as it was"
+    assert not (home / "build.duckdb").exists()
+    assert not (home / "raw").exists()
+    assert (home / "published" / "warehouse.duckdb").read_text() == "as it was"
 
 
 @pytest.fixture
-def held(house: Path) -> Iterator[None]:
+def held(home: Path) -> Iterator[None]:
     """Another process refreshes."""
     outcome.note(outcome.Outcome("another", "the command line", outcome.now()))
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(house / "refresh.lock")],
+        [sys.executable, "-c", HOLD, str(home / "refresh.lock")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as other:  # fmt: skip
         assert other.stdout.readline() == "held\n"
@@ -122,17 +122,17 @@ def held(house: Path) -> Iterator[None]:
 
 
 def test_a_run_while_a_command_refreshes_is_refused_at_once_and_leaves_its_note(
-    house: Path, held: None
+    home: Path, held: None
 ) -> None:
     words, _ = refused("refresh")
     assert words == "a refresh is running already; wait until it has ended"
     assert (outcome.last().refresh_id, outcome.last().outcome) == ("another", "running")
 
 
-def test_a_command_while_a_run_refreshes_is_refused_at_once(house: Path, held: None) -> None:
+def test_a_command_while_a_run_refreshes_is_refused_at_once(home: Path, held: None) -> None:
     done = subprocess.run(
         [Path(sys.executable).with_name("flowhouse"), "refresh"],
-        env={**os.environ, "FLOWHOUSE_HOME": str(house)},
+        env={**os.environ, "FLOWHOUSE_HOME": str(home)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
@@ -140,7 +140,7 @@ def test_a_command_while_a_run_refreshes_is_refused_at_once(house: Path, held: N
 
 
 def test_whoever_passes_keeps_others_out_and_lets_its_own_job_in(
-    house: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
     monkeypatch.setattr(gate, "check", asked.append)
@@ -153,13 +153,13 @@ def test_whoever_passes_keeps_others_out_and_lets_its_own_job_in(
     assert asked == [gate.Wish(("jira",))]  # sources are asked once
 
 
-def test_a_refresh_that_was_killed_has_failed(house: Path) -> None:
+def test_a_refresh_that_was_killed_has_failed(home: Path) -> None:
     outcome.note(outcome.Outcome("killed", "the schedule refresh_daily", outcome.now()))
     assert outcome.last().outcome == "failed"
     assert outcome.told()["lines"][1] == f"  {outcome.KILLED}"
 
 
-def test_the_last_failure_stays_known_after_a_good_refresh(house: Path) -> None:
+def test_the_last_failure_stays_known_after_a_good_refresh(home: Path) -> None:
     begun = outcome.Outcome(
         "bad", "Dagster", "2024-01-01", "2024-01-02", outcome.FAILED, ["a test"]
     )
@@ -170,5 +170,5 @@ def test_the_last_failure_stays_known_after_a_good_refresh(house: Path) -> None:
         "before that bad failed at 2024-01-02, started by Dagster",
         "  a test",
     ]
-    (house / "refreshes.json").write_text("{half")
+    (home / "refreshes.json").write_text("{half")
     assert outcome.told()["lines"] == []

@@ -14,7 +14,7 @@ import pytest
 
 from extract.load import Unwritable
 from extract.run import Audit, LoadRun
-from tests.flow import house
+from tests.flow import scratch
 
 
 def of_a_run(*sources: str, steps: list[str] | None = None) -> Any:
@@ -97,7 +97,7 @@ def test_who_is_forked_ends_alone_when_it_is_told_to() -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-AT_NINE, AT_TEN = house.moment("2024-03-04 09:00"), house.moment("2024-03-04 10:00")
+AT_NINE, AT_TEN = scratch.moment("2024-03-04 09:00"), scratch.moment("2024-03-04 10:00")
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     from orchestration import gate, ingestion
 
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
-    house.write_raw(
+    scratch.write_raw(
         tmp_path / "raw",
         {("jira", "issues"): [{"id": key, "key": key, "payload": {}} for key in "123"]},
     )

@@ -43,7 +43,7 @@ def rows(home: Path, table: str) -> list[str]:
         return [run for (run,) in index.execute(f"select run_id from {table} order by id")]
 
 
-def test_the_youngest_runs_stay_whole_and_the_others_leave_nothing(
+def test_the_youngest_runs_stay_complete_and_the_others_leave_nothing(
     instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLOWHOUSE_KEEP_RUNS", "2")

@@ -187,7 +187,7 @@ def folder(build: Path, tmp_path: Path) -> Path:
     return tmp_path / "published"
 
 
-def test_what_was_made_anew_is_published_anew_and_the_rest_as_it_was(
+def test_rebuilt_tables_are_published_again_and_the_rest_as_it_was(
     build: Path, folder: Path
 ) -> None:
     will_change(build, [("marts", "dim_dates"), ("metrics", "fresh"), ("staging", "secret")])
@@ -231,7 +231,7 @@ def test_what_came_out_as_it_was_stands_as_before(build: Path, folder: Path) -> 
     assert will_change(build, None) == []
 
 
-def test_all_is_published_anew_where_nobody_knows_what_changed(build: Path, folder: Path) -> None:
+def test_everything_is_published_again_where_changes_are_unknown(build: Path, folder: Path) -> None:
     models = {("marts", "large"), ("marts", "dim_dates"), ("metrics", "gone")}
     assert standing(build, folder) == models
     will_change(build, [])
@@ -257,7 +257,7 @@ def test_a_build_that_was_killed_is_published_with_what_it_had_made(
     assert len(found(published_again(build, folder))) == 2
 
 
-def test_where_most_has_changed_all_is_written_anew_but_for_parquet(
+def test_where_most_has_changed_all_is_written_again_but_for_parquet(
     build: Path, folder: Path
 ) -> None:
     will_change(build, [("marts", "large")])
@@ -317,7 +317,7 @@ def numbered(folder: Path) -> list[int]:
     return [number_of(version) for version in versions(folder)]
 
 
-def test_readers_are_given_an_older_version_and_the_next_publication_is_anew(
+def test_readers_are_given_an_older_version_and_the_next_publication_is_a_new_one(
     build: Path, folder: Path
 ) -> None:
     for day in (2, 3):

@@ -520,7 +520,7 @@ def newest(run: Row) -> tuple[float, str]:
 
 
 def separation(
-    house: Warehouse, deployment: Row, change: Row | None, reviews: list[Row], given: list[Row]
+    facts: Warehouse, deployment: Row, change: Row | None, reviews: list[Row], given: list[Row]
 ) -> str:
     """Say whether author, approver and deployer are different people."""
     author = change and change["author_key"]
@@ -542,7 +542,7 @@ def separation(
             if not row["is_by_program"]
         )
         return "not_known" if is_somebody_unknown else "no"
-    if house.kinds.get(deployer) == "bot":
+    if facts.kinds.get(deployer) == "bot":
         return "yes"
     if deployer is None or deployment["source_system"] != change["source_system"]:
         return "not_known"
@@ -552,34 +552,34 @@ def separation(
 @recounts("metric_change_evidence")
 def change_evidence(tables: Tables) -> Iterator[Row]:
     """What speaks for every change in production."""
-    house = Warehouse.of(tables)
+    facts = Warehouse.of(tables)
     subjects: list[tuple[Row, Row | None]] = []
     releases = set()
     for link in tables.rows("bridge_deployment_changes"):
-        deployment = house.deployments[link["deployment_key"]]
+        deployment = facts.deployments[link["deployment_key"]]
         releases.add(deployment["release_deployment_key"])
-        subjects.append((deployment, house.changes[link["change_key"]]))
-    for key, deployment in house.deployments.items():
+        subjects.append((deployment, facts.changes[link["change_key"]]))
+    for key, deployment in facts.deployments.items():
         is_first = deployment["release_deployment_key"] == key
         is_there = deployment["result"] == "success" and not deployment["is_rollback"]
         if is_first and is_there and key not in releases:
             subjects.append((deployment, None))
-    asking = {row["service_key"] for row, _ in subjects if house.approved(row)}
+    asking = {row["service_key"] for row, _ in subjects if facts.approved(row)}
     for deployment, change in subjects:
         key = change and change["change_key"]
-        link = next(iter(house.links.get(key, [])), None) if key else None
-        reviews, given = house.reviewed(change), house.approved(deployment)
-        build, run = house.build(deployment, change)
-        asked = house.requests.get(deployment["change_request_key"])
+        link = next(iter(facts.links.get(key, [])), None) if key else None
+        reviews, given = facts.reviewed(change), facts.approved(deployment)
+        build, run = facts.build(deployment, change)
+        asked = facts.requests.get(deployment["change_request_key"])
         began = deployment["started_at"]
         approved_at = None
-        if asked and asked["work_item_key"] not in house.audited:
+        if asked and asked["work_item_key"] not in facts.audited:
             approved_at = asked["approved_at"]
             if approved_at is None and asked["is_automated"]:
                 approved_at = asked["requested_at"]
         is_approved = bool(given) or bool(approved_at and approved_at <= began)
         is_asked = bool(deployment["change_request_key"]) or deployment["service_key"] in asking
-        is_nameless = not change or house.nameless.get(key, 0) > 0
+        is_nameless = not change or facts.nameless.get(key, 0) > 0
         review = "not_known"
         if change and (not reviews or change["author_key"]):
             review = "yes" if reviews else "no"
@@ -600,7 +600,7 @@ def change_evidence(tables: Tables) -> Iterator[Row]:
             "ci_run_key": run,
             "approval": "yes" if is_approved else "no" if is_asked else "not_known",
             "approval_key": given[0]["approval_key"] if given else None,
-            "separation": separation(house, deployment, change, reviews, given),
+            "separation": separation(facts, deployment, change, reviews, given),
             "merged_at": change and change["merged_at"],
             "deployed_at": deployment["finished_at"],
         }

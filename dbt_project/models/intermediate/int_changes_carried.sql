@@ -134,7 +134,7 @@ by_order as (
                     else 2
                 end,
                 deployments.deployment_key
-        ) as place
+        ) as row_num
 
     from timed
 
@@ -164,7 +164,7 @@ by_word as (
         row_number() over (
             partition by words.work_item_key
             order by deployments.finished_at, deployments.deployment_key
-        ) as place
+        ) as row_num
 
     from {{ ref('stg_gitlab__deployment_merge_requests') }} as words
 
@@ -206,10 +206,10 @@ found as (
     from by_descent
 
     left join by_word
-        on by_descent.change_key = by_word.change_key and by_word.place = 1
+        on by_descent.change_key = by_word.change_key and by_word.row_num = 1
 
     left join by_order
-        on by_descent.change_key = by_order.change_key and by_order.place = 1
+        on by_descent.change_key = by_order.change_key and by_order.row_num = 1
 
 ),
 

@@ -48,7 +48,7 @@ told_tasks as (
         run_id,
         attempt,
         task_id,
-        max(case when place = 1 then raw_result end) as raw_result,
+        max(case when row_num = 1 then raw_result end) as raw_result,
         max(case when event_type = 'taskrun.finished' then 1 else 0 end) = 1 as is_finished,
         min(case when named_place = 1 then task end) as task,
         min(queued_at) as queued_at,
@@ -58,7 +58,7 @@ told_tasks as (
                 else started_at
             end
         ) as started_at,
-        max(case when place = 1 then coalesce(finished_at, occurred_at) end) as finished_at
+        max(case when row_num = 1 then coalesce(finished_at, occurred_at) end) as finished_at
 
     from (
         select
@@ -68,7 +68,7 @@ told_tasks as (
                 order by
                     case when event_type = 'taskrun.finished' then 0 else 1 end,
                     occurred_at desc, inbox_event_key
-            ) as place,
+            ) as row_num,
             row_number() over (
                 partition by run_producer, run_id, attempt, task_id
                 order by

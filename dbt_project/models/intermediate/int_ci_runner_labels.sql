@@ -23,7 +23,7 @@ final as (
     select
         jobs.ci_job_key,
         lower(label) as label,
-        min(label_no) as place
+        min(label_no) as label_no
 
     from jobs
 
@@ -39,6 +39,6 @@ select
     ci_job_key || ':' || label as ci_runner_label_id,
     ci_job_key,
     label,
-    place
+    label_no
 
 from final

@@ -69,7 +69,7 @@ matched as (
         row_number() over (
             partition by texts.work_item_key, texts.method, texts.said
             order by length(environments.pattern) desc, environments.pattern
-        ) as place
+        ) as row_num
 
     from texts
 
@@ -91,7 +91,7 @@ worded as (
         row_number() over (
             partition by texts.work_item_key, texts.method, texts.said
             order by names.is_production, names.word
-        ) as place
+        ) as row_num
 
     from texts
 
@@ -117,14 +117,14 @@ meant as (
             texts.work_item_key = matched.work_item_key
             and texts.method = matched.method
             and texts.said = matched.said
-            and matched.place = 1
+            and matched.row_num = 1
 
     left join worded
         on
             texts.work_item_key = worded.work_item_key
             and texts.method = worded.method
             and texts.said = worded.said
-            and worded.place = 1
+            and worded.row_num = 1
 
 ),
 
@@ -146,12 +146,12 @@ final as (
                     case method when 'field' then 1 else 2 end,
                     is_production desc,
                     environment_key
-            ) as place
+            ) as row_num
         from meant
         where environment_key is not null
     ) as placed
 
-    where place = 1
+    where row_num = 1
 
 )
 

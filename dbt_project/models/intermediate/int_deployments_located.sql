@@ -87,7 +87,7 @@ matched as (
         row_number() over (
             partition by deployments.deployment_key
             order by length(environments.pattern) desc, environments.pattern
-        ) as place
+        ) as row_num
 
     from deployments
 
@@ -109,7 +109,7 @@ worded as (
         row_number() over (
             partition by names.raw_environment
             order by environment_names.is_production, environment_names.word
-        ) as place
+        ) as row_num
 
     from (
         select
@@ -172,13 +172,13 @@ described as (
             and {{ valid_at('home_scopes', 'located.started_at') }}
 
     left join matched
-        on located.deployment_key = matched.deployment_key and matched.place = 1
+        on located.deployment_key = matched.deployment_key and matched.row_num = 1
 
     left join tiered
         on located.tier = tiered.tier
 
     left join worded
-        on located.raw_environment = worded.raw_environment and worded.place = 1
+        on located.raw_environment = worded.raw_environment and worded.row_num = 1
 
 ),
 

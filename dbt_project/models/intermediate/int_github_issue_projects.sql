@@ -36,7 +36,7 @@ candidates as (
     select
         work_item_key,
         project_id,
-        0 as place,
+        0 as sort_order,
         happened_at,
         issue_event_id as order_id
 
@@ -47,7 +47,7 @@ candidates as (
     select
         items.work_item_key,
         items.project_id,
-        1 as place,
+        1 as sort_order,
         versions.seen_at as happened_at,
         items.project_item_id as order_id
 
@@ -64,7 +64,7 @@ numbered as (
         *,
         row_number() over (
             partition by work_item_key
-            order by place, happened_at, order_id
+            order by sort_order, happened_at, order_id
         ) as candidate_no
 
     from candidates
@@ -88,7 +88,7 @@ numbered_events as (
 
 ),
 
-told as (
+event_facts as (
 
     select
         work_item_key,
@@ -119,10 +119,10 @@ final as (
         items.project_item_id,
         items.priority,
         items.estimate,
-        told.first_status,
-        coalesce(told.has_status_history, false) as has_status_history,
-        coalesce(told.is_removed, false) as is_removed,
-        case when not coalesce(told.is_removed, false) then items.status end as status
+        event_facts.first_status,
+        coalesce(event_facts.has_status_history, false) as has_status_history,
+        coalesce(event_facts.is_removed, false) as is_removed,
+        case when not coalesce(event_facts.is_removed, false) then items.status end as status
 
     from numbered
 
@@ -131,10 +131,10 @@ final as (
             numbered.work_item_key = items.work_item_key
             and numbered.project_id = items.project_id
 
-    left join told
+    left join event_facts
         on
-            numbered.work_item_key = told.work_item_key
-            and numbered.project_id = told.project_id
+            numbered.work_item_key = event_facts.work_item_key
+            and numbered.project_id = event_facts.project_id
 
     where numbered.candidate_no = 1
 

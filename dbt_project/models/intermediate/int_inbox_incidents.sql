@@ -14,12 +14,12 @@ final as (
         producer || ':' || incident_id as source_id,
         incident_id,
         producer,
-        max(case when place = 1 then status end) as source_status,
+        max(case when row_num = 1 then status end) as source_status,
         max(case when event_no = 1 then coalesce(previous_status, status) end) as initial_status,
         max(case when service_place = 1 then service_name end) as service_name,
         max(case when severity_place = 1 then severity end) as severity,
         max(case when environment_place = 1 then raw_environment end) as raw_environment,
-        max(case when previous_status = 'unknown' then 1 else 0 end) = 0 as is_beginning_told,
+        max(case when previous_status = 'unknown' then 1 else 0 end) = 0 as has_known_start,
         least(min(started_at), min(occurred_at)) as opened_at,
         max(occurred_at) as updated_at
 
@@ -29,7 +29,7 @@ final as (
             row_number() over (
                 partition by work_item_key
                 order by event_no desc
-            ) as place,
+            ) as row_num,
             row_number() over (
                 partition by work_item_key
                 order by case when service_name is null then 1 else 0 end, event_no desc

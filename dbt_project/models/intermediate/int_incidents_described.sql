@@ -58,7 +58,7 @@ servicenow as (
     select
         incidents.work_item_key,
         cast(null as varchar) as raw_environment,
-        true as is_beginning_told,
+        true as has_known_start,
         records_with_state_changes.work_item_key is not null
         or (audited_records.work_item_key is not null and audited_tables.table_name is not null)
             as has_state_history,
@@ -106,7 +106,7 @@ inbox as (
     select
         work_item_key,
         raw_environment,
-        is_beginning_told,
+        has_known_start,
         true as has_state_history,
         opened_at,
         cast(null as timestamp) as resolved_at,

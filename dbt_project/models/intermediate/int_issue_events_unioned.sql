@@ -61,7 +61,7 @@ labels as (
         cast(null as varchar) as state,
         stage_labels.actor_key,
         stage_labels.actor_type,
-        case when stage_labels.action = 'add' then 0 else 1 end as place,
+        case when stage_labels.action = 'add' then 0 else 1 end as sort_order,
         stage_labels.happened_at
 
     from stage_labels
@@ -83,7 +83,7 @@ project_statuses as (
         cast(null as varchar) as state,
         events.actor_key,
         events.actor_type,
-        0 as place,
+        0 as sort_order,
         events.happened_at
 
     from github_events as events
@@ -110,7 +110,7 @@ seen_statuses as (
         cast(null as varchar) as state,
         cast(null as varchar) as actor_key,
         cast(null as varchar) as actor_type,
-        0 as place,
+        0 as sort_order,
         versions.seen_at as happened_at
 
     from versions
@@ -131,7 +131,7 @@ seen_statuses as (
         cast(null as varchar) as state,
         cast(null as varchar) as actor_key,
         cast(null as varchar) as actor_type,
-        0 as place,
+        0 as sort_order,
         versions.seen_at as happened_at
 
     from gitlab_versions as versions
@@ -192,7 +192,7 @@ states as (
 ),
 
 -- Where no event tells of the closing, the issue itself does.
-untold as (
+undated_closings as (
 
     select
         issues.work_item_key,
@@ -234,7 +234,7 @@ final as (
         state,
         actor_key,
         actor_type,
-        2 as place,
+        2 as sort_order,
         happened_at
 
     from states
@@ -249,10 +249,10 @@ final as (
         closed_status as state,
         cast(null as varchar) as actor_key,
         cast(null as varchar) as actor_type,
-        3 as place,
+        3 as sort_order,
         closed_at as happened_at
 
-    from untold
+    from undated_closings
 
 )
 

@@ -29,7 +29,7 @@ numbered as (
 
     window in_order as (
         partition by events.work_item_key
-        order by events.happened_at, events.place, events.source_event_id
+        order by events.happened_at, events.sort_order, events.source_event_id
         rows between unbounded preceding and current row
     )
 

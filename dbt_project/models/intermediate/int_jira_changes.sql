@@ -19,9 +19,9 @@ changes as (
 
 ),
 
-told as (
+names as (
 
-    select * from {{ ref('int_jira_told') }}
+    select * from {{ ref('int_jira_names') }}
 
 ),
 
@@ -63,26 +63,26 @@ resolved as (
 
     from pairs
 
-    left join told as by_id
+    left join names as by_id
         on
             pairs.object = by_id.object
             and pairs.id = by_id.id
             and lower(pairs.name) = by_id.known_as
 
-    left join told as own
+    left join names as own
         on
             pairs.object = own.object
             and lower(pairs.name) = own.known_as
             and pairs.project_id = own.project_id
-            and own.place_of_name = 1
+            and own.row_num_by_name = 1
             and not own.is_foreign
 
-    left join told as common
+    left join names as common
         on
             pairs.object = common.object
             and lower(pairs.name) = common.known_as
             and common.project_id is null
-            and common.place_of_name = 1
+            and common.row_num_by_name = 1
             and not common.is_foreign
 
 ),
@@ -95,16 +95,16 @@ meant as (
         coalesce(resolved.id, '') as id,
         coalesce(resolved.name, '') as name,
         resolved.meant_id,
-        coalesce(told.name, resolved.name) as value
+        coalesce(names.name, resolved.name) as value
 
     from resolved
 
-    left join told
+    left join names
         on
-            resolved.object = told.object
-            and resolved.meant_id = told.id
-            and told.place = 1
-            and not told.is_foreign
+            resolved.object = names.object
+            and resolved.meant_id = names.id
+            and names.row_num = 1
+            and not names.is_foreign
 
     where resolved.id is not null or resolved.name is not null
 

@@ -21,13 +21,13 @@ project_keys as (
 ),
 
 -- Nothing updates what names an issue by its key when the issue is moved, or its project renamed.
-told as (
+key_candidates as (
 
     select
         issue_key,
         work_item_key,
         1 as rank_no,
-        cast(null as timestamp) as told_at
+        cast(null as timestamp) as seen_at
     from issues
 
     union all
@@ -36,7 +36,7 @@ told as (
         from_name as issue_key,
         work_item_key,
         2 as rank_no,
-        changed_at as told_at
+        changed_at as seen_at
     from moves
 
     union all
@@ -45,7 +45,7 @@ told as (
         to_name as issue_key,
         work_item_key,
         2 as rank_no,
-        changed_at as told_at
+        changed_at as seen_at
     from moves
 
     union all
@@ -54,7 +54,7 @@ told as (
         project_keys.project_key || '-' || split_part(issues.issue_key, '-', 2) as issue_key,
         issues.work_item_key,
         3 as rank_no,
-        cast(null as timestamp) as told_at
+        cast(null as timestamp) as seen_at
     from issues
     inner join project_keys
         on issues.project_id = project_keys.project_id
@@ -67,10 +67,10 @@ ranked as (
         *,
         row_number() over (
             partition by issue_key
-            order by rank_no, told_at desc, work_item_key
-        ) as place
+            order by rank_no, seen_at desc, work_item_key
+        ) as row_num
 
-    from told
+    from key_candidates
 
     where issue_key is not null
 
@@ -85,7 +85,7 @@ final as (
 
     from ranked
 
-    where place = 1
+    where row_num = 1
 
 )
 

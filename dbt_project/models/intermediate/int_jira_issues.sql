@@ -6,10 +6,10 @@ issues as (
 
 ),
 
-told as (
+names as (
 
-    select * from {{ ref('int_jira_told') }}
-    where place = 1 and not is_foreign
+    select * from {{ ref('int_jira_names') }}
+    where row_num = 1 and not is_foreign
 
 ),
 
@@ -46,19 +46,19 @@ final as (
 
     from issues
 
-    left join told as types
+    left join names as types
         on types.object = 'issue_type' and issues.type_id = types.id
 
-    left join told as statuses
+    left join names as statuses
         on statuses.object = 'status' and issues.status_id = statuses.id
 
-    left join told as priorities
+    left join names as priorities
         on priorities.object = 'priority' and issues.priority_id = priorities.id
 
-    left join told as resolutions
+    left join names as resolutions
         on resolutions.object = 'resolution' and issues.resolution_id = resolutions.id
 
-    left join told as teams
+    left join names as teams
         on teams.object = 'team' and issues.team_id = teams.id
 
     left join issue_keys as epics

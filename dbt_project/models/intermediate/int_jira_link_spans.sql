@@ -62,11 +62,11 @@ wordings as (
             row_number() over (
                 partition by wording
                 order by is_inward, is_mutual, outward_wording
-            ) as place
+            ) as row_num
         from ways
     ) as placed
 
-    where place = 1
+    where row_num = 1
 
 ),
 
@@ -86,7 +86,7 @@ said as (
 ),
 
 -- Both ends tell of it. Where both say the same of each other, neither is the first.
-told as (
+reported as (
 
     select
         said.issue_change_id,
@@ -124,7 +124,7 @@ before as (
             order by changed_at, is_on, issue_change_id
         ) as was_on
 
-    from told
+    from reported
 
 ),
 

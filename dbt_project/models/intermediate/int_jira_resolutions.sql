@@ -13,9 +13,9 @@ issues as (
 
 ),
 
-told as (
+all_names as (
 
-    select * from {{ ref('int_jira_told') }}
+    select * from {{ ref('int_jira_names') }}
     where object = 'resolution' and not is_foreign
 
 ),
@@ -35,18 +35,18 @@ meanings as (
         seeds.outcome,
         row_number() over (
             partition by names.name
-            order by aliases.place, names.id
-        ) as place
+            order by aliases.row_num, names.id
+        ) as row_num
 
-    from told as names
+    from all_names as names
 
-    inner join told as aliases
+    inner join all_names as aliases
         on names.id = aliases.id
 
     inner join seeds
         on aliases.known_as = seeds.resolution
 
-    where names.place = 1
+    where names.row_num = 1
 
 ),
 
@@ -142,7 +142,7 @@ final as (
         on lower(resolved.resolution) = seeds.resolution
 
     left join meanings
-        on resolved.resolution = meanings.resolution and meanings.place = 1
+        on resolved.resolution = meanings.resolution and meanings.row_num = 1
 
     where resolved.resolution is not null
 

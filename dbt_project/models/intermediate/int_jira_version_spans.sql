@@ -24,7 +24,7 @@ changes as (
 
 ),
 
-told as (
+reported as (
 
     select
         issue_change_id,
@@ -57,7 +57,7 @@ numbered as (
         row_number() over in_order as switch_no,
         lead(changed_at) over in_order as next_at
 
-    from told
+    from reported
 
     window in_order as (
         partition by work_item_key, release_key, link_role

@@ -28,7 +28,7 @@ pushed as (
             row_number() over (
                 partition by pull_requests.work_item_key
                 order by commits.committed_at desc, commits.sha
-            ) as place
+            ) as row_num
 
         from pull_requests
 
@@ -43,7 +43,7 @@ pushed as (
             and commits.committed_at <= {{ add_seconds('pull_requests.closed_at', '60') }}
     ) as placed
 
-    where place = 1
+    where row_num = 1
 
 ),
 

@@ -127,12 +127,12 @@ targets as (
             row_number() over (
                 partition by source_id
                 order by updated_at desc, work_item_key
-            ) as place
+            ) as row_num
 
         from records
     ) as placed
 
-    where place = 1
+    where row_num = 1
 
 ),
 

@@ -156,7 +156,7 @@ held as (
 
 ),
 
-told as (
+state_changes as (
 
     select
         held.audit_id as source_event_id,
@@ -210,7 +210,7 @@ audited as (
         is_gap,
         changed_at
 
-    from told
+    from state_changes
 
     where not is_reason or from_status <> to_status
 

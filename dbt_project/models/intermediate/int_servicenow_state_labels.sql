@@ -92,7 +92,7 @@ ranked as (
                 languages.language_no,
                 case when choices.field = 'state' then 0 else 1 end,
                 choices.choice_id
-        ) as place
+        ) as row_num
 
     from classes
 
@@ -110,7 +110,7 @@ ranked as (
 labels as (
 
     select * from ranked
-    where place = 1
+    where row_num = 1
 
 ),
 

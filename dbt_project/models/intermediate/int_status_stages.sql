@@ -51,7 +51,7 @@ jira_statuses as (
         coalesce(projects.project_key, '*') as scope,
         statuses.category
 
-    from {{ ref('int_jira_told') }} as names
+    from {{ ref('int_jira_names') }} as names
 
     left join {{ ref('stg_jira__statuses') }} as statuses
         on names.id = statuses.status_id
@@ -59,7 +59,7 @@ jira_statuses as (
     left join projects
         on names.project_id = projects.project_id
 
-    where names.object = 'status' and names.place = 1 and not names.is_foreign
+    where names.object = 'status' and names.row_num = 1 and not names.is_foreign
 
 ),
 
@@ -88,12 +88,12 @@ named as (
         mapped_names.status as mapped_status,
         row_number() over (
             partition by jira_statuses.status_id, mapped_names.workflow
-            order by aliases.place
-        ) as place
+            order by aliases.row_num
+        ) as row_num
 
     from jira_statuses
 
-    inner join {{ ref('int_jira_told') }} as aliases
+    inner join {{ ref('int_jira_names') }} as aliases
         on jira_statuses.status_id = aliases.id
 
     inner join mapped_names
@@ -165,7 +165,7 @@ of_jira as (
             end
             and (by_category.flow_state = 'done') = (named.category = 'done')
 
-    where named.place = 1
+    where named.row_num = 1
 
 ),
 
@@ -229,7 +229,7 @@ ranked as (
         dense_rank() over (
             partition by source_system, workflow, scope, status
             order by rank_no, status_id
-        ) as place
+        ) as row_num
 
     from unioned
 
@@ -252,7 +252,7 @@ final as (
 
     from ranked
 
-    where place = 1
+    where row_num = 1
 
 )
 

@@ -36,16 +36,16 @@ first_statuses as (
             row_number() over (
                 partition by work_item_key
                 order by changed_at, order_no, order_in_event, source_event_id
-            ) as place
+            ) as row_num
 
         from all_changes
     ) as placed
 
-    where place = 1
+    where row_num = 1
 
 ),
 
-bulks as (
+bulk_moves as (
 
     select * from {{ ref('int_bulk_moves') }}
 
@@ -61,7 +61,7 @@ changes as (
         recorded_changes.to_status,
         recorded_changes.actor_key,
         recorded_changes.actor_type,
-        bulks.actor_key is not null as is_bulk,
+        bulk_moves.actor_key is not null as is_bulk,
         recorded_changes.changed_at < work_items.created_at as is_before_creation,
         greatest(recorded_changes.changed_at, work_items.created_at) as changed_at,
         row_number() over in_order as change_no,
@@ -72,10 +72,10 @@ changes as (
     inner join work_items
         on recorded_changes.work_item_key = work_items.work_item_key
 
-    left join bulks
+    left join bulk_moves
         on
-            recorded_changes.actor_key = bulks.actor_key
-            and date_trunc('second', recorded_changes.changed_at) = bulks.second_at
+            recorded_changes.actor_key = bulk_moves.actor_key
+            and date_trunc('second', recorded_changes.changed_at) = bulk_moves.second_at
 
     window in_order as (
         partition by recorded_changes.work_item_key
@@ -90,7 +90,7 @@ changes as (
 
 -- Sources log moves only. An item was born in the status that its first move left. One that has
 -- ended and has no move at all was not born there: its history is lost but for its end.
-births as (
+creations as (
 
     select
         work_items.work_item_key || ':created' as source_event_id,
@@ -204,7 +204,7 @@ ends as (
     select
         work_items.work_item_key || ':ended' as source_event_id,
         work_items.work_item_key,
-        births.to_status as recorded_from_status,
+        creations.to_status as recorded_from_status,
         work_items.source_status as to_status,
         cast(null as varchar) as actor_key,
         cast(null as varchar) as actor_type,
@@ -212,7 +212,7 @@ ends as (
         false as is_before_creation,
         work_items.ended_at as changed_at,
         1 as change_no,
-        births.to_status as previous_status,
+        creations.to_status as previous_status,
         true as is_synthetic,
         false as is_gap,
         false as is_drift,
@@ -221,8 +221,8 @@ ends as (
 
     from work_items
 
-    inner join births
-        on work_items.work_item_key = births.work_item_key
+    inner join creations
+        on work_items.work_item_key = creations.work_item_key
 
     where
         work_items.ended_at > work_items.created_at
@@ -237,7 +237,7 @@ ends as (
 
 before_deletion as (
 
-    select * from births
+    select * from creations
     union all
     select * from moves
     union all
@@ -276,11 +276,11 @@ deletions as (
             row_number() over (
                 partition by work_item_key
                 order by change_no desc
-            ) as place
+            ) as row_num
 
         from before_deletion
     ) as last_of
-        on work_items.work_item_key = last_of.work_item_key and last_of.place = 1
+        on work_items.work_item_key = last_of.work_item_key and last_of.row_num = 1
 
     where work_items.deleted_at <= {{ as_of() }}
 

@@ -12,7 +12,7 @@ changes as (
 
 ),
 
-bulks as (
+bulk_moves as (
 
     select * from {{ ref('int_bulk_moves') }}
 
@@ -222,7 +222,7 @@ own_inputs as (
     select
         changes.work_item_key,
         {{ hash_of_row(ref('int_status_changes_unioned'), 'changes') }}
-        + case when bulks.actor_key is null then 0 else 1 end
+        + case when bulk_moves.actor_key is null then 0 else 1 end
         + coalesce(old_meanings.owner_hash, 0)
         + coalesce(new_meanings.owner_hash, 0) as row_hash
     from changes
@@ -230,10 +230,10 @@ own_inputs as (
         on changes.from_status = old_meanings.status
     left join meanings as new_meanings
         on changes.to_status = new_meanings.status
-    left join bulks
+    left join bulk_moves
         on
-            changes.actor_key = bulks.actor_key
-            and date_trunc('second', changes.changed_at) = bulks.second_at
+            changes.actor_key = bulk_moves.actor_key
+            and date_trunc('second', changes.changed_at) = bulk_moves.second_at
 
     union all
 

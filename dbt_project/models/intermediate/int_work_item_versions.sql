@@ -85,12 +85,12 @@ last_values as (
             row_number() over (
                 partition by work_item_key, attribute, valid_from
                 order by change_no desc
-            ) as place_from_last
+            ) as row_num_from_end
 
         from values_then
     ) as placed
 
-    where place_from_last = 1
+    where row_num_from_end = 1
 
 ),
 

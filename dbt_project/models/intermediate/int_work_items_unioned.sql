@@ -156,7 +156,7 @@ inbox as (
         service_name,
         source_status,
         initial_status,
-        is_beginning_told as has_recorded_creation,
+        has_known_start as has_recorded_creation,
         opened_at as created_at,
         updated_at,
         cast(null as timestamp) as ended_at,

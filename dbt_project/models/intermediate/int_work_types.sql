@@ -63,12 +63,12 @@ issue_types as (
         names.name as raw_type,
         min(issue_types.hierarchy_level) as hierarchy_level
 
-    from {{ ref('int_jira_told') }} as names
+    from {{ ref('int_jira_names') }} as names
 
     inner join {{ ref('stg_jira__issue_types') }} as issue_types
         on names.id = issue_types.issue_type_id
 
-    where names.object = 'issue_type' and names.place = 1
+    where names.object = 'issue_type' and names.row_num = 1
 
     group by 1
 
@@ -80,16 +80,16 @@ aliases as (
     select
         names.name as raw_type,
         others.name as alias,
-        min(others.place) as place
+        min(others.row_num) as sort_order
 
-    from {{ ref('int_jira_told') }} as names
+    from {{ ref('int_jira_names') }} as names
 
-    inner join {{ ref('int_jira_told') }} as others
+    inner join {{ ref('int_jira_names') }} as others
         on names.object = others.object and names.id = others.id
 
     where
         names.object = 'issue_type'
-        and names.place = 1
+        and names.row_num = 1
         and not others.is_foreign
         and names.name <> others.name
 
@@ -104,7 +104,7 @@ known as (
         types.item_kind,
         types.raw_type,
         types.raw_type as known_type,
-        0 as place
+        0 as sort_order
 
     from types
 
@@ -115,7 +115,7 @@ known as (
         types.item_kind,
         types.raw_type,
         aliases.alias as known_type,
-        aliases.place
+        aliases.sort_order
 
     from types
 
@@ -136,8 +136,8 @@ typed as (
         work_types.level,
         row_number() over (
             partition by known.source_system, known.item_kind, known.raw_type
-            order by known.place, known.known_type
-        ) as place
+            order by known.sort_order, known.known_type
+        ) as row_num
 
     from known
 
@@ -158,8 +158,8 @@ flowing as (
         workflows.workflow,
         row_number() over (
             partition by known.source_system, known.item_kind, known.raw_type
-            order by known.place, known.known_type
-        ) as place
+            order by known.sort_order, known.known_type
+        ) as row_num
 
     from known
 
@@ -205,7 +205,7 @@ final as (
             types.source_system = typed.source_system
             and types.item_kind = typed.item_kind
             and types.raw_type = typed.raw_type
-            and typed.place = 1
+            and typed.row_num = 1
 
     left join work_types as any_types
         on
@@ -218,7 +218,7 @@ final as (
             types.source_system = flowing.source_system
             and types.item_kind = flowing.item_kind
             and types.raw_type = flowing.raw_type
-            and flowing.place = 1
+            and flowing.row_num = 1
 
     left join workflows as any_workflows
         on

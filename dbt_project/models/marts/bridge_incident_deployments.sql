@@ -213,7 +213,7 @@ ranked as (
         row_number() over (
             partition by work_item_key
             order by confidence desc, finished_at desc, deployment_key
-        ) as place
+        ) as row_num
 
     from rated
 
@@ -228,9 +228,9 @@ final as (
         ranked.deployment_key,
         ranked.method,
         ranked.confidence,
-        ranked.place = 1 as is_primary,
+        ranked.row_num = 1 as is_primary,
         incidents.is_false_alarm,
-        ranked.place = 1
+        ranked.row_num = 1
         and not incidents.is_false_alarm
         and ranked.confidence >= {{ var('least_confidence') }} as is_counted
 

@@ -5,7 +5,7 @@ teams_then as (
     select
         work_item_key,
         team_key,
-        max(case when place_from_last = 1 then work_item_version_key end)
+        max(case when row_num_from_end = 1 then work_item_version_key end)
             as work_item_version_key,
         count(case when team_key <> 'unassigned' then 1 end) over (
             partition by work_item_key
@@ -17,7 +17,7 @@ teams_then as (
             row_number() over (
                 partition by work_item_key, team_key
                 order by valid_from desc
-            ) as place_from_last
+            ) as row_num_from_end
 
         from {{ ref('dim_work_items') }}
     ) as versions

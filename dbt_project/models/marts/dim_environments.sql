@@ -11,7 +11,7 @@ environments as (
         row_number() over (
             partition by environment_key
             order by source_system, pattern
-        ) as place
+        ) as row_num
 
     from {{ ref('environments') }}
 
@@ -41,7 +41,7 @@ final as (
 
     from environments
 
-    where place = 1
+    where row_num = 1
 
     union all
 
@@ -54,7 +54,7 @@ final as (
     from names
 
     left join environments
-        on names.environment_key = environments.environment_key and environments.place = 1
+        on names.environment_key = environments.environment_key and environments.row_num = 1
 
     where environments.environment_key is null
 

@@ -7,7 +7,7 @@ versions as (
         row_number() over (
             partition by metric
             order by version desc
-        ) as place
+        ) as row_num
 
     from {{ ref('metrics') }}
 
@@ -29,7 +29,7 @@ final as (
 
     from versions
 
-    where place = 1
+    where row_num = 1
 
 )
 

@@ -36,7 +36,7 @@ ranked as (
                 case standing when 'present' then 0 when 'past' then 1 else 2 end,
                 case when standing = 'yet to come' then valid_from end,
                 valid_to desc
-        ) as place
+        ) as row_num
 
     from dated
 
@@ -55,7 +55,7 @@ final as (
 
     from ranked
 
-    where place = 1
+    where row_num = 1
 
     union all
 

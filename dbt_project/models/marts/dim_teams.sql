@@ -27,7 +27,7 @@ ranked as (
                 is_to_come,
                 case when is_to_come then valid_from end,
                 valid_from desc nulls last
-        ) as place
+        ) as row_num
 
     from begun
 
@@ -45,7 +45,7 @@ final as (
 
     from ranked
 
-    where place = 1
+    where row_num = 1
 
     union all
 

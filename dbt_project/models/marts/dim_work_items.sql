@@ -65,14 +65,14 @@ current_statuses as (
             row_number() over (
                 partition by work_item_key
                 order by transition_seq desc
-            ) as place
+            ) as row_num
 
         from transitions
 
         where not is_deletion
     ) as placed
 
-    where place = 1
+    where row_num = 1
 
 ),
 

@@ -270,7 +270,7 @@ releases as (
         row_number() over (
             partition by beneath.epic_key
             order by changes.deployed_at, brought.deployment_key
-        ) as place
+        ) as row_num
 
     from beneath
 
@@ -331,7 +331,7 @@ final as (
         on measured.epic_key = commitments.work_item_key
 
     left join releases
-        on measured.epic_key = releases.epic_key and releases.place = 1
+        on measured.epic_key = releases.epic_key and releases.row_num = 1
 
     where measured.active_s > 0
 

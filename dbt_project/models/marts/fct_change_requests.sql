@@ -32,7 +32,7 @@ stays as (
         row_number() over (
             partition by visits.work_item_key
             order by visits.visit_seq desc
-        ) as place_from_end
+        ) as row_num_from_end
 
     from visits
 
@@ -101,7 +101,7 @@ present as (
 
     from stays
 
-    where place_from_end = 1
+    where row_num_from_end = 1
 
 ),
 

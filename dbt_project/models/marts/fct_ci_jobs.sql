@@ -43,8 +43,8 @@ priced as (
             order by
                 case when rates.cost_per_minute is null then 1 else 0 end,
                 rates.cost_per_minute desc,
-                labels.place
-        ) as place
+                labels.label_no
+        ) as row_num
 
     from jobs
 
@@ -65,7 +65,7 @@ priced as (
 ),
 
 -- A job that failed and then passed on the same commit failed without a cause in the code.
-told as (
+timed as (
 
     select
         jobs.*,
@@ -106,7 +106,7 @@ measured as (
             as bigint
         ) as run_s
 
-    from told
+    from timed
 
 ),
 
@@ -146,7 +146,7 @@ final as (
     from measured as jobs
 
     inner join priced
-        on jobs.ci_job_key = priced.ci_job_key and priced.place = 1
+        on jobs.ci_job_key = priced.ci_job_key and priced.row_num = 1
 
 )
 

@@ -47,7 +47,7 @@ first_incidents as (
             row_number() over (
                 partition by links.to_key
                 order by incidents.opened_at, incidents.work_item_key
-            ) as place
+            ) as row_num
 
         from {{ ref('bridge_work_item_links') }} as links
 
@@ -63,7 +63,7 @@ first_incidents as (
         where {{ valid_at('links', as_of()) }}
     ) as placed
 
-    where place = 1
+    where row_num = 1
 
 ),
 
@@ -99,12 +99,12 @@ affected as (
                     is_released desc,
                     coalesce(release_on, date '9999-12-31'),
                     release_key
-            ) as place
+            ) as row_num
         from releases
         where link_role = 'affects'
     ) as placed
 
-    where place = 1
+    where row_num = 1
 
 ),
 
@@ -122,7 +122,7 @@ mended as (
             row_number() over (
                 partition by releases.work_item_key
                 order by releases.release_on, releases.release_key
-            ) as place
+            ) as row_num
 
         from releases
 
@@ -136,7 +136,7 @@ mended as (
             >= cast({{ local_time('defects.created_at', 'defects.time_zone') }} as date)
     ) as placed
 
-    where place = 1
+    where row_num = 1
 
 ),
 

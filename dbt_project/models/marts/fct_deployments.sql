@@ -52,11 +52,11 @@ best as (
             row_number() over (
                 partition by deployment_key
                 order by confidence desc
-            ) as place
+            ) as row_num
         from links
     ) as placed
 
-    where place = 1
+    where row_num = 1
 
 ),
 
@@ -92,7 +92,7 @@ remedies as (
                 case when put_right.deployment_key = deployments.deployment_key then 0 else 1 end,
                 put_right.remedied_at,
                 put_right.is_rollback desc
-        ) as place
+        ) as row_num
 
     from deployments
 
@@ -137,7 +137,7 @@ judged as (
         on deployments.deployment_key = best.deployment_key
 
     left join remedies
-        on deployments.deployment_key = remedies.deployment_key and remedies.place = 1
+        on deployments.deployment_key = remedies.deployment_key and remedies.row_num = 1
 
 ),
 

@@ -40,7 +40,7 @@ placed as (
         row_number() over (
             partition by changes.work_item_version_key
             order by visits.visit_seq desc
-        ) as place
+        ) as row_num
 
     from changes
 
@@ -65,7 +65,7 @@ final as (
 
     from placed
 
-    where place = 1
+    where row_num = 1
 
 )
 

@@ -79,14 +79,14 @@ ends as (
             row_number() over (
                 partition by work_item_key
                 order by transition_seq
-            ) as place
+            ) as row_num
 
         from moves
 
         where flow_state in ('done', 'cancelled')
     ) as placed
 
-    where place = 1
+    where row_num = 1
 
 ),
 
@@ -167,7 +167,7 @@ final as (
         ) as time_to_acknowledge_s,
         cast(
             case
-                when incidents.is_beginning_told
+                when incidents.has_known_start
                     then {{ seconds_between('incidents.opened_at', 'flows.last_done_at') }}
             end as bigint
         ) as time_to_resolve_s,

@@ -141,7 +141,7 @@ ideas as (
         row_number() over (
             partition by behind.work_item_key
             order by asked.created_at, behind.demand_key
-        ) as place
+        ) as row_num
 
     from behind
 
@@ -192,11 +192,11 @@ changes_of_items as (
             row_number() over (
                 partition by work_item_key, change_key
                 order by confidence desc, method
-            ) as place
+            ) as row_num
         from ways
     ) as placed
 
-    where place = 1
+    where row_num = 1
 
 ),
 
@@ -353,7 +353,7 @@ traces as (
     from traced
 
     left join ideas
-        on traced.work_item_key = ideas.work_item_key and ideas.place = 1
+        on traced.work_item_key = ideas.work_item_key and ideas.row_num = 1
 
     left join measured
         on traced.work_item_key = measured.work_item_key

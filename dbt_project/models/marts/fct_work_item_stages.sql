@@ -9,7 +9,7 @@ visits as (
         row_number() over (
             partition by work_item_key, stage_key
             order by visit_no desc
-        ) as place_from_last
+        ) as row_num_from_end
 
     from {{ ref('fct_stage_visits') }}
 
@@ -24,7 +24,7 @@ final as (
     select
         work_item_key || ':' || stage as work_item_stage_key,
         work_item_key,
-        max(case when place_from_last = 1 then work_item_version_key end)
+        max(case when row_num_from_end = 1 then work_item_version_key end)
             as work_item_version_key,
         stage_key,
         stage,

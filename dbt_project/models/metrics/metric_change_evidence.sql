@@ -114,7 +114,7 @@ items as (
         row_number() over (
             partition by from_key
             order by confidence desc, work_item_link_key
-        ) as place
+        ) as row_num
 
     from {{ ref('bridge_work_item_links') }}
 
@@ -147,7 +147,7 @@ reviews as (
         row_number() over (
             partition by described.metric_change_evidence_key
             order by approvals.decided_at, approvals.approval_key
-        ) as place
+        ) as row_num
 
     from described
 
@@ -223,11 +223,11 @@ last_builds as (
             row_number() over (
                 partition by metric_change_evidence_key, distance, pipeline_key
                 order by finished_at desc, ci_run_key
-            ) as place
+            ) as row_num
         from built
     ) as placed
 
-    where place = 1 and distance = nearest
+    where row_num = 1 and distance = nearest
 
 ),
 
@@ -240,7 +240,7 @@ builds as (
         row_number() over (
             partition by metric_change_evidence_key
             order by case when result = 'success' then 1 else 0 end, finished_at desc, ci_run_key
-        ) as place
+        ) as row_num
 
     from last_builds
 
@@ -267,7 +267,7 @@ moments as (
         repository,
         finished_at as happened_at,
         0 as opened,
-        1 as place
+        1 as sort_order
     from described
 
     union all
@@ -277,7 +277,7 @@ moments as (
         scope as repository,
         coalesce(gap_from, timestamp '0001-01-01') as happened_at,
         1 as opened,
-        0 as place
+        0 as sort_order
     from {{ ref('history_gaps') }}
 
     union all
@@ -287,7 +287,7 @@ moments as (
         scope as repository,
         gap_to as happened_at,
         -1 as opened,
-        0 as place
+        0 as sort_order
     from {{ ref('history_gaps') }}
 
 ),
@@ -298,7 +298,7 @@ gapped as (
         metric_change_evidence_key,
         sum(opened) over (
             partition by repository
-            order by happened_at, place
+            order by happened_at, sort_order
             rows between unbounded preceding and current row
         ) as open_gaps
 
@@ -363,7 +363,7 @@ first_approvals as (
         row_number() over (
             partition by metric_change_evidence_key
             order by decided_at, approval_key
-        ) as place
+        ) as row_num
 
     from approved
 
@@ -501,7 +501,7 @@ final as (
     from described
 
     left join items
-        on described.change_key = items.change_key and items.place = 1
+        on described.change_key = items.change_key and items.row_num = 1
 
     left join nameless
         on described.change_key = nameless.change_key
@@ -509,12 +509,12 @@ final as (
     left join reviews
         on
             described.metric_change_evidence_key = reviews.metric_change_evidence_key
-            and reviews.place = 1
+            and reviews.row_num = 1
 
     left join builds
         on
             described.metric_change_evidence_key = builds.metric_change_evidence_key
-            and builds.place = 1
+            and builds.row_num = 1
 
     left join known_runs
         on described.repository = known_runs.repository
@@ -525,7 +525,7 @@ final as (
     left join first_approvals
         on
             described.metric_change_evidence_key = first_approvals.metric_change_evidence_key
-            and first_approvals.place = 1
+            and first_approvals.row_num = 1
 
     left join change_requests
         on described.change_request_key = change_requests.work_item_key

@@ -49,11 +49,11 @@ pipelines as (
             row_number() over (
                 partition by pipeline_key
                 order by finished_at desc, ci_run_key
-            ) as place
+            ) as row_num
         from runs
     ) as placed
 
-    where place = 1
+    where row_num = 1
 
 ),
 

@@ -306,7 +306,7 @@ longest_runs as (
             order by
                 {{ seconds_between('run_starts_at', 'run_ends_at') }} desc, station_ordinal,
                 line_station_key
-        ) as place
+        ) as row_num
 
     from runs_then
 
@@ -323,7 +323,7 @@ active_periods as (
 
     from longest_runs
 
-    where place = 1
+    where row_num = 1
 
     group by 1, 2
 

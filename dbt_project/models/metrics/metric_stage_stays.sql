@@ -44,7 +44,7 @@ homes as (
         row_number() over (
             partition by work_item_key, home_no
             order by is_bounce, visit_seq
-        ) as place
+        ) as row_num
 
     from homed
 
@@ -66,7 +66,7 @@ labelled as (
         on
             homed.work_item_key = homes.work_item_key
             and homed.home_no = homes.home_no
-            and homes.place = 1
+            and homes.row_num = 1
 
 ),
 

@@ -33,7 +33,7 @@ from extract.sources.jira.histories import Histories
 from extract.sources.jira.rows import Body, Rows
 from extract.sources.jira.satellites import Satellites
 from extract.sources.jira.settings import JiraSettings
-from extract.sources.jira.tables import ISSUES, MISFITS, NAME, TABLES
+from extract.sources.jira.tables import ISSUES, NAME, TABLES, TYPE_MISMATCHES
 from extract.tables import Batch, resource
 from extract.windows import bisect_window
 
@@ -204,7 +204,7 @@ class Reader:
         rows = [self.site.rows.issue(issue) for issue in issues]
         self.issue_ids.update(row["id"] for row in rows)
         yield from Histories(self).of(issues, rows)
-        yield from self._misfits()
+        yield from self._type_mismatches()
         yield (
             ISSUES,
             ISSUES.arrow(
@@ -214,10 +214,10 @@ class Reader:
             ),
         )
 
-    def _misfits(self) -> Iterator[Batch]:
+    def _type_mismatches(self) -> Iterator[Batch]:
         """Yield the names of fields whose values had another type than they should."""
-        misfits = self.site.rows.type_mismatches
-        if misfits:
+        found = self.site.rows.type_mismatches
+        if found:
             rows = {
                 (issue_id, name): {
                     "object": "issues",
@@ -226,11 +226,11 @@ class Reader:
                     "found_type": kind,
                     "payload": {},
                 }
-                for issue_id, name, kind in misfits
+                for issue_id, name, kind in found
             }
-            yield MISFITS, MISFITS.batch(rows.values())
-            self.counts["misfits"] += len(rows)
-            misfits.clear()
+            yield TYPE_MISMATCHES, TYPE_MISMATCHES.batch(rows.values())
+            self.counts["type_mismatches"] += len(rows)
+            found.clear()
 
     def _note(self) -> None:
         """Note what was read beside the issues."""
@@ -255,16 +255,16 @@ class Reader:
                 message=f"{urlsplit(path).path} is not shown to this user ({status}): {why}",
             )
         unknown = self.site.rows.unknown
-        misfits = self.counts["misfits"]
+        mismatches = self.counts["type_mismatches"]
         faults = [
             f"unknown fields: {', '.join(sorted(unknown))}" if unknown else "",
-            f"{misfits:,} values of another type than expected, see jira.misfits"
-            if misfits
+            f"{mismatches:,} values of another type than expected, see jira.type_mismatches"
+            if mismatches
             else "",
         ]
         if any(faults):
             message = "; ".join(filter(None, faults))
-            self.run.audit("issues", rejected=misfits, message=message)
+            self.run.audit("issues", rejected=mismatches, message=message)
 
 
 def _is_due(last: str | None, server_now: datetime) -> bool:

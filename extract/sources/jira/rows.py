@@ -205,16 +205,16 @@ class Rows:
         known = self._opened.get((name, content))
         if known is None:
             unknown: set[str] = set()
-            misfits: list[str] = []
+            type_mismatches: list[str] = []
             value = decode(raw)
-            picked = pick(value, shape, unknown, f"{name}.", misfits)
+            picked = pick(value, shape, unknown, f"{name}.", type_mismatches)
             made_of = {tags: list, person_of: dict}.get(shape if callable(shape) else None, object)
             if value is not None and not isinstance(value, made_of):
-                misfits.append(f"{name}:{type(value).__name__}")
+                type_mismatches.append(f"{name}:{type(value).__name__}")
             self.unknown |= unknown
             if len(self._opened) > MOST_REMEMBERED:
                 self._opened.clear()
-            known = (msgspec.Raw(encode(picked).encode()), tuple(misfits))
+            known = (msgspec.Raw(encode(picked).encode()), tuple(type_mismatches))
             self._opened[name, content] = known
         for misfit in known[1]:
             path, _, kind = misfit.rpartition(":")

@@ -115,11 +115,12 @@ WORKLOGS = RawTable(
     },
 )
 
-MISFITS = RawTable(
-    "misfits",
+TYPE_MISMATCHES = RawTable(
+    "type_mismatches",
     "/rest/api/3/issue/bulkfetch",
     ("object", "id", "field"),
     {"object": TEXT, "id": TEXT, "field": TEXT, "found_type": TEXT},
+    former_name="misfits",
 )
 
 TOMBSTONES = tombstones("/rest/api/3/search/jql")
@@ -142,7 +143,7 @@ TABLES = (
     HISTORIES,
     HISTORY_CHECKS,
     WORKLOGS,
-    MISFITS,
+    TYPE_MISMATCHES,
     TOMBSTONES,
     SNAPSHOTS,
 )

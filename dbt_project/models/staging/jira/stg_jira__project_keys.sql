@@ -24,7 +24,7 @@ seen as (
 ),
 
 -- Jira lists the former keys where it is asked to; what loads saw is known besides.
-told as (
+known_keys as (
 
     select
         id as project_id,
@@ -55,17 +55,17 @@ told as (
 renamed as (
 
     select
-        told.project_id || ':' || told.project_key as project_key_id,
-        told.project_id,
-        told.project_key,
-        told.project_key = projects.key as is_present
+        known_keys.project_id || ':' || known_keys.project_key as project_key_id,
+        known_keys.project_id,
+        known_keys.project_key,
+        known_keys.project_key = projects.key as is_present
 
-    from told
+    from known_keys
 
     inner join projects
-        on told.project_id = projects.id
+        on known_keys.project_id = projects.id
 
-    where told.project_key is not null
+    where known_keys.project_key is not null
 
 )
 

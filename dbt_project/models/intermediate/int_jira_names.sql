@@ -91,14 +91,14 @@ joints as (
 
 -- What a listing says today comes first, then what an issue said when it was read, then what the
 -- past says. A history whose ids join up to where its issue is now has the ids of this site.
-told as (
+recorded as (
 
     select
         'status' as object,
         status_id as id,
         name,
         1 as rank_no,
-        cast(null as timestamp) as told_at
+        cast(null as timestamp) as named_at
     from statuses
 
     union all
@@ -108,7 +108,7 @@ told as (
         status_id as id,
         original_name as name,
         2 as rank_no,
-        cast(null as timestamp) as told_at
+        cast(null as timestamp) as named_at
     from statuses
 
     union all
@@ -118,7 +118,7 @@ told as (
         issue_type_id as id,
         name,
         1 as rank_no,
-        cast(null as timestamp) as told_at
+        cast(null as timestamp) as named_at
     from issue_types
 
     union all
@@ -128,7 +128,7 @@ told as (
         issue_type_id as id,
         original_name as name,
         2 as rank_no,
-        cast(null as timestamp) as told_at
+        cast(null as timestamp) as named_at
     from issue_types
 
     union all
@@ -138,7 +138,7 @@ told as (
         priority_id as id,
         name,
         1 as rank_no,
-        cast(null as timestamp) as told_at
+        cast(null as timestamp) as named_at
     from {{ ref('stg_jira__priorities') }}
 
     union all
@@ -148,7 +148,7 @@ told as (
         resolution_id as id,
         name,
         1 as rank_no,
-        cast(null as timestamp) as told_at
+        cast(null as timestamp) as named_at
     from {{ ref('stg_jira__resolutions') }}
 
     union all
@@ -158,7 +158,7 @@ told as (
         status_id as id,
         status as name,
         3 as rank_no,
-        max(fetched_at) as told_at
+        max(fetched_at) as named_at
     from issues
     group by status_id, status
 
@@ -169,7 +169,7 @@ told as (
         status_id as id,
         original_status as name,
         4 as rank_no,
-        max(fetched_at) as told_at
+        max(fetched_at) as named_at
     from issues
     group by status_id, original_status
 
@@ -180,7 +180,7 @@ told as (
         type_id as id,
         raw_type as name,
         3 as rank_no,
-        max(fetched_at) as told_at
+        max(fetched_at) as named_at
     from issues
     group by type_id, raw_type
 
@@ -191,7 +191,7 @@ told as (
         type_id as id,
         original_type as name,
         4 as rank_no,
-        max(fetched_at) as told_at
+        max(fetched_at) as named_at
     from issues
     group by type_id, original_type
 
@@ -202,7 +202,7 @@ told as (
         priority_id as id,
         priority as name,
         3 as rank_no,
-        max(fetched_at) as told_at
+        max(fetched_at) as named_at
     from issues
     group by priority_id, priority
 
@@ -213,7 +213,7 @@ told as (
         resolution_id as id,
         resolution as name,
         3 as rank_no,
-        max(fetched_at) as told_at
+        max(fetched_at) as named_at
     from issues
     group by resolution_id, resolution
 
@@ -224,7 +224,7 @@ told as (
         team_id as id,
         team as name,
         3 as rank_no,
-        max(fetched_at) as told_at
+        max(fetched_at) as named_at
     from issues
     group by team_id, team
 
@@ -235,7 +235,7 @@ told as (
         status_id as id,
         name,
         5 as rank_no,
-        seen_at as told_at
+        seen_at as named_at
     from status_versions
 
     union all
@@ -245,7 +245,7 @@ told as (
         to_id as id,
         to_name as name,
         5 as rank_no,
-        max(changed_at) as told_at
+        max(changed_at) as named_at
     from joints
     where breaks = 0
     group by object, to_id, to_name
@@ -257,7 +257,7 @@ told as (
         from_id as id,
         from_name as name,
         5 as rank_no,
-        max(changed_at) as told_at
+        max(changed_at) as named_at
     from joints
     where breaks = 0
     group by object, from_id, from_name
@@ -269,7 +269,7 @@ told as (
         from_id as id,
         from_name as name,
         6 as rank_no,
-        max(changed_at) as told_at
+        max(changed_at) as named_at
     from changes
     group by object, from_id, from_name
 
@@ -280,7 +280,7 @@ told as (
         to_id as id,
         to_name as name,
         6 as rank_no,
-        max(changed_at) as told_at
+        max(changed_at) as named_at
     from changes
     group by object, to_id, to_name
 
@@ -294,13 +294,13 @@ ranked as (
         name,
         lower(name) as known_as,
         rank_no,
-        told_at,
+        named_at,
         row_number() over (
             partition by object, id, lower(name)
-            order by rank_no, told_at desc, name
-        ) as place
+            order by rank_no, named_at desc, name
+        ) as row_num
 
-    from told
+    from recorded
 
     where id is not null and name is not null
 
@@ -347,9 +347,9 @@ foreign_pairs as (
             and ranked.id = listed.id
 
     where
-        ranked.place = 1
+        ranked.row_num = 1
         and ranked.rank_no = 6
-        and others.place = 1
+        and others.row_num = 1
         and (others.rank_no <= 2 or (others.rank_no <= 5 and listed.id is null))
 
 ),
@@ -362,7 +362,7 @@ judged as (
         ranked.name,
         ranked.known_as,
         ranked.rank_no,
-        ranked.told_at,
+        ranked.named_at,
         statuses.project_id,
         foreign_pairs.id is not null as is_foreign,
         teams.name is not null as is_in_seeds
@@ -381,7 +381,7 @@ judged as (
     left join teams
         on case when ranked.object = 'team' then ranked.name end = teams.name
 
-    where ranked.place = 1
+    where ranked.row_num = 1
 
 ),
 
@@ -389,7 +389,7 @@ judged as (
 final as (
 
     select
-        object || ':' || id || ':' || known_as as told_id,
+        object || ':' || id || ':' || known_as as jira_name_id,
         object,
         id,
         name,
@@ -398,12 +398,12 @@ final as (
         is_foreign,
         row_number() over (
             partition by object, id
-            order by is_foreign, is_in_seeds desc, rank_no, told_at desc, name
-        ) as place,
+            order by is_foreign, is_in_seeds desc, rank_no, named_at desc, name
+        ) as row_num,
         row_number() over (
             partition by object, known_as, project_id
-            order by is_foreign, rank_no, told_at desc, id
-        ) as place_of_name
+            order by is_foreign, rank_no, named_at desc, id
+        ) as row_num_by_name
 
     from judged
 

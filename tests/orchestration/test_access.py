@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from extract.raw_store import ROOT
-from orchestration import environment, house
+from orchestration import access, environment
 
 FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
 
@@ -47,7 +47,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_an_old_home_is_its_owners_alone_from_now_on(home: Path, tmp_path: Path) -> None:
     outside = oct(stat.S_IMODE(tmp_path.stat().st_mode))
-    house.repair()
+    access.repair()
     assert modes(home) == {
         ".": "0o700",
         "raw": "0o700",
@@ -75,7 +75,7 @@ def test_readers_get_what_is_published_and_nothing_else(
     monkeypatch.setenv("FLOWHOUSE_READERS", readers)
     if os.geteuid() == 0:
         os.chown(home, -1, 54321)
-    house.repair()
+    access.repair()
     assert modes(home) == {
         ".": oct(top),
         "raw": "0o700",
@@ -87,8 +87,8 @@ def test_readers_get_what_is_published_and_nothing_else(
         "published/warehouse-1.duckdb": oct(version),
     }
     # What is published from now on is readable before anybody is led to it.
-    house.keep_private()
-    with house.for_readers():
+    access.keep_private()
+    with access.for_readers():
         (home / "published" / "parquet-2").mkdir()
         (home / "published" / "parquet-2" / "a").write_text("x")
     (home / "raw" / "later").write_text("x")
@@ -102,12 +102,12 @@ def test_readers_get_what_is_published_and_nothing_else(
 
 def test_readers_may_be_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWHOUSE_READERS", "everybody")
-    assert house.faults() == [
+    assert access.faults() == [
         "FLOWHOUSE_READERS is neither group nor all; empty: the owner alone reads"
     ]
     for good in ("", "group", "all"):
         monkeypatch.setenv("FLOWHOUSE_READERS", good)
-        assert house.faults() == []
+        assert access.faults() == []
 
 
 def test_dagster_yaml_is_ours_until_somebody_writes_his_own(

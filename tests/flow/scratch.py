@@ -1,4 +1,4 @@
-"""A house of hand-written raw rows: raw files as the extraction leaves them, built by dbt.
+"""A scratch warehouse: hand-written raw rows in files as the extraction leaves them, built by dbt.
 
 Histories are written as people tell them, one line per change:
 
@@ -993,7 +993,7 @@ def copy_project(to: Path) -> Path:
 
 
 @dataclass
-class House:
+class ScratchWarehouse:
     """A home with a project, its raw files, and what dbt built of them.
 
     dbt is told of all of them relative to the project: what it has parsed in one home holds in
@@ -1041,21 +1041,21 @@ class House:
             return build.execute(sql, parameters or []).fetchall()
 
 
-def built(home: Path, rows: Rows, as_of: str) -> House:
-    """Write raw files, build everything on them with all tests, and return the house.
+def built(home: Path, rows: Rows, as_of: str) -> ScratchWarehouse:
+    """Write raw files, build everything on them with all tests, and return the warehouse.
 
     Raises:
         AssertionError: A model or a test of the project failed.
     """
     write_raw(home / "raw", rows)
     copy_project(home / "project")
-    house = House(home, as_of)
-    done = house.dbt("build")
+    warehouse = ScratchWarehouse(home, as_of)
+    done = warehouse.dbt("build")
     assert done.returncode == 0, done.stdout[-6000:]
-    target = house.project / "target"
+    target = warehouse.project / "target"
     gap = unproven(target / "run_results.json", target / "manifest.json")
     assert not gap, gap
-    return house
+    return warehouse
 
 
 def told(seconds: int | None) -> str:
