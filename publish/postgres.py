@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import duckdb
 import psycopg
@@ -23,8 +24,8 @@ from pyarrow import csv
 SETTING = "FLOWHOUSE_POSTGRES_URL"
 
 FORM = (
-    f"{SETTING} is not postgresql://user:password@host:5432/database"
-    " (a @, / or % of a password is written %40, %2F, %25)"
+    f"{SETTING} is no address like postgresql://host:5432/database, with user:password@ before"
+    " the host (a @, / or % of a password is written %40, %2F, %25)"
 )
 
 READER = "bi_reader"
@@ -84,7 +85,13 @@ class Copied(NamedTuple):
 
 def fault_of(url: str) -> str | None:
     """Return one line if an address is none of PostgreSQL; nobody is asked."""
-    if not re.match(r"postgres(ql)?://[^/]*/[^/?]+", url):
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.scheme in ("postgresql", "postgres") and parts.port != 0
+    except ValueError:  # the port is no number
+        return FORM
+    # A password with a bare sign in it would be cut there, and the rest taken for a host.
+    if not is_whole or parts.netloc.count("@") > 1 or not re.fullmatch(r"/[^/@]+", parts.path):
         return FORM
     try:
         psycopg.conninfo.conninfo_to_dict(url)
@@ -234,7 +241,7 @@ def _begin(link: psycopg.Connection) -> None:
         raise NotCopied(
             "another copy to PostgreSQL is being made; wait until it has ended"
         ) from None
-    if not link.execute("select from pg_roles where rolname = %s", [READER]).fetchone():
+    if not link.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchone():
         try:
             link.execute(f"create role {READER} nologin")
         except psycopg.errors.InsufficientPrivilege:
