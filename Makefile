@@ -9,12 +9,13 @@ PYTEST = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 FLOWHOUSE_HOME ?= $(CURDIR)/.flowhouse
 SEED ?= 1
 
-.PHONY: help install demo test test-long faults week mutate mutate-sample bench bench-extract lint audit dev clean
+.PHONY: help install demo test test-long test-serving faults week mutate mutate-sample bench bench-extract lint audit dev clean
 
 help:
 	@echo "make demo   the demo company, end to end: servers, refresh, tests, published file, report"
 	@echo "make test   the tests, but for those of"
 	@echo "make test-long  which refresh whole companies, load day by day, and kill"
+	@echo "make test-serving  which start a PostgreSQL and copy to it: Debian's postgresql and odbc-postgresql"
 	@echo "make faults whole refreshes that are killed, stopped, starved, lied to: all cases, or COUNT= of them, drawn by SEED="
 	@echo "make week   a week of recorded days, refreshed every night by Dagster's schedule, held against one full load"
 	@echo "make mutate breaks every rule of the published models, one at a time; a test must notice each"
@@ -41,10 +42,14 @@ demo: install
 	@$(BIN)/python -m demo.run
 
 test: install
-	@$(PYTEST) -m "not long" --junitxml $(FLOWHOUSE_HOME)/proofs/tests.xml
+	@$(PYTEST) -m "not long and not serving" --junitxml $(FLOWHOUSE_HOME)/proofs/tests.xml
 
 test-long: install
 	@$(PYTEST) -m long --junitxml $(FLOWHOUSE_HOME)/proofs/tests-long.xml
+
+# One server, one database: one process. It takes the demo's published file too, if there is one.
+test-serving: install
+	@$(BIN)/python -m pytest -m serving --junitxml $(FLOWHOUSE_HOME)/proofs/tests-serving.xml tests/serving
 
 faults: install
 	@SEED=$(SEED) $(BIN)/python -m tests.faults.many $(COUNT)

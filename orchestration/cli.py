@@ -121,7 +121,7 @@ def doctor() -> None:
     """Check seeds, settings, credentials, permissions, clocks and counts; read-only."""
     from extract import probes, settings
     from extract.sources import SOURCES
-    from orchestration import seeds
+    from orchestration import seeds, serving
 
     if faults := settings.file_faults():
         for fault in faults:
@@ -139,6 +139,7 @@ def doctor() -> None:
     if on and not found.faults:
         line = f"{found.files} files with {found.lines:,} lines are good"
         answers += [("seeds", probes.Probe(True, line))]
+    answers += [("postgres", probe) for probe in serving.probes()]
     for name in on:
         answers += [(name, probe) for probe in probes.of_source(SOURCES[name])]
     for name, probe in answers:
@@ -164,6 +165,7 @@ def forget(person_keys: tuple[str, ...]) -> None:
             rows += erase(build_file(), list(person_keys))
         if (published_folder() / "warehouse.duckdb").exists():
             republish(build_file(), published_folder(), report_file(), list(person_keys))
+            serve_elsewhere("they are erased here, but not there")
     click.echo(f"erased from {rows:,} rows; later loads keep it so")
 
 
@@ -189,6 +191,22 @@ def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -
         if report.exists():
             write_report(folder / "warehouse.duckdb", report)
     shutil.rmtree(place, ignore_errors=True)
+
+
+def serve_elsewhere(otherwise: str) -> None:
+    """Let readers of PostgreSQL have what the readers of the file have; say so if they cannot."""
+    from orchestration import serving
+
+    if not serving.is_postgres_on():
+        return
+    from publish.postgres import NotCopied
+
+    try:
+        if fault := serving.fault_of_postgres():
+            raise NotCopied(fault)
+        click.echo(serving.told(serving.copy_to_postgres()))
+    except NotCopied as why:
+        stop(PARTIAL, f"{why}: {otherwise}; run `flowhouse publish postgres`")
 
 
 def run_refresh(job: Callable[[], Any], wish: gate.Wish, full: bool = False) -> None:
@@ -273,6 +291,7 @@ def rollback(version: str | None, is_list: bool) -> None:
                 roll_back(folder, wanted)
             for line in shown(folder):
                 click.echo(line)
+            serve_elsewhere("readers of the file have the older version")
             write_report_of(wanted, report_file())
     except Unknown as fault:
         stop(FAILED, str(fault))
@@ -293,6 +312,25 @@ def write_report_of(version: Path, report: Path) -> None:
             "the report was not written again: this version lacks tables that it is drawn from;"
             " the next refresh writes it",
         )
+
+
+@main.group("publish")
+def publish_elsewhere() -> None:
+    """Copy what is published to where other tools read it."""
+
+
+@publish_elsewhere.command("postgres")
+def publish_postgres() -> None:
+    """Replace the copy in PostgreSQL (FLOWHOUSE_POSTGRES_URL) in one transaction."""
+    from orchestration import serving
+    from publish.postgres import NotCopied
+
+    if fault := serving.fault_of_postgres(is_asked=True):
+        stop(BAD_CONFIGURATION, fault)
+    try:
+        click.echo(serving.told(serving.copy_to_postgres()))
+    except (NotCopied, serving.NothingPublished) as why:
+        stop(FAILED, str(why))
 
 
 @main.command()

@@ -137,7 +137,7 @@ def check(wish: Wish) -> None:
     from extract.settings import file_faults, slips, switch_of
     from extract.sources import SOURCES
     from extract.tables import instant
-    from orchestration import access, alerts, seeds, when
+    from orchestration import access, alerts, seeds, serving, when
     from orchestration.failures import nothing_loaded
     from orchestration.versions import fault_of_kept
 
@@ -152,7 +152,12 @@ def check(wish: Wish) -> None:
     if wish.as_of and instant(wish.as_of) is None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
     faults += [*_faults_of_span(wish.span), *slips(), *fault_of_kept(), *_faults_of_forms()]
-    faults += [*filter(None, [fault_of_home()]), *access.faults(), *alerts.faults(), *when.faults()]
+    faults += [
+        *filter(None, [fault_of_home(), serving.fault_of_postgres()]),
+        *access.faults(),
+        *alerts.faults(),
+        *when.faults(),
+    ]
     on = [name for name, source in SOURCES.items() if source.is_on]
     if not on:
         addresses = " or ".join(switch_of(name) for name in SOURCES)

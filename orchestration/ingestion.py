@@ -91,6 +91,7 @@ class RefreshOptions(dg.ConfigurableResource):
 
     _loads: dict[str, "Future[Loaded]"] = PrivateAttr(default_factory=dict)
     _gaps: list[str] | None = PrivateAttr(default=None)
+    _not_served: list[str] = PrivateAttr(default_factory=list)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["RefreshOptions"]:
@@ -132,11 +133,16 @@ class RefreshOptions(dg.ConfigurableResource):
             return outcome.FAILED, lines_of(instance.all_logs(run_id, of_type=of_type))
         if self._gaps is None:
             return outcome.BUILT, []
-        return (outcome.PARTIAL if self._gaps else outcome.PUBLISHED), self._gaps
+        gaps = [*self._gaps, *self._not_served]
+        return (outcome.PARTIAL if gaps else outcome.PUBLISHED), gaps
 
     def published_with(self, gaps: list[str]) -> None:
         """Note what is missing from what was published."""
         self._gaps = gaps
+
+    def not_served(self, line: str) -> None:
+        """Note what did not get what was published; it is a gap like those of the sources."""
+        self._not_served.append(line)
 
     def loaded(self, source: str, context: dg.AssetExecutionContext) -> Loaded:
         """Load what the run asks of a source, and say what was done; or raise what stopped it.

@@ -1,16 +1,17 @@
 """What people get: the published warehouse and the report, only after every test passed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
 from extract import soundness
-from orchestration import access, changes
+from orchestration import access, changes, serving
 from orchestration.environment import build_file, published_folder, report_file
-from orchestration.ingestion import FRESHNESS, OWNERS, POOL
+from orchestration.ingestion import FRESHNESS, LEFT_AS_IT_WAS, OWNERS, POOL, RefreshOptions
 from orchestration.transformation import dbt_manifest, published_models, rows_of_tables
 from orchestration.versions import kept_versions
+from publish.postgres import NotCopied, keys_of
 from publish.quality import lack_of_proof
 from publish.report import write_report
 from publish.snapshot import drop_strangers, note_published, publish, standing
@@ -73,6 +74,51 @@ def published_report() -> dg.MaterializeResult:
     )
 
 
+@dg.asset(
+    key=["published", "postgres"],
+    deps=[["published", "warehouse"]],
+    group_name="published",
+    kinds={"postgres"},
+    owners=OWNERS,
+    freshness_policy=FRESHNESS,
+    check_specs=[
+        dg.AssetCheckSpec(
+            "is_copied",
+            asset=["published", "postgres"],
+            description="PostgreSQL has what was published; else it has the copy of before.",
+        )
+    ],
+    pool=POOL,
+)
+def published_postgres(
+    context: dg.AssetExecutionContext, refresh: RefreshOptions
+) -> Iterator[dg.MaterializeResult | dg.Output | dg.AssetCheckResult]:
+    """The published file as a database of PostgreSQL (FLOWHOUSE_POSTGRES_URL), swapped at once.
+
+    A server that is down takes nothing from those who read the file: the refresh is partial.
+    """
+    try:
+        copied = serving.copy_to_postgres(keys_of(dbt_manifest()))
+    except NotCopied as why:
+        refresh.not_served(str(why))
+        yield dg.Output(None, metadata=LEFT_AS_IT_WAS)
+        yield dg.AssetCheckResult(
+            passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(why)
+        )
+        return
+    context.log.info(serving.told(copied))
+    yield dg.MaterializeResult(
+        metadata={
+            "version": copied.version,
+            "tables": copied.tables,
+            "dagster/row_count": copied.rows,
+            "seconds": copied.seconds,
+            "without_key": [*copied.without_key],
+        }
+    )
+    yield dg.AssetCheckResult(passed=True)
+
+
 def build_warehouse(models: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     """Define the published file, which rests on all published models."""
     return dg.asset(
@@ -88,6 +134,7 @@ def build_warehouse(models: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
 
 
 def build_publication() -> dg.Definitions:
-    """Define what leaves: the published file, and the report."""
+    """Define what leaves: the published file, the report, and the copy where one is wanted."""
     warehouse = build_warehouse(published_models(dbt_manifest()))
-    return dg.Definitions(assets=[warehouse, published_report])
+    copies = [published_postgres] if serving.is_postgres_on() else []
+    return dg.Definitions(assets=[warehouse, published_report, *copies])

@@ -74,6 +74,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.as_posix().endswith(tuple(f"/{name}" for name in LONG)):
             item.add_marker("long")
+        if item.path.parent.name == "serving":
+            item.add_marker("serving")
     places = {name: place for place, name in enumerate([*LONG, *FIRST])}
     items.sort(
         key=lambda item: min(

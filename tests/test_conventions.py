@@ -385,7 +385,7 @@ def test_the_workflow_runs_what_a_merge_asks_for() -> None:
 def test_no_lane_is_left_out_and_no_long_file_renamed_away() -> None:
     told = re.findall(r"^make (.+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
     assert [words.split()[0] for words in told] == [
-        "lint", "demo", "test", "test-long", "faults", "mutate-sample", "bench",
+        "lint", "demo", "test", "test-long", "test-serving", "faults", "mutate-sample", "bench",
     ]  # fmt: skip
     files = [path.as_posix() for path in (ROOT / "tests").rglob("test_*.py")]
     assert [name for name in LONG if not any(path.endswith(f"/{name}") for path in files)] == []
