@@ -174,3 +174,17 @@
 {% macro spark__hash_of(values) -%}
     cast(xxhash64({{ values }}) as decimal(38, 0))
 {%- endmacro %}
+
+{#- Texts of a group as one, in the order of another column; nulls are left out. -#}
+{% macro joined_texts(texts, order) %}{{ return(adapter.dispatch('joined_texts')(texts, order)) }}{% endmacro %}
+{% macro default__joined_texts(texts, order) -%}
+    string_agg({{ texts }}, ', ' order by {{ order }})
+{%- endmacro %}
+{% macro spark__joined_texts(texts, order) -%}
+    nullif(array_join(
+        transform(
+            array_sort(collect_list(struct({{ order }} as place, {{ texts }} as said))),
+            each_one -> each_one.said
+        ), ', '
+    ), '')
+{%- endmacro %}
