@@ -3,7 +3,8 @@
 Before a build `changes` names all that may become another: everything below an input that
 changed. Most of it does not. Another instant is asked for by every table that leaves out what lies
 after it, and on most days they come out row by row the same; so do tables above a row that was read
-again. What rests on nothing else stays as it is, and its tests keep their results.
+again. What rests on nothing else stays as it is, and its tests keep their results. A view that says
+so (`meta: {stands: true}`) is its text, and not made again when its tables are; its tests are run.
 """
 
 from collections.abc import Collection, Mapping
@@ -60,6 +61,11 @@ class Cutoff:
         self.spared.append(key)
         return True
 
+    def leaves(self, key: str) -> None:
+        """Leave a view that stands as it is; what it shows is something else, and so it differs."""
+        self.spared.append(key)
+        self.differing.add(key)
+
     def made(self, key: str, *, is_same: bool) -> None:
         """Note how a node came out, before anything that rests on it is asked for."""
         if is_same:
@@ -81,6 +87,10 @@ def watch(cutoff: Cutoff) -> None:
             return RunResult.from_node(node, RunStatus.NoOp, None)
         if node.resource_type not in ("model", "seed"):
             return call(task, runner)
+        asks_itself = node.unique_id in cutoff.reasons
+        if node.config.meta.get("stands") and not asks_itself and _stands(runner.adapter, node):
+            cutoff.leaves(node.unique_id)
+            return RunResult.from_node(node, RunStatus.NoOp, None)
         says = node.config.meta.get("differs_where")
         goes_on = node.config.materialized == "incremental"
         if says:
@@ -101,6 +111,16 @@ def watch(cutoff: Cutoff) -> None:
         return result
 
     GraphRunnableTask.call_runner = call_runner
+
+
+def _stands(adapter: BaseAdapter, node: Any) -> bool:
+    """Whether a node's view is there; its text is what it was: another one is another project."""
+    try:
+        with adapter.connection_named(f"view of {node.unique_id}"):
+            relation = adapter.get_relation(node.database, node.schema, node.alias)
+            return relation is not None and relation.is_view
+    except Exception:
+        return False
 
 
 def _asked(adapter: BaseAdapter, node: Any, query: str, **words: str | None) -> list | None:

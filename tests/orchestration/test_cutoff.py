@@ -3,6 +3,7 @@
 That it comes to the same, row by row, is in tests/flow/test_incremental.py; here is who is spared.
 """
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -91,6 +92,7 @@ class Dbt:
         watch(cutoff)
         for name, materialized in nodes.items():
             meta = {"differs_where": "is_new"} if name == "touched" else {}
+            meta |= {"stands": True} if name == "answer" else {}
             config = SimpleNamespace(materialized=materialized, meta=meta)
             node = SimpleNamespace(unique_id=name, config=config, resource_type="model")
             runner = SimpleNamespace(node=node, skip=False, adapter=None)
@@ -117,6 +119,50 @@ def test_a_table_that_came_out_as_it_was_is_known_by_its_rows(
     dbt.build(cutoff, cut="table", above="table")
     assert (dbt.made, cutoff.same) == (["cut"], ["cut"])
     assert dbt.asked == ["cut", "cut"]  # before and after
+
+
+@pytest.mark.parametrize(
+    ("reasons", "is_there", "made"),
+    [
+        ({"cut"}, True, ["cut", "other"]),
+        ({"cut"}, False, ["cut", "answer", "other"]),
+        ({"cut", "answer"}, True, ["cut", "answer", "other"]),
+    ],
+)
+def test_a_view_that_is_its_text_stands_where_its_tables_are_made_anew(
+    monkeypatch: pytest.MonkeyPatch, reasons: set[str], is_there: bool, made: list[str]
+) -> None:
+    parents = {"cut": ["source.x"], "answer": ["cut"], "other": ["cut"], "test.n": ["answer"]}
+    dbt, cutoff = Dbt(monkeypatch), Cutoff(parents, reasons, {"test.n"})
+    monkeypatch.setattr(module, "_asked", lambda *_, **__: None)  # whose rows are others
+    monkeypatch.setattr(module, "_stands", lambda *_: is_there)
+    monkeypatch.setattr(module.RunResult, "from_node", lambda *_: None)
+    dbt.build(cutoff, cut="table", answer="view", other="view")
+    assert dbt.made == made
+    # What it shows is something else: its tests are run again.
+    assert not cutoff.spares("test.n")
+
+
+def test_a_view_that_cannot_be_found_does_not_stand() -> None:
+    class Adapter:
+        """Knows one view and one table."""
+
+        def connection_named(self, name: str) -> Any:
+            if "broken" in name:
+                raise RuntimeError(name)
+            return nullcontext()
+
+        def get_relation(self, _: str, __: str, alias: str) -> Any:
+            known = {"view": True, "table": False}
+            return SimpleNamespace(is_view=known[alias]) if alias in known else None
+
+    def stands(alias: str) -> bool:
+        node = SimpleNamespace(unique_id=alias, database="build", schema="bi", alias=alias)
+        return module._stands(Adapter(), node)
+
+    assert [stands(alias) for alias in ("view", "table", "gone", "broken")] == [
+        True, False, False, False,
+    ]  # fmt: skip
 
 
 def test_a_table_that_cannot_be_asked_differs() -> None:
