@@ -24,7 +24,9 @@ valued as (
         on items.value_stream_key = streams.value_stream_key
 
     inner join {{ ref('dim_dates') }} as dates
-        on cast({{ local_time('traces.deployed_at', 'streams.time_zone') }} as date) = dates.date_day
+        on
+            cast({{ local_time('traces.deployed_at', 'streams.time_zone') }} as date)
+            = dates.date_day
 
     inner join {{ ref('dim_increments') }} as increments
         on dates.increment_key = increments.increment_key

@@ -89,7 +89,7 @@ final as (
         ) }} as escape_high_share,
         {{ add_seconds(
             'cast(counted.last_day as timestamp)',
-            (var('defect_maturity_days') + 1) ~ ' * 86400'
+            '(' ~ var('defect_maturity_days') ~ ' + 1) * 86400'
         ) }} <= {{ local_time('refreshes.as_of', 'streams.time_zone') }} as is_mature,
         counted.evidence_items,
         counted.first_day,

@@ -9,7 +9,8 @@ open_items as (
         items.item_key,
         row_number() over (
             partition by items.parent_work_item_key, items.workflow, items.level
-            order by case when flows.started_at is null then 1 else 0 end, flows.created_at,
+            order by
+                case when flows.started_at is null then 1 else 0 end, flows.created_at,
                 items.item_key
         ) as place
 
