@@ -22,14 +22,15 @@ waited as (
     inner join {{ ref('dim_work_items') }} as items
         on handovers.work_item_version_key = items.work_item_version_key
 
-    cross join {{ ref('refreshes') }} as refreshes
-
     left join {{ ref('fct_stage_visits') }} as visits
         on
             handovers.work_item_key = visits.work_item_key
             and handovers.stage_key = visits.stage_key
             and visits.entered_at <= handovers.handed_over_at
-            and coalesce(visits.exited_at, refreshes.as_of) > handovers.handed_over_at
+            and (visits.exited_at is null or visits.exited_at > handovers.handed_over_at)
+
+    -- The last one: DuckDB would write another join after it down as something else.
+    cross join {{ ref('refreshes') }} as refreshes
 
 ),
 
