@@ -22,6 +22,13 @@ from demo.world import World, build
 
 NAMES = ("jira", "github", "jenkins", "servicenow")
 START_DATE = "2024-01-01"
+SITES = {
+    "jira": "https://northbank.example",
+    "github": "https://github.northbank.example",
+    "jenkins": "https://jenkins.northbank.example",
+    "servicenow": "https://desk.northbank.example",
+}
+"""Where the demo's people would open an item: no such host can exist (RFC 2606)."""
 
 
 class Servers:
@@ -75,7 +82,10 @@ class Servers:
         }  # fmt: skip
         settings = {}
         for name, values in sources.items():
-            values = {"BASE_URL": self.urls[name], **values, "START_DATE": START_DATE}
+            values = {
+                "BASE_URL": self.urls[name], "WEB_URL": SITES[name],
+                **values, "START_DATE": START_DATE,
+            }  # fmt: skip
             settings |= {f"SOURCES__{name.upper()}__{key}": value for key, value in values.items()}
         return settings
 

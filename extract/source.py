@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, urlsplit
 
 from dlt.common.configuration import configspec
 from dlt.common.configuration.specs import BaseConfiguration
@@ -36,6 +36,11 @@ class SourceSettings(BaseConfiguration):
     SOURCE: ClassVar[str] = ""
     start: ClassVar[datetime | None] = None
 
+    @property
+    def web_address(self) -> str | None:
+        """Where people open items, without a slash at the end; None where nothing tells."""
+        return None
+
     def complete(self) -> list[str]:
         """Make of texts what they mean, and return a line for each fault that one of them has.
 
@@ -51,12 +56,14 @@ class ServerSettings(SourceSettings):
     Attributes:
         ROOT_HOSTS: Pattern of the hosts that have no path before the API's.
         PAGES: Pattern of the paths that lead into the tool, past the root of its API.
+        web_url: Where people open items, if `base_url` does not tell.
     """
 
     ROOT_HOSTS: ClassVar[str] = r"(?!)"
     PAGES: ClassVar[str] = r"(?!)"
 
     base_url: str = None  # type: ignore[assignment]
+    web_url: str | None = None
     start_date: str | None = None
 
     def complete(self) -> list[str]:
@@ -79,6 +86,24 @@ class ServerSettings(SourceSettings):
                 "leads into the tool: name its root alone, without the path of a page or of its API"
             )
         return None
+
+    @property
+    def web_address(self) -> str | None:
+        """Return what WEB_URL says, else the site that belongs to the root of the API.
+
+        A server on this machine is one for tests, or behind a proxy: nobody else can open it.
+        """
+        address = urlsplit(self.base_url)
+        if self.web_url:
+            return self.web_url.rstrip("/")
+        if (address.hostname or "") in ("localhost", "127.0.0.1", "::1"):
+            return None
+        return self.web_root(address)
+
+    @classmethod
+    def web_root(cls, address: SplitResult) -> str | None:
+        """Return the address of the tool's pages that belongs to the root of its API."""
+        return f"{address.scheme}://{address.netloc}{cls.path_of_root(address)}"
 
     @classmethod
     def path_of_root(cls, address: SplitResult) -> str:

@@ -47,9 +47,16 @@ def project_word(folder: Path = DBT_PROJECT) -> str:
     return told.hexdigest()
 
 
-def present_inputs(manifest: Mapping[str, Any], as_of: str, company: str) -> dict[str, str]:
+def present_inputs(
+    manifest: Mapping[str, Any], as_of: str, company: str, web_addresses: str = ""
+) -> dict[str, str]:
     """Return all that decides what a build makes: each input, and a word that changes with it."""
-    words = {"project": project_word(), "company": company, "as_of": as_of}
+    words = {
+        "project": project_word(),
+        "company": company,
+        "as_of": as_of,
+        "web_addresses": web_addresses,
+    }
     for key, node in manifest["nodes"].items():
         if node["resource_type"] == "seed":
             said = (DBT_PROJECT / node["original_file_path"]).read_bytes()
@@ -93,7 +100,7 @@ def reasons(
         now: The inputs of this one.
     """
     changed = {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
-    if not before or {"project", "company"} & changed:
+    if not before or {"project", "company", "web_addresses"} & changed:
         return None
     nodes = manifest["nodes"]
     found = {key for key, node in nodes.items() if "FLOWHOUSE_REFRESH_ID" in node["raw_code"]}

@@ -94,12 +94,12 @@ def fit(build: Path) -> str:
     )
 
 
-def definitions(manifest: Mapping[str, Any], project: Path) -> str:
+def definitions(manifest: Mapping[str, Any], project: Path, web_addresses: str = "") -> str:
     """Return a hash of all that decides how rows become the rows of incremental tables.
 
     These are the models and seeds that the tables rest on, with what is said of them, all macros,
-    the settings of the project, the versions of the tools, and who was forgotten: raw rows of
-    people who were erased change without a load.
+    the settings of the project, the versions of the tools, where items are opened, and who was
+    forgotten: raw rows of people who were erased change without a load.
     """
     nodes = manifest["nodes"]
     found: set[str] = set()
@@ -116,7 +116,7 @@ def definitions(manifest: Mapping[str, Any], project: Path) -> str:
         files.add(project / nodes[key]["original_file_path"])
         if nodes[key].get("patch_path"):
             files.add(project / nodes[key]["patch_path"].split("://")[1])
-    told = hashlib.sha256()
+    told = hashlib.sha256(web_addresses.encode())
     for file in sorted(file for file in files if file.exists()):
         told.update(json.dumps([file.name, file.read_bytes().hex()]).encode())
     for tool in ("duckdb", "dbt-core", "dbt-duckdb"):

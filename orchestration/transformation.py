@@ -36,6 +36,7 @@ from dbt.parser.manifest import extended_mashumuro_decoder
 from extract import soundness
 from extract.patches import apply
 from extract.raw_store import opened
+from extract.sources import SOURCES
 from extract.tables import instant
 from orchestration import changes, quick_dbt, rebuild
 from orchestration.cutoff import Cutoff, watch
@@ -169,13 +170,22 @@ def dbt_manifest() -> dict[str, Any]:
     return found
 
 
+def web_addresses() -> str:
+    """Return where the items of each source are opened, as JSON: macros/item_url.sql reads it."""
+    found = {
+        name: source.read_settings().web_address for name, source in SOURCES.items() if source.is_on
+    }
+    return json.dumps({name: address for name, address in found.items() if address})
+
+
 def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> Iterator:
     """Build what changed among the selected models and test it, then keep every result."""
     as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
     as_of = as_of.replace(tzinfo=None, microsecond=0)
     told = as_of.isoformat(sep=" ")
     set_damaged_aside(build_file())
-    now = changes.present_inputs(dbt_manifest(), told, os.environ["FLOWHOUSE_COMPANY"])
+    web = web_addresses()
+    now = changes.present_inputs(dbt_manifest(), told, os.environ["FLOWHOUSE_COMPANY"], web)
     if replaced := rebuild.fit(build_file()):
         log.warning("%s", replaced)
     before = {} if refresh.full else changes.of_last_build(build_file())
@@ -192,7 +202,7 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
     stood = will_change(build_file(), None if wanted is None else _tables(wanted))
     how = rebuild.begin(
         build_file(),
-        rebuild.definitions(dbt_manifest(), DBT_PROJECT),
+        rebuild.definitions(dbt_manifest(), DBT_PROJECT, web),
         as_of,
         everything=refresh.full or context.is_subset,
     )
@@ -204,6 +214,7 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
         FLOWHOUSE_AS_OF=told,
         FLOWHOUSE_REBUILD=how,
         FLOWHOUSE_REFRESH_ID=context.run_id,
+        FLOWHOUSE_WEB_ADDRESSES=web,
     )
     kept: dict[str, dict] = {}
     if cutoff:

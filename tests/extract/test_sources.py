@@ -118,3 +118,39 @@ def test_the_servers_of_sources_are_asked_by_one_client() -> None:
 def test_a_run_is_recognised_by_its_parameters_and_by_nothing_else() -> None:
     text = "\n".join(path.read_text() for path in (ROOT / "extract").rglob("*.py"))
     assert "ContextVar" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "base_url", "web_url", "address"),
+    [
+        ("jira", "https://one.atlassian.net/", None, "https://one.atlassian.net"),
+        ("jira", "https://tools.example/jira", None, "https://tools.example/jira"),
+        # The root for OAuth clients has the site's id in it, not its name.
+        ("jira", "https://api.atlassian.com/ex/jira/1-2", None, None),
+        (
+            "jira",
+            "https://api.atlassian.com/ex/jira/1-2",
+            "https://a.example/",
+            "https://a.example",
+        ),
+        ("github", "https://api.github.com", None, "https://github.com"),
+        ("github", "https://api.octo.ghe.com", None, "https://octo.ghe.com"),
+        ("github", "https://code.example/api/v3/", None, "https://code.example"),
+        ("gitlab", "https://gitlab.example:8443", None, "https://gitlab.example:8443"),
+        ("gitlab", "https://tools.example/gitlab/api/v4", None, "https://tools.example/gitlab"),
+        ("servicenow", "https://one.service-now.com", None, "https://one.service-now.com"),
+        # Nobody else can open what is on this machine.
+        ("jira", "http://127.0.0.1:8080", None, None),
+        ("gitlab", "http://localhost", "https://gitlab.example", "https://gitlab.example"),
+    ],
+)
+def test_items_are_opened_at_the_site_of_an_api(
+    name: str, base_url: str, web_url: str | None, address: str | None
+) -> None:
+    settings = SOURCES[name].settings()
+    settings.base_url, settings.web_url = base_url, web_url
+    assert settings.web_address == address
+
+
+def test_a_drop_folder_has_no_pages() -> None:
+    assert SOURCES["inbox"].settings().web_address is None

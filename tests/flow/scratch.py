@@ -1017,6 +1017,14 @@ class ScratchWarehouse:
             "FLOWHOUSE_RAW": "../raw",
             "FLOWHOUSE_AS_OF": self.as_of,
             "FLOWHOUSE_REFRESH_ID": "golden",
+            "FLOWHOUSE_WEB_ADDRESSES": json.dumps(
+                {
+                    "jira": "https://northbank.example",
+                    "github": "https://github.northbank.example",
+                    "gitlab": "https://gitlab.northbank.example",
+                    "servicenow": "https://desk.northbank.example",
+                }
+            ),
             "DBT_PROJECT_DIR": str(self.project),
             "DBT_PROFILES_DIR": str(self.project),
             "DBT_TARGET_PATH": str(self.project / "target"),

@@ -341,3 +341,4 @@ def test_definitions_are_all_that_decides_about_the_rows(
             text.write("\n")
         assert (rebuild.definitions(manifest, project) not in known) == is_one, file
         known.add(rebuild.definitions(manifest, project))
+    assert rebuild.definitions(manifest, project, '{"jira": "https://a.example"}') not in known

@@ -100,6 +100,15 @@ def test_a_first_build_and_one_after_a_failure_build_everything(manifest: dict[s
     assert built_of(manifest, {}, BEFORE) is None
 
 
+def test_another_address_of_a_tool_is_in_every_version_of_its_items(
+    manifest: dict[str, Any],
+) -> None:
+    before = {**BEFORE, "web_addresses": '{"jira": "https://one.example"}'}
+    assert built_of(manifest, before, before) == built_of(manifest, BEFORE, BEFORE)
+    now = {**BEFORE, "web_addresses": '{"jira": "https://two.example"}'}
+    assert built_of(manifest, before, now) is None
+
+
 def test_a_raw_table_that_came_or_went_is_a_change(manifest: dict[str, Any]) -> None:
     less = {name: word for name, word in BEFORE.items() if "jenkins" not in name}
     for before, now in ((BEFORE, less), (less, BEFORE)):

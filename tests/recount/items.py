@@ -1,5 +1,6 @@
 """Recounts of what work items, stages and value streams are."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -108,6 +109,22 @@ def number(text: Any) -> float | None:
         return None
 
 
+def address(item: Row, key: str) -> str | None:
+    """Where an item of the demo, or of the golden company, is opened."""
+    if item["source_system"] == "jira":
+        return f"https://northbank.example/browse/{key}"
+    if item["source_system"] == "servicenow":
+        table = {"request": "sc_req_item"}.get(item["item_kind"], item["item_kind"])
+        page = f"{table}.do?sys_id={item['source_id']}"
+        return f"https://desk.northbank.example/nav_to.do?uri={page}"
+    repository, sign, no = re.fullmatch(r"(.*)([#!])(\d+)", key).groups()
+    if item["source_system"] == "github":
+        kind = "pull" if item["item_kind"] == "pull_request" else "issues"
+        return f"https://github.northbank.example/{repository}/{kind}/{no}"
+    kind = {"#": "issues", "!": "merge_requests"}[sign]
+    return f"https://gitlab.northbank.example/{repository}/-/{kind}/{no}"
+
+
 @recounts("dim_work_items")
 def work_items(tables: Tables) -> Iterator[Row]:
     """An item anew whenever an attribute, or the owner of its scope, team or service changed."""
@@ -152,6 +169,7 @@ def work_items(tables: Tables) -> Iterator[Row]:
                 "source_system": item["source_system"],
                 "source_id": item["source_id"],
                 "item_key": first(had["item_key"], item["item_key"]),
+                "item_url": address(item, first(had["item_key"], item["item_key"])),
                 "item_kind": item["item_kind"],
                 "scope": first(had["scope"], item["scope"]),
                 "raw_type": raw_type,

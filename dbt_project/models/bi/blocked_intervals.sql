@@ -5,6 +5,7 @@ final as (
     select
         facts.blocked_interval_key,
         items.item_key,
+        items.item_url,
         facts.work_item_key,
         facts.work_item_version_key,
         facts.blocking_work_item_key,

@@ -5,6 +5,7 @@ final as (
     select
         facts.change_key,
         items.item_key,
+        items.item_url,
         facts.kind,
         facts.source_system,
         facts.repository,

@@ -5,6 +5,7 @@ final as (
     select
         facts.work_item_key,
         items.item_key,
+        items.item_url,
         facts.work_item_version_key,
         facts.source_system,
         facts.value_stream_key,

@@ -5,6 +5,7 @@ final as (
     select
         facts.flow_attempt_key,
         items.item_key,
+        items.item_url,
         facts.work_item_key,
         facts.work_item_version_key,
         facts.attempt_no,

@@ -5,6 +5,7 @@ final as (
     select
         facts.group_stay_key,
         items.item_key,
+        items.item_url,
         facts.work_item_key,
         facts.work_item_version_key,
         facts.value_stream_key,

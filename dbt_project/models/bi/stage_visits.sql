@@ -5,6 +5,7 @@ final as (
     select
         facts.stage_visit_key,
         items.item_key,
+        items.item_url,
         facts.work_item_key,
         facts.work_item_version_key,
         facts.visit_seq,

@@ -5,6 +5,7 @@ final as (
     select
         facts.work_item_key,
         items.item_key,
+        items.item_url,
         facts.work_item_version_key,
         facts.idea_work_item_key,
         ideas.item_key as idea_item,

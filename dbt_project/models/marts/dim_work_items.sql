@@ -284,6 +284,9 @@ final as (
         joined.source_system,
         joined.source_id,
         joined.item_key,
+        {{ item_url(
+            'joined.source_system', 'joined.item_kind', 'joined.item_key', 'joined.work_item_key'
+        ) }} as item_url,
         joined.item_kind,
         joined.scope,
         joined.raw_type,

@@ -43,6 +43,12 @@ class GitHubSettings(ServerSettings):
         return faults + super().complete()
 
     @classmethod
+    def web_root(cls, address: SplitResult) -> str | None:
+        """Return the site of an API: api.github.com, api.company.ghe.com, a server's /api/v3."""
+        root = super().web_root(address).removesuffix("/api/v3")
+        return re.sub(r"^(https?://)api\.", r"\1", root)
+
+    @classmethod
     def fault_of_root(cls, address: SplitResult) -> str | None:
         """Tell the web site from the API."""
         if address.hostname in ("github.com", "www.github.com"):

@@ -2,7 +2,7 @@
 
 Settings: SOURCES__GITLAB__BASE_URL (with or without /api/v4), TOKEN (scope read_api), PROJECTS
 (JSON list of paths, ids and group/*; empty = every project that the token is a member of),
-START_DATE.
+START_DATE, WEB_URL.
 
 What changed is listed by closed windows on `updated_at`. GitLab refuses to page past an offset of
 50,000, so windows are halved until they are short; a window counts as read when as many rows came

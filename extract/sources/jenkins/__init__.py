@@ -1,7 +1,7 @@
 """Jenkins: jobs in folders to any depth, their builds, and the stages of Pipeline builds.
 
 Settings: SOURCES__JENKINS__BASE_URL, USER and API_TOKEN, FOLDERS (JSON list of full names; empty =
-everything that the user sees), START_DATE.
+everything that the user sees), START_DATE, WEB_URL.
 
 A folder is listed level by level, with the newest build of every job, so a job without news costs
 nothing. Builds are read in ranges from the newest back to what is known. A number alone does not

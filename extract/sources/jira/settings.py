@@ -51,6 +51,11 @@ class JiraSettings(ServerSettings):
         return faults + super().complete()
 
     @classmethod
+    def web_root(cls, address: SplitResult) -> str | None:
+        """Return the address; the root for OAuth clients says nothing of the site."""
+        return None if address.path.startswith("/ex/jira/") else super().web_root(address)
+
+    @classmethod
     def path_of_root(cls, address: SplitResult) -> str:
         """Return the path; the root for OAuth clients lies below a host that is not the site's."""
         path = super().path_of_root(address)

@@ -2,7 +2,7 @@
 
 Settings: SOURCES__SERVICENOW__BASE_URL, CLIENT_ID and CLIENT_SECRET (OAuth client credentials), or
 USER and PASSWORD (Basic, for development), or API_KEY, TABLES (JSON list of the tables to read;
-default all that are installed), START_DATE.
+default all that are installed), START_DATE, WEB_URL.
 
 Windows are closed on `sys_updated_on` by the server's clock, two minutes behind it, and reach back
 ten minutes; within one, `sys_id` is the page key. A census of every table follows the windows
