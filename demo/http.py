@@ -20,7 +20,7 @@ MOST_BODY = 64 * 1024 * 1024
 
 
 class Clock:
-    """The servers' time, in whole seconds; it stands still until it is set."""
+    """The servers' time, in full seconds; it stands still until it is set."""
 
     def __init__(self, now: int) -> None:
         self.now = now
@@ -79,7 +79,7 @@ class Api:
         self.routes: list[tuple[str, re.Pattern[str], Handler]] = []
 
     def route(self, method: str, path: str, handler: Handler) -> None:
-        """Add a route; `path` is a regular expression of the whole path."""
+        """Add a route; `path` is a regular expression of the full path."""
         self.routes.append((method, re.compile(path), handler))
 
     def refuse(self, request: Request) -> Response | None:

@@ -52,7 +52,7 @@ class Desk:
         self.automation = next(p for p in people if p.login == "automation-for-jira")
 
     def issue(self, ticket: Ticket, parent: Issue | None = None) -> Issue:
-        """Return the issue of a ticket with its whole history."""
+        """Return the issue of a ticket with its full history."""
         rng = self.rng
         members = self.teams[ticket.team]
         reporter = rng.choice(members)

@@ -338,7 +338,7 @@ def constant(body: bytes) -> Handler:
 
 
 def gone(request: Request, match: object) -> Response:
-    """The old search is no more."""
+    """The old search, which Jira has removed."""
     return errors(
         410, "The requested API has been removed. Please migrate to /rest/api/3/search/jql."
     )

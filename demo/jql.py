@@ -24,7 +24,7 @@ class Query:
         text: The JQL.
 
     Raises:
-        JqlFault: The text is no bounded query of the known part of the language.
+        JqlFault: The text is not a bounded query in the known part of the language.
     """
 
     def __init__(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""`make demo`: the whole pipeline on the demo company, over HTTP, in a folder of its own."""
+"""`make demo`: the full pipeline on the demo company, over HTTP, in a folder of its own."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ def main() -> int:
     began = time.monotonic()
     home = Path(os.environ.get("FLOWHOUSE_HOME") or ROOT / ".flowhouse").resolve() / "demo"
     home.mkdir(parents=True, exist_ok=True)
-    print("demo company: two years of work of three value streams are being made up", flush=True)
+    print("demo company: generating two years of work of three value streams", flush=True)
     servers = subprocess.Popen(
         [sys.executable, "-m", "demo"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

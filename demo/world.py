@@ -52,7 +52,7 @@ class World:
         """Return an issue by its present key.
 
         Raises:
-            KeyError: There is no such issue.
+            KeyError: The issue does not exist.
         """
         for issue in self.issues:
             if issue.key(1 << 40) == key:

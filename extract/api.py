@@ -1,7 +1,7 @@
 """The one HTTP client of every source.
 
-It waits as long as the server asks, retries what may pass, and never takes half an answer for a
-whole one.
+It waits as long as the server asks, retries temporary failures, and never accepts an incomplete
+answer.
 """
 
 import logging
@@ -51,7 +51,7 @@ class Forbidden(SourceError):
 
 
 class Unavailable(SourceError):
-    """The source did not give a whole answer after all tries."""
+    """The source gave no complete answer after all tries."""
 
 
 _is_offline = False
@@ -137,7 +137,7 @@ def understood(source: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer: status, decoded JSON body, headers, and the server's time."""
+    """A complete answer: status, decoded JSON body, headers, and the server's time."""
 
     status: int
     data: Any
@@ -188,7 +188,7 @@ class Api:
         self.session = opened(self.base_url)
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, **options: Any) -> Reply:
-        """GET a path below the base, or a whole URL on the same host (a `Link`)."""
+        """GET a path below the base, or a full URL on the same host (a `Link`)."""
         return self.request("GET", path, params=params, **options)
 
     def post(self, path: str, body: Any, **options: Any) -> Reply:
@@ -207,7 +207,7 @@ class Api:
         reject: Callable[[Any], str | None] | None = None,
         type: Any = OBJECT,
     ) -> Reply:
-        """Send a request until there is a whole answer.
+        """Send a request until the answer is complete.
 
         Args:
             method: HTTP method.
@@ -216,20 +216,20 @@ class Api:
             body: JSON body.
             headers: Headers of this request only.
             allow: Statuses beyond 2xx that are answers for the caller (404, 410, 304, 422).
-            reject: Looks at the decoded body and returns why it is no whole answer, or None.
-            type: What to decode a 2xx body as (a msgspec type); a body of another form is no whole
-                answer, and neither is none.
+            reject: Looks at the decoded body and returns why it is incomplete, or None.
+            type: What to decode a 2xx body as (a msgspec type); a body of another form
+                counts as incomplete, and so does an empty one.
 
         Raises:
             Unauthorized: 401 twice.
-            Forbidden: 403 that is no throttle.
-            Unavailable: No whole answer after all tries.
+            Forbidden: 403 that is not a throttle.
+            Unavailable: No complete answer after all tries.
             WaitBudgetExceeded: The server asks for a longer wait than the run may take.
         """
         if _is_offline:
             raise Unavailable(f"{self.source}: not asked")
         quiet = self.quiet_until - time.monotonic()
-        if quiet > 0:  # another thread was told to wait
+        if quiet > 0:  # the server asked another thread to wait
             self.sleep(quiet)
         renewed, attempt = False, 0
         while True:
@@ -319,7 +319,7 @@ class Api:
         reject: Callable[[Any], str | None] | None,
         type: Any,
     ) -> Reply:
-        """Sort an answer into: whole, passing failure, or final failure."""
+        """Sort an answer into: complete, temporary failure, or final failure."""
         server_time = _server_time(reply)
         status = reply.status_code
         is_throttle = status == 429 or (status == 403 and _is_throttle(reply))
@@ -469,7 +469,7 @@ def opened(url: str) -> requests.Session:
     REQUESTS_CA_BUNDLE, SSL_CERT_FILE. A .netrc is never read: its passwords are not ours.
 
     Raises:
-        SettingFault: There is no such CA file.
+        SettingFault: The CA file does not exist.
     """
     session = requests.Session()
     session.trust_env = False

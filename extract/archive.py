@@ -1,13 +1,13 @@
-"""The archive: what the loads brought, as Parquet files from which a raw file can be made again.
+"""The archive: the rows of every load as Parquet files, from which a raw file can be rebuilt.
 
-What a source no longer has is nowhere but in its raw file. So each load leaves its rows beside it,
+Rows that a source has deleted exist only in its raw file. So each load also writes its rows to
 
     $FLOWHOUSE_HOME/archive/<source>/<number>/<table>.parquet
 
 and `part.json`, which names the loads that are in the part and says how the tables are made. Parts
 are counted, not dated, as clocks may be set back: of the rows with one key the last part has the
 right one. After FLOWHOUSE_ARCHIVE_LOADS parts all of them become one, without the rows that a
-later load replaced. A part is there as a whole or not at all.
+later load replaced. A part is written completely or not at all.
 """
 
 import json
@@ -174,7 +174,7 @@ def mend(source: str) -> Path | None:
     """Make the raw file of a source again from the archive where it is gone, damaged or outdated.
 
     Returns:
-        What was set aside, where there is no archive of it; the source is to be read again then.
+        The file that was set aside, where no archive exists; the source is then read again.
     """
     file = raw_store.raw_file(source)
     if soundness.is_sealed(file):

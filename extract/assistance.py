@@ -18,7 +18,7 @@ class Assistant:
 
     Attributes:
         words: What trailers for tools call it, in lower case.
-        source: Where that is told, or was seen.
+        source: Where that is stated, or was seen.
         mails: Addresses that it signs commits with.
         accounts: Its accounts, in lower case; one of an app ends with `[bot]`.
     """

@@ -8,7 +8,7 @@ Usage, where an object is read, after its windows are read:
 
     census = Census.of(NAME, INCIDENTS, "incident", version="concat(sys_mod_count, sys_updated_at)")
     if census.is_due(state, server_now):
-        listed = {row_id: (version, scope), ...}        # the whole scope, read to its end
+        listed = {row_id: (version, scope), ...}        # the complete scope, read to its end
         findings = census.compare(listed)
         ... fetch `findings.wanted` (missing, stale and restored ids) by id and yield them ...
         verdicts = {row_id: "deleted" | "archived" | ... for row_id in findings.suspects}

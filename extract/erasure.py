@@ -1,7 +1,7 @@
-"""Erasure: people who are forgotten, in every raw file and its archive, and for good.
+"""Erasure: removes the keys of people from every raw file and archive, for good.
 
-A forgotten person's key is replaced by ERASED wherever it stands, and by ERASED again whenever a
-later load meets it: `privacy.person_key` reads the list. The list holds keyed hashes only.
+The key of an erased person is replaced by ERASED everywhere. Later loads replace it too, as
+`privacy.person_key` reads the list. The list holds keyed hashes only.
 """
 
 import re
@@ -18,7 +18,7 @@ PERSON_KEY = re.compile(r"[a-z2-7]{20}")
 
 
 def remember(keys: Iterable[str]) -> None:
-    """Add person keys to the list of the forgotten."""
+    """Add person keys to the list of erased people."""
     file = forgotten_file()
     file.parent.mkdir(parents=True, exist_ok=True)
     known = file.read_text().split() if file.exists() else []

@@ -106,7 +106,7 @@ LEAST_DAYS = 20
 """Days with rows of the last 90, below which nobody knows what is usual."""
 
 PATIENCE = 3
-"""How many times the longest gap of those days is no news yet; and as many days, at least."""
+"""How many times the longest gap of those days is still normal; and at least as many days."""
 
 LEAST_LOADS = 5
 """Loads before the last one, below which nobody knows how many rows are usual."""
@@ -222,7 +222,7 @@ def expectations_of(
         ),
         _no_row(
             "every payload is JSON without a person's name or mail address",
-            "the payload is no JSON or holds a person's name or mail address",
+            "the payload is not JSON or holds a person's name or mail address",
             "select 1 from {batch} where not json_valid(payload) "
             """or payload like '%"emailAddress"%' or payload like '%"displayName"%'""",
             STOPS,

@@ -32,7 +32,7 @@ group by 1
 
 
 def raw_tables() -> dict[str, str]:
-    """Return `<source>/<table>` and the word for what every raw table holds, its load audits too.
+    """Return `<source>/<table>` and a hash of the content of every raw table, load audits included.
 
     Sources list some small tables again in every load, mostly as they were: what counts of these is
     what the rows say, not when they were read. In a large table each row has the id of the load

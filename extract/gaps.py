@@ -1,9 +1,9 @@
-"""What a source holds no more: stretches of time of which its history cannot be read.
+"""History that a source has deleted: the spans of time that cannot be read any more.
 
 Tools delete old runs, pipelines and builds. What was loaded stays; what was deleted before the
-first load, or while no load ran, nobody knows, and it is not nothing. The raw table `history_gaps`
-has a row for each such stretch, and one for the beginning of every scope, without an end where all
-of it is known: later loads see less than the first one did, and lose nothing by it.
+first load, or while no load ran, is unknown, which is not zero. The raw table `history_gaps` has a
+row for each such span, and one for the beginning of every scope, without an end where everything is
+known: later loads see less than the first one did, and nothing that was loaded is lost.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from extract import raw_store
 from extract.tables import TEXT, TIMESTAMP, RawTable
 
 FOREVER = timedelta.max
-"""How long a source keeps things that deletes none."""
+"""The retention of a source that deletes nothing."""
 
 DELETED_WITHIN = timedelta(days=2)
 """How late a source may be to delete what it keeps no longer."""

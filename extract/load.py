@@ -1,4 +1,4 @@
-"""Loads one source into its raw tables and says, object by object, what it did."""
+"""Loads one source into its raw tables and writes an audit per object."""
 
 import errno
 import logging
@@ -95,7 +95,7 @@ def load(source: str, refresh_id: str, full: bool = False, span: Window | None =
     Raises:
         Busy: Another process loads the same source.
         Lost: Its raw file is damaged, and what it had comes back neither from archive nor source.
-        Unwritable: The disk is full, or the folder cannot be written to.
+        Unwritable: The disk is full, or the folder is not writable.
     """
     run = LoadRun(source, refresh_id, full, span)
     if not SOURCES[source].is_on:
@@ -138,7 +138,7 @@ def _writable(source: str) -> Iterator[None]:
     """Say in one line that what was read cannot be written; have the raw file looked through then.
 
     Raises:
-        Unwritable: The disk is full, or the folder cannot be written to.
+        Unwritable: The disk is full, or the folder is not writable.
     """
     try:
         yield
@@ -154,7 +154,7 @@ def _writable(source: str) -> Iterator[None]:
 
 @contextmanager
 def _whole(source: str) -> Iterator[Path | None]:
-    """Have the raw file of a source alone, and whole; see `archive.mend` for what is given.
+    """Lock the raw file of a source and repair it if needed; yields what `archive.mend` returns.
 
     Raises:
         Busy: Another process loads the same source.
@@ -173,8 +173,8 @@ def prepare(source: str) -> None:
 
     Raises:
         Busy: Another process loads the source.
-        Lost: Its raw file is damaged, and there is no archive of it.
-        Unwritable: The disk is full, or the folder cannot be written to.
+        Lost: Its raw file is damaged and has no archive.
+        Unwritable: The disk is full, or the folder is not writable.
     """
     with _writable(source), _whole(source) as lost:
         if lost:
@@ -259,8 +259,9 @@ def _note_absurd_times(run: LoadRun) -> None:
             table,
             rejected=len(keys),
             message=(
-                f"{column} of {len(keys):,} rows is no time between {EARLIEST:%Y} and {LATEST:%Y}, "
-                f"loaded without it: {', '.join(keys[:5])}{' ...' if len(keys) > 5 else ''}"
+                f"{column} of {len(keys):,} rows is not a time between {EARLIEST:%Y} and"
+                f" {LATEST:%Y}, loaded without it:"
+                f" {', '.join(keys[:5])}{' ...' if len(keys) > 5 else ''}"
             ),
         )
     absurd.clear()
@@ -299,7 +300,7 @@ def _cause(failure: BaseException) -> SourceError | SettingFault | None:
 
 
 def _is_ours(failure: BaseException) -> bool:
-    """Whether it is no fault of the source: the disk is full, the folder not ours to write."""
+    """Whether the cause is local: the disk is full, or the folder is not writable."""
     return _cause(failure) is None and any(
         isinstance(error, OF_THE_FILE)
         or (isinstance(error, OSError) and error.errno in OF_THE_DISK)

@@ -45,7 +45,7 @@ def home() -> Path:
 
 
 def fault_of_home() -> str | None:
-    """Return why the home is no place to write to, or to make where it is not there yet.
+    """Return why FLOWHOUSE_HOME cannot be written to or created, or None.
 
     Its path stands in statements that attach files: dbt and DuckDB take no parameter there.
     """

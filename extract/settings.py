@@ -55,7 +55,7 @@ def is_on(source: str) -> bool:
 
 
 def _is_dlt_told_elsewhere() -> bool:
-    """Whether dlt has a file to read settings from, or is told where one could be."""
+    """Whether dlt has a file to read settings from, or knows where one could be."""
     is_moved = any(name.startswith(("DLT_", "XDG_DATA_HOME")) for name in os.environ)
     return is_moved or any(True for _ in _files())
 

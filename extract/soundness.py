@@ -1,7 +1,7 @@
-"""Whether the DuckDB files that flowhouse keeps are as it left them, and whole.
+"""Checks that the DuckDB files of flowhouse are unchanged and undamaged.
 
-A file is sealed when it was written to its end: its size and time are noted. Who finds the seal as
-it is need not look; a file that others wrote, or that a kill left, is read to its end first.
+A file is sealed after a complete write: its size and modification time are noted. A file with a
+valid seal is not checked again; one that another program or a killed process wrote is read first.
 """
 
 import multiprocessing
@@ -65,7 +65,7 @@ def is_sound(file: Path) -> bool:
 
 
 def _read_to_end(file: str) -> None:
-    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  what breaks here is told once
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  a failure here is reported once
     try:
         with opened(Path(file)) as database:
             for schema, table in database.execute(

@@ -119,7 +119,7 @@ class RawTable:
 
     @property
     def hints(self) -> dict[str, Any]:
-        """What dlt is told of this table.
+        """The dlt hints of this table.
 
         Rows with one key replace each other, the newest fetched wins. Nothing is ever removed.
         """
@@ -181,7 +181,7 @@ def decode(content: bytes, type: Any = Any) -> Any:
 
     Raises:
         msgspec.ValidationError: It has another form than `type`.
-        ValueError: It is no JSON.
+        ValueError: The text is not JSON.
     """
     try:
         return msgspec.json.decode(content, type=type)

@@ -19,7 +19,7 @@ PUBLISHED = ("published", "report")
 def read_env_file() -> None:
     """Read `.env` of the folder that a command is given in, as Dagster would.
 
-    What the environment says wins. Nothing is told a shell, so a value may hold what it likes.
+    What the environment says wins. No shell reads the file, so a value may hold any character.
     """
     if not os.path.isfile(".env"):
         return

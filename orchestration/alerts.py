@@ -1,4 +1,4 @@
-"""Tells people what went wrong: by a webhook, by mail, or by both.
+"""Sends alerts: by a webhook, by mail, or by both.
 
 Plain text, without a secret and without a value of any row: it leaves the machine.
 """
@@ -29,12 +29,12 @@ class NotTold(Exception):
 
 
 def is_on() -> bool:
-    """Whether anybody wants to be told."""
+    """Whether a webhook or a mail address is set."""
     return bool(os.environ.get(WEBHOOK) or os.environ.get(MAIL))
 
 
 def faults() -> list[str]:
-    """Return one line per faulty setting: whoever is told of nothing thinks that all is well."""
+    """Return one line per faulty setting: without alerts, people assume that all is well."""
     found = []
     if hook := os.environ.get(WEBHOOK):
         address = urlsplit(hook)
@@ -53,7 +53,7 @@ def faults() -> list[str]:
 
 
 def tell(subject: str, lines: list[str]) -> None:
-    """Send an alert to everybody who is to be told; each way is tried, whatever the other does.
+    """Send an alert by every way that is set; each is tried, whatever happens to the other.
 
     Raises:
         NotTold: One of the ways did not work.

@@ -1,7 +1,7 @@
-"""What a build has to do: what rests on something that has changed since the last proven one.
+"""What a build has to do: the models with an input that changed since the last proven build.
 
 A table whose raw tables, seeds, definitions and instant are those that it was built and tested from
-would become the same again, and its tests would say the same. It stays, and so do their results.
+would get the same rows and the same test results. So the table and its test results stay.
 """
 
 import hashlib

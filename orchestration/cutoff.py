@@ -1,7 +1,7 @@
-"""What a build leaves out as it goes: what rests on tables that came out as they were.
+"""What a build skips while it runs: models whose inputs were rebuilt with the same rows.
 
-Before a build `changes` names all that may become another: everything below an input that
-changed. Most of it does not. Another instant is asked for by every table that leaves out what lies
+Before a build, `changes` names everything that may change: all models below a changed input. Most
+of them do not change. Another instant is asked for by every table that leaves out what lies
 after it, and on most days they come out row by row the same; so do tables above a row that was read
 again. What rests on nothing else stays as it is, and its tests keep their results. A view that says
 so (`meta: {stands: true}`) is its text, and not made again when its tables are; its tests are run.
@@ -17,7 +17,7 @@ from dbt.task.base import BaseRunner
 from dbt.task.runnable import GraphRunnableTask
 
 ROWS = "select count(*), sum(hash(held)), bit_xor(hash(held)) from {relation} as held"
-"""The word for the rows of a table, in whatever order they lie."""
+"""A hash of the rows of a table, in any order."""
 
 NEWS = "select count(*) from {relation} where {differs_where}"
 """Of a table that says itself what differs (`meta: {differs_where: ...}`), how much that is."""
@@ -28,7 +28,7 @@ class Cutoff:
 
     Attributes:
         spared: The nodes that had none.
-        same: The tables that were made anew and came out as they were.
+        same: The tables that were rebuilt with the same rows.
         news: Sources that changed, and tables that name what is new: where one of them does, tables
             that go on from it differ, and need not be read to know it.
     """

@@ -109,7 +109,7 @@ class RefreshOptions(dg.ConfigurableResource):
                 try:
                     yield self
                 except BaseException:
-                    _note(instance, began, outcome.FAILED, ["it was told to end"])
+                    _note(instance, began, outcome.FAILED, ["it was stopped (SIGTERM)"])
                     raise
                 _note(instance, began, *self._came_to(instance, run.run_id))
                 try:
@@ -190,7 +190,7 @@ class RefreshOptions(dg.ConfigurableResource):
 
 
 def _told_load(source: str, refresh_id: str, full: bool, span: Window | None) -> Loaded:
-    """Load a source and return what of it another process can be told."""
+    """Load a source and return the part of its run that can be sent to another process."""
     began = time.monotonic()
     run = replace(load(source, refresh_id, full, span), kept={})
     return Loaded(run, round(time.monotonic() - began, 3))
@@ -297,8 +297,8 @@ def _told(
 ) -> Iterator[dg.MaterializeResult | dg.Output | dg.AssetObservation | dg.AssetCheckResult]:
     """Say how many rows came, and whether the source gave all that it counts.
 
-    What no load has told of is as it was: of a source that is off or was not asked, all of one that
-    could not be read to its end, and a table of which no scope could be read.
+    A table that no load read is unchanged: one of a source that is off or was not asked, any of a
+    source that could not be read to its end, and one of which no scope could be read.
     """
     run, table = done.run, key.path[-1]
     audits = [audit for audit in run.audits if audit.object in (table, "*")]

@@ -22,7 +22,7 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
     began = time.monotonic()
     lack = lack_of_proof(build_file())
     if lack:
-        raise dg.Failure(f"{lack}; run a whole refresh", allow_retries=False)
+        raise dg.Failure(f"{lack}; run a refresh of everything", allow_retries=False)
     models = {
         (node["schema"], node["name"])
         for node in dbt_manifest()["nodes"].values()

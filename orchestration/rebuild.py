@@ -1,9 +1,9 @@
-"""Whether a build may go on from what the last one left, or makes every table anew.
+"""Whether a build may continue from the last one, or rebuilds every table.
 
-macros/incremental.sql says what "go on" means. It is right only where the tables hold what the same
-definitions made; what is noted of the last builds in the working warehouse says whether they do.
-A working warehouse of another version of flowhouse is replaced: all in it but the results of tests
-can be made anew from what is loaded.
+macros/incremental.sql says what "continue" means. It is correct only where the same definitions
+made the tables; the notes on the last builds in the working warehouse say whether they did.
+A working warehouse of another version of flowhouse is replaced: everything
+in it but the results of tests can be rebuilt from the raw rows.
 """
 
 import hashlib
@@ -125,13 +125,13 @@ def definitions(manifest: Mapping[str, Any], project: Path, web_addresses: str =
 
 
 def begin(build: Path, made_by: str, as_of: datetime, *, everything: bool) -> str:
-    """Note that a build begins, and return what it makes anew.
+    """Note that a build begins, and return what it rebuilds.
 
     Args:
         build: The working warehouse.
         made_by: What `definitions` returned.
         as_of: The instant that open work is aged to, in UTC without a zone.
-        everything: Whether all is to be made anew whatever the last build left.
+        everything: Whether everything is rebuilt, whatever the last build left.
     """
     with duckdb.connect(str(build)) as warehouse:
         warehouse.execute(TABLE.format(schema=SCHEMA_VERSION, flowhouse=version("flowhouse")))

@@ -1,7 +1,7 @@
-"""What refreshes leave behind is kept for so many of them, and not for ever.
+"""Deletes what older refreshes left behind.
 
-Published versions have a number of their own (FLOWHOUSE_KEEP_VERSIONS); what a source has told is
-the warehouse and stays.
+Published versions have a number of their own (FLOWHOUSE_KEEP_VERSIONS); the rows
+of sources are the warehouse and stay.
 """
 
 import os

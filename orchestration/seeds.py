@@ -289,7 +289,7 @@ def baselines_are_long(file: File) -> Iterator[tuple[int, str]]:
         elif weeks < LEAST_WEEKS:
             yield (
                 line,
-                f"the baseline {first} to {last} has {weeks} whole weeks; limits of fewer than"
+                f"the baseline {first} to {last} has {weeks} full weeks; limits of fewer than"
                 f" {LEAST_WEEKS} points are not to be trusted: choose a longer stretch",
             )
 
@@ -912,7 +912,7 @@ def _strangers(folder: Path, part: str) -> Iterator[str]:
 
 
 def _read(file: File, path: Path) -> File:
-    """Read the lines of a file; note what is no CSV of its columns."""
+    """Read the lines of a file; note what is not CSV with its columns."""
     needed = list(file.seed.columns)
     heading = f"its first line must be {','.join(needed)}"
     if not path.is_file():
@@ -1022,13 +1022,13 @@ def _fault_of(column: Column, value: str) -> str | None:
     if value in column.reserved:
         return "is a name that flowhouse gives itself; choose another, or leave the line out"
     if column.type == "date" and day(value) is None:
-        return "is no date; write it as YYYY-MM-DD, for example 2024-01-31"
+        return "is not a date; write it as YYYY-MM-DD, for example 2024-01-31"
     if column.type == "boolean" and value.lower() not in ("true", "false"):
         return "is neither true nor false"
     if column.type in NUMBERS:
         form, what = NUMBERS[column.type]
         if not re.fullmatch(form, value):
-            return f"is no {what}"
+            return f"is not a {what}"
         number = float(value)
         if number < column.least or (column.most is not None and number > column.most):
             most = f" to {column.most}" if column.most is not None else " or more"
@@ -1116,7 +1116,7 @@ def _check_references(file: File, files: dict[str, File]) -> None:
     for reference in file.seed.references:
         others = [files[name] for name in reference.to]
         if not all(other.is_whole for other in others):
-            continue  # their own fault is told
+            continue  # their own fault is reported
         target = reference.target or reference.columns
         known = {tuple(row[name] for name in target) for other in others for _, row in other.lines}
         groups = {values[:-1] for values in known}
@@ -1130,7 +1130,7 @@ def _check_references(file: File, files: dict[str, File]) -> None:
                 or values in known
                 or value in reference.besides
                 or value != value.strip()
-                or (group and tuple(group) not in groups)  # which is told by its own reference
+                or (group and tuple(group) not in groups)  # which its own reference reports
             ):
                 continue
             of = f" for {_named(reference.columns[:-1], row)}" if group else ""

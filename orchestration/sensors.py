@@ -1,4 +1,4 @@
-"""What people are told of: runs that failed, and tables and files that grow stale."""
+"""Sends alerts on runs that failed, and on tables and files that became stale."""
 
 import json
 from collections.abc import Iterator
@@ -25,9 +25,9 @@ OF_FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK
     minimum_interval_seconds=30,
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-    """Tell of a run that failed, was killed, or was refused for its configuration."""
+    """Send an alert on a run that failed, was killed, or was refused for its configuration."""
     if not alerts.is_on():
-        return dg.SkipReason("nobody wants to be told")
+        return dg.SkipReason("no alert address is set")
     run = context.dagster_run
     steps = context.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     if steps:
@@ -70,9 +70,9 @@ def stale(instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
     minimum_interval_seconds=300,
 )
 def stale_tables(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Tell of what has become stale since people were told last."""
+    """Send an alert on what has become stale since the last alert."""
     if not alerts.is_on():
-        return dg.SkipReason("nobody wants to be told")
+        return dg.SkipReason("no alert address is set")
     told = set(json.loads(context.cursor or "[]"))
     now = dict(stale(context.instance))
     new = [line for name, line in now.items() if name not in told]

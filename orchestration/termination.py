@@ -1,4 +1,4 @@
-"""Ends a command with everything that it started, when it is told to end (SIGTERM).
+"""Ends a command and every process that it started when it receives SIGTERM.
 
 Dagster and dbt have handlers of their own, and wait for what they run. Whoever stops a container
 waits for ten seconds or thirty and kills, and children of the command are left behind.
@@ -21,11 +21,11 @@ GRACE_S = 15
 
 
 def end_whole_tree(grace_s: float = GRACE_S) -> None:
-    """From now on end this process and all that it started, within so many seconds of SIGTERM.
+    """From now on, end this process and all that it started within some seconds of SIGTERM.
 
     A thread waits for the signal: a handler would wait until the statement in work has ended, and
-    Dagster puts its own in its place. What is killed is safe: loads and publications are whole or
-    not there.
+    Dagster puts its own in its place. A kill is safe: loads and publications are complete or
+    absent.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -35,10 +35,10 @@ def end_whole_tree(grace_s: float = GRACE_S) -> None:
 
 
 def end_as_others_do() -> None:
-    """From now on this process, a fork of one that ends its whole tree, ends when it is told to.
+    """From now on, this fork of a process that ends its process tree ends at SIGTERM.
 
-    It also ends when its parent has ended, however: who is killed can tell its children nothing,
-    and these would keep files locked.
+    It also ends when its parent has ended: a killed parent cannot signal its children, and they
+    would keep files locked.
     """
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -93,7 +93,7 @@ def _wait(reader: int, grace_s: float) -> None:
         new = {pid: there[pid][1] for pid in _below(os.getpid(), there) if pid not in known}
         _send(new, signal.SIGTERM)
         known |= new
-        # Whose parent has ended is no child of ours any more, and still to be ended.
+        # A process whose parent has ended is not our child any more, and must still be ended.
         if not any(there.get(pid, (0, ""))[1] == began for pid, began in known.items()):
             break
         time.sleep(0.2)

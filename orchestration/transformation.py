@@ -255,7 +255,7 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
 
 
 def set_damaged_aside(file: Path) -> None:
-    """Have the working warehouse whole and free to be written; it can all be made again."""
+    """Set a damaged working warehouse aside, and wait until the file can be written."""
     if not file.exists():
         return
     if not soundness.is_sealed(file) and not soundness.is_sound(file):
@@ -277,7 +277,7 @@ def build(
         wanted: The ids of the nodes; None builds all of them.
         target: Where dbt leaves what it did.
         cutoff: Leaves out, as it goes, what needs not be made; None makes all that is wanted.
-        settings: What dbt is told through the environment.
+        settings: Environment variables of dbt.
     """
     # Unit tests prove the code and not the data: they run in `make test`.
     words = ["build", "--exclude-resource-type", "unit_test", "--target-path", str(target)]
@@ -396,7 +396,7 @@ def events(
     stay = nodes.keys() - wanted if wanted is not None and not context.is_subset else set()
     of_nodes = {outcome["unique_id"]: outcome for outcome in outcomes}
     stays = {"status": "rests on nothing that changed"}
-    # What something rests on comes before it, made anew or not.
+    # Inputs of a model come before it, rebuilt or not.
     for key in TopologicalSorter(dbt_manifest()["parent_map"]).static_order():
         if key not in nodes:
             continue

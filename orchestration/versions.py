@@ -10,11 +10,11 @@ from publish.snapshot import KEPT_VERSIONS, LEAST_KEPT, linked, number_of, rolle
 
 
 class Unknown(Exception):
-    """There is no version to go back to; the message says which there are."""
+    """The version to go back to does not exist; the message lists those that do."""
 
 
 def fault_of_kept() -> list[str]:
-    """Return one line if FLOWHOUSE_KEEP_VERSIONS is no number that can be kept to."""
+    """Return one line if FLOWHOUSE_KEEP_VERSIONS is not a valid number."""
     told = os.environ.get("FLOWHOUSE_KEEP_VERSIONS") or str(KEPT_VERSIONS)
     if told.isdecimal() and int(told) >= LEAST_KEPT:
         return []
@@ -98,7 +98,7 @@ def line_of(back: dict[str, Any], folder: Path) -> str:
     first, last = (number_of(folder / back[name]) for name in ("from", "to"))
     return (
         f"rolled back from version {first} to {last} at {back['at']}; the next refresh that passes"
-        " publishes anew"
+        " publishes a new one"
     )
 
 

@@ -14,7 +14,7 @@ import duckdb
 
 SCHEMA_VERSION = 1
 """Raised when published columns go or change, or when the working warehouse keeps its notes in
-another form: one of another number is made anew (orchestration/rebuild.py)."""
+another form: one of another number is rebuilt (orchestration/rebuild.py)."""
 
 MOST_RESTATEMENTS = 1_000_000
 """How many rows are kept of publications before the last one."""
@@ -81,7 +81,7 @@ pairs as (
     full join copy.metrics.{table} as today on former.{key} = today.{key}
     where
         ({differs})
-        -- What is no row yet was over then, if any other row of the period was.
+        -- A row that did not exist then counts as complete if another row of its period was.
         and coalesce(
             former.is_complete_period,
             today.is_complete_period and today.{period} in (

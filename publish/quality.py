@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 NOT_ENDED = "every model is built and tested"
-"""Stands in for the results of a build that has begun, and stays where it was not whole."""
+"""Stands for the results of a build that has begun, and stays if the build did not end."""
 
 SHOWN = 5
 """How many tests without a result a message names."""

@@ -212,7 +212,7 @@ def rolled_back(folder: Path) -> dict[str, Any] | None:
 
 
 def roll_back(folder: Path, version: Path) -> None:
-    """Let readers have an older version, or a younger one again; the next publication is anew.
+    """Give readers an older version, or a younger one again; the next publication is a new one.
 
     Args:
         folder: Where the versions and the links are.

@@ -103,7 +103,7 @@ def _strip(part: Any, database: str) -> None:
 
 
 def write_views(link: duckdb.DuckDBPyConnection) -> None:
-    """Make the views of a draft anew; it has its tables by then.
+    """Recreate the views of a draft, which has its tables by then.
 
     DuckDB writes a join after a cross join down in a way that it reads as another one: such a view
     is refused here, and nothing is published. Its cross joins belong to the end.

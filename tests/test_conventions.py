@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import tomllib
+from collections import Counter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -113,6 +114,32 @@ def test_every_public_model_has_an_enforced_contract(models: list[dict]) -> None
         if layer(model) in DESCRIBED and not model["contract"]["enforced"]
     ]
     assert wrong == []
+
+
+def test_every_layer_has_a_group_and_what_is_not_published_is_private(
+    manifest: dict, models: list[dict]
+) -> None:
+    """dbt refuses a model of another group that reads a private one."""
+    owners = {group["name"]: group["owner"]["name"] for group in manifest["groups"].values()}
+    assert set(owners) == {"facts", "metrics", "bi"} and all(owners.values())
+    assert [m["name"] for m in models if m["config"]["group"] not in owners] == []
+    open_to_others = {m["name"] for m in models if m["access"] != "private"}
+    # Models of single items in every group ask it what changed (macros/incremental.sql).
+    published = {m["name"] for m in models if layer(m) in (*DESCRIBED,)} | {"int_touched_items"}
+    assert open_to_others == published
+
+
+def test_a_description_that_recurs_is_a_docs_block() -> None:
+    """A column of twelve tables is described once, in models/docs.md."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    found = Counter(
+        (column["name"], column["description"].strip())
+        for path in sorted((PROJECT / "models").rglob("*.yml"))
+        for model in yaml.load(path.read_text(), loader).get("models") or []
+        for column in model.get("columns") or []
+        if "doc(" not in column.get("description", "doc(")
+    )
+    assert [column for column, count in found.items() if count >= 12] == []
 
 
 def test_every_public_model_has_a_tested_key(models: list[dict], nodes: dict) -> None:

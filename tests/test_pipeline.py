@@ -1051,7 +1051,7 @@ def test_a_failed_check_leaves_the_published_file_untouched(company: Company) ->
     lines = [line for line in done.stderr.splitlines() if line.startswith("flowhouse: ")]
     assert lines == [
         "flowhouse: jira/issues: the check meets_expectations failed:"
-        " the payload is no JSON or holds a person's name or mail address: 1 rows",
+        " the payload is not JSON or holds a person's name or mail address: 1 rows",
         "flowhouse: nothing was published",
     ]
     assert "Stack Trace" not in done.stderr

@@ -601,7 +601,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     (
         "an ordinal that is too large", "defaults/stages", "software,review,5,",
         "software,review,5000000000,",
-        [f"{D}/stages.csv line 6: ordinal '5000000000' is no whole number"],
+        [f"{D}/stages.csv line 6: ordinal '5000000000' is not a whole number"],
     ),
     (
         "a pattern that is empty", "own/environments", "github,prod%", "github,",
@@ -656,13 +656,13 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a German date", "own/scopes", ",,2024-05-01", ",,01.05.2024",
-        [f"{C}/scopes.csv line 3: valid_to '01.05.2024' is no date; write it as YYYY-MM-DD,"
-         " for example 2024-01-31"],
+        [f"{C}/scopes.csv line 3: valid_to '01.05.2024' is not a date; write it as"
+         " YYYY-MM-DD, for example 2024-01-31"],
     ),
     (
         "a day that does not exist", "own/holidays", "2024-05-01", "2023-02-29",
-        [f"{C}/holidays.csv line 2: holiday_date '2023-02-29' is no date; write it as YYYY-MM-DD,"
-         " for example 2024-01-31"],
+        [f"{C}/holidays.csv line 2: holiday_date '2023-02-29' is not a date; write it as"
+         " YYYY-MM-DD, for example 2024-01-31"],
     ),
     (
         "a period that ends before it begins", "own/scopes", "SHOP,shop,,,,",
@@ -730,7 +730,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a number", "own/wip_limits", "review,3", "review,three",
-        [f"{C}/wip_limits.csv line 2: wip_limit 'three' is no whole number"],
+        [f"{C}/wip_limits.csv line 2: wip_limit 'three' is not a whole number"],
     ),
     (
         "a rate below none", "own/runner_rates", "instance_type,0,", "instance_type,-1,",
@@ -750,11 +750,11 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "half a number", "own/wip_limits", "review,3", "review,2.5",
-        [f"{C}/wip_limits.csv line 2: wip_limit '2.5' is no whole number"],
+        [f"{C}/wip_limits.csv line 2: wip_limit '2.5' is not a whole number"],
     ),
     (
         "a number with a nought before it", "own/calendars", "office,7", "office,07",
-        [f"{C}/calendars.csv line 6: iso_weekday '07' is no whole number"],
+        [f"{C}/calendars.csv line 6: iso_weekday '07' is not a whole number"],
     ),
     (
         "a blank that does not break", "own/teams", "beta,Beta", "beta,Be\u00a0ta",
@@ -1048,8 +1048,8 @@ def test_only_the_first_twenty_faults_are_shown_and_the_others_are_counted(folde
     [
         ("24", None),
         ("0.5", None),
-        ("1.", "is no number; write for example 1.5"),
-        ("1e3", "is no number; write for example 1.5"),
+        ("1.", "is not a number; write for example 1.5"),
+        ("1e3", "is not a number; write for example 1.5"),
         ("-0.5", "is out of range; it must be 0 or more"),
     ],
 )

@@ -1,3 +1,4 @@
+{{ config(group="metrics") }}
 select
     value_stream_key,
     team_key,

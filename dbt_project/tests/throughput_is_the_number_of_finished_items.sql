@@ -1,3 +1,4 @@
+{{ config(group="metrics") }}
 with
 
 velocity as (

@@ -116,7 +116,7 @@ def test_keys_payloads_and_names_stop_the_refresh(results: dict[str, Any]) -> No
     assert {table: found for table, found in failures.items() if found} == {
         "jira/issues": ["the primary key is not unique: 1 rows"],
         "jira/histories": [
-            "the payload is no JSON or holds a person's name or mail address: 1 rows"
+            "the payload is not JSON or holds a person's name or mail address: 1 rows"
         ],
     }
 

@@ -907,7 +907,7 @@ def test_a_repository_without_a_run_has_no_gap(hub: Hub, home: Any) -> None:
 
 def test_doctor_says_for_how_long_runs_are_kept(hub: Hub, home: Any) -> None:
     said = "acme/shop: for how long runs are kept"
-    assert f"{said}: this token is not told (administration: read)" in lines(github)
+    assert f"{said}: this token cannot see it (administration: read)" in lines(github)
     hub.keeps_runs = 90
     assert f"{said}: 90 days" in lines(github)
 
@@ -1519,7 +1519,7 @@ def test_a_pull_request_that_github_always_fails_on_holds_up_no_other(
     hub.graphql = failing
     audit = audit_of(home.load("github"), "pull_requests", hub.name)
     assert (audit.status, audit.rejected) == ("incomplete", 1)
-    assert audit.message == "not given whole, to be read again: #7"
+    assert audit.message == "incomplete answer, to be read again: #7"
     assert count(home, "pull_requests") == 59
     # Only around the broken one are pages small.
     assert len([body for body in hub.asked("/graphql") if "ids" in str(body)]) < 40
@@ -1543,7 +1543,7 @@ def test_a_pull_request_whose_reviews_github_fails_on_holds_up_no_other(
     audit = audit_of(home.load("github"), "pull_requests", hub.name)
     assert (audit.status, audit.message) == (
         "incomplete",
-        "not given whole, to be read again: #1",
+        "incomplete answer, to be read again: #1",
     )
     assert (count(home, "pull_requests"), count(home, "reviews")) == (1, 3)
     broken.clear()

@@ -453,7 +453,7 @@ def test_a_moved_issue_that_cannot_be_read_is_owed_to_the_next_load(
     work = home.load("github")
     audit = audit_of(work, "issues", REPO)
     assert audit.status == "incomplete"
-    assert audit.message == "not given whole, to be read again: I_1"
+    assert audit.message == "incomplete answer, to be read again: I_1"
     assert home.value("github", "select count(*) from github.issue_events") == 0
     hub.faults.clear()
     hub.now += timedelta(hours=3)

@@ -543,7 +543,7 @@ DAY = 24 * 60
     ("told", "said", "gap"),
     [
         # It is told to those only who may delete: before the oldest there may have been others.
-        ({}, "this token is not told (maintainer)", ("oldest_shown", "2025-06-01", "2026-01-01")),
+        ({}, "this token cannot see it (maintainer)", ("oldest_shown", "2025-06-01", "2026-01-01")),
         ({"ci_delete_pipelines_in_seconds": None}, "for ever", (None, None, None)),
         (
             {"ci_delete_pipelines_in_seconds": 20 * 86400},

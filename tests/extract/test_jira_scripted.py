@@ -464,7 +464,7 @@ def test_times_that_cannot_be_are_named_and_not_loaded(home: Any, site: Scripted
     assert home.value("jira", "select count(*) from jira.tombstones") == 0
     work = home.load("jira", full=True)
     [issues] = [audit for audit in work.audits if audit.object == "issues" and audit.message]
-    assert "created_at of 2 rows is no time between 1990 and 2200" in issues.message
+    assert "created_at of 2 rows is not a time between 1990 and 2200" in issues.message
     assert f"{first.id}" in issues.message
 
 

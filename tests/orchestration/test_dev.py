@@ -28,7 +28,7 @@ AROUND = "view=lineage&lineageScope=neighborhood&lineageDepth=1"
 READABLE = 20
 """How many points wide a word is at least when Dagster has zoomed the graph to the page."""
 GROUPS = ["jira", "staging", "intermediate", "marts", "published", "exposures"]
-FAULT = "the payload is no JSON or holds a person's name or mail address: 1 rows"
+FAULT = "the payload is not JSON or holds a person's name or mail address: 1 rows"
 
 
 class Dev:

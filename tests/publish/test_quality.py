@@ -164,7 +164,7 @@ def test_dagsters_asset_alone_publishes_nothing_unproven(
     monkeypatch.setattr(publication, "build_file", lambda: build)
     monkeypatch.setattr(publication, "published_folder", lambda: folder)
     resources = {"refresh": object()}  # the gate is not what this is about
-    says = r"not proven: rule_1 \(fail\); run a whole refresh"
+    says = r"not proven: rule_1 \(fail\); run a refresh of everything"
     with pytest.raises(dg.Failure, match=says):
         dg.materialize([publication.build_warehouse([])], resources=resources)
     assert (folder / "warehouse.duckdb").resolve() == first

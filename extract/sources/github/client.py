@@ -37,7 +37,7 @@ PAGE = 100
 
 
 class Missing(Forbidden):
-    """There is no such place, or not for this token (404): GitHub does not tell the two apart."""
+    """The path does not exist, or this token cannot see it (404): GitHub answers both alike."""
 
 
 def pages(
@@ -51,7 +51,7 @@ def pages(
 
     Raises:
         IncompleteRead: The listing comes back to a page that was there, or does not end.
-        Missing: There is no such place for this token.
+        Missing: The path does not exist, or this token cannot see it.
     """
     first = api.get(path, {**params, "per_page": PAGE}, allow=(404, *allow), type=type)
     yield from from_page(api, path, first, type)
@@ -100,7 +100,7 @@ def listed_rows(pages: Iterable[Any], key: str | None = None) -> Iterator[Row]:
 
 
 def runs_kept(api: Api, repository: str) -> timedelta | None:
-    """Return for how long a repository keeps its runs; None where this token is not told."""
+    """Return for how long a repository keeps its runs; None where this token cannot see it."""
     place = f"/repos/{repository}/actions/permissions/artifact-and-log-retention"
     reply = api.get(place, allow=NOT_READABLE)
     days = (reply.data or {}).get("days") if reply.status == 200 else None

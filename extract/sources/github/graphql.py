@@ -1,4 +1,4 @@
-"""GitHub's GraphQL: what is asked, when an answer is whole, and pages that shrink.
+"""GitHub's GraphQL: the queries, the check that an answer is complete, and shrinking pages.
 
 An answer with any error is rejected, and so is one with nodes that are null: GitHub answers 200
 to queries that ran out of resources.
@@ -195,7 +195,7 @@ class Kind:
         return " ".join((self.fields, *pages))
 
     def queries(self, name: str) -> Iterator[tuple[str, str]]:
-        """Yield the query of whole nodes, and those of further pages of each connection."""
+        """Yield the query of complete nodes, and those of further pages of each connection."""
         yield (
             name,
             f"query($ids: [ID!]!, $first: Int!) {{ nodes(ids: $ids) {{ __typename "
@@ -279,7 +279,7 @@ def _has(known: Known, name: str, field: str) -> bool:
 
 
 def queries(known: Known) -> dict[str, str]:
-    """Return all queries by name: whole items, further pages of them, and listings."""
+    """Return all queries by name: complete items, further pages of them, and listings."""
     read = kinds(known)
     listed, counted, named = (
         f"{{ totalCount {_PAGE_INFO} nodes {{ {fields} }} }}"
@@ -309,7 +309,7 @@ def _closed(query: str) -> str:
 
 
 def judged(answer: Any) -> tuple[list[Row | None], str | None]:
-    """Return the nodes of an answer, None where GitHub has none for us, and why it is not whole.
+    """Return the nodes of an answer, None where GitHub shows none, and why it is incomplete.
 
     Any error rejects the answer, and so does a node that is null without a verdict on it.
 
@@ -389,7 +389,7 @@ class Graph:
     def whole(self, kind: str, node_ids: Sequence[str]) -> tuple[dict[str, Row], set[str]]:
         """Return items by node id, and the ids of those that GitHub does not give.
 
-        An id that is in neither could not be read whole: a connection ended before its end, or
+        An id that is in neither could not be read completely: a connection was cut short, or
         GitHub fails on that item alone, and pages need not stay small for the others.
 
         Raises:
@@ -480,7 +480,7 @@ class Graph:
             seen.add(after)
 
     def _ask(self, query: str, variables: Row, size: int) -> list[Row | None] | None:
-        """Return the nodes of a whole answer; None when less should be asked for from now on."""
+        """Return the nodes of a complete answer; None when later queries must ask for less."""
         body = {"query": self.queries[query], "variables": variables}
         if size == 1:
             reply = self.api.post(self.url, body, reject=lambda answer: judged(answer)[1])

@@ -1,8 +1,8 @@
 """Issues of GitHub with their timelines, and where they stand on projects.
 
 Issues are listed by GraphQL, oldest update first: REST lists them among all pull requests. A page
-holds whole issues; its cursor is the time of an update, so an issue that is updated meanwhile only
-comes again at the end. `since` is left out where everything is asked for: GitHub finds nothing
+holds complete issues; its cursor is the time of an update, so an issue that is updated meanwhile
+only comes again at the end. `since` is left out where everything is asked for: GitHub finds nothing
 since the epoch.
 
 What moves no `updatedAt` is looked for: the status of a project's item by a scan of the project,
@@ -123,14 +123,14 @@ class Issues:
         cut: Mapping[str, str],
         audits: Mapping[str, Audit],
     ) -> Iterator[Batch]:
-        """Yield whole issues; those that were cut short (id → name) are owed to the next load."""
+        """Yield complete issues; the next load reads those that were cut short (id → name)."""
         audit, owed = audits[ISSUES.name], state.setdefault("owed", {})
         left = {*owed.get(repo.key, ()), *cut} - {node["id"] for node in whole}
         owed[repo.key] = sorted(left)
         if cut:
             audit.status, audit.rejected = "incomplete", audit.rejected + len(cut)
             names = ", ".join(cut.values())
-            audit.message = f"not given whole, to be read again: {names}"
+            audit.message = f"incomplete answer, to be read again: {names}"
         yield from self.reader.batches(
             repo,
             audits,

@@ -32,7 +32,9 @@ def doctor_probes(config: GitHubSettings) -> Iterator[Probe]:
         yield counts(row["full_name"], _counted(api, row["full_name"]))
         yield from _issues(graph, Repository.of(row))
         kept = runs_kept(api, row["full_name"])
-        how_long = f"{kept.days} days" if kept else "this token is not told (administration: read)"
+        how_long = (
+            f"{kept.days} days" if kept else "this token cannot see it (administration: read)"
+        )
         yield Probe(True, f"{row['full_name']}: for how long runs are kept: {how_long}")
 
 

@@ -1,4 +1,4 @@
-"""Pull requests: listed newest update first until the last watermark, read whole by GraphQL.
+"""Pull requests: listed newest update first until the last watermark, read in full by GraphQL.
 
 A weekly census finds those that no listing showed.
 """
@@ -147,7 +147,7 @@ class Pulls:
     def _whole_pulls(
         self, state: Any, repo: Repository, some: list[Listed], audits: Mapping[str, Audit]
     ) -> Iterator[Batch]:
-        """Read pull requests whole; what is cut short is not loaded, and tried by the next load."""
+        """Read pull requests in full; one that is cut short is left to the next load."""
         parts = self.reader.parallel(
             lambda ids: self.reader.graph.whole("pull_requests", ids),
             chunks([listed.node_id for listed in some], ITEMS_PER_QUERY),
@@ -168,7 +168,7 @@ class Pulls:
         state["cut"][repo.key] = sorted({*known} - {listed.number for listed in some} | {*cut})
         if cut:
             numbers = ", ".join(f"#{number}" for number in sorted(cut))
-            note_fault(audit, f"not given whole, to be read again: {numbers}")
+            note_fault(audit, f"incomplete answer, to be read again: {numbers}")
         if gone:
             note_fault(audit, f"{len(gone):,} listed pull requests were not given")
         audit.rejected += len(cut) + len(gone)

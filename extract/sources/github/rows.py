@@ -378,7 +378,7 @@ def review_rows(listed: Listed, node: Mapping[str, Any]) -> list[Row]:
 
 
 def release_row(repo: Repository, release: Mapping[str, Any]) -> Row:
-    """Return the raw row of a release; a tag that is no version may be a name."""
+    """Return the raw row of a release; a tag that is not a version may be a name."""
     target = release.get("target_commitish")
     is_sha = isinstance(target, str) and re.fullmatch(r"[0-9a-f]{40}", target)
     return {
@@ -424,7 +424,7 @@ def run_row(repo: Repository, run: Mapping[str, Any]) -> Row:
         **{name: instant(run.get(name)) for name in ("created_at", "run_started_at", "updated_at")},
         "payload": {
             **{name: pick(run.get(name), KEEP) for name in kept},
-            # Its name is free text (`run-name`), and of a called workflow the branch is told too.
+            # Its name is free text (`run-name`), and a called workflow shows its branch too.
             "path": str(run.get("path") or "").partition("@")[0] or None,
             "actor": rest_person(run.get("actor")),
             "triggering_actor": rest_person(run.get("triggering_actor")),

@@ -149,7 +149,7 @@ class Runs:
         return known_gaps(NAME, RUNS)
 
     def _buckets(self, repo: Repository, lo: int, hi: int) -> Iterator[Bucket]:
-        """Yield the runs of a span in order of time, in pieces that the search shows whole."""
+        """Yield the runs of a span in order of time, in pieces that the search shows completely."""
         created = f"{_stamp(lo)}..{_stamp(hi)}"
         for _ in range(3):
             found, total = self._search(repo, created=created)
@@ -186,7 +186,7 @@ class Runs:
     def _second(self, repo: Repository, second: int, total: int) -> Bucket:
         """Return the runs of one second that are more than a search shows, by status and event.
 
-        They are all only when they are as many as the search of the whole second counts.
+        They are complete only if the search of the full second counts as many.
         """
         created = f"{_stamp(second)}..{_stamp(second)}"
         runs: dict[int, Row] = {}

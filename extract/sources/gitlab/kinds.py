@@ -36,7 +36,7 @@ class Kind:
         table: Its raw table.
         children: The raw tables of what is read with it.
         address: What names one of them in its path: id or iid.
-        order: What the whole listing is ordered by; it does not change while we page.
+        order: What the complete listing is ordered by; it does not change while we page.
         state: What names its state in GitLab's answers.
         filters: Filters of the listings that together show all of them.
         unfinished: SQL condition of the rows that are read by id until they have ended.

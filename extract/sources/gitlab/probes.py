@@ -22,7 +22,7 @@ def doctor_probes(config: GitLabSettings) -> Iterator[Probe]:
     for row in found[:MOST_PROBED]:
         yield counts(path_of(row), _sizes(api, row["id"]))
         kept = Project.of(row).keeps_pipelines
-        how_long = "this token is not told (maintainer)"
+        how_long = "this token cannot see it (maintainer)"
         if kept:
             how_long = "for ever" if kept == FOREVER else f"{kept.days} days"
         yield Probe(True, f"{path_of(row)}: for how long pipelines are kept: {how_long}")

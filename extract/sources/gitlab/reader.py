@@ -122,7 +122,7 @@ class Reader:
             try:
                 found = Listing(self.api, f"/projects/{project.id}/environments").rows()
             except (Forbidden, IncompleteRead) as failure:
-                # Deployments carry the names too: a project without this feature is no fault.
+                # Deployments carry the names too: a project without this feature is not an error.
                 audit.message = str(failure)
                 continue
             rows = [environment_row(project, row) for row in found]

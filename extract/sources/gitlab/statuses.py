@@ -125,6 +125,6 @@ class Statuses:
 
 
 def _errors(answer: Any) -> str | None:
-    """Return why an answer of GraphQL is no whole one: an error, whose text may quote anything."""
+    """Return why an answer of GraphQL is incomplete: an error, whose text may quote anything."""
     is_whole = isinstance(answer, dict) and answer.get("data") and not answer.get("errors")
     return None if is_whole else "errors"

@@ -91,7 +91,7 @@ class Reader:
         yield QUARANTINES, QUARANTINES.batch(faults)
         words = [f"{count:,} events {what}" for what, count in sorted(odd.items())]
         if faults:
-            words.append(f"{len(faults):,} lines are no events, see inbox.quarantines")
+            words.append(f"{len(faults):,} lines are not events, see inbox.quarantines")
         self.run.audit(
             "events",
             api_count=extracted + len(faults),

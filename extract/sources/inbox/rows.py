@@ -58,7 +58,7 @@ def approver(value: Any) -> str | None:
 
 
 def told_time(value: Any) -> str | None:
-    """Return a time of a payload as ISO text in UTC, in whichever form it was told."""
+    """Return a time of a payload as ISO text in UTC, whatever form it has."""
     found = None if isinstance(value, (dict, list, bool)) else moment(value)
     return found and found.astimezone(UTC).isoformat()
 
@@ -92,14 +92,14 @@ CONTENT = {
 
 
 class Rejected(Exception):
-    """A line is no event; the message says why and holds nothing of it."""
+    """A line is not an event; the message says why and quotes nothing of it."""
 
 
 def event_row(line: bytes) -> dict[str, Any]:
     """Return the raw row of an event.
 
     Raises:
-        Rejected: The line is no event.
+        Rejected: The line is not an event.
     """
     try:
         event = decode(line)

@@ -183,8 +183,9 @@ class Site(ABC):
     ) -> Reply | None:
         """Read what a Jira need not have, or not show to this user; None where it does not.
 
-        Who we are was answered before: 401 is no wrong credential here, it is Atlassian's gateway
-        that misses a scope. It is noted with the object, and the rest is loaded.
+        The credentials worked before: a 401 here comes from Atlassian's gateway, which misses a
+        scope of the token, and does not mean that they are wrong. It is noted with the object, and
+        the rest is loaded.
         """
         reply = self.api.get(path, params, allow=(400, 401, 403, 404), type=type)
         if reply.status in (401, 403) or (reply.status == 404 and object == "worklogs"):
@@ -245,7 +246,7 @@ class Site(ABC):
     def pages(
         self, object: str, path: str, params: Mapping[str, Any] | None = None
     ) -> list[dict[str, Any]]:
-        """Follow pages by offset to the last one; [] where there is no such path.
+        """Follow pages by offset to the last one; [] where the path does not exist.
 
         Raises:
             IncompleteRead: The listing does not go on, or does not end.

@@ -238,7 +238,7 @@ class Cloud(Site):
 
 
 def _cut(progress: WindowProgress, changed: dict[str, int | None]) -> dict[str, int | None]:
-    """End a window where its changed issues fill whole requests; the rest goes to the next one."""
+    """End a window where its changed issues fill full requests; the rest goes to the next one."""
     whole = len(changed) // BODIES_PER_REQUEST * BODIES_PER_REQUEST
     if whole in (0, len(changed)) or None in changed.values():
         return changed

@@ -31,7 +31,7 @@ from extract.windows import Window
 
 
 class DataCenter(Site):
-    """Jira Data Center: issues with their whole changelog, by offset within a closed window."""
+    """Jira Data Center: issues with their full changelog, by offset within a closed window."""
 
     safety_lag = timedelta(minutes=10)
     root = ROOTS["datacenter"]
@@ -99,7 +99,7 @@ class DataCenter(Site):
         return found, totals
 
     def histories_now(self, ids: Sequence[str]) -> Changelogs:
-        """Search for the ids; one that was deleted a moment ago fails the whole query."""
+        """Search for the ids; one that was deleted a moment ago fails the query."""
         body = {
             "jql": f"id in ({','.join(ids)})",
             "maxResults": len(ids),

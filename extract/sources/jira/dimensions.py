@@ -46,7 +46,7 @@ ONLY_NAMES = ("statuses", "priorities", "resolutions", "link_types")
 
 
 def read_dimensions(reader: "Reader", fields: list[dict[str, Any]]) -> Iterator[Batch]:
-    """Yield what issues refer to, read whole.
+    """Yield what issues refer to, read in full.
 
     What costs a request per project or board is read once a day.
     """

@@ -115,7 +115,7 @@ class Reader:
         return [project for project in self.config.projects if project in keys]
 
     def issues(self) -> Iterator[Batch]:
-        """Yield the changed issues of every scope; a watermark moves when its window is whole."""
+        """Yield the changed issues of every scope; watermarks move when windows are complete."""
         state = dlt.current.resource_state()
         scopes = self.scopes()
         census = self._known(state)
@@ -233,7 +233,7 @@ class Reader:
             found.clear()
 
     def _note(self) -> None:
-        """Note what was read beside the issues."""
+        """Write the audits of everything that was read beside the issues."""
         flawed = [
             f"{self.counts[name]:,} issues with history_quality {name}"
             for name in ("conflict", "gap", "drift", "truncated")

@@ -1,4 +1,4 @@
-"""A ServiceNow instance: listings that are proven whole, counts, and queries.
+"""A ServiceNow instance: listings that are proven complete, counts, and queries.
 
 ServiceNow hides rows after it has cut a page, so a short or empty page proves nothing: the end is
 where its own count says so, and what the count has and the pages have not is the gap of the access
@@ -80,7 +80,7 @@ class NotInstalled(Exception):
 
 @dataclass
 class Listing:
-    """All rows of a query on one table, by `sys_id`, proven whole by the server's count.
+    """All rows of a query on one table, by `sys_id`, proven complete by the server's count.
 
     Args:
         api: The client.
@@ -116,7 +116,7 @@ class Listing:
         """Yield the rows.
 
         Raises:
-            NotInstalled: There is no such table.
+            NotInstalled: The table does not exist.
             Forbidden: The table is not for this user.
             IncompleteRead: The rows do not fit the query, or do not come to an end.
         """
@@ -169,7 +169,7 @@ class Listing:
                 total = reply.headers.get("X-Total-Count")
                 return rows, int(total) if total else None
             if self.page <= SMALLEST_PAGE:
-                raise Unavailable(f"servicenow: {self.table} gives no whole page")
+                raise Unavailable(f"servicenow: {self.table} returns no complete page")
             self.page //= 2
 
     def _check(self, rows: list[Row], last: str) -> None:
@@ -190,7 +190,7 @@ def refuse_unknown(table: str, status: int, data: Any) -> None:
     """Refuse an answer that says that a table or a query is not known.
 
     Raises:
-        NotInstalled: There is no such table.
+        NotInstalled: The table does not exist.
         IncompleteRead: The query is not understood.
         SourceError: It is not ServiceNow that answers.
     """
@@ -208,7 +208,7 @@ def count_rows(api: Api, table: str, query: str) -> int:
     """Ask the aggregate API how many rows a query has.
 
     Raises:
-        NotInstalled: There is no such table.
+        NotInstalled: The table does not exist.
     """
     params = {"sysparm_count": "true", "sysparm_query": query}
     reply = api.get(f"/api/now/stats/{table}", params, allow=(400, 404))

@@ -200,7 +200,9 @@ class Reader:
         try:
             names = {row.get("user_name") or "" for rows in listing.pages() for row in rows}
         except (NotInstalled, Forbidden, IncompleteRead) as failure:
-            self.run.audit("users", message=f"programs cannot be told from people: {failure}")
+            self.run.audit(
+                "users", message=f"programs and people cannot be distinguished: {failure}"
+            )
         else:
             self.bots = SYSTEM_USERS | names
 

@@ -144,7 +144,7 @@ def truth_of(value: Any) -> bool | None:
 
 
 def number_of(value: Any) -> int | None:
-    """Return a value as a whole number; None where it is none."""
+    """Return a value as an integer, or None."""
     text = text_of(value)
     try:
         return int(text) if text else None
