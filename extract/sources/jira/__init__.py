@@ -4,8 +4,8 @@ Settings: SOURCES__JIRA__BASE_URL, EMAIL and API_TOKEN (Cloud) or API_TOKEN alon
 personal access token of a Data Center) or CLIENT_ID and CLIENT_SECRET (OAuth of a service account
 of a Cloud, whose base is https://api.atlassian.com/ex/jira/{cloudId}), PROJECTS (JSON list; empty
 = all visible), DEPLOYMENT (cloud or datacenter; default: asked from the server), START_DATE,
-WEB_URL, TITLES (true loads the titles of issues), FIELDS (JSON list: ids of custom fields that are loaded
-besides, filled in for all issues), STORY_POINTS_FIELD, TEAM_FIELD and FLAGGED_FIELD (id of the
+WEB_URL, TITLES (true loads the titles of issues), FIELDS (JSON list: ids of custom fields that are
+loaded besides, filled in for all issues), STORY_POINTS_FIELD, TEAM_FIELD and FLAGGED_FIELD (id of the
 custom field where several could be meant, or none is known by its name; `flowhouse doctor` lists
 them), TOKEN_URL (where the token of CLIENT_ID is minted; default: /oauth/token of BASE_URL's host).
 
