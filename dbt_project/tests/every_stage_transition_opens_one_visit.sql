@@ -1,46 +1,34 @@
--- Three counts: the changes of stage that follow from the recorded statuses and the seeds, the
--- stage transitions, and the visits. Grouped, not joined: two full joins of ten million rows do not
--- fit into the memory that a build has.
+-- Three histories of stages for each item: what follows from the recorded statuses and the seeds,
+-- the stage transitions, and the visits. Each is put together first: to compare ten million steps
+-- one by one takes more memory than a build has.
 with
+
+chained as (
+
+    select
+        work_item_key,
+        transition_seq,
+        stage_key,
+        lag(stage_key) over (
+            partition by work_item_key
+            order by transition_seq
+        ) as stage_key_before
+
+    from {{ ref('check_staged_statuses') }}
+
+),
 
 recounted as (
 
     select
         work_item_key,
-        stage_key,
-        row_number() over (
-            partition by work_item_key
-            order by transition_seq
-        ) as seq
+        {{ joined_texts('stage_key', 'transition_seq') }} as stages
 
-    from (
-        select
-            *,
-            lag(stage_key) over (
-                partition by work_item_key
-                order by transition_seq
-            ) as stage_key_before
-
-        from {{ ref('check_staged_statuses') }}
-    ) as chained
+    from chained
 
     where stage_key_before is null or stage_key_before <> stage_key
 
-),
-
-visits as (
-
-    select
-        work_item_key,
-        visit_seq,
-        stage_key,
-        row_number() over (
-            partition by work_item_key, stage_key
-            order by visit_seq
-        ) as times_there,
-        visit_no
-
-    from {{ ref('fct_stage_visits') }}
+    group by work_item_key
 
 ),
 
@@ -48,8 +36,7 @@ transitions as (
 
     select
         transitions.work_item_key,
-        transitions.transition_seq,
-        stages.stage_key
+        {{ joined_texts('stages.stage_key', 'transitions.transition_seq') }} as stages
 
     from {{ ref('fct_stage_transitions') }} as transitions
 
@@ -61,51 +48,77 @@ transitions as (
             work_items.workflow = stages.workflow
             and transitions.to_stage = stages.stage
 
+    group by transitions.work_item_key
+
 ),
 
-counted as (
+visits as (
 
     select
         work_item_key,
-        seq,
-        'statuses' as counted_from,
-        stage_key,
-        true as is_counted_right
+        {{ joined_texts('stage_key', 'visit_seq') }} as stages
+
+    from {{ ref('fct_stage_visits') }}
+
+    group by work_item_key
+
+),
+
+histories as (
+
+    select
+        work_item_key,
+        stages
     from recounted
     union all
     select
         work_item_key,
-        transition_seq,
-        'transitions',
-        stage_key,
-        true
+        stages
     from transitions
     union all
     select
         work_item_key,
-        visit_seq,
-        'visits',
-        stage_key,
-        visit_no = times_there
+        stages
     from visits
+
+),
+
+numbered as (
+
+    select
+        work_item_key,
+        stage_key,
+        visit_no,
+        coalesce(
+            lag(visit_no) over (
+                partition by work_item_key, stage_key
+                order by visit_seq
+            ),
+            0
+        ) as visit_no_before
+
+    from {{ ref('fct_stage_visits') }}
 
 )
 
 select
     work_item_key,
-    seq,
-    max(case when counted_from = 'statuses' then stage_key end) as stage_of_statuses,
-    max(case when counted_from = 'transitions' then stage_key end) as stage_of_transition,
-    max(case when counted_from = 'visits' then stage_key end) as stage_of_visit
+    min(stages) as one_history,
+    max(stages) as another_history
 
-from counted
+from histories
 
-group by 1, 2
+group by work_item_key
 
-having
-    count(case when counted_from = 'statuses' then 1 end) <> 1
-    or count(case when counted_from = 'transitions' then 1 end) <> 1
-    or count(case when counted_from = 'visits' then 1 end) <> 1
-    or min(stage_key) <> max(stage_key)
-    or count(stage_key) not in (0, 3)
-    or min(case when is_counted_right then 1 else 0 end) = 0
+having count(*) <> 3 or min(stages) <> max(stages)
+
+union all
+
+select
+    work_item_key,
+    stage_key,
+    'the visits of this stage are not numbered one by one'
+
+from numbered
+
+where visit_no <> visit_no_before + 1
