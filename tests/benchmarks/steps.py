@@ -180,17 +180,26 @@ def lead_time(home: Path, pulls: str) -> Facts:
                 and deployed.place < walked.place
         where deployed.sha is null
     ),
-    brought as (
+    -- Found once: or the engine joins each change with all deployments of its repository.
+    carried as materialized (
         select
-            changes.*, deployed.deployment_key, deployed.finished_at, deployed.place,
-            deployed.sha as deployed_sha
+            first.source_system, first.repository, first.sha, first.place,
+            deployed.deployment_key, deployed.finished_at, deployed.sha as deployed_sha
         from (
-            select *, unnest([merge_commit_sha, head_sha]) as sha
+            select source_system, repository, sha, min(place) as place from walked group by all
+        ) as first
+        inner join deployed using (source_system, repository, place)
+    ),
+    brought as (
+        select changes.*, carried.* exclude (source_system, repository, sha)
+        from (
+            select
+                change_key, source_system, repository, merge_commit_sha, head_sha, merged_at,
+                unnest([merge_commit_sha, head_sha]) as sha
             from build.intermediate.int_changes_unioned
         ) as changes
-        inner join walked using (source_system, repository, sha)
-        inner join deployed using (source_system, repository, place)
-        where changes.sha = changes.merge_commit_sha or deployed.finished_at >= changes.merged_at
+        inner join carried using (source_system, repository, sha)
+        where changes.sha = changes.merge_commit_sha or carried.finished_at >= changes.merged_at
         qualify row_number() over (partition by change_key order by place) = 1
     )
     select

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.flow.golden import Case, at, day
 from tests.flow.golden_delivery import change
-from tests.flow.golden_field_delivery import Raw, commits, line, pull
+from tests.flow.golden_field_delivery import Raw, commits, line, pull, sha
 from tests.flow.golden_field_jira import Shown, listed, status
 from tests.flow.scratch import (
     ChangeRequest,
@@ -68,6 +68,13 @@ def told_and_named() -> Raw:
     """Return a pull request that closes an issue and names it too."""
     raw = pull(TRAIL, 7930, "05-19 09:00", "05-19 10:00", merged_as=7930, closes=("I9703",))
     raw.values[0]["payload"]["issue_keys"] = ["elsewhere/board#9703"]
+    return raw
+
+
+def tried() -> Raw:
+    """Return a pull request that was closed, with the commit that merging it would have made."""
+    raw = pull(TRAIL, 7915, "05-18 10:00", "05-18 12:00")
+    raw.values[0]["payload"] |= {"issue_keys": ["TRC-17"], "mergeCommitOid": sha(7915)}
     return raw
 
 
@@ -244,11 +251,17 @@ CASES: list[Case] = [
             named(7912, "TRC-12", "05-16 08:00", "05-16 10:00"),
             green(7912, "05-16 09:00", "05-16 09:30"),
             shipped(7912, "05-16 12:00"),
-            # All at once.
+            # All at once, the incident too.
             story(13, "05-17 09:00"),
             named(7913, "TRC-13", "05-17 09:00", "05-17 09:00"),
             green(7913, "05-17 09:00", "05-17 09:00"),
             shipped(7913, "05-17 09:00"),
+            *blamed("T4", "05-17 09:00", 7913),
+            # What was built was never merged, and what was merged was never built.
+            story(17, "05-18 09:00"),
+            named(7916, "TRC-17", "05-18 10:00", "05-18 11:00"),
+            tried(),
+            green(7915, "05-18 10:10", "05-18 10:20"),
         ],
         rows={
             """select replace(work_item_key, 'jira:TRC-', ''), backward_phases, ideation_s / 3600,
@@ -258,10 +271,16 @@ CASES: list[Case] = [
                where work_item_key in ('jira:TRC-8', 'jira:TRC-9', 'jira:TRC-12', 'jira:TRC-13')
                order by 1""": [
                 ("12", "verification", 23, 2, None, 2.5, None, True),
-                ("13", None, 0, 0, 0, 0, None, True),
+                ("13", None, 0, 0, 0, 0, 0, True),
                 ("8", "ideation, delivery", None, 27, 2, None, None, True),
                 ("9", "observation", 23, 28, 1 / 6, 3, None, True),
             ],
+            trace("jira:TRC-17"): [
+                ("TRC-17", at("05-18 09:00"), at("05-18 10:00"), at("05-18 10:00"),
+                 at("05-18 11:00"), None, None, None),
+            ],
+            """select change_count, missing_links from marts.fct_traces
+               where work_item_key = 'jira:TRC-17'""": [(2, "build, deployment")],
         },
     ),
     Case(
