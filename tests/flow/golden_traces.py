@@ -18,6 +18,7 @@ from tests.flow.scratch import (
     Issue,
     Run,
     Service,
+    Ticket,
 )
 
 TRAIL = "lab/trail"
@@ -75,6 +76,13 @@ def tried() -> Raw:
     """Return a pull request that was closed, with the commit that merging it would have made."""
     raw = pull(TRAIL, 7915, "05-18 10:00", "05-18 12:00")
     raw.values[0]["payload"] |= {"issue_keys": ["TRC-17"], "mergeCommitOid": sha(7915)}
+    return raw
+
+
+def mentioning(node: str) -> Raw:
+    """Return a pull request that says what GitHub's timelines call it."""
+    raw = pull(TRAIL, 7933, "05-19 09:00", "05-19 10:00", merged_as=7933)
+    raw.values[0]["payload"]["node_id"] = node
     return raw
 
 
@@ -301,6 +309,18 @@ CASES: list[Case] = [
             story(25, "05-15 09:00"),
             asked("T10", "03-01 10:00", "TRC-25"),
             named(7920, "TRC-20", "05-21 09:00", None),
+            # What a problem and a request ask for; a pull request that only mentions an issue.
+            *(story(no, "05-21 09:00") for no in (30, 31)),
+            *(
+                Ticket(kind, f"TRC-{kind}", f"2024-05-0{no - 29} 09:00 created in New",
+                       start={"correlation_id": f"TRC-{no}"})
+                for no, kind in ((30, "problem"), (31, "sc_req_item"))
+            ),
+            mentioning("PR_7933"),
+            GitHubIssue(
+                9711, "2024-05-19 08:00",
+                (("2024-05-19 09:30", "cross_referenced", {"other_id": "PR_7933"}),),
+            ),
             # Each is the parent of the other.
             story(26, "05-01 09:00", parent="TRC-27"),
             story(27, "05-02 09:00", parent="TRC-26"),
@@ -323,7 +343,8 @@ CASES: list[Case] = [
             """select replace(work_item_key, 'jira:', ''), idea_work_item_key, idea_at, has_demand
                from marts.fct_traces
                where work_item_key in ('jira:TRC-3', 'jira:TRC-14', 'jira:TRC-15', 'jira:TRC-20',
-                   'jira:TRC-26', 'jira:TRC-27', 'jira:TRC-28', 'github:issue:I9701',
+                   'jira:TRC-26', 'jira:TRC-27', 'jira:TRC-28', 'jira:TRC-30', 'jira:TRC-31',
+                   'github:issue:I9701',
                    'github:issue:I9702', 'github:pr:P7899', 'github:pr:P7900', 'github:pr:P7920')
                order by 1""": [
                 ("TRC-14", "jira:TRC-14", at("05-19 09:00"), True),
@@ -333,6 +354,8 @@ CASES: list[Case] = [
                 ("TRC-27", "jira:TRC-26", at("05-01 09:00"), True),
                 ("TRC-28", "jira:TRC-28", at("05-21 09:00"), False),
                 ("TRC-3", "jira:TRC-3", at("05-20 09:00"), False),
+                ("TRC-30", "servicenow:problem:TRC-problem", at("05-01 09:00"), True),
+                ("TRC-31", "servicenow:request:TRC-sc_req_item", at("05-02 09:00"), True),
                 ("github:issue:I9701", "github:issue:I9701", at("05-02 09:00"), False),
                 ("github:issue:I9702", "github:issue:I9701", at("05-02 09:00"), True),
                 ("github:pr:P7899", None, None, False),
@@ -340,9 +363,11 @@ CASES: list[Case] = [
                 ("github:pr:P7920", "jira:TRC-25", at("05-15 09:00"), True),
             ],
             """select work_item_key, change_count, change_method from marts.fct_traces
-               where work_item_key in ('github:issue:I9703', 'github:issue:I9708') order by 1""": [
+               where work_item_key in ('github:issue:I9703', 'github:issue:I9708',
+                   'github:issue:I9711') order by 1""": [
                 ("github:issue:I9703", 1, "closing_reference"),
                 ("github:issue:I9708", 2, "issue_key"),
+                ("github:issue:I9711", 0, None),
             ],
             "select count(*) from marts.fct_traces where work_item_key like 'servicenow:%'": [(0,)],
         },
