@@ -364,6 +364,9 @@ def proven() -> list[Any]:
         *barge(1120, "05-31"),
         Ticket("change_request", "CHG-EV20", "2024-05-31 14:00 created in New",
                start={"type": "standard", "correlation_id": "barge-1120"}),
+        # A standard change that somebody approved all the same, and too late.
+        *barge(1121, "06-04"),
+        request("21", 1121, "2024-06-04 14:00:01 approval: approved @dan", kind="standard"),
         # What nobody tells anything of, of GitLab; and what was deleted before it was read.
         MergeRequest(1160, RAFT, "2024-05-06 08:00", "2024-05-06 09:00", "2024-05-06 10:00"),
         *crane(1049, "04-20 08:00", "04-20 09:00", "04-20 12:00"),
@@ -621,6 +624,7 @@ CASES = [
                 ("barge-1118", "P1118", "yes", "no", "no", "no", "no"),
                 ("barge-1119", "P1119", "no", "yes", "no", "no", "not_known"),
                 ("barge-1120", "P1120", "no", "no", "no", "yes", "no"),
+                ("barge-1121", "P1121", "no", "no", "no", "no", "no"),
             ],
             """select change_key, change_request_key, work_item_key,
                    split_part(work_item_link_key, '>issue_key>', 1), review_approval_key,
