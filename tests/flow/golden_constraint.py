@@ -197,7 +197,7 @@ CASES: list[Case] = [
         "a gate is passed as often as an item comes to it, and a queue may take no time",
         [
             Issue(
-                "REL-60",
+                "REL-70",
                 """
                 2024-06-03 09:00 created in In Progress
                 2024-06-03 12:00 Ready for Test
@@ -211,7 +211,7 @@ CASES: list[Case] = [
         ],
         rows={
             """select queue_wait_s, was_queued, served_at from metrics.metric_constraint_visits
-               where work_item_key = 'jira:REL-60' order by served_at""": [
+               where work_item_key = 'jira:REL-70' order by served_at""": [
                 (0, False, at("06-03 09:00")),
                 (0, True, at("06-03 12:00")),
                 (H, True, at("06-03 16:00")),

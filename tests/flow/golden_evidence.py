@@ -524,17 +524,17 @@ CASES = [
             # the ferry's job is no job; of one that two tools have the first name counts.
             *(
                 Told(f"told-{name}", "pipelinerun.finished", f"2024-{when}",
-                     {"repository": name, "pipeline": f"told {name}", "sha": f"{1030:040x}",
-                      "run_id": "8", "outcome": "success"})
+                     {"repository": f"yard/{name}", "pipeline": f"told {name}",
+                      "sha": f"{1030:040x}", "run_id": name, "outcome": "success"})
                 for name, when in (
-                    ("yard/dinghy", "06-01 00:00"), ("yard/ferry", "06-01 00:00"),
-                    ("yard/pram", "05-31 12:00"), ("yard/twin", "06-01 00:00"),
-                    ("lab/skid", "06-01 00:00"),
+                    ("dinghy", "06-01 00:00"), ("ferry", "06-01 00:00"), ("gig", "06-01 00:00"),
+                    ("pram", "05-31 12:00"), ("twin", "06-01 00:00"),
                 )
             ),
             *(
-                Run(name, 1031, "2024-05-31 23:59", "2024-06-01 00:00", "2024-06-01 00:01",
-                    "success", repository=f"yard/{repository}")
+                Run(name, 1031, *["2024-05-31 23:59"] * 2, "2024-06-01 00:01", "success",
+                    repository=f"yard/{repository}",
+                    job=("2024-05-31 23:59", "2024-06-01 00:00", "2024-06-01 00:01"))
                 for name, repository in (("DN3", "dinghy"), ("PR1", "pram"))
             ),
             # The job's owner counts, whoever owns the code.
@@ -572,13 +572,13 @@ CASES = [
                where pipeline like 'told %' or pipeline = 'yard/ferry'
                  or ci_run_key in ('github:run:DN3:1', 'github:run:PR1:1')
                order by 1, 3, 4""": [
-                ("lab/skid", None, None, at("06-01 00:00"), "skid"),
                 ("lab/trail", None, at("06-02 00:00"), at("06-02 00:01"), "crane"),
                 ("yard/dinghy", at("05-31 23:59"), at("06-01 00:00"), at("06-01 00:01"), "app"),
                 ("yard/dinghy", None, None, at("06-01 00:00"), "crane"),
                 ("yard/ferry", None, at("05-31 23:59"), at("06-01 00:00"), "app"),
                 ("yard/ferry", None, at("06-01 00:00"), at("06-01 00:01"), "crane"),
                 ("yard/ferry", None, None, at("06-01 00:00"), "unassigned"),
+                ("yard/gig", None, None, at("06-01 00:00"), "barge"),
                 ("yard/pram", at("05-31 23:59"), at("06-01 00:00"), at("06-01 00:01"), "crane"),
                 ("yard/pram", None, None, at("05-31 12:00"), "crane"),
                 ("yard/twin", None, None, at("06-01 00:00"), "app"),
