@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 
 from tests.conftest import built_once
@@ -33,6 +34,31 @@ def walks() -> ModuleType:
     return module
 
 
+def walked(
+    walks: ModuleType, graph: dict[str, list[str]], deployed: list[tuple[str, str]]
+) -> tuple[dict[str, str | None], dict[str, int]]:
+    """Number a repository's commits, walk them; return what carries each, and its generation."""
+    numbers = {sha: no for no, sha in enumerate(graph)}
+    edges = [
+        (no, numbers[parent])
+        for sha, no in numbers.items()
+        for parent in graph[sha]
+        if parent in numbers
+    ]
+    children, parents = np.array(edges, dtype=np.int64).reshape(-1, 2).T
+    known = [(name, sha) for name, sha in deployed if sha in numbers]
+    carrier, generation = walks.walk(
+        *walks.parents_of(len(graph), children, parents),
+        [(1, numbers[sha]) for _, sha in known],
+    )
+    found = {
+        sha: None if carrier[no] == walks.BEHIND_FIRST else known[carrier[no]][0]
+        for sha, no in numbers.items()
+        if carrier[no] != walks.UNREACHED
+    }
+    return found, {sha: generation[numbers[sha]] for sha in found}
+
+
 def table(name: str, case: str = "refdiff/deployment_commit_diff") -> list[dict[str, str]]:
     with (CASES / case / f"{name}.csv").open() as file:
         return list(csv.DictReader(file))
@@ -49,7 +75,7 @@ def test_a_deployment_carries_the_commits_of_devlakes_refdiff(walks: ModuleType)
     ]
     theirs = {row["commit_sha"]: row["new_commit_sha"] for row in table("commits_diffs")}
     assert len(theirs) == 5
-    ours = walks.carried(parents, deployed)
+    ours, _ = walked(walks, parents, deployed)
     # What lies behind the first known deployment was there, nobody knows since when.
     assert ours == {**theirs, "commit_sha6": None}
 
@@ -63,11 +89,10 @@ def test_a_walk_comes_to_every_commit_once_and_an_ancestor_has_the_shorter_line(
         parents |= {f"a{no}": [f"m{no}"], f"b{no}": [f"m{no}"]}
         parents[f"m{no + 1}"] = [f"a{no}", f"b{no}"]
     parents["tip"] = ["m200", "unknown"]
-    found = walks.carried(parents, [("first", "m1"), ("lost", "gone"), ("second", "tip")])
+    found, places = walked(walks, parents, [("first", "m1"), ("lost", "gone"), ("second", "tip")])
     assert [found[sha] for sha in ("m0", "a0", "m1", "a1", "m200", "tip")] == [
         None, None, "first", "second", "second", "second",
     ]  # fmt: skip
-    places = walks.generations(parents, found)
     assert [places[sha] for sha in ("m0", "a0", "b0", "m1", "m200", "tip")] == [
         1, 2, 2, 3, 401, 402,
     ]  # fmt: skip
@@ -76,8 +101,7 @@ def test_a_walk_comes_to_every_commit_once_and_an_ancestor_has_the_shorter_line(
 @pytest.mark.timeout(60)
 def test_commits_that_are_their_own_ancestors_end_somewhere(walks: ModuleType) -> None:
     parents = {"a": ["b", "root"], "b": ["c"], "c": ["a"], "own": ["own", "a"], "root": []}
-    found = walks.carried(parents, [("first", "own")])
-    places = walks.generations(parents, found)
+    _, places = walked(walks, parents, [("first", "own")])
     assert places.keys() == parents.keys() and places["root"] == 1
     assert places["own"] > places["a"] > places["root"]
 

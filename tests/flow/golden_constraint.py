@@ -194,6 +194,32 @@ CASES: list[Case] = [
         },
     ),
     Case(
+        "a gate is passed as often as an item comes to it, and a queue may take no time",
+        [
+            Issue(
+                "REL-70",
+                """
+                2024-06-03 09:00 created in In Progress
+                2024-06-03 12:00 Ready for Test
+                2024-06-03 12:00 In Test
+                2024-06-03 15:00 Ready for Release
+                2024-06-03 16:00 Ready for Test
+                2024-06-03 16:30 Ready for Release
+                2024-06-03 18:30 Done
+                """,
+            ),
+        ],
+        rows={
+            """select queue_wait_s, was_queued, served_at from metrics.metric_constraint_visits
+               where work_item_key = 'jira:REL-70' order by served_at""": [
+                (0, False, at("06-03 09:00")),
+                (0, True, at("06-03 12:00")),
+                (H, True, at("06-03 16:00")),
+                (2 * H, True, at("06-03 18:30")),
+            ],
+        },
+    ),
+    Case(
         "blocked items neither queue nor keep a station busy; a gate is a queue without work",
         [
             Issue(

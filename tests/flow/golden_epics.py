@@ -64,22 +64,28 @@ CASES: list[Case] = [
                 kind="Bug",
                 parent="EPC-1",
             ),
-            # Its story came beneath the epic when it was at work: three hours of six.
+            # Its story came beneath the epic when it was at work, and went to another one: two
+            # hours of six, and one. So did what lies below a story of that story.
             Issue(
                 "EPC-8",
                 """
                 2024-05-13 08:00 created in Backlog
                 2024-05-13 12:00 Parent: EPC-5
+                2024-05-13 14:00 Parent: EPC-10
                 """,
             ),
-            Issue(
-                "EPC-9",
-                """
-                2024-05-13 09:00 created in In Progress
-                2024-05-13 15:00 Done
-                """,
-                kind="Sub-task",
-                parent="EPC-8",
+            Issue("EPC-11", "2024-05-13 08:00 created in Backlog", parent="EPC-8"),
+            *(
+                Issue(
+                    f"EPC-{number}",
+                    """
+                    2024-05-13 09:00 created in In Progress
+                    2024-05-13 15:00 Done
+                    """,
+                    kind="Sub-task",
+                    parent=parent,
+                )
+                for number, parent in ((9, "EPC-8"), (12, "EPC-11"))
             ),
             Issue("EPC-6", "2024-05-07 09:00 created in Backlog", parent="EPC-1"),
             Issue(
@@ -155,7 +161,19 @@ CASES: list[Case] = [
                     1,
                     at("04-03 09:00"),
                     at("05-06 09:00"),
+                    at("05-13 14:00"),
+                    None,
+                ),
+                (
+                    "EPC-10",
+                    date(2024, 5, 1),
+                    "task",
+                    "unassigned",
+                    2,
+                    2,
+                    at("04-03 09:00"),
                     at("05-06 09:00"),
+                    at("05-13 14:00"),
                     None,
                 ),
                 (
@@ -175,8 +193,8 @@ CASES: list[Case] = [
                     date(2024, 5, 1),
                     "task",
                     "unassigned",
-                    3,
-                    1,
+                    4,
+                    2,
                     None,
                     at("05-06 13:00"),
                     at("05-13 12:00"),

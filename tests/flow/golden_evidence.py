@@ -360,6 +360,13 @@ def proven() -> list[Any]:
         # It was green, until it did not even begin.
         built("EV18", 1118, "05-29 12:30", 10),
         built("EV18", 1118, "05-29 12:50", 10, "startup_failure", attempt=2),
+        # A standard change that is asked for in the second in which its deployment begins.
+        *barge(1120, "05-31"),
+        Ticket("change_request", "CHG-EV20", "2024-05-31 14:00 created in New",
+               start={"type": "standard", "correlation_id": "barge-1120"}),
+        # A standard change that somebody approved all the same, and too late.
+        *barge(1121, "06-04"),
+        request("21", 1121, "2024-06-04 14:00:01 approval: approved @dan", kind="standard"),
         # What nobody tells anything of, of GitLab; and what was deleted before it was read.
         MergeRequest(1160, RAFT, "2024-05-06 08:00", "2024-05-06 09:00", "2024-05-06 10:00"),
         *crane(1049, "04-20 08:00", "04-20 09:00", "04-20 12:00"),
@@ -466,8 +473,8 @@ CASES = [
                 ("other.yml", day("06-01"), 1, 0, None, 0, 0, 0, 0),
             ],
             """select service_key, month_start from metrics.metric_ci_health
-               where repository = 'yard/dinghy' order by 2""": [
-                ("crane", day("04-01")), ("crane", day("06-01")),
+               where repository = 'yard/dinghy' and source_system = 'github' order by 2""": [
+                ("crane", day("04-01")), ("crane", day("05-01")), ("crane", day("06-01")),
             ],
             """select attempts, queue_n, run_n, built_changes, lead_time_s, lead_time_in_ci_s
                from metrics.metric_ci_health where pipeline = 'told'""": [
@@ -511,6 +518,78 @@ CASES = [
         },
     ),
     Case(
+        "a run is its owner's from the second on in which one begins, and a gap ends with a month",
+        [
+            # On 1 June dinghy, ferry and pram get another owner; a repository that is called as
+            # the ferry's job is no job; of one that two tools have the first name counts.
+            *(
+                Told(f"told-{name}", "pipelinerun.finished", f"2024-{when}",
+                     {"repository": f"yard/{name}", "pipeline": f"told {name}",
+                      "sha": f"{1030:040x}", "run_id": name, "outcome": "success"})
+                for name, when in (
+                    ("dinghy", "06-01 00:00"), ("ferry", "06-01 00:00"), ("gig", "06-01 00:00"),
+                    ("pram", "05-31 12:00"), ("twin", "06-01 00:00"),
+                )
+            ),
+            *(
+                Run(name, 1031, *["2024-05-31 23:59"] * 2, "2024-06-01 00:01", "success",
+                    repository=f"yard/{repository}",
+                    job=("2024-05-31 23:59", "2024-06-01 00:00", "2024-06-01 00:01"))
+                for name, repository in (("DN3", "dinghy"), ("PR1", "pram"))
+            ),
+            # The job's owner counts, whoever owns the code.
+            *(
+                Named(
+                    "builds",
+                    {
+                        "job_full_name": "yard/ferry", "number": no, "started_at": moment(when),
+                        "duration_ms": 60_000, "is_building": False, "result": "SUCCESS",
+                        "class": "WorkflowRun",
+                        "payload": {"head_sha": None, "repository": repository, "causes": []},
+                    },
+                    "jenkins",
+                )
+                for no, when, repository in (
+                    (1, "2024-05-31 23:59", None), (2, "2024-06-01 00:00", None),
+                    (3, "2024-06-02 00:00", "lab/trail"),
+                )
+            ),
+            # It begins with May in Los Angeles: April is whole, and May is not.
+            Named(
+                "history_gaps",
+                {
+                    "object": "workflow_runs", "scope": "yard/dinghy", "gap": "a",
+                    "reason": "pause", "gap_from": moment("2024-05-01 07:00"),
+                    "gap_to": moment("2024-05-02 07:00"),
+                },
+                "github",
+            ),
+        ],
+        rows={
+            """select coalesce(repository, pipeline), queued_at, started_at, finished_at,
+                   service_key
+               from marts.fct_ci_runs
+               where pipeline like 'told %' or pipeline = 'yard/ferry'
+                 or ci_run_key in ('github:run:DN3:1', 'github:run:PR1:1')
+               order by 1, 3, 4""": [
+                ("lab/trail", None, at("06-02 00:00"), at("06-02 00:01"), "crane"),
+                ("yard/dinghy", at("05-31 23:59"), at("06-01 00:00"), at("06-01 00:01"), "app"),
+                ("yard/dinghy", None, None, at("06-01 00:00"), "crane"),
+                ("yard/ferry", None, at("05-31 23:59"), at("06-01 00:00"), "app"),
+                ("yard/ferry", None, at("06-01 00:00"), at("06-01 00:01"), "crane"),
+                ("yard/ferry", None, None, at("06-01 00:00"), "unassigned"),
+                ("yard/gig", None, None, at("06-01 00:00"), "barge"),
+                ("yard/pram", at("05-31 23:59"), at("06-01 00:00"), at("06-01 00:01"), "crane"),
+                ("yard/pram", None, None, at("05-31 12:00"), "crane"),
+                ("yard/twin", None, None, at("06-01 00:00"), "app"),
+            ],
+            """select month_start, is_history_known from metrics.metric_ci_health
+               where repository = 'yard/dinghy' and source_system = 'github' order by 1""": [
+                (day("04-01"), True), (day("05-01"), False), (day("06-01"), True),
+            ],
+        },
+    ),
+    Case(
         "what speaks for a change in production is yes, no or not known, with its proof",
         proven(),
         rows={
@@ -544,6 +623,8 @@ CASES = [
                 ("barge-1190", None, "not_known", "not_known", "no", "no", "not_known"),
                 ("barge-1118", "P1118", "yes", "no", "no", "no", "no"),
                 ("barge-1119", "P1119", "no", "yes", "no", "no", "not_known"),
+                ("barge-1120", "P1120", "no", "no", "no", "yes", "no"),
+                ("barge-1121", "P1121", "no", "no", "no", "no", "no"),
             ],
             """select change_key, change_request_key, work_item_key,
                    split_part(work_item_link_key, '>issue_key>', 1), review_approval_key,

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.flow.golden import Case, at, day
 from tests.flow.golden_delivery import change
-from tests.flow.golden_field_delivery import Raw, commits, line, pull
+from tests.flow.golden_field_delivery import Raw, commits, line, pull, sha
 from tests.flow.golden_field_jira import Shown, listed, status
 from tests.flow.scratch import (
     ChangeRequest,
@@ -18,6 +18,7 @@ from tests.flow.scratch import (
     Issue,
     Run,
     Service,
+    Ticket,
 )
 
 TRAIL = "lab/trail"
@@ -68,6 +69,20 @@ def told_and_named() -> Raw:
     """Return a pull request that closes an issue and names it too."""
     raw = pull(TRAIL, 7930, "05-19 09:00", "05-19 10:00", merged_as=7930, closes=("I9703",))
     raw.values[0]["payload"]["issue_keys"] = ["elsewhere/board#9703"]
+    return raw
+
+
+def tried() -> Raw:
+    """Return a pull request that was closed, with the commit that merging it would have made."""
+    raw = pull(TRAIL, 7915, "05-18 10:00", "05-18 12:00")
+    raw.values[0]["payload"] |= {"issue_keys": ["TRC-17"], "mergeCommitOid": sha(7915)}
+    return raw
+
+
+def mentioning(node: str) -> Raw:
+    """Return a pull request that says what GitHub's timelines call it."""
+    raw = pull(TRAIL, 7933, "05-19 09:00", "05-19 10:00", merged_as=7933)
+    raw.values[0]["payload"]["node_id"] = node
     return raw
 
 
@@ -244,11 +259,17 @@ CASES: list[Case] = [
             named(7912, "TRC-12", "05-16 08:00", "05-16 10:00"),
             green(7912, "05-16 09:00", "05-16 09:30"),
             shipped(7912, "05-16 12:00"),
-            # All at once.
+            # All at once, the incident too.
             story(13, "05-17 09:00"),
             named(7913, "TRC-13", "05-17 09:00", "05-17 09:00"),
             green(7913, "05-17 09:00", "05-17 09:00"),
             shipped(7913, "05-17 09:00"),
+            *blamed("T4", "05-17 09:00", 7913),
+            # What was built was never merged, and what was merged was never built.
+            story(17, "05-18 09:00"),
+            named(7916, "TRC-17", "05-18 10:00", "05-18 11:00"),
+            tried(),
+            green(7915, "05-18 10:10", "05-18 10:20"),
         ],
         rows={
             """select replace(work_item_key, 'jira:TRC-', ''), backward_phases, ideation_s / 3600,
@@ -258,10 +279,16 @@ CASES: list[Case] = [
                where work_item_key in ('jira:TRC-8', 'jira:TRC-9', 'jira:TRC-12', 'jira:TRC-13')
                order by 1""": [
                 ("12", "verification", 23, 2, None, 2.5, None, True),
-                ("13", None, 0, 0, 0, 0, None, True),
+                ("13", None, 0, 0, 0, 0, 0, True),
                 ("8", "ideation, delivery", None, 27, 2, None, None, True),
                 ("9", "observation", 23, 28, 1 / 6, 3, None, True),
             ],
+            trace("jira:TRC-17"): [
+                ("TRC-17", at("05-18 09:00"), at("05-18 10:00"), at("05-18 10:00"),
+                 at("05-18 11:00"), None, None, None),
+            ],
+            """select change_count, missing_links from marts.fct_traces
+               where work_item_key = 'jira:TRC-17'""": [(2, "build, deployment")],
         },
     ),
     Case(
@@ -282,6 +309,18 @@ CASES: list[Case] = [
             story(25, "05-15 09:00"),
             asked("T10", "03-01 10:00", "TRC-25"),
             named(7920, "TRC-20", "05-21 09:00", None),
+            # What a problem and a request ask for; a pull request that only mentions an issue.
+            *(story(no, "05-21 09:00") for no in (30, 31)),
+            *(
+                Ticket(kind, f"TRC-{kind}", f"2024-05-0{no - 29} 09:00 created in New",
+                       start={"correlation_id": f"TRC-{no}"})
+                for no, kind in ((30, "problem"), (31, "sc_req_item"))
+            ),
+            mentioning("PR_7933"),
+            GitHubIssue(
+                9711, "2024-05-19 08:00",
+                (("2024-05-19 09:30", "cross_referenced", {"other_id": "PR_7933"}),),
+            ),
             # Each is the parent of the other.
             story(26, "05-01 09:00", parent="TRC-27"),
             story(27, "05-02 09:00", parent="TRC-26"),
@@ -304,7 +343,8 @@ CASES: list[Case] = [
             """select replace(work_item_key, 'jira:', ''), idea_work_item_key, idea_at, has_demand
                from marts.fct_traces
                where work_item_key in ('jira:TRC-3', 'jira:TRC-14', 'jira:TRC-15', 'jira:TRC-20',
-                   'jira:TRC-26', 'jira:TRC-27', 'jira:TRC-28', 'github:issue:I9701',
+                   'jira:TRC-26', 'jira:TRC-27', 'jira:TRC-28', 'jira:TRC-30', 'jira:TRC-31',
+                   'github:issue:I9701',
                    'github:issue:I9702', 'github:pr:P7899', 'github:pr:P7900', 'github:pr:P7920')
                order by 1""": [
                 ("TRC-14", "jira:TRC-14", at("05-19 09:00"), True),
@@ -314,6 +354,8 @@ CASES: list[Case] = [
                 ("TRC-27", "jira:TRC-26", at("05-01 09:00"), True),
                 ("TRC-28", "jira:TRC-28", at("05-21 09:00"), False),
                 ("TRC-3", "jira:TRC-3", at("05-20 09:00"), False),
+                ("TRC-30", "servicenow:problem:TRC-problem", at("05-01 09:00"), True),
+                ("TRC-31", "servicenow:request:TRC-sc_req_item", at("05-02 09:00"), True),
                 ("github:issue:I9701", "github:issue:I9701", at("05-02 09:00"), False),
                 ("github:issue:I9702", "github:issue:I9701", at("05-02 09:00"), True),
                 ("github:pr:P7899", None, None, False),
@@ -321,9 +363,11 @@ CASES: list[Case] = [
                 ("github:pr:P7920", "jira:TRC-25", at("05-15 09:00"), True),
             ],
             """select work_item_key, change_count, change_method from marts.fct_traces
-               where work_item_key in ('github:issue:I9703', 'github:issue:I9708') order by 1""": [
+               where work_item_key in ('github:issue:I9703', 'github:issue:I9708',
+                   'github:issue:I9711') order by 1""": [
                 ("github:issue:I9703", 1, "closing_reference"),
                 ("github:issue:I9708", 2, "issue_key"),
+                ("github:issue:I9711", 0, None),
             ],
             "select count(*) from marts.fct_traces where work_item_key like 'servicenow:%'": [(0,)],
         },

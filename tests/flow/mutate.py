@@ -528,7 +528,7 @@ MUTATIONS = [
     Mutation(
         "the first known deployment carries its own commit alone",
         f"{INTERMEDIATE}/int_commits_carried.py",
-        "None if is_first and commit != sha else deployment", "deployment",
+        "deployment if repository in begun else BEHIND_FIRST", "deployment",
     ),
     Mutation(
         "a service begins with its first merged change",

@@ -478,7 +478,8 @@ class Ticket:
             "payload": {**held, "opened_at": born.at.strftime(stamp), **self.now},
         }
         tables = {"incident": "incidents", "change_request": "change_requests",
-                  "change_task": "change_tasks", "problem": "problems"}  # fmt: skip
+                  "change_task": "change_tasks", "problem": "problems",
+                  "sc_req_item": "requested_items"}  # fmt: skip
         rows: Rows = {
             ("servicenow", tables[self.table]): [record],
             ("servicenow", "task_slas"): [

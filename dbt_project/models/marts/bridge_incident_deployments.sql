@@ -15,13 +15,36 @@ incidents as (
 
 deployments as (
 
-    select * from {{ ref('int_deployments_placed') }}
+    select
+        deployment_key,
+        release_deployment_key,
+        previous_deployment_key,
+        change_request_key,
+        service_key,
+        raw_environment,
+        finished_at,
+        result,
+        is_rollback,
+        is_hotfix
+
+    from {{ ref('int_deployments_placed') }}
+
     where release_deployment_key is not null
 
 ),
 
 -- Who says where it happened means a place: one where nothing of the service is in production is
 -- no place of its deployments.
+environments as (
+
+    select distinct
+        service_key,
+        raw_environment
+
+    from deployments
+
+),
+
 elsewhere as (
 
     select incidents.work_item_key
@@ -31,12 +54,12 @@ elsewhere as (
     inner join {{ ref('int_incidents_described') }} as described
         on incidents.work_item_key = described.work_item_key
 
-    left join deployments
+    left join environments
         on
-            incidents.service_key = deployments.service_key
-            and described.raw_environment = deployments.raw_environment
+            incidents.service_key = environments.service_key
+            and described.raw_environment = environments.raw_environment
 
-    where described.raw_environment is not null and deployments.deployment_key is null
+    where described.raw_environment is not null and environments.service_key is null
 
 ),
 
@@ -60,17 +83,65 @@ named as (
 
 ),
 
+-- An incident is guessed to come from a deployment in the hours before it. Time is cut into pieces
+-- that long: what is in no incident's piece, and not in the one before, need not be put in order.
+placed_incidents as (
+
+    select
+        work_item_key,
+        service_key,
+        opened_at,
+        cast(floor(
+            {{ seconds_between("timestamp '1970-01-01 00:00:00'", 'opened_at') }}
+            / ({{ var('incident_hours') }} * 3600)
+        ) as bigint) as piece
+
+    from incidents
+
+    where
+        not exists (
+            select 1 from elsewhere
+            where elsewhere.work_item_key = incidents.work_item_key
+        )
+
+),
+
+pieces as (
+
+    select
+        service_key,
+        piece
+    from placed_incidents
+    union
+    select
+        service_key,
+        piece - 1 as piece
+    from placed_incidents
+
+),
+
 numbered as (
 
     select
-        *,
+        deployments.deployment_key,
+        deployments.release_deployment_key,
+        deployments.service_key,
+        deployments.finished_at,
         row_number() over (
-            order by finished_at, deployment_key desc
+            order by deployments.finished_at, deployments.deployment_key desc
         ) as deployment_no
 
     from deployments
 
-    where result = 'success'
+    inner join pieces
+        on
+            deployments.service_key = pieces.service_key
+            and cast(floor(
+                {{ seconds_between("timestamp '1970-01-01 00:00:00'", 'deployments.finished_at') }}
+                / ({{ var('incident_hours') }} * 3600)
+            ) as bigint) = pieces.piece
+
+    where deployments.result = 'success'
 
 ),
 
@@ -95,13 +166,7 @@ moments as (
         cast(null as bigint) as deployment_no,
         work_item_key
 
-    from incidents
-
-    where
-        not exists (
-            select 1 from elsewhere
-            where elsewhere.work_item_key = incidents.work_item_key
-        )
+    from placed_incidents
 
 ),
 
