@@ -333,6 +333,19 @@ def publish_postgres() -> None:
         stop(FAILED, str(why))
 
 
+@main.command("mcp")
+def serve_agents() -> None:
+    """Serve what is published to agents, read-only (Model Context Protocol over stdio)."""
+    from orchestration.environment import published_folder
+    from publish.agents import server
+    from publish.snapshot import LINK
+
+    link = published_folder() / LINK
+    if not link.exists():
+        stop(FAILED, "nothing is published yet; run `flowhouse refresh` first")
+    server(link).run("stdio")
+
+
 @main.command()
 @click.option("--output", type=click.Path(path_type=Path), help="Where to write it.")
 def report(output: Path | None) -> None:

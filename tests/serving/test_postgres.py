@@ -550,3 +550,20 @@ def test_odbc_lists_tables_and_reads_them(reader: Server, tmp_path: Path) -> Non
             assert tuple(found) == (100, 100)
     finally:
         link.close()
+
+
+def test_the_lines_of_the_connection_page_run(reader: Server, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "connect.md").read_text()
+    lines = text.split("## Python\n")[1].split("## R\n")[0].splitlines()
+    code = "\n".join(line[4:] for line in lines if line.startswith("    "))
+    file = write_published_file(tmp_path / "warehouse.duckdb")
+    copy(file, reader.url())
+    for shown, real in (
+        (".flowhouse/published/warehouse.duckdb", str(file)),
+        ("postgresql://reader:...@db.example.com/warehouse", reader.url("reader")),
+    ):
+        assert shown in code
+        code = code.replace(shown, real)
+    found: dict = {}
+    exec(code, found)
+    assert len(found["rows"]) == len(found["frame"]) == 10
