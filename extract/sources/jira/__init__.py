@@ -2,11 +2,11 @@
 
 Settings: SOURCES__JIRA__BASE_URL, EMAIL and API_TOKEN (Cloud) or API_TOKEN alone (a bearer token:
 personal access token of a Data Center) or CLIENT_ID and CLIENT_SECRET (OAuth of a service account
-of a Cloud, whose base is https://api.atlassian.com/ex/jira/{cloudId}), PROJECTS (JSON list; empty
-= all visible), DEPLOYMENT (cloud or datacenter; default: asked from the server), START_DATE,
-WEB_URL, TITLES (true loads the titles of issues), FIELDS (JSON list: ids of custom fields that are
-loaded besides, filled in for all issues), STORY_POINTS_FIELD, TEAM_FIELD and FLAGGED_FIELD (id of
-the custom field where several could be meant, or none is known by its name; `flowhouse doctor` lists
+of a Cloud, whose base is https://api.atlassian.com/ex/jira/{cloudId}), PROJECTS (JSON list; empty =
+all visible), DEPLOYMENT (cloud or datacenter; default: asked from the server), START_DATE, WEB_URL,
+TITLES (true loads the titles of issues), FIELDS (JSON list: ids of custom fields that are loaded
+besides, filled in for all issues), STORY_POINTS_FIELD, TEAM_FIELD and FLAGGED_FIELD (id of the
+custom field where several could be meant, or none is known by its name; `flowhouse doctor` lists
 them), TOKEN_URL (where the token of CLIENT_ID is minted; default: /oauth/token of BASE_URL's host).
 
 Windows are closed on `updated` by the server's clock, five minutes behind it because the search
