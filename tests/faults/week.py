@@ -23,7 +23,8 @@ import duckdb
 import yaml
 
 from tests.extract.conftest import SHARED, Replay
-from tests.faults.many import FAKETIME, environment, homes_differ, scratch, wrong_clock
+from tests.faults.homes import homes_differ, scratch
+from tests.faults.many import FAKETIME, environment, wrong_clock
 
 FIRST = datetime(2020, 6, 13, 4, tzinfo=UTC)
 """The first night. The project of Jira whose history was recorded moves most in this week; others
