@@ -240,6 +240,7 @@ def test_a_damaged_folder_of_dlt_is_rebuilt(company: Company) -> None:
     days(company)
     for file in (company.home.folder / "dlt" / "jenkins").rglob("*.json"):
         file.write_text("{ half a")
+    (company.home.folder / "seals" / company.raw.name).write_bytes(b"\xff\xfe")
     asked = len(company.controller.asked)
     company.controller.add("job", range(43, 45))
     work = company.load()
