@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +142,7 @@ class Lane:
         self.base.mkdir(parents=True)
         self.refreshes = self.kills = 0
         self.repeats: list[Case] = []
+        self.started: list[subprocess.Popen] = []
         self.hit: Counter = Counter()
         self.reads: Counter = Counter()
 
@@ -163,10 +164,24 @@ class Lane:
         if not all(self.spans.values()) or len(changed) < 20:
             raise Missed("an undisturbed refresh does not do all that is to be disturbed")
 
+    def start(
+        self, home: Path | None = None, more: Mapping[str, str] | None = None, **how: Any
+    ) -> subprocess.Popen:
+        """Start a refresh, of the case's home if none is named; none outlives its case."""
+        told = {**self.company.settings, **(more or {})}
+        self.started.append(refreshing(home or self.home, told, **how))
+        return self.started[-1]
+
+    def _end_all(self) -> None:
+        for refresh in self.started:
+            if refresh.poll() is None:
+                killed(refresh)
+        self.started.clear()
+
     def well(self, home: Path) -> str:
         """Refresh a home while nothing goes wrong."""
         self.refreshes += 1
-        done = refreshing(home, self.company.settings)
+        done = self.start(home)
         said, _ = done.communicate(timeout=PATIENCE_S)
         if done.returncode:
             raise Missed(f"an undisturbed refresh ended with {done.returncode}: {said[-2000:]}")
@@ -188,6 +203,7 @@ class Lane:
                 faults.append(f"{type(error).__name__}: {error}")
             finally:
                 self.company.servers.faults.clear()
+                self._end_all()
         if not faults and (differ := homes_differ(self.home, self.twin)):
             faults.append(f"differs from the twin: {differ}")
         whole = {*map(digest, versions(self.home / "published"))}
@@ -209,7 +225,7 @@ class Lane:
         """Kill at a random moment of a phase, or of the whole refresh; again where it was over."""
 
         def fault() -> str:
-            refresh = refreshing(self.home, self.company.settings)
+            refresh = self.start()
             self._wait_within(refresh, phase)
             killed(refresh)
             there = open_phases(marks_of(self.home))
@@ -244,7 +260,7 @@ class Lane:
 
     def sigterm(self) -> str:
         phase = self.chance.choice(PHASES)
-        refresh = refreshing(self.home, self.company.settings)
+        refresh = self.start()
         self._wait_within(refresh, phase)
         began = time.monotonic()
         os.kill(refresh.pid, signal.SIGTERM)
@@ -289,7 +305,7 @@ class Lane:
 
     def _starved(self, **how: Any) -> str:
         """Refresh where there is too little room; return how it ended, which may be well."""
-        refresh = refreshing(self.home, self.company.settings, **how)
+        refresh = self.start(**how)
         said, _ = refresh.communicate(timeout=PATIENCE_S)
         if refresh.returncode == 0:
             if differ := homes_differ(self.home, self.twin):
@@ -310,7 +326,7 @@ class Lane:
             self.company.servers.faults.add(
                 source, ".", status, 100_000, skip=self.chance.randrange(3, 8)
             )
-            refresh = refreshing(self.home, self.company.settings)
+            refresh = self.start()
             said, _ = refresh.communicate(timeout=PATIENCE_S)
             self.company.servers.faults.clear()
             line = self._expect(refresh, said, 3, source)
@@ -345,7 +361,7 @@ class Lane:
         fill_with_rubbish(home / "dagster" / "history" / "runs" / "index.db")
         # The gate's own questions are answered.
         self.company.servers.faults.add(source, ".", 401, 10_000, skip=2)
-        refresh = refreshing(home, self.company.settings)
+        refresh = self.start(home)
         said, _ = refresh.communicate(timeout=PATIENCE_S)
         line = self._expect(refresh, said, 3, f"{source} is stale since ")
         for wanted in (
@@ -377,9 +393,9 @@ class Lane:
 
     def two_at_once(self) -> str:
         """Start a second refresh while the first one is at work."""
-        first = refreshing(self.home, self.company.settings)
+        first = self.start()
         self._wait_within(first, self.chance.choice(("extract", "normalise", "load")))
-        second = refreshing(self.home, self.company.settings)
+        second = self.start()
         said, _ = second.communicate(timeout=PATIENCE_S)
         line = self._expect(second, said, 1, "a refresh is running already")
         if len([one for one in said.splitlines() if one.startswith("flowhouse: ")]) != 1:
@@ -393,7 +409,7 @@ class Lane:
         """Let nothing in the home be written; root may write anywhere but to such a mount."""
         mount = f"mount --bind {self.home} {self.home} && mount -o remount,ro,bind {self.home}"
         before = ["unshare", "-m", "sh", "-c", f'{mount} && exec "$@"', "sh"]
-        refresh = refreshing(self.home, self.company.settings, before)
+        refresh = self.start(before=before)
         said, _ = refresh.communicate(timeout=PATIENCE_S)
         return self._expect(refresh, said, 2, "a folder that cannot be written")
 
@@ -401,8 +417,7 @@ class Lane:
         """Refresh while the clock of the machine is wrong."""
 
         def fault() -> str:
-            told = {**self.company.settings, **wrong_clock(), "FAKETIME": shift}
-            refresh = refreshing(self.home, told)
+            refresh = self.start(more={**wrong_clock(), "FAKETIME": shift})
             said, _ = refresh.communicate(timeout=PATIENCE_S)
             if refresh.returncode:
                 raise Missed(f"exit {refresh.returncode}: {said[-1500:]}")
