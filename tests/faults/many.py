@@ -367,10 +367,10 @@ class Lane:
         for wanted in (
             " UTC: SOURCES__JENKINS__API_TOKEN: jenkins refused the credentials (401);"
             " set it to one that is valid",
-            "raw_servicenow.duckdb is damaged; made anew from the archive",
-            "raw_github.duckdb is damaged; made anew from the archive",
-            "raw_jira.duckdb is gone; made anew from the archive",
-            "jenkins: dlt's folder cannot be read; made anew from the raw file",
+            "raw_servicenow.duckdb is damaged; made again from the archive",
+            "raw_github.duckdb is damaged; made again from the archive",
+            "raw_jira.duckdb is gone; made again from the archive",
+            "jenkins: dlt's folder cannot be read; made again from the raw file",
             "Dagster's store is damaged",
         ):
             if wanted not in said:
