@@ -17,7 +17,7 @@ help:
 	@echo "make test-long  which refresh whole companies, load day by day, and kill"
 	@echo "make test-serving  which start a PostgreSQL and copy to it: Debian's postgresql and odbc-postgresql"
 	@echo "make faults whole refreshes that are killed, stopped, starved, lied to: all cases, or COUNT= of them, drawn by SEED="
-	@echo "make week   a week of recorded days, refreshed every night by Dagster's schedule, held against one full load"
+	@echo "make week   a week of recorded days, refreshed every night by Dagster's schedule, held against one full load; NIGHTS= of them"
 	@echo "make mutate breaks every rule of the published models, one at a time; a test must notice each"
 	@echo "make mutate-sample  600 of them, drawn by SEED=, and a fault of each invariant"
 	@echo "make bench  what a build costs and how it grows with the data: SIZE=2k, 10k, 100k or 1M"
@@ -55,7 +55,7 @@ faults: install
 	@SEED=$(SEED) $(BIN)/python -m tests.faults.many $(COUNT)
 
 week: install
-	@$(BIN)/python -m tests.faults.week
+	@NIGHTS=$(NIGHTS) $(BIN)/python -m tests.faults.week
 
 # Mutants are tried on the demo company too: it is made anew where the project has changed.
 mutate: demo

@@ -41,6 +41,10 @@ TOLD = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
 """Tables that dlt writes without counting."""
 
 
+class Damaged(Exception):
+    """A part of an archive cannot be read."""
+
+
 @dataclass(frozen=True)
 class Part:
     """A folder of the archive."""
@@ -55,7 +59,11 @@ class Part:
     @cached_property
     def facts(self) -> dict:
         """The ids of its loads (`loads`), hashes of dlt's schemas, and how tables are made."""
-        return json.loads((self.folder / "part.json").read_text())
+        try:
+            found = json.loads((self.folder / "part.json").read_text())
+            return {name: found[name] for name in ("loads", "schemas", "tables", "is_all")}
+        except (OSError, ValueError, LookupError, TypeError):
+            raise Damaged(self.folder.name) from None
 
 
 def folder_of(source: str) -> Path:
@@ -64,12 +72,19 @@ def folder_of(source: str) -> Path:
 
 
 def parts(source: str) -> list[Part]:
-    """Return the parts of a source in the order in which they were written."""
+    """Return the parts of a source in the order in which they were written.
+
+    Raises:
+        Damaged: One of them does not say what it holds.
+    """
     folders = folder_of(source).glob("[0-9]*")
     found = sorted((Part(folder) for folder in folders), key=lambda part: part.number)
-    # What a later part replaces stays only where somebody was killed.
-    bases = [place for place, part in enumerate(found) if part.facts["is_all"]]
-    return found[bases[-1] :] if bases else found
+    there: list[Part] = []
+    for part in reversed(found):
+        there.insert(0, part)
+        if part.facts["is_all"]:  # what it replaces stays only where somebody was killed
+            break
+    return there
 
 
 def most_parts() -> int:
@@ -88,7 +103,11 @@ def keep(
         raw: Its raw file, between two loads.
         brought: How many rows the last load had for each table; asked of the file if None.
     """
-    there = parts(source)
+    try:
+        there = parts(source)
+    except Damaged:
+        log.warning("%s: its archive is damaged; made again from the raw file", source)
+        there = []
     known = {load for part in there for load in part.facts["loads"]}
     loads = _loads(source, raw)
     new = [load for load in loads if load not in known]
@@ -101,11 +120,10 @@ def keep(
     else:
         tables = None
     hashes = {text for part in there for text in part.facts["schemas"]}
-    _write(source, raw, new, hashes, tables, is_all)
+    last = _write(source, raw, new, hashes, tables, is_all)
     if is_all:
-        last = parts(source)[-1]
         for folder in folder_of(source).glob("[0-9]*"):
-            if folder != last.folder:
+            if folder != last:
                 shutil.rmtree(folder)
 
 
@@ -122,7 +140,7 @@ def _write(
     hashes: set[str],
     tables: Collection[str] | None,
     is_all: bool,
-) -> None:
+) -> Path:
     folder = folder_of(source)
     folder.mkdir(parents=True, exist_ok=True)
     for rest in folder.glob(".*"):  # of who was killed
@@ -162,45 +180,82 @@ def _write(
         "is_all": is_all,
     }
     (draft / "part.json").write_text(json.dumps(facts))
-    draft.rename(folder / f"{number:06}")
+    return draft.rename(folder / f"{number:06}")
 
 
 def files() -> list[Path]:
     """Return all files of all sources that hold rows."""
-    return sorted((raw_store.home() / "archive").glob("*/[0-9]*/*.parquet"))
+    return [
+        file for source in SOURCES for file in sorted(folder_of(source).glob("[0-9]*/*.parquet"))
+    ]
+
+
+def damaged() -> list[Path]:
+    """Return the folders of archives that were set aside."""
+    return sorted((raw_store.home() / "archive").glob("*.damaged"))
 
 
 def mend(source: str) -> Path | None:
     """Make the raw file of a source again from the archive where it is gone, damaged or outdated.
 
     Returns:
-        The file that was set aside, where no archive exists; the source is then read again.
+        What was set aside, where no archive of it can be read: the raw file, or the archive where
+        that is gone. The source is to be read again then.
     """
     file = raw_store.raw_file(source)
     if soundness.is_sealed(file):
         return None
-    there = parts(source)
-    if not file.exists() and not there:
+    try:
+        there, is_damaged = parts(source), False
+    except Damaged:
+        there, is_damaged = [], True
+    if not file.exists() and not there and not is_damaged:
         return None
     why = _fault(source, file, there)
+    if why and there and not all(_is_sound(part) for part in there):
+        there, is_damaged = [], True
     if why and there:
         rows = restore(source)
         log.warning("%s: %s %s; made again from the archive, %s rows", source, file.name, why, rows)
     elif why:
-        aside = soundness.set_aside(file)
+        aside = [soundness.set_aside(file)] if file.exists() else []
+        aside += [_set_aside(source)] if is_damaged else []
         shutil.rmtree(raw_store.home() / "dlt" / source, ignore_errors=True)
         log.warning(
-            "%s: %s %s and there is no archive of it: it is now %s, and all that the source has is"
-            " read again",
-            source, file.name, why, aside.name,
+            "%s: %s %s and %s: now %s, and all that the source has is read again",
+            source, file.name, why,
+            "its archive is damaged" if is_damaged else "there is no archive of it",
+            " and ".join(str(path.relative_to(raw_store.home())) for path in aside),
         )  # fmt: skip
-        return aside
+        return aside[0]
     else:
         with raw_store.opened(file) as raw:
             if not there and _is_loaded(source, raw):  # by a version that had no archive
                 keep(source, raw)
         soundness.seal(file)
     return None
+
+
+def _is_sound(part: Part) -> bool:
+    """Whether all rows of a part can be read."""
+    with duckdb.connect() as link:
+        link.execute("set enable_progress_bar = false")
+        for rows in part.folder.glob("*.parquet"):
+            try:
+                link.execute(f"select bit_xor(hash(t)) from '{rows}' as t")
+            except duckdb.OutOfMemoryException:
+                continue
+            except duckdb.Error:
+                return False
+    return True
+
+
+def _set_aside(source: str) -> Path:
+    """Give a damaged archive another name, instead of the last one that had it, and return it."""
+    folder = folder_of(source)
+    aside = folder.with_name(f"{folder.name}.damaged")
+    shutil.rmtree(aside, ignore_errors=True)
+    return folder.replace(aside)
 
 
 def _fault(source: str, file: Path, there: list[Part]) -> str:

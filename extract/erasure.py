@@ -30,13 +30,15 @@ def erase_raw(keys: list[str]) -> int:
     """Erase keys from all raw files, their archive, and what is left of packages of loads.
 
     The files are written again, because a row that was changed leaves its old bytes behind. Raw
-    files that were damaged and set aside go.
+    files and archives that were damaged and set aside go.
 
     Returns:
         Number of rows that named one of them.
     """
     for damaged in raw_store.raw_folder().glob("*.damaged"):
         damaged.unlink()
+    for folder in archive.damaged():
+        shutil.rmtree(folder)
     for file in archive.files():
         _erase_archived(file, keys)
     rows = sum(erase(file, keys) for file in sorted(raw_store.raw_folder().glob("*.duckdb")))

@@ -115,11 +115,17 @@ def load(source: str, refresh_id: str, full: bool = False, span: Window | None =
 
 
 def _put_back(source: str, lost: Path) -> None:
+    """Leave the damaged file, or archive, where it was: an empty source would be published."""
     file = raw_store.raw_file(source)
-    lost.replace(file)
+    if lost.is_dir():
+        soundness.unseal(file)
+        file.unlink(missing_ok=True)
+        lost.replace(archive.folder_of(source))
+    else:
+        lost.replace(file)
     raise Lost(
-        f"{source}: {file.name} is damaged, there is no archive of it, and the source did not bring"
-        f" its rows back (check {switch_of(source)}, or put a copy of the file there)"
+        f"{source}: {file.name} is damaged or gone, no archive of it can be read, and the source"
+        f" did not bring its rows back (check {switch_of(source)}, or put a copy of the file there)"
     )
 
 
@@ -199,7 +205,7 @@ def is_anything_loaded() -> bool:
 
 def _has_rows(source: str) -> bool:
     if not raw_store.raw_file(source).exists():
-        return bool(archive.parts(source))
+        return any(archive.folder_of(source).glob("[0-9]*"))
     try:
         with duckdb.connect(str(raw_store.raw_file(source)), read_only=True) as raw:
             there = raw.execute(

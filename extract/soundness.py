@@ -44,7 +44,7 @@ def is_sealed(file: Path) -> bool:
     return (
         file.exists()
         and note.exists()
-        and note.read_text() == _looks(file)
+        and note.read_text(errors="replace") == _looks(file)
         and not Path(f"{file}.wal").exists()
     )
 

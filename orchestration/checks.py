@@ -63,9 +63,12 @@ def evaluated(target: Path, docs: Path, as_of: datetime) -> dict[str, dict]:
     }
     memory = target.with_name("last.json")
     try:
-        last = json.loads(memory.read_text())
-    except (OSError, ValueError):  # there is none, or who wrote it was killed
-        memory.unlink(missing_ok=True)
+        last = {
+            name: {"of": told["of"], "found": {**told["found"]}}
+            for name, told in json.loads(memory.read_text()).items()
+        }
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        memory.unlink(missing_ok=True)  # there is none, or it is damaged
         last = {}
     known = {
         name: last[name]

@@ -6,7 +6,7 @@ Dagster knows it too; who only asks for it need not wait for Dagster.
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ TAG = "flowhouse/outcome"
 """The tag of a Dagster run that says what came of it; `partial` is a success with gaps."""
 
 STARTED_BY = "flowhouse/started_by"
+
+NEEDED = {"refresh_id", "started_by", "began_at"}
+"""What an outcome that is noted says at least."""
 
 KILLED = "it ended without a word: its process was killed, or the machine stopped"
 
@@ -113,9 +116,12 @@ def _known(which: str) -> Outcome | None:
 
 
 def _read() -> dict[str, dict]:
+    """Return what is noted, without what another flowhouse noted in another form."""
     try:
-        return json.loads(_file().read_text())
-    except (OSError, ValueError):  # none yet, or cut off by a full disk
+        known = json.loads(_file().read_text())
+        names = {field.name for field in fields(Outcome)}
+        return {which: of for which, of in known.items() if names >= {*of} >= NEEDED}
+    except (OSError, ValueError, AttributeError, TypeError):  # none yet, or cut off by a full disk
         return {}
 
 

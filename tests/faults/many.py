@@ -1,6 +1,7 @@
 """Whole refreshes of a small company that are killed, stopped, starved and lied to.
 
     python -m tests.faults.many [COUNT]     # SEED=1; all cases without a COUNT
+    CASES="SIGTERM,clock back" python -m tests.faults.many     # these kinds alone, each once
 
 Each case begins with the home of yesterday and refreshes it to today while something goes wrong,
 then once more while nothing does. What stands there in the end is what stands in the home of a twin
@@ -11,8 +12,6 @@ It prints a line for each case and ends with 1 when anything was missed.
 """
 
 import contextlib
-import hashlib
-import multiprocessing
 import os
 import random
 import resource
@@ -20,11 +19,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +29,24 @@ import duckdb
 
 from extract.sources import SOURCES
 from publish.snapshot import versions
-from tests.conftest import MEMORY
+from tests.faults.homes import (
+    DISK,
+    differences,
+    digest,
+    disk_of_its_own,
+    homes_differ,
+    readers,
+    resized,
+    scratch,
+    space_of,
+)
 from tests.faults.small import Company, serving
 from tests.faults.test_archive import cut_short, fill_with_rubbish, overwrite_the_middle
 
 PHASES = ("extract", "normalise", "load", "dbt", "tests", "publish")
 KILLS, MOST_CASES = 20, 60
 GRACE_S = 30
-PATIENCE_S, PAUSE_S = 900, 2.0
-OF_A_REFRESH = {
-    "publications", "restatements", "table_versions", "quality_results", "load_audits",
-    "int_load_audits_unioned", "refreshes",
-    "dim_source_systems", "metric_data_quality",
-}  # fmt: skip
-"""Tables that say when and by which refresh something was done, and not what is so."""
-OF_A_LOAD = ("_fetched_at", "_dlt_load_id", "load_id")
-"""Columns that say when and by which load a row was read."""
+PATIENCE_S = 3_600
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
@@ -57,19 +56,6 @@ Case = tuple[str, Callable[[], str]]
 
 class Missed(Exception):
     """What ought to hold does not."""
-
-
-@dataclass
-class Read:
-    """What a reader found while a case ran.
-
-    Attributes:
-        versions: How often it found which content, by the refresh that the file says it is of.
-        errors: What stopped it from reading.
-    """
-
-    versions: Counter = field(default_factory=Counter)
-    errors: list[str] = field(default_factory=list)
 
 
 def environment() -> dict[str, str]:
@@ -86,16 +72,11 @@ def wrong_clock() -> dict[str, str]:
     return {
         "LD_PRELOAD": str(FAKETIME),
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_DISABLE_SHM": "1",  # a lock that all processes would wait for
         "PYTHONPATH": os.pathsep.join(
             filter(None, [os.environ.get("PYTHONPATH"), str(Path(__file__).parent / "faketime")])
         ),
     }
-
-
-def scratch(prefix: str) -> tempfile.TemporaryDirectory:
-    """Make a folder that goes with its block; in memory where there is enough of it."""
-    is_enough = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 8 << 30
-    return tempfile.TemporaryDirectory(prefix=prefix, dir=MEMORY if is_enough else None)
 
 
 def refreshing(
@@ -143,99 +124,6 @@ def spans_of(marks: list[tuple[str, str, float]]) -> dict[str, list[float]]:
     return found
 
 
-def tables(link: duckdb.DuckDBPyConnection, of: str) -> set[tuple[str, str]]:
-    """Return the tables of an attached file that say what is so."""
-    return {
-        (schema, table)
-        for schema, table in link.execute(
-            "select schema_name, table_name from duckdb_tables() where database_name = ?", [of]
-        ).fetchall()
-        if table not in OF_A_REFRESH
-        and not table.startswith("_dlt")
-        and schema not in ("builds", "failures", "dbt_test__audit")
-    }
-
-
-def digest(file: Path) -> tuple[str, str]:
-    """Read a published file as a whole: which refresh it is of, and what all its tables say."""
-    with duckdb.connect(str(file), read_only=True) as link:
-        [(name, of)] = link.execute(
-            "select current_database(), refresh_id from meta.refreshes"
-        ).fetchall()
-        told = [
-            link.execute(
-                f"select '{table}', count(*), bit_xor(hash(t)) from {schema}.\"{table}\" as t"
-            ).fetchone()
-            for schema, table in sorted(tables(link, name))
-        ]
-    return of, hashlib.sha256(repr(told).encode()).hexdigest()
-
-
-def differences(one: Path, other: Path) -> dict[str, int]:
-    """Return how many rows of each table of two files are not in both, and as often."""
-    with duckdb.connect() as link:
-        link.execute(f"attach '{one}' as one (read_only)")
-        link.execute(f"attach '{other}' as other (read_only)")
-        there, wanted = tables(link, "one"), tables(link, "other")
-        found = {f"{schema}.{table}": -1 for schema, table in there ^ wanted}
-        for schema, table in sorted(there & wanted):
-            a, b = (f'from {of}.{schema}."{table}"' for of in ("one", "other"))
-            names = {row[0] for row in link.execute(f"describe {a}").fetchall()}
-            marks = [name for name in OF_A_LOAD if name in names]
-            columns = f"* exclude ({', '.join(marks)})" if marks else "*"
-            [(count,)] = link.execute(
-                f"select count(*) from ((select {columns} {a} except all select {columns} {b})"
-                f" union all (select {columns} {b} except all select {columns} {a}))"
-            ).fetchall()
-            if count:
-                found[f"{schema}.{table}"] = count
-    return found
-
-
-def homes_differ(one: Path, other: Path) -> dict[str, int]:
-    """Return in which tables two homes differ, and in how many rows."""
-    files = [f"raw/raw_{source}.duckdb" for source in SOURCES]
-    found = {}
-    for name in [*files, "build.duckdb", "published/warehouse.duckdb"]:
-        for table, rows in differences(one / name, other / name).items():
-            found[f"{name}: {table}"] = rows
-    return found
-
-
-def read_on(link: Path, ends: Any, told: Any) -> None:
-    """Open the published file again and again, and once at the end; tell what was found."""
-    read, is_last = Read(), False
-    while not is_last:
-        is_last = ends.is_set()
-        try:
-            read.versions[digest(link)] += 1
-        except Exception as error:
-            read.errors.append(f"{type(error).__name__}: {str(error).splitlines()[0]}")
-        ends.wait(0 if is_last else PAUSE_S)
-    told.send(read)
-
-
-@contextlib.contextmanager
-def readers(home: Path) -> Iterator[list[Read]]:
-    """Have two processes read what is published meanwhile."""
-    found: list[Read] = []
-    server = multiprocessing.get_context("forkserver")  # this process has threads and locks
-    ends, started = server.Event(), []
-    for _ in range(2):
-        ear, mouth = server.Pipe(duplex=False)
-        link = home / "published" / "warehouse.duckdb"
-        process = server.Process(target=read_on, args=(link, ends, mouth))
-        process.start()
-        started.append((process, ear))
-    try:
-        yield found
-    finally:
-        ends.set()
-        for process, ear in started:
-            found.append(ear.recv())
-            process.join()
-
-
 def killed(refresh: subprocess.Popen) -> None:
     """End a refresh and all that it started, as `kill -9` of the whole tree does."""
     with contextlib.suppress(ProcessLookupError):
@@ -254,6 +142,7 @@ class Lane:
         self.base.mkdir(parents=True)
         self.refreshes = self.kills = 0
         self.repeats: list[Case] = []
+        self.started: list[subprocess.Popen] = []
         self.hit: Counter = Counter()
         self.reads: Counter = Counter()
 
@@ -275,10 +164,24 @@ class Lane:
         if not all(self.spans.values()) or len(changed) < 20:
             raise Missed("an undisturbed refresh does not do all that is to be disturbed")
 
+    def start(
+        self, home: Path | None = None, more: Mapping[str, str] | None = None, **how: Any
+    ) -> subprocess.Popen:
+        """Start a refresh, of the case's home if none is named; none outlives its case."""
+        told = {**self.company.settings, **(more or {})}
+        self.started.append(refreshing(home or self.home, told, **how))
+        return self.started[-1]
+
+    def _end_all(self) -> None:
+        for refresh in self.started:
+            if refresh.poll() is None:
+                killed(refresh)
+        self.started.clear()
+
     def well(self, home: Path) -> str:
         """Refresh a home while nothing goes wrong."""
         self.refreshes += 1
-        done = refreshing(home, self.company.settings)
+        done = self.start(home)
         said, _ = done.communicate(timeout=PATIENCE_S)
         if done.returncode:
             raise Missed(f"an undisturbed refresh ended with {done.returncode}: {said[-2000:]}")
@@ -300,6 +203,7 @@ class Lane:
                 faults.append(f"{type(error).__name__}: {error}")
             finally:
                 self.company.servers.faults.clear()
+                self._end_all()
         if not faults and (differ := homes_differ(self.home, self.twin)):
             faults.append(f"differs from the twin: {differ}")
         whole = {*map(digest, versions(self.home / "published"))}
@@ -321,7 +225,7 @@ class Lane:
         """Kill at a random moment of a phase, or of the whole refresh; again where it was over."""
 
         def fault() -> str:
-            refresh = refreshing(self.home, self.company.settings)
+            refresh = self.start()
             self._wait_within(refresh, phase)
             killed(refresh)
             there = open_phases(marks_of(self.home))
@@ -356,7 +260,7 @@ class Lane:
 
     def sigterm(self) -> str:
         phase = self.chance.choice(PHASES)
-        refresh = refreshing(self.home, self.company.settings)
+        refresh = self.start()
         self._wait_within(refresh, phase)
         began = time.monotonic()
         os.kill(refresh.pid, signal.SIGTERM)
@@ -378,25 +282,41 @@ class Lane:
         return next(one for one in lines if line in one)
 
     def disk_full(self) -> str:
-        """Let no file grow above a part of the largest one."""
+        """Leave on the disk of the home a part of the room that a refresh takes for good."""
+        grows = space_of(self.twin) - space_of(self.base)
+        room = int(max(grows, 1 << 20) * self.chance.choice([0, 0.02, 0.1, 0.4]))
+        disk = self.home.parent
+        resized(disk, shutil.disk_usage(disk).used + room)
+        try:
+            said = self._starved()
+        finally:
+            resized(disk, DISK)
+        return f"{room:,} bytes of {grows:,} are left, {said}"
+
+    def files_limited(self) -> str:
+        """Let no file grow above a part of the largest one, as a quota may."""
         size = (self.home / "build.duckdb").stat().st_size
         limit = int(size * self.chance.choice([0.001, 0.005, 0.02, 0.1]))
 
         def little() -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-        refresh = refreshing(self.home, self.company.settings, preexec_fn=little)
+        return f"no file above {limit:,} bytes, {self._starved(preexec_fn=little)}"
+
+    def _starved(self, **how: Any) -> str:
+        """Refresh where there is too little room; return how it ended, which may be well."""
+        refresh = self.start(**how)
         said, _ = refresh.communicate(timeout=PATIENCE_S)
         if refresh.returncode == 0:
             if differ := homes_differ(self.home, self.twin):
                 raise Missed(f"it published what differs from the twin: {differ}")
-            return f"above {limit:,} bytes, which was enough"
+            return "which was enough"
         if "Traceback" in said:
             raise Missed(f"a traceback was shown: {said[-1500:]}")
         line = next((one for one in said.splitlines() if one.startswith("flowhouse: ")), None)
         if line is None:
             raise Missed(f"nothing was said: {said[-1500:]}")
-        return f"above {limit:,} bytes, exit {refresh.returncode}, {line[:150]}"
+        return f"exit {refresh.returncode}, {line[:150]}"
 
     def failing(self, status: int) -> Callable[[], str]:
         """Let a source answer with an error from some request on."""
@@ -406,7 +326,7 @@ class Lane:
             self.company.servers.faults.add(
                 source, ".", status, 100_000, skip=self.chance.randrange(3, 8)
             )
-            refresh = refreshing(self.home, self.company.settings)
+            refresh = self.start()
             said, _ = refresh.communicate(timeout=PATIENCE_S)
             self.company.servers.faults.clear()
             line = self._expect(refresh, said, 3, source)
@@ -441,16 +361,16 @@ class Lane:
         fill_with_rubbish(home / "dagster" / "history" / "runs" / "index.db")
         # The gate's own questions are answered.
         self.company.servers.faults.add(source, ".", 401, 10_000, skip=2)
-        refresh = refreshing(home, self.company.settings)
+        refresh = self.start(home)
         said, _ = refresh.communicate(timeout=PATIENCE_S)
         line = self._expect(refresh, said, 3, f"{source} is stale since ")
         for wanted in (
             " UTC: SOURCES__JENKINS__API_TOKEN: jenkins refused the credentials (401);"
             " set it to one that is valid",
-            "raw_servicenow.duckdb is damaged; made anew from the archive",
-            "raw_github.duckdb is damaged; made anew from the archive",
-            "raw_jira.duckdb is gone; made anew from the archive",
-            "jenkins: dlt's folder cannot be read; made anew from the raw file",
+            "raw_servicenow.duckdb is damaged; made again from the archive",
+            "raw_github.duckdb is damaged; made again from the archive",
+            "raw_jira.duckdb is gone; made again from the archive",
+            "jenkins: dlt's folder cannot be read; made again from the raw file",
             "Dagster's store is damaged",
         ):
             if wanted not in said:
@@ -473,9 +393,9 @@ class Lane:
 
     def two_at_once(self) -> str:
         """Start a second refresh while the first one is at work."""
-        first = refreshing(self.home, self.company.settings)
+        first = self.start()
         self._wait_within(first, self.chance.choice(("extract", "normalise", "load")))
-        second = refreshing(self.home, self.company.settings)
+        second = self.start()
         said, _ = second.communicate(timeout=PATIENCE_S)
         line = self._expect(second, said, 1, "a refresh is running already")
         if len([one for one in said.splitlines() if one.startswith("flowhouse: ")]) != 1:
@@ -489,7 +409,7 @@ class Lane:
         """Let nothing in the home be written; root may write anywhere but to such a mount."""
         mount = f"mount --bind {self.home} {self.home} && mount -o remount,ro,bind {self.home}"
         before = ["unshare", "-m", "sh", "-c", f'{mount} && exec "$@"', "sh"]
-        refresh = refreshing(self.home, self.company.settings, before)
+        refresh = self.start(before=before)
         said, _ = refresh.communicate(timeout=PATIENCE_S)
         return self._expect(refresh, said, 2, "a folder that cannot be written")
 
@@ -497,12 +417,7 @@ class Lane:
         """Refresh while the clock of the machine is wrong."""
 
         def fault() -> str:
-            told = {
-                "LD_PRELOAD": str(FAKETIME),
-                "FAKETIME": shift,
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            }
-            refresh = refreshing(self.home, {**self.company.settings, **told})
+            refresh = self.start(more={**wrong_clock(), "FAKETIME": shift})
             said, _ = refresh.communicate(timeout=PATIENCE_S)
             if refresh.returncode:
                 raise Missed(f"exit {refresh.returncode}: {said[-1500:]}")
@@ -517,11 +432,17 @@ def main() -> None:
     chance = random.Random(seed)
     with (
         scratch("faults-") as folder,
+        disk_of_its_own(Path(folder) / "case") as has_disk,
         serving(Path(folder) / "inbox") as company,
     ):
         lane = Lane(company, Path(folder), chance)
         lane.build()
-        cases = cases_of(lane)
+        cases = cases_of(lane, has_disk)
+        if wanted := os.environ.get("CASES"):
+            once = dict(cases)
+            if unknown := [name for name in wanted.split(",") if name not in once]:
+                raise SystemExit(f"no such case: {', '.join(unknown)}; there are {', '.join(once)}")
+            cases = [(name, once[name]) for name in wanted.split(",")]
         if len(sys.argv) > 1:
             cases = cases[: int(sys.argv[1])]
         good = 0
@@ -531,8 +452,10 @@ def main() -> None:
                 cases += lane.repeats
             lane.repeats.clear()
     hit = ", ".join(f"{phase} {lane.hit[phase]}" for phase in (*PHASES, "between"))
-    is_all_hit = len(sys.argv) > 1 or (
-        lane.kills >= KILLS and all(lane.hit[phase] for phase in PHASES)
+    is_all_hit = (
+        len(sys.argv) > 1
+        or bool(wanted)
+        or (lane.kills >= KILLS and all(lane.hit[phase] for phase in PHASES))
     )
     print(
         f"seed {seed}: {good} of {len(cases)} cases ended as if nothing had been;"
@@ -542,8 +465,13 @@ def main() -> None:
     sys.exit(0 if good == len(cases) and is_all_hit else 1)
 
 
-def cases_of(lane: Lane) -> list[Case]:
-    """Return all cases: kills in every phase, kills anywhere, and all else that goes wrong."""
+def cases_of(lane: Lane, has_disk: bool) -> list[Case]:
+    """Return all cases: kills in every phase, kills anywhere, and all else that goes wrong.
+
+    Args:
+        lane: Where they happen.
+        has_disk: Whether the homes of cases lie on a disk of their own, which can be filled.
+    """
     phases = [*PHASES] * (KILLS // len(PHASES)) + [None] * (KILLS % len(PHASES))
     lane.chance.shuffle(phases)
     names = [f"kill {number}" for number in range(1, KILLS + 1)]
@@ -553,7 +481,7 @@ def cases_of(lane: Lane) -> list[Case]:
     raw = [f"raw/raw_{source}.duckdb" for source in SOURCES]
     cases += [
         *[("SIGTERM", lane.sigterm)] * 3,
-        *[("disk full", lane.disk_full)] * 3,
+        *[("files limited", lane.files_limited)] * 2,
         ("a source fails", lane.failing(0)),
         ("a source refuses", lane.failing(401)),
         ("working file damaged", lane.damaged("build.duckdb")),
@@ -562,6 +490,10 @@ def cases_of(lane: Lane) -> list[Case]:
         ("two at once", lane.two_at_once),
         ("read-only folder", lane.read_only),
     ]
+    if has_disk:
+        cases += [("disk full", lane.disk_full)] * 3
+    else:
+        print("no disk is filled: only root may mount one (as in a container with SYS_ADMIN)")
     if FAKETIME:
         cases += [("clock back", lane.clock("-400d")), ("clock on", lane.clock("+400d"))]
     else:

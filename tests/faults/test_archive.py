@@ -188,10 +188,59 @@ def test_what_comes_back_from_nowhere_stops_the_refresh_and_stays_where_it_is(
         assert company.raw.read_bytes() == rubbish
 
 
+def last_part(company: Company) -> Path:
+    return company.home.folder / "archive" / "jenkins" / parts(company)[-1]
+
+
+@pytest.mark.parametrize("harm", [cut_short, Path.unlink])
+def test_a_damaged_archive_is_made_anew_from_the_raw_file(
+    company: Company, harm: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    days(company)
+    harm(last_part(company) / "part.json")
+    company.controller.add("job", range(43, 45))
+    work = company.load()
+    assert {audit.status for audit in work.audits} == {"complete"}
+    assert "jenkins: its archive is damaged; made again from the raw file" in caplog.messages
+    before = company.everything()
+    company.raw.unlink()
+    archive.mend("jenkins")
+    assert company.everything() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "is_gone"), [("part.json", False), ("builds.parquet", False), ("part.json", True)]
+)
+def test_where_the_archive_is_damaged_as_well_the_source_is_read_again_or_all_stays(
+    company: Company, name: str, is_gone: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    company.controller.add("job", range(1, 30))
+    company.load()
+    before = company.content()
+    cut_short(last_part(company) / name)
+    if is_gone:
+        company.raw.unlink()
+    else:
+        cut_short(company.raw)
+    company.faults.add("jenkins", ".", 401, 99)
+    for attempt in (company.load, lambda: prepare("jenkins")):
+        caplog.clear()
+        with pytest.raises(Lost, match="no archive of it can be read"):
+            attempt()
+        assert company.raw.exists() != is_gone
+    company.faults.clear()
+    company.load()
+    assert company.content() == before
+    assert any("is read again" in line for line in caplog.messages)
+    erase_raw(["a" * 20])  # what was set aside may name people
+    assert not [*company.home.folder.rglob("*.damaged")]
+
+
 def test_a_damaged_folder_of_dlt_is_rebuilt(company: Company) -> None:
     days(company)
     for file in (company.home.folder / "dlt" / "jenkins").rglob("*.json"):
         file.write_text("{ half a")
+    (company.home.folder / "seals" / company.raw.name).write_bytes(b"\xff\xfe")
     asked = len(company.controller.asked)
     company.controller.add("job", range(43, 45))
     work = company.load()

@@ -64,3 +64,8 @@ def test_only_what_changed_or_is_due_is_evaluated(asked: list[set[str]], tmp_pat
     assert evaluated(4) == [{"jira/statuses"}]
     (docs / "index.html").unlink()  # somebody took the pages away
     assert evaluated(4) == [everything]
+    memory = target.with_name("last.json")
+    for spoilt in (b"[half", b"\xff\xfe", b"[1]", b'{"jira/issues": [1]}', b'{"jira/issues": {}}'):
+        memory.write_bytes(spoilt)
+        assert evaluated(4) == [everything]
+        assert evaluated(4) == []

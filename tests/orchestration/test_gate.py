@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,20 @@ def test_the_last_failure_stays_known_after_a_good_refresh(home: Path) -> None:
     ]
     (home / "refreshes.json").write_text("{half")
     assert outcome.told()["lines"] == []
+
+
+@pytest.mark.parametrize(
+    "noted", ['{"half', "[1]", '{"last": [1]}', '{"last": {"refresh_id": "r"}}', '{"last": null}']
+)
+def test_what_is_noted_in_another_form_stops_nobody(house: Path, noted: str) -> None:
+    """A file that was damaged, or that another version of flowhouse wrote."""
+    (house / "refreshes.json").write_text(noted)
+    assert outcome.told()["lines"] == []
+    outcome.note(outcome.Outcome("new", "Dagster", "2024-01-01", "2024-01-02", outcome.PUBLISHED))
+    assert outcome.last().refresh_id == "new"
+
+
+def test_what_a_newer_version_notes_besides_stops_nobody(house: Path) -> None:
+    newer = asdict(outcome.Outcome("newer", "Dagster", "2024-01-01")) | {"mood": "good"}
+    (house / "refreshes.json").write_text(json.dumps({"last": newer, "last_failed": newer}))
+    assert outcome.last_failed() is None

@@ -89,6 +89,25 @@ def test_status_says_what_it_can(home: Path, what: str, how: str) -> None:
     assert said(home)["home"] == str(home)
 
 
+WARNED = """
+create table meta.refreshes as select 'r1' as refresh_id;
+create table meta.quality_results as select
+    'r1' as refresh_id, 'expectation:jira/issues' as test, 'warn' as status, 1 as failures;
+"""
+
+
+@pytest.mark.parametrize("spoilt", [None, b"", b"{half", b"\xff", b"[]", b'{"jira/issues": []}'])
+def test_status_without_what_the_expectations_found(home: Path, spoilt: bytes | None) -> None:
+    with duckdb.connect(str(home / FILES["build"])) as build:
+        build.execute(WARNED)
+    file = home / "expectations" / "r1.json"
+    file.parent.mkdir()
+    file.write_text('{"jira/issues": {"warnings": ["no newer row"]}}')
+    assert said(home)["warnings"] == ["jira/issues: no newer row"]
+    file.unlink() if spoilt is None else file.write_bytes(spoilt)
+    assert said(home)["warnings"] == []
+
+
 def test_status_while_everything_is_written(home: Path) -> None:
     files = [str(home / FILES[name]) for name in ("raw", "build")]
     before = said(home)
