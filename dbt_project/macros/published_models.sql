@@ -83,6 +83,8 @@
         'metric_forecast_calibration',
         'metric_guardrails',
         'metric_incident_sla',
+        'metric_intervention_weeks',
+        'metric_interventions',
         'metric_stage_stays',
         'metric_targets',
         'metric_throughput_xmr',
