@@ -542,6 +542,11 @@ NOT_OBSERVED = {
         *("queue_wait_mean_s", "queue_wait_s", "queued_s", "queued_share", "queued_visits"),
         *("saturation", "scores_known", "scores_led", "served_visits", "window_s"),
     ),
+    "of an intervention, which metric_interventions tells": (
+        *("actual_effect", "actual_effect_high", "actual_effect_low", "arrivals_after"),
+        *("arrivals_before", "baseline_weeks", "expected_effect", "intervention_cost"),
+        *("power_share", "queue_after", "queue_before", "trial_weeks", "watch_weeks"),
+    ),
     "a target, or where a number stands beside it": (
         *("active_target_s", "actual_share", "allocated", "allocated_of_all", "baseline"),
         *("expected", "max_share", "mean_before", "min_share", "progress_share", "target"),

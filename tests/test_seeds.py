@@ -78,6 +78,12 @@ metric,value_stream_key,workflow,level,baseline_start,baseline_end
 velocity,shop,software,story,2024-01-01,2024-05-19
 velocity,shop,software,story,2024-06-03,2024-10-20
 """,
+    "interventions": """\
+intervention_key,name,value_stream_key,workflow,level,stage,starts_on,measure,expected_effect,\
+cost,currency
+twice,"A second reviewer, for good",shop,software,story,review,2024-06-03,output,0.5,1000,EUR
+once,Fewer questions,bank,software,story,in_progress,2024-06-05,work_time,-0.2,,
+""",
     "targets": """\
 target_key,metric,entity_type,entity_key,value_stream_key,workflow,level,work_type,part,period,\
 better,target,owner_team_key,valid_from,valid_to
@@ -177,6 +183,39 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
         "a workflow of a guardrail", "own/guardrails", "bank,software", "bank,softwares",
         [f"{C}/guardrails.csv line 4: workflow 'softwares' is not in stages.csv;"
          " did you mean 'software'? Otherwise add it there"],
+    ),
+    (
+        "an effect that is none", "own/interventions", "work_time,-0.2", "work_time,0.0",
+        [f"{C}/interventions.csv line 3: expected_effect 0.0 must be above -1 and not 0; it is the"
+         " change as a share of what was, -0.25 for a quarter less"],
+    ),
+    (
+        "an effect that leaves nothing", "own/interventions", "work_time,-0.2", "work_time,-1",
+        [f"{C}/interventions.csv line 3: expected_effect -1 must be above -1 and not 0; it is the"
+         " change as a share of what was, -0.25 for a quarter less"],
+    ),
+    (
+        "a cost of no currency", "own/interventions", "1000,EUR", "1000,",
+        [f"{C}/interventions.csv line 2: cost is filled, but currency is not; fill both or none"],
+    ),
+    (
+        "a currency of no cost", "own/interventions", "1000,EUR", ",EUR",
+        [f"{C}/interventions.csv line 2: currency is filled, but cost is not; fill both or none"],
+    ),
+    (
+        "a stage of an intervention", "own/interventions", "review,2024", "revue,2024",
+        [f"{C}/interventions.csv line 2: stage 'revue' is not in stages.csv for workflow"
+         " 'software'; did you mean 'review'? Otherwise add it there"],
+    ),
+    (
+        "an intervention twice", "own/interventions", "once,Fewer", "twice,Fewer",
+        [f"{C}/interventions.csv line 3: intervention_key 'twice' is in line 2 already;"
+         " remove one"],
+    ),
+    (
+        "a measure of an intervention", "own/interventions", "output,0.5", "outputs,0.5",
+        [f"{C}/interventions.csv line 2: measure 'outputs' is not one of work_time, output,"
+         " flow_time, velocity; did you mean 'output'?"],
     ),
     (
         "a metric of a target", "own/targets", "log,wip_items", "log,wip_itms",

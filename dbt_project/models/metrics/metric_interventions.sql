@@ -46,8 +46,8 @@ charts as (
     select
         intervention_key,
         measure,
-        max(case when phase = 'trial' then centre end) as centre,
-        max(case when phase = 'trial' then (upper_limit - centre) / 3 end) as sigma,
+        max(case when phase <> 'watch' then centre end) as centre,
+        max(case when phase <> 'watch' then (upper_limit - centre) / 3 end) as sigma,
         max(case when phase = 'watch' then centre end) as trial_centre,
         min(case when phase = 'trial' and signal = 'better' then week_start end) as better_from,
         max(case when phase = 'trial' and signal = 'better' then week_start end) as better_to,
@@ -112,10 +112,8 @@ of_measures as (
             as better_from,
         min(case when measure in ('work_time', 'output') and signal = 'worse' then worse_from end)
             as worse_from,
-        max(case when measure = 'work_time' and is_lost then 1 when measure = 'work_time' then 0 end)
-            as is_work_time_lost,
-        max(case when measure = 'output' and is_lost then 1 when measure = 'output' then 0 end)
-            as is_output_lost
+        max(case when measure = 'work_time' and is_lost then 1 else 0 end) as is_work_time_lost,
+        max(case when measure = 'output' and is_lost then 1 else 0 end) as is_output_lost
 
     from told
 
