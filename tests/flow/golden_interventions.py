@@ -125,7 +125,7 @@ CASES: list[Case] = [
                 ("gate-fast", None, "none", "better"), ("gate-shut", None, "worse", "worse"),
                 ("tri-early", None, None, "none"), ("tri-helped", "better", "better", "none"),
                 ("tri-new", "none", "none", None), ("tri-none", "none", None, "none"),
-                ("tri-nowhere", None, None, None), ("tri-worse", "worse", "worse", "none"),
+                ("tri-nowhere", None, None, None), ("tri-worse", "worse", "worse", None),
             ],
             # One and two a week came before it, three in it; the first three queued in its eve.
             """select queue_before, queue_after, arrivals_before, arrivals_after, expected_effect,

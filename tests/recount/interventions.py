@@ -284,13 +284,13 @@ def said(trial: Trial, measure: str) -> tuple[str | None, date | None, bool | No
 
 def queue_told(trial: Trial) -> str | None:
     """Return what the queue says of the end of a trial."""
-    if len(trial.weeks("queue", "trial")) < 8 or not trial.weeks("queue", "baseline"):
+    if len(trial.weeks("queue", "trial")) < 13 or not trial.weeks("queue", "baseline"):
         return None
-    before, late = trial.mean("queue", "baseline"), trial.mean("queue", "trial", 8)
+    before, late = trial.mean("queue", "baseline"), trial.mean("queue", "trial", 13)
     came, comes = trial.mean("arrivals", "baseline"), trial.mean("arrivals", "trial")
-    if late * 4 < before and comes * 20 >= came * 19:
+    if late * 5 < before and comes * 20 >= came * 19:
         return "better"
-    return "worse" if late > 4 * before and comes * 20 <= came * 21 else "none"
+    return "worse" if late > 5 * before and comes * 20 <= came * 21 else "none"
 
 
 def nine(value: Fraction | float | None) -> float | None:

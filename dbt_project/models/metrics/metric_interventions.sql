@@ -29,7 +29,7 @@ averages as (
         avg(case when phase = 'trial' then value end) as trial_mean,
         avg(case when phase = 'baseline' and points_left <= 4 then value end) as eve_mean,
         avg(case when phase = 'trial' and points_left <= 4 then value end) as trial_end_mean,
-        avg(case when phase = 'trial' and points_left <= 8 then value end) as trial_late_mean,
+        avg(case when phase = 'trial' and points_left <= 13 then value end) as trial_late_mean,
         avg(case when phase = 'watch' and points_left <= 8 then value end) as watch_late_mean,
         min(case when phase = 'baseline' then week_start end) as baseline_start,
         max(case when phase = 'baseline' then week_start end) as last_baseline_week,
@@ -221,13 +221,14 @@ joined as (
         constraints_then.before_stage_key,
         constraints_then.now_stage_key,
         case
-            when of_station.trial_weeks < 8 or of_station.baseline_weeks < 1 then null
+            when coalesce(of_station.trial_weeks, 0) < 13 or of_station.baseline_weeks < 1
+                then null
             when
-                of_station.queue_late < 0.25 * of_station.queue_baseline
+                of_station.queue_late < 0.2 * of_station.queue_baseline
                 and of_station.arrivals_after >= 0.95 * of_station.arrivals_before
                 then 'better'
             when
-                of_station.queue_late > 4 * of_station.queue_baseline
+                of_station.queue_late > 5 * of_station.queue_baseline
                 and of_station.arrivals_after <= 1.05 * of_station.arrivals_before
                 then 'worse'
             else 'none'
