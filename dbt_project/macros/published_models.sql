@@ -85,6 +85,7 @@
         'metric_incident_sla',
         'metric_intervention_weeks',
         'metric_interventions',
+        'metric_scenarios',
         'metric_stage_stays',
         'metric_targets',
         'metric_throughput_xmr',

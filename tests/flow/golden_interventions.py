@@ -159,4 +159,49 @@ CASES: list[Case] = [
             ],
         },
     ),
+    Case(
+        "a year of a line is simulated from 26 weeks of it, or it is said why not",
+        [],
+        rows={
+            # Of the line of golden_constraint.py 49 items came in the window; 35 took 28 hours, 12
+            # of the others 58, the last two are there for 48 and 24 hours.
+            """select measure, round(observed, 6), arrivals_n, trials, horizon_days, window_start,
+                 window_end, decision
+               from metrics.metric_scenarios
+               where value_stream_key = 'line' and scenario_key = 'as_is' order by 1""": [
+                ("finished_a_week", round(47 / 26, 6), 49, 40, 364, date(2024, 1, 1),
+                 date(2024, 6, 30), None),
+                ("flow_days", round((35 * 28 + 12 * 58) / 47 / 24, 6), 49, 40, 364,
+                 date(2024, 1, 1), date(2024, 6, 30), None),
+                ("items_in_flow", round((35 * 28 + 12 * 58 + 48 + 24) / 26 / 168, 6), 49, 40, 364,
+                 date(2024, 1, 1), date(2024, 6, 30), None),
+                ("queued_items", None, 49, 40, 364, date(2024, 1, 1), date(2024, 6, 30), None),
+            ],
+            """select scenario_key, no_result_reason, stage_key, value_median is null
+               from metrics.metric_scenarios
+               where value_stream_key in ('line', 'pace', 'shut') and measure = 'flow_days'
+               order by value_stream_key, 1""": [
+                ("as_is", None, None, False),
+                ("line-batch", None, "software:review", False),
+                ("line-faster", None, "software:test", False),
+                ("line-gate", "stage_is_no_gate", "software:test", True),
+                ("line-limit", None, None, False),
+                ("line-none", "nobody_would_be_left", "software:test", True),
+                ("line-stage", "nothing_came_to_the_stage", "software:waiting_release", True),
+                ("line-tester", None, "software:test", False),
+                ("as_is", "fewer_than_30_items", None, True),
+                ("shut-limit", "fewer_than_30_items", None, True),
+            ],
+            # An item-day of Line costs 10 EUR on the last day of the window. Batches cost days; what
+            # waits before a limit waits all the same.
+            """select scenario_key, decision, gain_median < 0, gain_low <= gain_high
+               from metrics.metric_scenarios
+               where scenario_key in ('line-batch', 'line-faster', 'line-limit')
+                 and measure = 'flow_days' order by 1""": [
+                ("line-batch", "not_worth_it", True, True),
+                ("line-faster", "not_known", False, True),
+                ("line-limit", "not_known", False, True),
+            ],
+        },
+    ),
 ]  # fmt: skip
