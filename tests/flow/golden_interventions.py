@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import exp, log, sqrt
 
 from tests.flow.golden import Case
-from tests.flow.house import Issue
+from tests.flow.scratch import Issue
 
 FIRST = datetime(2023, 6, 5)
 WEEKS = 56
@@ -192,8 +192,8 @@ CASES: list[Case] = [
                 ("as_is", "fewer_than_30_items", None, True),
                 ("shut-limit", "fewer_than_30_items", None, True),
             ],
-            # An item-day of Line costs 10 EUR on the last day of the window. Batches cost days; what
-            # waits before a limit waits all the same.
+            # An item-day of Line costs 10 EUR on the last day of the window. Batches cost days;
+            # what waits before a limit waits all the same.
             """select scenario_key, decision, gain_median < 0, gain_low <= gain_high
                from metrics.metric_scenarios
                where scenario_key in ('line-batch', 'line-faster', 'line-limit')

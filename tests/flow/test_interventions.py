@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from tests.flow import changes, house
+from tests.flow import changes, scratch
 
 KINDS = (changes.QUICKER, changes.NOTHING, changes.FEWER, changes.SLOWER)
 MODELS = (
@@ -58,11 +58,13 @@ FINISHED = """
 
 
 @pytest.fixture(scope="module")
-def judged(golden_house: house.House, tmp_path_factory: pytest.TempPathFactory) -> house.House:
+def judged(
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path_factory: pytest.TempPathFactory
+) -> scratch.ScratchWarehouse:
     home = tmp_path_factory.mktemp("changes")
     for name in ("raw", "project"):
-        shutil.copytree(golden_house.home / name, home / name)
-    shutil.copyfile(golden_house.home / "build.duckdb", home / "build.duckdb")
+        shutil.copytree(golden_warehouse.home / name, home / name)
+    shutil.copyfile(golden_warehouse.home / "build.duckdb", home / "build.duckdb")
     with duckdb.connect(str(home / "build.duckdb")) as build:
         for table in (
             "marts.fct_group_stays", "marts.fct_blocked_intervals", "metrics.metric_cycle_times",
@@ -104,13 +106,13 @@ def judged(golden_house: house.House, tmp_path_factory: pytest.TempPathFactory) 
                 """,
                 [kind.name, changes.STARTS_ON],
             )
-    found = house.House(home, str(changes.AS_OF))
+    found = scratch.ScratchWarehouse(home, str(changes.AS_OF))
     done = found.dbt("run", "--select", *MODELS, DBT_WRITE_JSON="false")
     assert done.returncode == 0, done.stdout[-4000:]
     return found
 
 
-def rates(judged: house.House, kind: changes.Kind) -> dict[str, float]:
+def rates(judged: scratch.ScratchWarehouse, kind: changes.Kind) -> dict[str, float]:
     """Return how often each verdict is given, and each signal of the flow time alone."""
     [row] = judged.rows(
         """
@@ -131,7 +133,7 @@ def rates(judged: house.House, kind: changes.Kind) -> dict[str, float]:
 
 
 def test_verdicts_on_made_up_interventions_are_right_as_often_as_the_documentation_says(
-    judged: house.House,
+    judged: scratch.ScratchWarehouse,
 ) -> None:
     found = {kind.name: rates(judged, kind) for kind in KINDS}
     for name, row in found.items():
