@@ -55,9 +55,12 @@ gains as (
     select
         simulated.scenario_line_key,
         rates.currency,
-        -simulated.change_high * simulated.horizon_days * rates.cost_per_item_day as gain_low,
-        -simulated.change_median * simulated.horizon_days * rates.cost_per_item_day as gain_median,
-        -simulated.change_low * simulated.horizon_days * rates.cost_per_item_day as gain_high
+        0 - simulated.change_high * simulated.horizon_days * rates.cost_per_item_day
+            as gain_low,
+        0 - simulated.change_median * simulated.horizon_days * rates.cost_per_item_day
+            as gain_median,
+        0 - simulated.change_low * simulated.horizon_days * rates.cost_per_item_day
+            as gain_high
 
     from simulated
 
