@@ -326,6 +326,45 @@ def targets_differ_from_their_baseline(file: File) -> Iterator[tuple[int, str]]:
             )
 
 
+def effects_are_effects(file: File) -> Iterator[tuple[int, str]]:
+    """Check that an effect is one, leaves something, and that a cost is of some currency."""
+    for line, row in file.lines:
+        try:
+            effect = float(row["expected_effect"])
+        except ValueError:
+            continue
+        if effect == 0 or effect <= -1:
+            yield (
+                line,
+                f"expected_effect {row['expected_effect']} must be above -1 and not 0; it is the"
+                " change as a share of what was, -0.25 for a quarter less",
+            )
+        if bool(row["cost"]) != bool(row["currency"]):
+            filled, empty = ("cost", "currency") if row["cost"] else ("currency", "cost")
+            yield line, f"{filled} is filled, but {empty} is not; fill both or none"
+
+
+def changes_are_possible(file: File) -> Iterator[tuple[int, str]]:
+    """Check that a scenario says how much of what it changes, and where."""
+    forms = {
+        "capacity": (r"-?[1-9]\d*", "a whole number that is not 0, of people or places more"),
+        "faster": (r"0\.\d*[1-9]\d*", "the share that is saved, above 0 and below 1"),
+        "batch_size": (r"[2-9]|[1-9]\d+", "a whole number of items, 2 or more"),
+        "wip_limit": (r"[1-9]\d*", "a whole number of items, 1 or more"),
+        "no_wait": ("", "empty"),
+    }
+    for line, row in file.lines:
+        form, told = forms.get(row["change"], (".*", ""))
+        if not re.fullmatch(form, row["amount"]):
+            yield line, f"amount '{row['amount']}' of {row['change']} must be {told}"
+        if row["change"] in forms and (row["change"] == "wip_limit") == bool(row["stage"]):
+            what = "empty: it is of the whole line" if row["stage"] else "filled"
+            yield line, f"stage '{row['stage']}' of {row['change']} must be {what}"
+        if bool(row["cost"]) != bool(row["currency"]):
+            filled, empty = ("cost", "currency") if row["cost"] else ("currency", "cost")
+            yield line, f"{filled} is filled, but {empty} is not; fill both or none"
+
+
 def shares_are_in_order(file: File) -> Iterator[tuple[int, str]]:
     """Check that a guardrail guards something, and that a share can keep to it."""
     for line, row in file.lines:
@@ -722,6 +761,46 @@ SEEDS: dict[str, Seed] = {
             Reference(("workflow",), ("stages", "own_stages"), besides=("unassigned",)),
         ),
         rules=(baselines_are_long,),
+    ),
+    "interventions": Seed(
+        {
+            "intervention_key": OWN_KEY,
+            "name": NAME,
+            "value_stream_key": NAME,
+            "workflow": NAME,
+            "level": LEVEL,
+            "stage": NAME,
+            "starts_on": NEEDED_DAY,
+            "measure": Column(
+                is_needed=True, one_of=("work_time", "output", "flow_time", "velocity")
+            ),
+            "expected_effect": Column("double", is_needed=True, least=-1),
+            "cost": Column("double"),
+            "currency": TEXT,
+        },
+        unique=(("intervention_key",),),
+        references=(VALUE_STREAM, WORKFLOW, STAGE),
+        rules=(effects_are_effects,),
+    ),
+    "scenarios": Seed(
+        {
+            "scenario_key": replace(OWN_KEY, reserved=(*OWN_KEY.reserved, "as_is")),
+            "name": NAME,
+            "value_stream_key": NAME,
+            "workflow": NAME,
+            "level": LEVEL,
+            "change": Column(
+                is_needed=True,
+                one_of=("capacity", "faster", "no_wait", "batch_size", "wip_limit"),
+            ),
+            "stage": TEXT,
+            "amount": Column("double", least=-1000),
+            "cost": Column("double"),
+            "currency": TEXT,
+        },
+        unique=(("scenario_key",),),
+        references=(VALUE_STREAM, WORKFLOW, STAGE),
+        rules=(changes_are_possible,),
     ),
     "targets": Seed(
         {

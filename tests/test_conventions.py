@@ -173,6 +173,7 @@ NO_FOREIGN_KEYS = {
     ("dim_work_items", "item_key"): "the name that people give an item",
     ("dim_calendars", "calendar"): "a part of its own key",
     ("fct_metric_observations", "entity_key"): "of several tables: one test for each entity_type",
+    ("metric_scenarios", "scenario_key"): "of a seed, whose keys seeds.py checks; or as_is",
     ("metric_guardrails", "guardrail_key"): "of a seed, whose keys seeds.py checks",
     ("metric_targets", "goal_key"): "of two seeds, whose keys seeds.py checks",
     ("metric_targets", "objective_key"): "of a seed, whose keys seeds.py checks",
@@ -541,6 +542,16 @@ NOT_OBSERVED = {
         *("constraint_rank", "downstream_starved_s", "downstream_starved_share"),
         *("queue_wait_mean_s", "queue_wait_s", "queued_s", "queued_share", "queued_visits"),
         *("saturation", "scores_known", "scores_led", "served_visits", "window_s"),
+    ),
+    "of an intervention, which metric_interventions tells": (
+        *("actual_effect", "actual_effect_high", "actual_effect_low", "arrivals_after"),
+        *("arrivals_before", "baseline_weeks", "expected_effect", "intervention_cost"),
+        *("power_share", "queue_after", "queue_before", "trial_weeks", "watch_weeks"),
+    ),
+    "of a simulated year, which metric_scenarios tells": (
+        *("amount", "arrivals_n", "as_is", "change_high", "change_low", "change_median"),
+        *("gain_high", "gain_low", "gain_median", "observed", "scenario_cost"),
+        *("value_high", "value_low", "value_median"),
     ),
     "a target, or where a number stands beside it": (
         *("active_target_s", "actual_share", "allocated", "allocated_of_all", "baseline"),

@@ -78,6 +78,21 @@ metric,value_stream_key,workflow,level,baseline_start,baseline_end
 velocity,shop,software,story,2024-01-01,2024-05-19
 velocity,shop,software,story,2024-06-03,2024-10-20
 """,
+    "interventions": """\
+intervention_key,name,value_stream_key,workflow,level,stage,starts_on,measure,expected_effect,\
+cost,currency
+twice,"A second reviewer, for good",shop,software,story,review,2024-06-03,output,0.5,1000,EUR
+once,Fewer questions,bank,software,story,in_progress,2024-06-05,work_time,-0.2,,
+""",
+    "scenarios": """\
+scenario_key,name,value_stream_key,workflow,level,change,stage,amount,cost,currency
+one-more,"One more, for good",shop,software,story,capacity,review,1,1000,EUR
+one-less,One less,shop,software,story,capacity,review,-1,,
+quick,Quicker,bank,software,story,faster,in_progress,0.25,,
+free,No board,bank,software,story,no_wait,waiting_release,,,
+few,Not too many,bank,software,story,wip_limit,,12,,
+together,By tens,bank,software,story,batch_size,review,10,,
+""",
     "targets": """\
 target_key,metric,entity_type,entity_key,value_stream_key,workflow,level,work_type,part,period,\
 better,target,owner_team_key,valid_from,valid_to
@@ -177,6 +192,81 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
         "a workflow of a guardrail", "own/guardrails", "bank,software", "bank,softwares",
         [f"{C}/guardrails.csv line 4: workflow 'softwares' is not in stages.csv;"
          " did you mean 'software'? Otherwise add it there"],
+    ),
+    (
+        "a capacity of no more", "own/scenarios", "capacity,review,1,", "capacity,review,0,",
+        [f"{C}/scenarios.csv line 2: amount '0' of capacity must be a whole number that is not 0,"
+         " of people or places more"],
+    ),
+    (
+        "all work saved", "own/scenarios", "in_progress,0.25", "in_progress,1",
+        [f"{C}/scenarios.csv line 4: amount '1' of faster must be the share that is saved, above 0"
+         " and below 1"],
+    ),
+    (
+        "an amount of a gate", "own/scenarios", "waiting_release,,", "waiting_release,1,",
+        [f"{C}/scenarios.csv line 5: amount '1' of no_wait must be empty"],
+    ),
+    (
+        "a limit of nothing", "own/scenarios", "wip_limit,,12", "wip_limit,,0",
+        [f"{C}/scenarios.csv line 6: amount '0' of wip_limit must be a whole number of items, 1 or"
+         " more"],
+    ),
+    (
+        "a limit of a stage", "own/scenarios", "wip_limit,,12", "wip_limit,review,12",
+        [f"{C}/scenarios.csv line 6: stage 'review' of wip_limit must be empty: it is of the whole"
+         " line"],
+    ),
+    (
+        "a batch of one", "own/scenarios", "review,10", "review,1",
+        [f"{C}/scenarios.csv line 7: amount '1' of batch_size must be a whole number of items, 2 or"
+         " more"],
+    ),
+    (
+        "a batch of no stage", "own/scenarios", "review,10", ",10",
+        [f"{C}/scenarios.csv line 7: stage '' of batch_size must be filled"],
+    ),
+    (
+        "a cost of a scenario", "own/scenarios", "1000,EUR", "1000,",
+        [f"{C}/scenarios.csv line 2: cost is filled, but currency is not; fill both or none"],
+    ),
+    (
+        "a scenario as it is", "own/scenarios", "few,Not", "as_is,Not",
+        [f"{C}/scenarios.csv line 6: scenario_key 'as_is' is a name that flowhouse gives itself;"
+         " choose another, or leave the line out"],
+    ),
+    (
+        "an effect that is none", "own/interventions", "work_time,-0.2", "work_time,0.0",
+        [f"{C}/interventions.csv line 3: expected_effect 0.0 must be above -1 and not 0; it is the"
+         " change as a share of what was, -0.25 for a quarter less"],
+    ),
+    (
+        "an effect that leaves nothing", "own/interventions", "work_time,-0.2", "work_time,-1",
+        [f"{C}/interventions.csv line 3: expected_effect -1 must be above -1 and not 0; it is the"
+         " change as a share of what was, -0.25 for a quarter less"],
+    ),
+    (
+        "a cost of no currency", "own/interventions", "1000,EUR", "1000,",
+        [f"{C}/interventions.csv line 2: cost is filled, but currency is not; fill both or none"],
+    ),
+    (
+        "a currency of no cost", "own/interventions", "1000,EUR", ",EUR",
+        [f"{C}/interventions.csv line 2: currency is filled, but cost is not; fill both or none"],
+    ),
+    (
+        "a stage of an intervention", "own/interventions", "review,2024", "revue,2024",
+        [f"{C}/interventions.csv line 2: stage 'revue' is not in stages.csv for workflow"
+         " 'software'; did you mean 'review'? Otherwise add it there"],
+    ),
+    (
+        "an intervention twice", "own/interventions", "once,Fewer", "twice,Fewer",
+        [f"{C}/interventions.csv line 3: intervention_key 'twice' is in line 2 already;"
+         " remove one"],
+    ),
+    (
+        "a measure of an intervention", "own/interventions", "output,0.5", "outputs,0.5",
+        [f"{C}/interventions.csv line 2: measure 'outputs' is not one of work_time, output,"
+         " flow_time, velocity; did you mean 'output'?"],
     ),
     (
         "a metric of a target", "own/targets", "log,wip_items", "log,wip_itms",

@@ -33,6 +33,7 @@
     'method_share': ('method_items', 'finished_items'),
     'max_share': none,
     'min_share': none,
+    'power_share': none,
     'predictability_share': none,
     'progress_share': none,
     'queued_share': ('queued_s', 'window_s'),

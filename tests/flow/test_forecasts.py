@@ -2,8 +2,10 @@
 
 import importlib.util
 from datetime import date, timedelta
+from pathlib import Path
 from types import ModuleType
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -165,3 +167,20 @@ def test_an_epic_that_is_all_of_its_stream_is_done_with_it() -> None:
     assert [p50, p85, p95] == [10, 10, 10]
     [*never] = epics.days_until_done(2000, 10**9, 10**9, so_far, np.random.default_rng(2))
     assert never == [None, None, None]
+
+
+def test_what_is_85_percent_certain_comes_true_about_as_often_in_the_demo_company(
+    demo_build: Path,
+) -> None:
+    """Over all backtests; of one workflow there are too few that do not depend on each other."""
+    with duckdb.connect(str(demo_build), read_only=True) as build:
+        found = build.execute(
+            """
+            select workflow, count(*) filter (actual >= value), count(*)
+            from metrics.metric_forecast_backtests where percentile = 85 group by 1 order by 1
+            """
+        ).fetchall()
+    hits, n = sum(row[1] for row in found), sum(row[2] for row in found)
+    print(f"\nP85: {hits} of {n} came true; {found}")
+    assert n > 200
+    assert 0.75 <= hits / n <= 0.95
