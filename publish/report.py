@@ -73,14 +73,15 @@ def prepare(connection: duckdb.DuckDBPyConnection, weeks: Sequence[int]) -> None
 def table(connection: duckdb.DuckDBPyConnection, name: str, folder: str = "tables") -> Table:
     """Return what `<folder>/<name>.sql` answers, as column names and rows.
 
-    A publication from before a table was made has no row of it: it can be rolled back to.
+    A publication of an older version, which can be rolled back to, may lack a table or a column:
+    then there are no columns, and the page says so.
     """
     statement = _file(f"{folder}/{name}.sql")
     try:
         answer = connection.execute(
             statement, {"most": MOST_POINTS} if "$most" in statement else None
         )
-    except duckdb.CatalogException:
+    except (duckdb.CatalogException, duckdb.BinderException):
         return {"columns": [], "rows": []}
     return {"columns": [column[0] for column in answer.description], "rows": answer.fetchall()}
 
@@ -97,6 +98,7 @@ class _Site:
         self.works = _records(table(connection, "works"))
         self.definitions = _records(table(connection, "definitions"))
         self.ranges = _records(table(connection, "windows"))
+        [(self.all_items,)] = table(connection, "how_many")["rows"]
         self.vega = Markup(vega)
         self.script = Markup(_file("site.js"))
         self.hashes = {script: _hash(script) for script in (self.vega, self.script)}
@@ -104,6 +106,7 @@ class _Site:
             "refresh": _records(table(connection, "refresh"))[0],
             "sources": _records(table(connection, "sources")),
             "gaps": _records(table(connection, "gaps")),
+            "restated": next(iter(_records(table(connection, "restated"))), {}),
             "pages": PAGES_ON_RAW_TABLES if has_pages else "",
             "works": self.works,
             "definitions": self.definitions,
@@ -148,7 +151,7 @@ class _Site:
                 "metrics": sorted(metrics & shown),
                 "tables": tables,
                 "sections": {section.name: _told(section) for section in page.sections},
-                "all_items": table(self.connection, "how_many")["rows"][0][0],
+                "all_items": self.all_items,
             }
         )
 
@@ -178,6 +181,7 @@ def _told(section: Section) -> Mapping[str, Any]:
     told = {
         "tables": section.tables, "empty": section.empty, "at": section.at,
         "links": section.links, "labels": section.labels, "hidden": section.hidden,
+        "only": section.only,
     }  # fmt: skip
     if not section.chart:
         return told

@@ -24,6 +24,7 @@ class Section:
             values of the row.
         labels: How columns are called where their names do not say it.
         hidden: Columns that the picture needs and no reader does.
+        only: A column that must be true of the rows that are shown, by table.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Section:
     links: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
+    only: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,8 @@ PAGES = (
                 "finished, with that certainty. It says what is likely if the next weeks are like "
                 "the last ones. Source: metrics.metric_forecast.",
                 "We do not know: fewer than 28 days or ten finished items to draw from.",
+                chart=True,
+                hidden=("kind", "trials", "window_days"),
                 labels={
                     "percentile": "Certainty %",
                     "items": "At least items",
@@ -352,6 +356,7 @@ PAGES = (
                 "Five questions of an auditor, asked of every change that a deployment brought. Not "
                 "known is no yes. Source: metrics.metric_change_evidence.",
                 "Nothing was deployed to production in this range.",
+                labels={"proved_share": "Share proved"},
             ),
             Section(
                 "gaps_in_evidence",
@@ -377,7 +382,7 @@ PAGES = (
         "Trace a key",
         "Trace a key",
         "Delivery",
-        intro="Type the key of an issue, a pull request or an incident's story: the way from idea to "
+        intro="Type the key of an issue or a pull request: the way from idea to "
         "production, and how each step is known. The newest 4,000 items are here.",
         is_filtered=False,
     ),
@@ -432,6 +437,12 @@ PAGES = (
                 "Pairs of an item that blocks and one that is blocked. The wait is known only where "
                 "the source says since when. Source: metrics.metric_dependencies.",
                 "No item of this value stream is blocked by another one.",
+                labels={
+                    "dependency_count": "Dependencies",
+                    "open_dependency_count": "Open",
+                    "dated_dependency_count": "With a date",
+                    "dependency_wait_s": "Wait",
+                },
             ),
             Section(
                 "open_dependencies",
@@ -456,16 +467,17 @@ PAGES = (
                 "How far, and when done",
                 "Done share: children done over children not cancelled. Dates: the day by which the "
                 "last open child is done with 50, 85 and 95 % certainty, drawn from what the value "
-                "stream finished lately (n). An epic is in no waiting stage, so it has no flow "
-                "efficiency. Source: metrics.metric_epic_progress.",
+                "stream finished lately (n). "
+                "Source: metrics.metric_epic_progress.",
                 "No item of this value stream has children.",
+                chart=True,
                 links={"children": "parent={item_key}&of={child_work}&alive=yes&any=yes"},
                 labels={
                     "done_count": "Done",
                     "open_count": "Open",
                     "window_done_count": "Of them its own",
                 },
-                hidden=("child_work",),
+                hidden=("child_work", "epic_level"),
             ),
         ),
         has_works=False,
@@ -478,20 +490,40 @@ PAGES = (
         "Plan",
         (
             Section(
+                "goals",
+                ("targets",),
+                "Where each goal stands",
+                "The last complete period of each KPI and key result; expected is what the number "
+                "should be at the end of the period. Source: metrics.metric_targets.",
+                "Nobody set a target for this value stream: targets.csv is where.",
+                hidden=("is_last", "kind", "period_start", "is_complete_period", "progress_share", "target"),
+                only={"targets": "is_last"},
+            ),
+            Section(
+                "rails",
+                ("guardrails",),
+                "Where each guardrail stands",
+                "The share of what was finished that one type of work had in the last complete "
+                "period, beside the least and the most that it should have. "
+                "Source: metrics.metric_guardrails.",
+                "Nobody set a guardrail for this value stream: guardrails.csv is where.",
+                hidden=("is_last", "is_complete_period"),
+                only={"guardrails": "is_last"},
+            ),
+            Section(
                 "targets",
                 ("targets",),
-                "Goals",
-                "KPIs and key results by period, newest first; expected is what the number should be "
-                "at the end of the period. Source: metrics.metric_targets.",
+                "Goals, period by period",
+                "Newest first; of one period nobody can say whether it is noise. "
+                "Source: metrics.metric_targets.",
                 "Nobody set a target for this value stream: targets.csv is where.",
-                hidden=("is_last",),
+                hidden=("is_last", "kind", "period_end", "owner_team", "better", "target"),
             ),
             Section(
                 "guardrails",
                 ("guardrails",),
-                "Guardrails",
-                "The share of what was finished that one type of work had, beside the least and the "
-                "most that it should have. Source: metrics.metric_guardrails.",
+                "Guardrails, period by period",
+                "Newest first. Source: metrics.metric_guardrails.",
                 "Nobody set a guardrail for this value stream: guardrails.csv is where.",
                 hidden=("is_last",),
             ),
@@ -514,7 +546,7 @@ PAGES = (
                 "No item is so.",
                 at={"items": "finished_date"},
                 labels={"label": "Stage now", "is_late": "Late", "start_to_done_s": "Flow time"},
-                hidden=("visited", "is_unmapped"),
+                hidden=("visited", "is_unmapped", "started_date"),
             ),
         ),
     ),
@@ -527,8 +559,8 @@ PAGES = (
             Section(
                 "flaws",
                 ("flaws",),
-                "Flaws by source",
-                "What of the data is not as it should be, and how much of it. "
+                "What is measured of the data, by source",
+                "How much of each source is so; most are flaws, `history complete` is none. "
                 "Source: metrics.metric_data_quality.",
                 "No flaw is measured.",
             ),

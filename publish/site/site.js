@@ -105,6 +105,13 @@ function stageTooltip(rows) {
   ];
 }
 
+// What is done is pale: the bands above it are what one looks for.
+function stageColours(rows) {
+  const stages = new Set(rows.map((row) => row.position));
+  const step = Math.max(1, Math.floor(9 / stages.size));
+  return [...stages].map((_, i) => (i === stages.size - 1 ? "var(--band1)" : `var(--step${1 + Math.min(8, i * step)})`));
+}
+
 const CONFIG = {
   background: null,
   font: "system-ui, 'Segoe UI', 'Liberation Sans', sans-serif",
@@ -158,12 +165,13 @@ function drawMark({ stream }) {
     : `⚠ Says too little: ${one.name} (${share(one.unmapped_share)}) of the time in statuses without a stage. flowhouse status --seeds prints the lines that map them.`;
 }
 
+const COLUMNS = { is_complete_period: "Over", is_complete_week: "Over", item_key: "Item", n: "n" };
 const suffix = (column) => column.match(/_s$|_share$|_at$/)?.[0];
 
 function heading(column, labels) {
-  const words = labels[column] ?? column.replace(/_(s|share|at|date)$/, "").replaceAll("_", " ").replace(/ p(\d\d)$/, " P$1");
+  const words = labels[column] ?? COLUMNS[column] ?? column.replace(/_(s|share|at|date)$/, "").replaceAll("_", " ").replace(/ p(\d\d)$/, " P$1");
   const name = element("th", null, { scope: "col" });
-  const text = words[0].toUpperCase() + words.slice(1);
+  const text = words === "n" || words.startsWith("n of ") ? words : words[0].toUpperCase() + words.slice(1);
   name.append(page.metrics.includes(column) ? element("a", text, { href: `definitions.html#${column}`, title: "Definition" }) : text);
   return name;
 }
@@ -180,7 +188,7 @@ function cell(row, column, section, choice, isNumeric) {
   const url = column === "item_key" ? row.item_url : row[`${column}_url`];
   if (isWeb(url)) made.append(element("a", text, { href: url, rel: "noopener" }));
   else made.append(text);
-  if (column === "item_key") made.append(" ", element("a", "trace", { href: `trace.html#key=${encodeURIComponent(value)}`, class: "more", "aria-label": `Trace ${value}` }));
+  if (column === "item_key" && value) made.append(" ", element("a", "trace", { href: `trace.html#key=${encodeURIComponent(value)}`, class: "more", "aria-label": `Trace ${value}` }));
   const query = section.links[column];
   if (query && isNumber && value > 0) {
     const values = query.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(row[name]));
@@ -231,16 +239,18 @@ function drawTable(holder, name, rows, section, choice, title) {
 }
 
 const views = new Map();
+const OLDER = "This publication was made by an older version of flowhouse, which had no such table; the next refresh fills it.";
+const emptiness = (section) => (page.tables[section.tables[0]].columns.length ? section.empty : OLDER);
 
 async function drawPicture(holder, section, name, datasets) {
   views.get(name)?.finalize();
   const canvas = element("div");
   holder.replaceChildren(canvas);
   if (!datasets[section.tables[0]].length) {
-    canvas.append(element("p", section.empty, { class: "none" }));
+    canvas.append(element("p", emptiness(section), { class: "none" }));
     return;
   }
-  const values = { stages: name === "cumulative" ? stageTooltip(datasets.cumulative) : null };
+  const values = name === "cumulative" ? { stages: stageTooltip(datasets.cumulative), stage_colours: stageColours(datasets.cumulative) } : {};
   const view = await vegaEmbed(canvas, { ...filled(section.specification, values), datasets }, {
     ast: true, renderer: "svg", config: filled(CONFIG), tooltip: { theme: "custom" }, actions: false,
   });
@@ -305,7 +315,10 @@ async function drawSection(holder, choice) {
   const section = page.sections[holder.id];
   const isItems = holder.id === "items";
   const datasets = Object.fromEntries(
-    section.tables.map((name) => [name, isItems ? itemsBehind(choice) : slice(name, choice, section.at[name])]),
+    section.tables.map((name) => [
+      name,
+      isItems ? itemsBehind(choice) : slice(name, choice, section.at[name]).filter((row) => !section.only[name] || row[section.only[name]]),
+    ]),
   );
   const rows = holder.querySelector(".rows");
   const details = holder.querySelector("details.data");
@@ -314,7 +327,7 @@ async function drawSection(holder, choice) {
     if (details && !details.open) return;
     for (const name of section.tables) {
       if (datasets[name].length) drawTable(rows, name, datasets[name], section, choice);
-      else if (!details) rows.append(element("p", section.empty, { class: "none" }));
+      else if (!details) rows.append(element("p", emptiness(section), { class: "none" }));
     }
     if (isItems && page.all_items > tables.items.length) {
       rows.append(element("p", `The newest ${count(tables.items.length)} of ${count(page.all_items)} items are on this page; a number may count older ones too.`, { class: "count" }));

@@ -13,7 +13,9 @@ select
     progress.done_p50_date,
     progress.done_p85_date,
     progress.done_p95_date,
-    replace(progress.no_forecast_reason, '_', ' ') as no_forecast_because,
+    if(
+        progress.open_count > 0, replace(progress.no_forecast_reason, '_', ' '), null
+    ) as no_forecast_because,
     progress.window_done_count,
     progress.n,
     cast(progress.first_started_at as date) as first_started_date,

@@ -3,7 +3,10 @@ select
     workflow || '/' || level as work,
     value_stream_key as stream,
     kind,
-    horizon_days,
+    if(
+        kind = 'how_many', 'Within ' || horizon_days || ' days',
+        'Until what is in flow is finished'
+    ) as question,
     percentile,
     if(kind = 'how_many', value, null) as items,
     if(kind = 'when', items, null) as items_to_finish,
@@ -12,6 +15,7 @@ select
     n,
     window_days,
     trials,
-    origin_date
+    origin_date,
+    horizon_days
 from metrics.metric_forecast
 order by work, stream, kind, horizon_days, percentile

@@ -1,18 +1,16 @@
 -- One row per incident; the newest 1,000 of a value stream: what broke, and how we know why.
 select
     items.stream,
-    items.item_key,
-    items.item_url,
+    items.item_key as incident,
+    items.item_url as incident_url,
+    services.name as service,
     incidents.priority,
     incidents.opened_at,
-    incidents.resolved_at,
     incidents.time_to_resolve_s,
-    services.name as service,
     if(causes.is_false_alarm, 'no failure', coalesce(replace(causes.method, '_', ' '), 'not known'))
         as cause_known_by,
     causes.confidence,
     deployments.finished_at as deployed_at,
-    left(deployments.sha, 10) as commit_deployed,
     changes.item_key as change_request,
     changes.item_url as change_request_url
 from marts.fct_incidents as incidents
