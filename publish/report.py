@@ -56,7 +56,7 @@ def write_report(warehouse: Path, target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         pages = target.parent / PAGES_ON_RAW_TABLES
-        site = _Site(connection, _vega(target.parent), has_pages=pages.exists())
+        site = Site(connection, _vega(target.parent), has_pages=pages.exists())
         for page in reversed(PAGES):
             path = target if page is PAGES[0] else target.with_name(page.file)
             _replace(path, site.page(page))
@@ -86,7 +86,7 @@ def table(connection: duckdb.DuckDBPyConnection, name: str, folder: str = "table
     return {"columns": [column[0] for column in answer.description], "rows": answer.fetchall()}
 
 
-class _Site:
+class Site:
     """What all pages share: the prepared tables, who may be chosen, the scripts."""
 
     def __init__(

@@ -79,12 +79,12 @@ PAGES = (
                 ("map",),
                 "Where finished work waited and where it was touched",
                 "Boxes: stages in order, with wait and touch time of items finished in the range "
-                "(P50 per visit, where there are ten of them, and total), items there now (WIP) and "
-                "the share of visits that were rework. A visit counts for the value stream that the "
-                "item was in then. Ladder: mean wait and touch per finished item. Its share of touch "
-                "differs from the flow efficiency of the first page where items changed their value "
-                "stream: that counts every finished item whole, this one the stays in this value "
-                "stream. Source: marts.fct_stage_visits.",
+                "(P50 per visit, where there are ten of them, and total), items there now (WIP) "
+                "and the share of visits that were rework. A visit counts for the value stream "
+                "that the item was in then. Ladder: mean wait and touch per finished item. Its "
+                "share of touch differs from the flow efficiency of the first page where items "
+                "changed their value stream: that counts every finished item whole, this one the "
+                "stays in this value stream. Source: marts.fct_stage_visits.",
                 "No item was finished or is under way in this range.",
                 chart=True,
                 links={
@@ -103,8 +103,9 @@ PAGES = (
                 "gap",
                 ("targets_of_stages",),
                 "Current, target and gap",
-                "Medians of the visits of the range beside the most that a visit should take, as the "
-                "seed stage_targets sets it for today. A gap above zero is too long. " + STATIONS,
+                "Medians of the visits of the range beside the most that a visit should take, as "
+                "the seed stage_targets sets it for today. A gap above zero is too long. " + "
+                "STATIONS,
                 "Nobody set a target for a stage of this work: stage_targets.csv is where.",
                 labels={"label": "Stage"},
                 hidden=("position",),
@@ -144,8 +145,8 @@ PAGES = (
                 "Flow time of every finished item",
                 FLOW_TIME + " Percentiles are nearest-rank: each is the time of a real item; of "
                 "fewer than ten items there is none. The newest 5,000 points of a value stream and "
-                "kind of work are drawn; percentiles use all. Items that were never started have no "
-                "flow time. Source: metrics.metric_cycle_times.",
+                "kind of work are drawn; percentiles use all. Items that were never started have "
+                "no flow time. Source: metrics.metric_cycle_times.",
                 "No item with a flow time was finished in this range.",
                 chart=True,
                 at={"times": "finished_date"},
@@ -200,9 +201,9 @@ PAGES = (
                 ("throughput",),
                 "Items finished per week, with the limits of their baseline",
                 "Exact counts of items by the week of last done, Monday to Sunday in the value "
-                "stream's time zone; weeks without any are zero. A bar with a dashed edge is a week "
-                "that is not over. Lines: centre and limits of the control chart, frozen at their "
-                "baseline; a bar in red is a signal: a question, no proof. "
+                "stream's time zone; weeks without any are zero. A bar with a dashed edge is a "
+                "week that is not over. Lines: centre and limits of the control chart, frozen at "
+                "their baseline; a bar in red is a signal: a question, no proof. "
                 "Source: metrics.metric_flow_totals and metrics.metric_throughput_xmr.",
                 "No item was finished in this range.",
                 chart=True,
@@ -299,7 +300,8 @@ PAGES = (
                 "A deployment failed where evidence says so: it was rolled back, hotfixed, or an "
                 "incident names its change. No percentile of fewer than ten. "
                 "Source: metrics.metric_dora.",
-                "No service of this value stream was deployed: services.csv says which are its own.",
+                "No service of this value stream was deployed: services.csv says which are its "
+                "own.",
                 chart=True,
                 at={"dora": "month_start"},
                 labels={
@@ -332,9 +334,9 @@ PAGES = (
                 "ci",
                 ("ci",),
                 "Pipelines by month",
-                "Attempts with a verdict (n: judged attempts), how many failed, how many were flaky "
-                "(the same commit failed and passed), how long runs take and wait. No percentile of "
-                "fewer than ten. Source: metrics.metric_ci_health.",
+                "Attempts with a verdict (n: judged attempts), how many failed, how many were "
+                "flaky (the same commit failed and passed), how long runs take and wait. No "
+                "percentile of fewer than ten. Source: metrics.metric_ci_health.",
                 "No pipeline ran in this range.",
                 chart=True,
                 at={"ci": "month_start"},
@@ -353,8 +355,8 @@ PAGES = (
                 "evidence",
                 ("evidence",),
                 "What is proved of the changes in production",
-                "Five questions of an auditor, asked of every change that a deployment brought. Not "
-                "known is no yes. Source: metrics.metric_change_evidence.",
+                "Five questions of an auditor, asked of every change that a deployment brought. "
+                "Not known is no yes. Source: metrics.metric_change_evidence.",
                 "Nothing was deployed to production in this range.",
                 labels={"proved_share": "Share proved"},
             ),
@@ -396,9 +398,9 @@ PAGES = (
                 "constraint",
                 ("constraint",),
                 "Which station limits the line, week by week",
-                "Each row is a station, each column a week over its window of 13 weeks. Filled: the "
-                "constraint, by how sure that is. Nothing is said where waits are not modelled or "
-                "visits are few. Source: metrics.metric_constraint.",
+                "Each row is a station, each column a week over its window of 13 weeks. Filled: "
+                "the constraint, by how sure that is. Nothing is said where waits are not "
+                "modelled or visits are few. Source: metrics.metric_constraint.",
                 "No week of this range has been scored.",
                 chart=True,
                 at={"constraint": "week_start"},
@@ -408,8 +410,8 @@ PAGES = (
                 "constraint_items",
                 ("constraint_items",),
                 "The visits that show it",
-                "What waited longest in the queue of the present constraint, in its window; the 200 "
-                "longest. Source: metrics.metric_constraint_visits.",
+                "What waited longest in the queue of the present constraint, in its window; the "
+                "200 longest. Source: metrics.metric_constraint_visits.",
                 "There is no constraint to show visits of.",
             ),
             Section(
@@ -434,8 +436,8 @@ PAGES = (
                 "dependencies",
                 ("dependencies",),
                 "Who holds up this value stream",
-                "Pairs of an item that blocks and one that is blocked. The wait is known only where "
-                "the source says since when. Source: metrics.metric_dependencies.",
+                "Pairs of an item that blocks and one that is blocked. The wait is known only "
+                "where the source says since when. Source: metrics.metric_dependencies.",
                 "No item of this value stream is blocked by another one.",
                 labels={
                     "dependency_count": "Dependencies",
@@ -465,9 +467,9 @@ PAGES = (
                 "epics",
                 ("epics",),
                 "How far, and when done",
-                "Done share: children done over children not cancelled. Dates: the day by which the "
-                "last open child is done with 50, 85 and 95 % certainty, drawn from what the value "
-                "stream finished lately (n). "
+                "Done share: children done over children not cancelled. Dates: the day by which "
+                "the last open child is done with 50, 85 and 95 % certainty, drawn from what the "
+                "value stream finished lately (n). "
                 "Source: metrics.metric_epic_progress.",
                 "No item of this value stream has children.",
                 chart=True,
@@ -496,7 +498,14 @@ PAGES = (
                 "The last complete period of each KPI and key result; expected is what the number "
                 "should be at the end of the period. Source: metrics.metric_targets.",
                 "Nobody set a target for this value stream: targets.csv is where.",
-                hidden=("is_last", "kind", "period_start", "is_complete_period", "progress_share", "target"),
+                hidden=(
+                    "is_last",
+                    "kind",
+                    "period_start",
+                    "is_complete_period",
+                    "progress_share",
+                    "target",
+                ),
                 only={"targets": "is_last"},
             ),
             Section(

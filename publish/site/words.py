@@ -3,11 +3,14 @@
 import re
 from datetime import date, datetime
 
+DASH = "\u2013"
+"""What stands where there is no number."""
+
 
 def duration(seconds: float | None) -> str:
     """Return seconds in the unit that a person would choose; `site.js` does the same."""
     if seconds is None:
-        return "–"
+        return DASH
     minutes = seconds / 60
     if minutes < 1:
         return f"{seconds:.0f} s"
@@ -22,14 +25,14 @@ def duration(seconds: float | None) -> str:
 def share(value: float | None) -> str:
     """Return a share from 0 to 1 in per cent."""
     if value is None:
-        return "–"
+        return DASH
     percent = 100 * value
     return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
 
 
 def number(value: float | None) -> str:
     """Return a count."""
-    return "–" if value is None else f"{value:,.0f}"
+    return DASH if value is None else f"{value:,.0f}"
 
 
 def day(value: date | None) -> str:
@@ -50,7 +53,7 @@ def instant(moment: datetime | None) -> str:
 def measure(value: float | None, metric: str | None) -> str:
     """Return the value of a metric; the end of its name says what it is."""
     if value is None:
-        return "–"
+        return DASH
     if metric and metric.endswith("_s"):
         return duration(value)
     if metric and metric.endswith("_share"):

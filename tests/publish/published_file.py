@@ -50,8 +50,8 @@ create table metrics.metric_cycle_times (
     has_modelled_waits boolean, finished_date date
 );
 create table metrics.metric_aging_wip (
-    work_item_key varchar, item_key varchar, value_stream_key varchar, workflow varchar, level varchar,
-    work_type varchar, stage_key varchar, stage varchar, age_s bigint, stage_age_s bigint,
+    work_item_key varchar, item_key varchar, value_stream_key varchar, workflow varchar,
+    level varchar, work_type varchar, stage_key varchar, stage varchar, age_s bigint, stage_age_s bigint,
     pace_n bigint, pace_p50_s bigint, pace_p85_s bigint, pace_p95_s bigint, is_late boolean
 );
 create table metrics.metric_flow_totals (
@@ -176,8 +176,8 @@ insert into metrics.metric_cycle_times values
  true, '2025-06-01');
 
 insert into metrics.metric_aging_wip values
-('jira:3', 'PAY-3', 'payments', 'software', 'story', 'feature', 'software:waiting_review', 'waiting_review',
- 5 * 86400, 4 * 86400, 20, 4 * 86400, 8 * 86400, 8 * 86400, false),
+('jira:3', 'PAY-3', 'payments', 'software', 'story', 'feature', 'software:waiting_review',
+ 'waiting_review', 5 * 86400, 4 * 86400, 20, 4 * 86400, 8 * 86400, 8 * 86400, false),
 ('jira:12', '{HOSTILE.replace("'", "''")}', 'storefront', 'software', 'story', 'debt',
  'software:in_progress', 'in_progress', 1 * 86400, 1 * 86400, 3, null, null, null, null);
 

@@ -55,13 +55,13 @@ def tenfold(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return embedded(write_report(file, folder / "index.html"))
 
 
-def rows(
-    data: dict, table: str, stream: str, work: str = STORIES, weeks: str = "26"
-) -> list[dict]:
+def rows(data: dict, table: str, stream: str, work: str = STORIES, weeks: str = "26") -> list[dict]:
     columns = data["tables"][table]["columns"]
     records = [dict(zip(columns, row)) for row in data["tables"][table]["rows"]]
     wanted = {"work": work, "stream": stream, "range": weeks}
-    return [r for r in records if all(r.get(name, value) == value for name, value in wanted.items())]
+    return [
+        r for r in records if all(r.get(name, value) == value for name, value in wanted.items())
+    ]
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ def test_a_failed_report_leaves_no_page_of_another_refresh_first(
     target = tmp_path / "index.html"
     target.write_text("the last one")
     file = write_published_file(tmp_path / "warehouse.duckdb")
-    monkeypatch.setattr("publish.report._Site._verdicts", lambda _: 1 / 0)
+    monkeypatch.setattr("publish.report.Site._verdicts", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_report(file, target)
     assert target.read_text() == "the last one"

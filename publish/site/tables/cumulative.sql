@@ -1,6 +1,6 @@
--- One row per value stream, kind of work, range, stage and day; of more than 26 weeks the last day of
--- each week. Backlog is left out, and done begins at nothing when the range does: neither may drown
--- what is in between.
+-- One row per value stream, kind of work, range, stage and day; of more than 26 weeks the last day
+-- of each week. Backlog is left out, and done begins at nothing when the range does: neither may
+-- drown what is in between.
 with days as (
     select
         flows.workflow || '/' || flows.level as work,

@@ -1,4 +1,5 @@
--- One row per value stream, range and question: what is proved of the changes that went to production.
+-- One row per value stream, range and question: what is proved of the changes that went to
+-- production.
 with answers as (
     unpivot (
         select

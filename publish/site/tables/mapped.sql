@@ -1,4 +1,5 @@
--- The stages of each value stream, kind of work and range: stays of finished items, items there now.
+-- The stages of each value stream, kind of work and range: stays of finished items, items there
+-- now.
 create temp table mapped as
 with ended as (
     select

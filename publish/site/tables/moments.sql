@@ -1,6 +1,7 @@
 -- Weeks are those of the value streams, so the tables say which one is not over: where it is Monday
--- already, it is another one than in UTC. Every range begins with the earliest of them. Where nothing
--- was finished in the shortest range, all end with the week in which something was last finished.
+-- already, it is another one than in UTC. Every range begins with the earliest of them. Where
+-- nothing was finished in the shortest range, all end with the week in which something was last
+-- finished.
 create temp table moments as
 with running as (
     select min(week_start) as week_start

@@ -1,4 +1,5 @@
--- One row per pair of items of which one blocks the other; those of open items first, 500 of a stream.
+-- One row per pair of items of which one blocks the other; those of open items first, 500 of a
+-- stream.
 select
     blocked.stream,
     blocked.item_key,

@@ -1,5 +1,5 @@
--- As in metric_aging_wip, for stages that nothing is in too: every attempt that was finished, but of
--- deleted items, when it left the stage for the last time.
+-- As in metric_aging_wip, for stages that nothing is in too: every attempt that was finished, but
+-- of deleted items, when it left the stage for the last time.
 with leavings as (
     select
         work,

@@ -1,7 +1,7 @@
 -- What several tables start from. A kind of work is a workflow at one level, so items of two levels
 -- are never added up, and no row is of two value streams. No table of metrics has these ranges: who
--- counts where is as in metric_cycle_times, metric_value_stream_map_totals and metric_aging_wip, and
--- a test holds the rows to them.
+-- counts where is as in metric_cycle_times, metric_value_stream_map_totals and metric_aging_wip,
+-- and a test holds the rows to them.
 create temp table finished as
 select
     times.workflow || '/' || times.level as work,

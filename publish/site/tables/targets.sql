@@ -1,5 +1,5 @@
--- One row per goal and period. A goal of a service is the goal of its value stream; what names neither
--- is that of the team that answers for it.
+-- One row per goal and period. A goal of a service is the goal of its value stream; what names
+-- neither is that of the team that answers for it.
 select
     case
         when goals.value_stream_key <> 'all' then goals.value_stream_key

@@ -1,4 +1,5 @@
--- One row per finished item with a flow time; of the newest 5,000 of a value stream and kind of work.
+-- One row per finished item with a flow time; of the newest 5,000 of a value stream and kind of
+-- work.
 select
     finished.work,
     finished.stream,

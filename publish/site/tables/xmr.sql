@@ -1,5 +1,5 @@
--- One row per value stream, kind of work and complete week: mean flow time on its control chart. The
--- chart is of logarithms of hours; here they are seconds again.
+-- One row per value stream, kind of work and complete week: mean flow time on its control chart.
+-- The chart is of logarithms of hours; here they are seconds again.
 select
     chart.workflow || '/' || chart.level as work,
     chart.value_stream_key as stream,

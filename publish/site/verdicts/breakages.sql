@@ -2,7 +2,8 @@
 select
     items.stream,
     count(*) as incidents,
-    count(*) filter (where incidents.resolved_at is null and flows.outcome = 'open') as open_incidents,
+    count(*) filter (where incidents.resolved_at is null and flows.outcome = 'open')
+        as open_incidents,
     count(incidents.time_to_resolve_s) as resolved,
     if(resolved >= 10, quantile_disc(incidents.time_to_resolve_s, 0.5), null) as resolve_p50_s,
     count(*) filter (where causes.is_counted) as with_evidence,

@@ -1,4 +1,5 @@
--- One row per value stream and deployment that broke something in the last 13 weeks; the newest five.
+-- One row per value stream and deployment that broke something in the last 13 weeks; the newest
+-- five.
 select
     items.stream,
     services.name as service,
@@ -19,7 +20,9 @@ left join marts.dim_services as services
     on deployments.service_key = services.service_key and services.is_current
 cross join moments
 where not items.is_deleted and incidents.opened_at >= moments.as_of - interval 91 day
-group by items.stream, services.name, deployments.deployment_key, deployments.finished_at, deployments.sha
+group by
+    items.stream, services.name, deployments.deployment_key, deployments.finished_at,
+    deployments.sha
 qualify
     row_number() over (
         partition by items.stream order by deployments.finished_at desc, deployments.deployment_key

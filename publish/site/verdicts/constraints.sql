@@ -1,4 +1,5 @@
--- One row per value stream and kind of work: what is known of its constraint in the last complete week.
+-- One row per value stream and kind of work: what is known of its constraint in the last complete
+-- week.
 with weeks as (
     select
         *,

@@ -1,4 +1,5 @@
--- One row per value stream and control chart: whether its last four points say that something changed.
+-- One row per value stream and control chart: whether its last four points say that something
+-- changed.
 with points as (
     select
         *,
