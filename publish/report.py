@@ -23,7 +23,8 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from publish.site import words
-from publish.site.pages import MORE_TABLES, PAGES, Page, Section, themes
+from publish.site.pages import MORE_TABLES, PAGES, themes
+from publish.site.parts import Page, Section
 
 FOLDER = Path(__file__).parent / "site"
 RANGES = (13, 26, 52)

@@ -51,7 +51,8 @@ create table metrics.metric_cycle_times (
 );
 create table metrics.metric_aging_wip (
     work_item_key varchar, item_key varchar, value_stream_key varchar, workflow varchar,
-    level varchar, work_type varchar, stage_key varchar, stage varchar, age_s bigint, stage_age_s bigint,
+    level varchar, work_type varchar, stage_key varchar, stage varchar, age_s bigint,
+    stage_age_s bigint,
     pace_n bigint, pace_p50_s bigint, pace_p85_s bigint, pace_p95_s bigint, is_late boolean
 );
 create table metrics.metric_flow_totals (

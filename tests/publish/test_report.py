@@ -7,7 +7,8 @@ import vl_convert
 
 from publish.report import write_report
 from publish.site import words
-from publish.site.pages import PAGES, Page
+from publish.site.pages import PAGES
+from publish.site.parts import Page
 from tests.publish.published_file import HOSTILE, embedded_data, write_published_file
 
 DAY = 86_400
