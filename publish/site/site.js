@@ -135,7 +135,7 @@ function drawTiles(choice) {
   tiles.replaceChildren();
   if (!figures) return;
   const few = figures.finished_items < 10 ? ": no percentile of fewer than 10" : "";
-  const n = `n = ${count(figures.finished_items)} finished items${few}`;
+  const n = `n = ${count(figures.finished_items)} finished items with a flow time${few}`;
   const tile = (name, metric, value, note, query) => {
     const group = element("div", null, { class: "tile" });
     const term = element("dt");
