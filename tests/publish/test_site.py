@@ -143,7 +143,7 @@ def test_a_page_draws_in_both_themes_and_widths_without_a_serious_fault(
         assert holder.locator("tbody tr, p.none").count() > 0, section.name
     for theme in ("light", "dark"):
         tab.emulate_media(color_scheme=theme)
-        # The script that checks takes minutes over thousands of points, of which it can say nothing.
+        # Over thousands of points the check takes minutes, and it can say nothing of them.
         faults = axe.run(tab, context={"exclude": [["svg.marks > g"]]}).response["violations"]
         serious = [
             (fault["id"], fault["nodes"][0]["html"][:200])
