@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -231,7 +231,9 @@ def _embeddable(data: dict[str, Any]) -> Markup:
     return Markup(base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode())
 
 
+@lru_cache(100_000)
 def _plain(value: object) -> str | float:
+    """Return what JSON has no form for; the same days come thousands of times."""
     if isinstance(value, datetime):
         return value.isoformat() + "Z"
     return value.isoformat() if isinstance(value, date) else float(value)
