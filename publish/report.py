@@ -1,8 +1,9 @@
-"""Writes the static report: one HTML page with its data, charts and scripts inside it.
+"""Writes the static site: pages without a server, each one file with its data and script inside it.
 
 Reads nothing but the published warehouse. Sets, sums and percentiles are the SQL files in
-`charts/`; the page only picks a value stream and a kind of work, formats and draws. Charts are the
-Vega-Lite specifications beside the SQL.
+`site/tables/` and `site/verdicts/`; a page only picks a value stream, a kind of work and a range,
+formats and draws. `site/pages.py` says which pages there are, `site/charts/` holds their Vega-Lite
+specifications, `site/verdicts.html.j2` the sentences of the first page.
 """
 
 import base64
@@ -10,9 +11,9 @@ import gzip
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,143 +22,185 @@ import duckdb
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-FOLDER = Path(__file__).parent
-WINDOW_WEEKS = 26
+from publish.site import words
+from publish.site.pages import MORE_TABLES, PAGES, themes
+from publish.site.parts import Page, Section
+
+FOLDER = Path(__file__).parent / "site"
+RANGES = (13, 26, 52)
+"""Weeks that a reader may look back; a page begins with the second."""
+
+MOST_POINTS = 5_000
+"""Of a value stream and kind of work; a picture with more is slow, and shows no more."""
+
 PAGES_ON_RAW_TABLES = "expectations/index.html"
 """Where what holds of the raw tables is told, beside the report."""
 
+SETUP = ("moments", "ranges", "setup", "mapped")
+OF_A_STREAM = (
+    "constraints", "signals", "restated", "epics", "calibrations", "breakages", "broken",
+    "deliveries",
+)  # fmt: skip
+"""What the verdicts rest on, by value stream: `verdicts/<name>.sql`."""
 
-@dataclass(frozen=True)
-class Picture:
-    """One chart of the page: `charts/<name>.json` drawn from the tables `charts/<table>.sql`."""
-
-    name: str
-    tables: tuple[str, ...]
-    title: str
-    caption: str
-    empty: str
-
-
-PICTURES = (
-    Picture(
-        "map",
-        ("map",),
-        "Value stream map: where finished work waited and where it was touched",
-        "Boxes: stages in order, with wait and touch time of items finished in the window (P50 per "
-        "visit, where there are 10 of them, and total), items there now (WIP) and the share of "
-        "visits that were rework. A visit counts for the value stream that the item was in; of "
-        "several attempts the one that finished it counts. "
-        "Ladder: mean wait and touch per finished item, from commitment (first waiting or working "
-        "stage) to done. Touch is time in working stages, not blocked; everything else is wait. "
-        "Source: marts.fct_stage_visits.",
-        "No item was finished or is under way in this window.",
-    ),
-    Picture(
-        "cumulative",
-        ("cumulative",),
-        "Cumulative flow: items in each stage at the end of each day",
-        "Net count per stage (wip_by_stage), so a band gets thinner when work moves back. Done "
-        "counts what was finished since the window began. Source: metrics.metric_cumulative_flow.",
-        "No item was in any stage in this window.",
-    ),
-    Picture(
-        "times",
-        ("times", "percentiles"),
-        "Flow time of every finished item",
-        "Clock start_to_done_s: first entry of a started stage to last done, elapsed (nights and "
-        "weekends count). Percentiles are nearest-rank: each is the time of a real item; of fewer "
-        "than 10 items there is none. The newest 5,000 points are drawn; percentiles use all. "
-        "Items that were never started have no flow time. Source: metrics.metric_cycle_times.",
-        "No item with a flow time was finished in this window.",
-    ),
-    Picture(
-        "aging",
-        ("aging", "pace"),
-        "Aging work in progress: age of open items against the pace of finished ones",
-        "Age since start, not time in the stage. Bands: age at which finished items left that "
-        "stage of the value stream for the last time, where at least 10 did. A triangle is older "
-        "than 85 % of its own value stream's finished items were. The oldest 5,000 points are "
-        "drawn; all are in the table that they come from. "
-        "Source: metrics.metric_aging_wip.",
-        "Nothing is in progress.",
-    ),
-    Picture(
-        "throughput",
-        ("throughput",),
-        "Throughput: items finished per week",
-        "Exact counts of items by the week of last done, Monday to Sunday in the value stream's "
-        "time zone; weeks without any are zero. A dashed bar is a week that is not over. "
-        "Source: metrics.metric_flow_totals (velocity).",
-        "No item was finished in this window.",
-    ),
-)
+Table = dict[str, list]
 
 
 def write_report(warehouse: Path, target: Path) -> Path:
-    """Write the report of a published warehouse and return its path.
+    """Write the site of a published warehouse and return the path of its first page.
 
     Args:
         warehouse: The published DuckDB file; opened for reading only.
-        target: The HTML file; replaced in one step, so nobody ever sees half of it.
+        target: The first page; the others go beside it. Each is replaced in one step, the first
+            page last, so nobody ever sees half of one.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         pages = target.parent / PAGES_ON_RAW_TABLES
-        page = _page(connection, _vega(target.parent), has_pages=pages.exists())
-    draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
-    try:
-        draft.write_text(page, encoding="utf-8")
-        os.replace(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)
+        site = Site(connection, _vega(target.parent), has_pages=pages.exists())
+        for page in reversed(PAGES):
+            path = target if page is PAGES[0] else target.with_name(page.file)
+            _replace(path, site.page(page))
     return target
 
 
-def _page(connection: duckdb.DuckDBPyConnection, vega: str, *, has_pages: bool) -> str:
-    connection.execute(_file("charts/moments.sql"), {"weeks": WINDOW_WEEKS})
-    connection.execute(_file("charts/setup.sql"))
-    works = _records(connection, "works")
-    names = ["figures", *(table for picture in PICTURES for table in picture.tables)]
-    data = {
-        "streams": _records(connection, "streams"),
-        "works": works,
-        "tables": {name: _table(connection, name) for name in names},
-        "pictures": {
-            picture.name: {
-                "tables": picture.tables,
-                "empty": picture.empty,
-                "specification": {
-                    "description": f"{picture.title}. The data table below has the numbers.",
-                    **json.loads(_file(f"charts/{picture.name}.json")),
-                },
-            }
-            for picture in PICTURES
-        },
-    }
-    scripts = [vega, _file("report.js")]
-    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True)
-    environment.filters["instant"] = _instant
-    return environment.get_template("report.html.j2").render(
-        refresh=_records(connection, "refresh")[0],
-        sources=_records(connection, "sources"),
-        gaps=_records(connection, "gaps"),
-        restated=_restated(connection),
-        pages=PAGES_ON_RAW_TABLES if has_pages else "",
-        works=works,
-        weeks=WINDOW_WEEKS,
-        pictures=PICTURES,
-        data=_embeddable(data),
-        scripts=[Markup(script) for script in scripts],
-        script_hashes=Markup(" ".join(_hash(script) for script in scripts)),
-    )
+def prepare(connection: duckdb.DuckDBPyConnection, weeks: Sequence[int]) -> None:
+    """Make the temporary tables that `site/tables/*.sql` start from."""
+    for name in SETUP:
+        statement = _file(f"tables/{name}.sql")
+        connection.execute(statement, {"weeks": [*weeks]} if "$weeks" in statement else None)
 
 
-def _restated(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """Return how many values of the past are other than before; nothing of an older file."""
+def table(connection: duckdb.DuckDBPyConnection, name: str, folder: str = "tables") -> Table:
+    """Return what `<folder>/<name>.sql` answers, as column names and rows.
+
+    A publication of an older version, which can be rolled back to, may lack a table or a column:
+    then there are no columns, and the page says so.
+    """
+    statement = _file(f"{folder}/{name}.sql")
     try:
-        return _records(connection, "restated")[0]
-    except duckdb.CatalogException:
-        return {}
+        answer = connection.execute(
+            statement, {"most": MOST_POINTS} if "$most" in statement else None
+        )
+    except (duckdb.CatalogException, duckdb.BinderException):
+        return {"columns": [], "rows": []}
+    return {"columns": [column[0] for column in answer.description], "rows": answer.fetchall()}
+
+
+class Site:
+    """What all pages share: the prepared tables, who may be chosen, the scripts."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, vega: str, *, has_pages: bool
+    ) -> None:
+        self.connection = connection
+        prepare(connection, RANGES)
+        self.streams = _records(table(connection, "streams"))
+        self.works = _records(table(connection, "works"))
+        self.definitions = _records(table(connection, "definitions"))
+        self.ranges = _records(table(connection, "windows"))
+        [(self.all_items,)] = table(connection, "how_many")["rows"]
+        self.vega = Markup(vega)
+        self.script = Markup(_file("site.js"))
+        self.hashes = {script: _hash(script) for script in (self.vega, self.script)}
+        self.shared = {
+            "refresh": _records(table(connection, "refresh"))[0],
+            "sources": _records(table(connection, "sources")),
+            "gaps": _records(table(connection, "gaps")),
+            "restated": next(iter(_records(table(connection, "restated"))), {}),
+            "pages": PAGES_ON_RAW_TABLES if has_pages else "",
+            "works": self.works,
+            "definitions": self.definitions,
+            "themes": themes(),
+            "style": Markup(_file("style.css")),
+            "work_names": {work["key"]: work["name"] for work in self.works},
+        }
+        environment = Environment(
+            loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        )
+        environment.filters.update(words.FILTERS)
+        self.template = environment.get_template("page.html.j2")
+
+    def page(self, page: Page) -> str:
+        """Return a page as HTML."""
+        scripts = [self.script]
+        if any(section.chart for section in page.sections):
+            scripts.insert(0, self.vega)
+        more = self._verdicts() if page is PAGES[0] and self.works else {}
+        return self.template.render(
+            **self.shared,
+            **more,
+            page=page,
+            data=self._data(page) if self.works else "",
+            scripts=scripts,
+            script_hashes=Markup(" ".join(self.hashes[script] for script in scripts)),
+        )
+
+    def _data(self, page: Page) -> Markup:
+        names = [name for section in page.sections for name in section.tables]
+        names += MORE_TABLES.get(page.name, ())
+        metrics = {one["metric"] for one in self.definitions}
+        tables = {name: table(self.connection, name) for name in names}
+        shown = {column for one in tables.values() for column in one["columns"]}
+        return _embeddable(
+            {
+                "name": page.name,
+                "streams": self.streams,
+                "works": self.works,
+                "ranges": self.ranges,
+                "range": str(RANGES[1]),
+                "metrics": sorted(metrics & shown),
+                "tables": tables,
+                "sections": {section.name: _told(section) for section in page.sections},
+                "all_items": self.all_items,
+            }
+        )
+
+    def _verdicts(self) -> dict[str, Any]:
+        """Return what the sentences of each value stream are made of."""
+        rows = {
+            name: _records(table(self.connection, name, "verdicts")) for name in OF_A_STREAM
+        } | {
+            name: [row for row in _records(table(self.connection, name)) if row["is_last"]]
+            for name in ("targets", "guardrails")
+        }
+        return {
+            "versions": _records(table(self.connection, "versions", "verdicts")),
+            "verdicts": [
+                stream
+                | {
+                    name: [row for row in found if row["stream"] == stream["key"]]
+                    for name, found in rows.items()
+                }
+                for stream in self.streams
+            ],
+        }
+
+
+def _told(section: Section) -> Mapping[str, Any]:
+    """Return what the script must know of a section."""
+    told = {
+        "tables": section.tables, "empty": section.empty, "at": section.at,
+        "links": section.links, "labels": section.labels, "hidden": section.hidden,
+        "only": section.only,
+    }  # fmt: skip
+    if not section.chart:
+        return told
+    return told | {
+        "specification": {
+            "description": f"{section.title}. The data table below has the numbers.",
+            **json.loads(_file(f"charts/{section.name}.json")),
+        }
+    }
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _vega(folder: Path) -> str:
@@ -166,9 +209,7 @@ def _vega(folder: Path) -> str:
     if not kept.exists():
         import vl_convert
 
-        draft = kept.with_suffix(f".{os.getpid()}.draft")
-        draft.write_text(vl_convert.javascript_bundle(), encoding="utf-8")
-        os.replace(draft, kept)
+        _replace(kept, vl_convert.javascript_bundle())
     return kept.read_text(encoding="utf-8")
 
 
@@ -177,15 +218,8 @@ def _file(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-def _table(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, list]:
-    """Return what `charts/<name>.sql` answers, as column names and rows."""
-    answer = connection.execute(_file(f"charts/{name}.sql"))
-    return {"columns": [column[0] for column in answer.description], "rows": answer.fetchall()}
-
-
-def _records(connection: duckdb.DuckDBPyConnection, name: str) -> list[dict[str, Any]]:
-    table = _table(connection, name)
-    return [dict(zip(table["columns"], row)) for row in table["rows"]]
+def _records(found: Table) -> list[dict[str, Any]]:
+    return [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]]
 
 
 def _embeddable(data: dict[str, Any]) -> Markup:
@@ -197,14 +231,12 @@ def _embeddable(data: dict[str, Any]) -> Markup:
     return Markup(base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode())
 
 
+@lru_cache(100_000)
 def _plain(value: object) -> str | float:
+    """Return what JSON has no form for; the same days come thousands of times."""
     if isinstance(value, datetime):
         return value.isoformat() + "Z"
     return value.isoformat() if isinstance(value, date) else float(value)
-
-
-def _instant(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "never"
 
 
 def _hash(script: str) -> str:

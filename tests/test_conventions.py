@@ -286,11 +286,10 @@ def test_a_raw_table_that_no_published_table_reads_says_why(manifest: dict, node
 def test_the_report_is_said_to_read_what_it_reads(manifest: dict) -> None:
     from publish import report
 
-    charts = report.FOLDER / "charts"
     own = {name for _, name in OWN_TABLES} | {"quality_results"}
     read = {
         table
-        for path in [*charts.glob("*.sql"), report.FOLDER / "report.py"]
+        for path in report.FOLDER.rglob("*.sql")
         for table in re.findall(r"\b(?:marts|metrics|meta)\.(\w+)", path.read_text())
     }
     [exposure] = manifest["exposures"].values()

@@ -26,7 +26,10 @@ create table marts.dim_stages (
 );
 create table marts.dim_work_items (
     work_item_key varchar, work_item_version_key varchar, item_key varchar, workflow varchar,
-    level varchar, work_type varchar, value_stream_key varchar, is_current boolean
+    level varchar, work_type varchar, value_stream_key varchar, is_current boolean,
+    source_system varchar default 'jira', item_kind varchar default 'issue',
+    current_status varchar, parent_work_item_key varchar, is_deleted boolean default false,
+    created_at timestamp default '2025-01-01', item_url varchar
 );
 create table marts.fct_flow_attempts (
     work_item_key varchar, attempt_no bigint, is_latest boolean, outcome varchar,
@@ -47,20 +50,32 @@ create table metrics.metric_cycle_times (
     has_modelled_waits boolean, finished_date date
 );
 create table metrics.metric_aging_wip (
-    item_key varchar, value_stream_key varchar, workflow varchar, level varchar,
-    work_type varchar, stage_key varchar, stage varchar, age_s bigint, stage_age_s bigint,
+    work_item_key varchar, item_key varchar, value_stream_key varchar, workflow varchar,
+    level varchar, work_type varchar, stage_key varchar, stage varchar, age_s bigint,
+    stage_age_s bigint,
     pace_n bigint, pace_p50_s bigint, pace_p85_s bigint, pace_p95_s bigint, is_late boolean
 );
 create table metrics.metric_flow_totals (
     value_stream_key varchar, workflow varchar, level varchar,
     velocity bigint, is_complete_period boolean, week_start date
 );
+create table metrics.metric_throughput_xmr (
+    value_stream_key varchar, workflow varchar, level varchar, week_start date, velocity bigint,
+    centre double, lower_limit double, upper_limit double, signal varchar, is_signal boolean,
+    baseline_start date, baseline_end date, baseline_n bigint,
+    expected_false_alarm_share double, no_limits_reason varchar
+);
+create table metrics.metric_value_stream_map_totals (
+    value_stream_key varchar, workflow varchar, level varchar, stage_key varchar,
+    wait_target_s bigint, active_target_s bigint
+);
 create table metrics.metric_cumulative_flow (
     value_stream_key varchar, workflow varchar, level varchar, stage varchar, flow_state varchar,
     ordinal integer, date_day date, wip_by_stage bigint
 );
 create table metrics.metric_unmapped_time (
-    value_stream_key varchar, unmapped_share double, is_marked boolean
+    value_stream_key varchar, unmapped_share double, is_marked boolean,
+    unmapped_items bigint, unmapped_s bigint, elapsed_s bigint
 );
 create table meta.refreshes (refresh_id varchar, as_of timestamp);
 create table meta.load_audits (
@@ -81,7 +96,10 @@ insert into marts.dim_stages values
 ('epic:in_progress', 'epic', 'in_progress', 2, 'active'),
 ('epic:done', 'epic', 'done', 3, 'done');
 
-insert into marts.dim_work_items values
+insert into marts.dim_work_items (
+    work_item_key, work_item_version_key, item_key, workflow, level, work_type, value_stream_key,
+    is_current
+) values
 ('jira:1', 'jira:1@now', 'PAY-1', 'software', 'story', 'feature', 'payments', true),
 ('jira:1', 'jira:1@then', 'OLD-1', 'software', 'story', 'feature', 'storefront', false),
 ('jira:2', 'jira:2@now', 'PAY-2', 'software', 'story', 'defect', 'payments', true),
@@ -92,6 +110,15 @@ insert into marts.dim_work_items values
  'storefront', true),
 ('jira:13', 'jira:13@now', 'SHOP-3', 'software', 'story', 'feature', 'storefront', true),
 ('jira:14', 'jira:14@now', 'SHOP-4', 'software', 'story', 'feature', 'storefront', true);
+
+update marts.dim_work_items
+set item_url = case item_key
+    when 'PAY-1' then 'https://tickets.example/browse/PAY-1'
+    when 'PAY-2' then 'javascript:alert(1)'
+end;
+
+insert into metrics.metric_value_stream_map_totals values
+('payments', 'software', 'story', 'software:waiting_review', 2 * 86400, null);
 
 insert into marts.fct_work_item_flows values
 ('jira:1', '2025-12-01', '2025-12-06', 'done'),
@@ -150,9 +177,9 @@ insert into metrics.metric_cycle_times values
  true, '2025-06-01');
 
 insert into metrics.metric_aging_wip values
-('PAY-3', 'payments', 'software', 'story', 'feature', 'software:waiting_review', 'waiting_review',
- 5 * 86400, 4 * 86400, 20, 4 * 86400, 8 * 86400, 8 * 86400, false),
-('{HOSTILE.replace("'", "''")}', 'storefront', 'software', 'story', 'debt',
+('jira:3', 'PAY-3', 'payments', 'software', 'story', 'feature', 'software:waiting_review',
+ 'waiting_review', 5 * 86400, 4 * 86400, 20, 4 * 86400, 8 * 86400, 8 * 86400, false),
+('jira:12', '{HOSTILE.replace("'", "''")}', 'storefront', 'software', 'story', 'debt',
  'software:in_progress', 'in_progress', 1 * 86400, 1 * 86400, 3, null, null, null, null);
 
 insert into metrics.metric_flow_totals
@@ -192,7 +219,7 @@ from (
 inner join marts.dim_stages as stages on stages.stage_key = 'software:' || days.stage;
 
 insert into metrics.metric_unmapped_time values
-    ('payments', 0.009, false), ('storefront', 0.25, true);
+    ('payments', 0.009, false, 1, 9, 1000), ('storefront', 0.25, true, 1, 25, 100);
 insert into meta.refreshes values ('refresh-2', '2026-01-07 12:00');
 
 insert into meta.load_audits values

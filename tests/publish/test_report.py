@@ -1,6 +1,4 @@
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -8,12 +6,14 @@ import pytest
 import vl_convert
 
 from publish.report import write_report
+from publish.site import words
+from publish.site.pages import PAGES
+from publish.site.parts import Page
 from tests.publish.published_file import HOSTILE, embedded_data, write_published_file
 
 DAY = 86_400
 STORIES = "software/story"
 DASH = "\u2013"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
@@ -31,39 +31,53 @@ def html(report: Path) -> str:
     return report.read_text(encoding="utf-8")
 
 
+def embedded(report: Path) -> dict:
+    """Return what all pages of a site embed, as if they were one."""
+    first, *others = [
+        embedded_data(path.read_text(encoding="utf-8"))
+        for path in [report, *(report.with_name(page.file) for page in PAGES[1:])]
+    ]
+    for other in others:
+        first["tables"] |= other["tables"]
+        first["sections"] |= other["sections"]
+    return first
+
+
 @pytest.fixture(scope="module")
-def data(html: str) -> dict:
-    return embedded_data(html)
+def data(report: Path) -> dict:
+    return embedded(report)
 
 
 @pytest.fixture(scope="module")
 def tenfold(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    """What the report embeds when there are ten of every item: percentiles are shown."""
+    """What the site embeds when there are ten of every item: percentiles are shown."""
     folder = tmp_path_factory.mktemp("tenfold")
-    page = write_report(
-        write_published_file(folder / "warehouse.duckdb", times=10), folder / "index.html"
-    ).read_text(encoding="utf-8")
-    return embedded_data(page)
+    file = write_published_file(folder / "warehouse.duckdb", times=10)
+    return embedded(write_report(file, folder / "index.html"))
 
 
-def rows(data: dict, table: str, stream: str, work: str = STORIES) -> list[dict]:
+def rows(data: dict, table: str, stream: str, work: str = STORIES, weeks: str = "26") -> list[dict]:
     columns = data["tables"][table]["columns"]
     records = [dict(zip(columns, row)) for row in data["tables"][table]["rows"]]
-    return [r for r in records if r["work"] == work and r["stream"] == stream]
+    wanted = {"work": work, "stream": stream, "range": weeks}
+    return [
+        r for r in records if all(r.get(name, value) == value for name, value in wanted.items())
+    ]
 
 
 @pytest.mark.parametrize(
-    ("stream", "expected"),
+    ("stream", "weeks", "expected"),
     [
-        ("all", (2, 3, None, None, 9 / 19, 2, 1)),
-        ("payments", (1, 2, None, None, 6 / 15, 1, 0)),
-        ("storefront", (1, 1, None, None, 3 / 4, 1, 1)),
+        ("payments", "26", (1, 2, None, None, 6 / 15, 1, 0)),
+        ("storefront", "26", (1, 1, None, None, 3 / 4, 1, 1)),
+        # SHOP-4 took five days of touch, 31 weeks ago.
+        ("storefront", "52", (1, 2, None, None, 8 / 9, 1, 1)),
     ],
 )
 def test_key_figures_are_the_ones_added_up_by_hand(
-    data: dict, stream: str, expected: tuple
+    data: dict, stream: str, weeks: str, expected: tuple
 ) -> None:
-    [figures] = rows(data, "figures", stream)
+    [figures] = rows(data, "figures", stream, weeks=weeks)
     assert figures["flow_efficiency_share"] == pytest.approx(expected[4])
     assert (
         figures["finished_4_weeks"],
@@ -76,14 +90,14 @@ def test_key_figures_are_the_ones_added_up_by_hand(
 
 
 def test_a_workflow_in_which_nothing_waits_has_no_efficiency(data: dict) -> None:
-    [epics] = rows(data, "figures", "all", "epic/epic")
-    [stories] = rows(data, "figures", "all")
+    [epics] = rows(data, "figures", "payments", "epic/epic")
+    [stories] = rows(data, "figures", "payments")
     assert (epics["flow_efficiency_share"], epics["has_modelled_waits"]) == (None, False)
     assert stories["has_modelled_waits"] is True
 
 
 def test_two_levels_are_never_added_up(data: dict) -> None:
-    [epics] = rows(data, "figures", "all", "epic/epic")
+    [epics] = rows(data, "figures", "payments", "epic/epic")
     assert epics["finished_items"] == 1
     assert data["works"][0] == {"key": STORIES, "name": "Software", "items": 7}
 
@@ -110,28 +124,33 @@ def test_rework_is_a_share_of_visits(data: dict) -> None:
     assert shares == {"Unmapped": None, "In progress": 0.5, "Waiting review": 0, "Review": 0}
 
 
-def test_cumulative_flow_adds_value_streams_and_begins_with_the_window(data: dict) -> None:
-    counts = [(r["date_day"], r["label"], r["items"]) for r in rows(data, "cumulative", "all")]
-    assert counts == [
-        ("2026-01-05", "In progress", 0),
-        ("2026-01-05", "Waiting review", 1),
-        ("2026-01-05", "Done", 3),
-        ("2026-01-06", "In progress", 1),
-        ("2026-01-06", "Waiting review", 1),
-        ("2026-01-06", "Done", 3),
-    ]
+def test_done_begins_at_nothing_when_the_range_does(data: dict) -> None:
+    def counts(stream: str) -> list[tuple]:
+        return [(r["date_day"], r["label"], r["items"]) for r in rows(data, "cumulative", stream)]
+
+    # One of the two of storefront was done before the range.
+    assert counts("storefront") == [
+        ("2026-01-05", "In progress", 0), ("2026-01-05", "Done", 1),
+        ("2026-01-06", "In progress", 1), ("2026-01-06", "Done", 1),
+    ]  # fmt: skip
+    assert counts("payments") == [
+        ("2026-01-05", "Waiting review", 1), ("2026-01-05", "Done", 2),
+        ("2026-01-06", "Waiting review", 1), ("2026-01-06", "Done", 2),
+    ]  # fmt: skip
 
 
 def test_percentiles_are_times_of_ten_real_items(data: dict, tenfold: dict) -> None:
     for source, expected in ((data, [None] * 3), (tenfold, [5 * DAY, 10 * DAY, 10 * DAY])):
-        lines = {r["percentile"]: r["start_to_done_s"] for r in rows(source, "percentiles", "all")}
+        lines = {
+            r["percentile"]: r["start_to_done_s"] for r in rows(source, "percentiles", "payments")
+        }
         assert lines == dict(zip(("P50", "P85", "P95"), expected))
     [figures] = rows(tenfold, "figures", "payments")
     assert (figures["start_to_done_p50_s"], figures["start_to_done_p85_s"]) == (5 * DAY, 10 * DAY)
     progress, waiting, _ = rows(tenfold, "map", "payments")
     assert (progress["touch_p50_s"], waiting["wait_p50_s"]) == (DAY, 3 * DAY)
     assert {r["item_key"] for r in rows(data, "times", "payments")} == {"PAY-1", "PAY-2"}
-    assert {r["item_key"] for r in rows(data, "times", "storefront")} == {"SHOP-1"}
+    assert {r["item_key"] for r in rows(data, "times", "storefront")} == {"SHOP-1", "SHOP-4"}
 
 
 def test_open_items_are_compared_with_the_pace_of_finished_ones(data: dict, tenfold: dict) -> None:
@@ -142,12 +161,15 @@ def test_open_items_are_compared_with_the_pace_of_finished_ones(data: dict, tenf
         4 * DAY,
     )
     assert (waiting["pace_p85_s"], waiting["is_late"]) == (8 * DAY, False)
-    for stream, highs in (("payments", [4, 8, 8]), ("all", [4, 8, 8]), ("storefront", [2, 2, 2])):
+    for stream, highs in (("payments", [4, 8, 8]), ("storefront", [2, 2, 2])):
         bands = [r for r in rows(tenfold, "pace", stream) if r["label"] == "Waiting review"]
         assert [r["high_s"] for r in bands] == [days * DAY for days in highs]
         few = [r for r in rows(data, "pace", stream) if r["label"] == "Waiting review"]
         assert {(r["low_s"], r["high_s"]) for r in few} == {(None, None)}
         assert {r["finished_items"] for r in few} <= {1, 2, 3}
+
+
+STYLES = {"stages": [], "stage_colours": ["#123456"] * 9}
 
 
 def shown(value: object, styles: dict) -> object:
@@ -165,7 +187,7 @@ def records(table: dict, stream: str, work: str) -> list[dict]:
     """Return the rows of a picture with the days and words that the page adds to them."""
     found = []
     for row in (dict(zip(table["columns"], values)) for values in table["rows"]):
-        if row["work"] != work or row["stream"] not in (stream, "all"):
+        if (row.get("work", work), row["stream"], row.get("range", "26")) != (work, stream, "26"):
             continue
         for name in [name for name in row if name.endswith("_s")]:
             seconds = row[name]
@@ -182,7 +204,7 @@ def test_no_picture_says_what_is_no_number(
     request: pytest.FixtureRequest, name: str, size: str, work: str
 ) -> None:
     page = request.getfixturevalue(size)
-    picture = page["pictures"][name]
+    picture = page["sections"][name]
     datasets = {
         table: records(page["tables"][table], "payments", work) for table in picture["tables"]
     }
@@ -190,7 +212,7 @@ def test_no_picture_says_what_is_no_number(
         # The page writes this instead of drawing.
         assert picture["empty"]
         return
-    specification = shown(picture["specification"], {"stages": []}) | {"width": 1300}
+    specification = shown(picture["specification"], STYLES) | {"width": 1300}
     drawing = vl_convert.vegalite_to_svg({**specification, "datasets": datasets})
     assert "<svg" in drawing
     for word in ("NaN", "undefined", "null", "Infinity"):
@@ -200,37 +222,35 @@ def test_no_picture_says_what_is_no_number(
 
 
 @pytest.fixture(scope="module")
-def years_later(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The page of a history that ended three years before."""
+def years_later(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first page of a history that ended three years before."""
     file = write_published_file(tmp_path_factory.mktemp("later") / "warehouse.duckdb")
     with duckdb.connect(str(file)) as later:
         later.execute("update meta.refreshes set as_of = as_of + interval 3 year")
         later.execute("update metrics.metric_flow_totals set is_complete_period = true")
-    return write_report(file, file.parent / "index.html").read_text(encoding="utf-8")
+    return write_report(file, file.parent / "index.html")
 
 
-def test_the_window_ends_at_the_last_finished_item_and_says_so(
-    years_later: str, html: str, data: dict
+def test_all_ranges_end_at_the_last_finished_item_and_the_page_says_so(
+    years_later: Path, html: str, data: dict
 ) -> None:
-    assert (
-        "26 weeks until the last item was finished, 2025-06-30 to 2025-12-28</b>"
-        " (nothing was finished since)"
-    ) in years_later
+    words = "nothing was finished since <b>2025-12-28</b>, so all ranges end there"
+    assert words in years_later.read_text()
     assert "nothing was finished since" not in html
-    later = embedded_data(years_later)
-    assert rows(later, "times", "payments") == rows(data, "times", "payments") != []
-    weeks, before = (
-        [week["week_start"] for week in rows(page, "throughput", "all")] for page in (later, data)
-    )
-    assert "2025-12-15" in weeks and max(weeks) < "2025-12-29" <= max(before)
+    later = embedded(years_later)
+    window = {"window_start": "2025-06-30", "window_end": "2025-12-29"}
+    assert {key: later["ranges"][1][key] for key in window} == window
+    assert data["ranges"][1]["window_start"] == "2025-07-07"
+    [then], [now] = (rows(page, "figures", "payments") for page in (later, data))
+    assert then["finished_items"] == now["finished_items"] == 2
 
 
 def test_nothing_finished_is_no_number(tmp_path: Path) -> None:
     file = write_published_file(tmp_path / "warehouse.duckdb")
     with duckdb.connect(str(file)) as never:
         never.execute("delete from metrics.metric_cycle_times")
-    page = embedded_data(write_report(file, tmp_path / "index.html").read_text(encoding="utf-8"))
-    specification = shown(page["pictures"]["map"]["specification"], {"stages": []})
+    page = embedded(write_report(file, tmp_path / "index.html"))
+    specification = shown(page["sections"]["map"]["specification"], STYLES)
     datasets = {"map": records(page["tables"]["map"], "payments", STORIES)}
     assert datasets["map"], "items are under way"
     drawing = vl_convert.vegalite_to_svg({**specification, "width": 1300, "datasets": datasets})
@@ -240,19 +260,19 @@ def test_nothing_finished_is_no_number(tmp_path: Path) -> None:
 
 def test_a_stream_that_says_too_little_is_marked(data: dict) -> None:
     assert {stream["key"]: stream["unmapped_share"] for stream in data["streams"]} == {
-        "all": None, "payments": None, "storefront": 0.25,
+        "payments": None, "storefront": 0.25,
     }  # fmt: skip
 
 
-def test_weeks_are_sums_over_value_streams_and_say_when_they_are_not_over(data: dict) -> None:
+def test_weeks_say_when_they_are_not_over(data: dict) -> None:
     weeks = [
-        (r["week_start"], r["items"], r["is_complete_week"])
-        for r in rows(data, "throughput", "all")
+        (r["week_start"], r["velocity"], r["is_complete_week"])
+        for r in rows(data, "throughput", "payments")
     ]
     assert weeks == [
         ("2025-12-01", 1, True),
         ("2025-12-08", 0, True),
-        ("2025-12-15", 2, True),
+        ("2025-12-15", 1, True),
         ("2025-12-29", 0, True),
         ("2026-01-05", 0, False),
     ]
@@ -270,10 +290,10 @@ VELOCITIES = {
         # Sunday evening in UTC: in Auckland it is Monday, and a week more is over.
         (
             {"payments": "2026-01-05", "storefront": "2025-12-29"},
-            {"payments": 4 + 8 + 16 + 32, "storefront": 2 + 4 + 8 + 16, "all": 60 + 30},
+            {"payments": 4 + 8 + 16 + 32, "storefront": 2 + 4 + 8 + 16},
             "2025-06-30",
         ),
-        ({"payments": "2026-01-05"}, {"payments": 60, "all": 60}, "2025-12-01"),
+        ({"payments": "2026-01-05"}, {"payments": 60}, "2025-07-07"),
     ],
 )
 def test_the_last_four_complete_weeks_are_each_value_streams_own(
@@ -291,46 +311,12 @@ def test_the_last_four_complete_weeks_are_each_value_streams_own(
                         " ?, ?, ?)",
                         [stream, velocity, week < last, week],
                     )
-    page = write_report(warehouse, tmp_path / "index.html").read_text(encoding="utf-8")
-    found = embedded_data(page)
+    found = embedded(write_report(warehouse, tmp_path / "index.html"))
     for stream, items in finished.items():
         [figures] = rows(found, "figures", stream)
         assert figures["finished_4_weeks"] == items
-    # The window is 26 weeks and the one that is not over.
-    assert min(r["week_start"] for r in rows(found, "throughput", "all")) == first
-
-
-def test_totals_equal_sql_on_the_published_file(data: dict, warehouse: Path) -> None:
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        finished, wip, wait_s = connection.execute(
-            """
-            with stories as (
-                select *
-                from marts.fct_work_item_flows
-                where work_item_key in (
-                    select work_item_key from marts.dim_work_items
-                    where level = 'story' and is_current
-                )
-            )
-
-            select
-                count(*) filter (where last_done_at >= '2025-07-07'),
-                count(*) filter (where outcome = 'open' and started_at is not null),
-                (
-                    select sum(wait_s) from marts.fct_stage_visits
-                    where work_item_key in (
-                        select work_item_key from stories where last_done_at >= '2025-07-07'
-                    )
-                )
-            from stories
-            """
-        ).fetchone()
-    [figures] = rows(data, "figures", "all")
-    assert figures["finished_items"] == finished
-    aging = rows(data, "aging", "payments") + rows(data, "aging", "storefront")
-    assert figures["wip"] == wip == len(aging)
-    assert sum(r["items"] for r in rows(data, "throughput", "all")) == finished
-    assert sum(r["wait_total_s"] for r in rows(data, "map", "all")) == wait_s
+    # A range is so many weeks and the one that is not over.
+    assert found["ranges"][1]["window_start"] == first
 
 
 def test_gaps_of_the_last_refresh_are_a_warning(html: str) -> None:
@@ -341,15 +327,21 @@ def test_gaps_of_the_last_refresh_are_a_warning(html: str) -> None:
     assert "refresh-2" in html and "2026-01-07 12:00 UTC" in html
 
 
-def test_a_hostile_key_stays_text(html: str) -> None:
-    assert HOSTILE not in html
-    assert HOSTILE in {row["item_key"] for row in rows(embedded_data(html), "aging", "storefront")}
-    assert html.count("</script>") == 3
+def test_a_hostile_key_stays_text(data: dict, report: Path) -> None:
+    assert HOSTILE in {row["item_key"] for row in rows(data, "aging", "storefront")}
+    for page in PAGES:
+        text = report.with_name(page.file).read_text(encoding="utf-8")
+        assert HOSTILE not in text
+        has_chart = any(section.chart for section in page.sections)
+        assert text.count("</script>") == 2 + has_chart, page.name
 
 
-def test_nothing_is_loaded_from_a_network(html: str) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_nothing_is_loaded_from_a_network(report: Path, page: Page) -> None:
+    html = report.with_name(page.file).read_text(encoding="utf-8")
     markup = re.sub(r"<script.*?</script>", "", html, flags=re.S)
-    assert re.findall(r"https?:|<link|src=|href=|action=|url\(", markup) == []
+    assert re.findall(r"https?:|<link|src=|action=|url\(", markup) == []
+    assert all(re.match(r"#|[a-z]+\.html", link) for link in re.findall(r'href="([^"]*)"', markup))
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', html).group(1)
     assert "default-src 'none'" in policy
     assert "unsafe-eval" not in policy
@@ -372,110 +364,55 @@ def test_a_failed_report_leaves_the_last_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: apt-get install chromium runs the browser tests")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--headless=new",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--no-first-run",
-            ],
-        )
-        yield chromium
-        chromium.close()
+def test_a_failed_report_leaves_no_page_of_another_refresh_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "index.html"
+    target.write_text("the last one")
+    file = write_published_file(tmp_path / "warehouse.duckdb")
+    monkeypatch.setattr("publish.report.Site._verdicts", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_report(file, target)
+    assert target.read_text() == "the last one"
 
 
-@pytest.fixture
-def opened(browser, report: Path) -> Iterator:
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.complaints, page.requests = [], []
-    # Vega says this of a layer without rows, such as percentiles of fewer than ten items.
-    empty = "WARN Infinite extent for field"
-    page.on(
-        "console",
-        lambda message: message.text.startswith(empty) or page.complaints.append(message.text),
-    )
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("request", lambda request: page.requests.append(request.url))
-    page.goto(report.as_uri())
-    drawn(page, "all")
-    yield page
-    assert page.complaints == []
-    assert [u for u in page.requests if not u.startswith(("file:", "data:", "blob:"))] == []
-    page.close()
+def test_a_publication_of_an_older_version_is_told_as_such(data: dict, html: str) -> None:
+    assert data["tables"]["constraint"] == {"columns": [], "rows": []}
+    assert "We do not know where the constraint is, because" in html
+    assert "Whether interventions helped" not in html
 
 
-def drawn(page, stream: str, work: str = STORIES) -> None:
-    page.wait_for_selector(f'body[data-drawn="{work}|{stream}"]')
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("https://jira.example/browse/A-1", True),
+        ("http://10.0.0.1/x", True),
+        ("javascript:alert(1)", False),
+        (" https://x", False),
+        ("https://x y", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_only_addresses_of_web_pages_become_links(address: str | None, expected: bool) -> None:
+    assert words.is_web(address) is expected
 
 
-def tiles(page) -> dict[str, str]:
-    names = page.locator(".tile dt").all_inner_texts()
-    return dict(zip(names, page.locator(".tile dd.value").all_inner_texts()))
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (None, DASH), (0, "0 s"), (59, "59 s"), (90, "2 min"), (3599, "60 min"), (3600, "1.0 h"),
+        (172_799, "48.0 h"), (172_800, "2.0 days"), (99 * DAY, "99.0 days"),
+        (100 * DAY, "100 days"), (1234 * DAY, "1,234 days"),
+    ],
+)  # fmt: skip
+def test_durations_are_said_as_people_say_them(seconds: float | None, expected: str) -> None:
+    assert words.duration(seconds) == expected
 
 
-def test_every_picture_is_drawn(opened) -> None:
-    assert opened.locator(".picture .chart svg.marks").count() == 5
-    for name in ("map", "cumulative", "times", "aging", "throughput"):
-        box = opened.locator(f"#{name} svg.marks").bounding_box()
-        assert box["width"] > 1000 and box["height"] > 200
-    assert HOSTILE in opened.locator("#aging svg.marks").text_content()
-
-
-def test_the_selectors_change_the_numbers(opened) -> None:
-    assert tiles(opened) == {
-        "Throughput": "2",
-        "Flow time P50": DASH,
-        "Flow time P85": DASH,
-        "Flow efficiency": "47.4 %",
-        "Work in progress": "2",
-        "Items unmapped": "1",
-    }
-    opened.select_option("#stream", "payments")
-    drawn(opened, "payments")
-    assert tiles(opened) == {
-        "Throughput": "1",
-        "Flow time P50": DASH,
-        "Flow time P85": DASH,
-        "Flow efficiency": "40.0 %",
-        "Work in progress": "1",
-        "Items unmapped": "0",
-    }
-    assert "stream=payments" in opened.url
-    assert "Wait total" in (words := opened.locator("#map svg.marks").text_content())
-    assert "9.0 d" in words and "longest wait" in words
-    opened.select_option("#work", "epic/epic")
-    drawn(opened, "payments", "epic/epic")
-    assert tiles(opened)["Flow time P50"] == tiles(opened)["Flow efficiency"] == DASH
-    notes = opened.locator(".tile dd:not(.value)").all_inner_texts()
-    assert "n = 1 finished items: no percentile of fewer than 10" in notes
-    assert "not computable: no stage of this work waits" in notes
-
-
-def test_a_link_opens_with_its_filters(opened, report: Path) -> None:
-    opened.goto(f"{report.as_uri()}#stream=storefront&work={STORIES}")
-    opened.reload()
-    drawn(opened, "storefront")
-    assert tiles(opened)["Flow efficiency"] == "75.0 %"
-
-
-def test_every_number_is_in_a_table_that_the_keyboard_opens(opened) -> None:
-    opened.focus("#times .data summary")
-    opened.keyboard.press("Enter")
-    opened.wait_for_selector("#times table")
-    first, second = opened.locator("#times table").all()
-    assert first.locator("tbody tr").count() == 3
-    assert DASH in second.inner_text()
-    opened.focus("#stream")
-    opened.keyboard.press("ArrowDown")
-    drawn(opened, "payments")
-    assert opened.locator("#times table").first.locator("tbody tr").count() == 2
+def test_values_are_said_by_what_they_are() -> None:
+    assert words.measure(86_400 * 3, "flow_time_p85_s") == "3.0 days"
+    assert words.measure(0.155, "change_fail_share") == "16 %"
+    assert words.measure(0.05, "change_fail_share") == "5.0 %"
+    assert words.measure(51.5, None) == "51.5"
+    assert words.measure(None, "velocity") == DASH
