@@ -39,7 +39,7 @@ PAGES_ON_RAW_TABLES = "expectations/index.html"
 SETUP = ("moments", "ranges", "setup", "mapped")
 OF_A_STREAM = (
     "constraints", "signals", "restated", "epics", "calibrations", "breakages", "broken",
-    "deliveries",
+    "deliveries", "interventions",
 )  # fmt: skip
 """What the verdicts rest on, by value stream: `verdicts/<name>.sql`."""
 

@@ -151,6 +151,27 @@ PAGES = (
         ),
     ),
     Page(
+        "interventions",
+        "Interventions",
+        "Interventions",
+        "Improve",
+        (
+            Section(
+                "interventions",
+                ("interventions",),
+                "Whether each helped",
+                "Judged by its own station first (work time, what left it, its queue) against a "
+                "baseline frozen before it began; the flow time of the line confirms it later, "
+                "since a draining queue makes it look worse for months. Shares: change of the "
+                "measure, with its 95 % interval. Source: metrics.metric_interventions.",
+                "Nobody wrote down an intervention for this value stream: interventions.csv is "
+                "where.",
+            ),
+        ),
+        has_works=False,
+        has_ranges=False,
+    ),
+    Page(
         "dependencies",
         "Dependencies",
         "Dependencies",

@@ -30,6 +30,11 @@ def share(value: float | None) -> str:
     return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
 
 
+def change(value: float | None) -> str:
+    """Return a relative change in per cent, with its sign."""
+    return DASH if value is None else f"{100 * value:+.0f} %".replace("-", "\u2212")
+
+
 def number(value: float | None) -> str:
     """Return a count."""
     return DASH if value is None else f"{value:,.0f}"
@@ -67,6 +72,6 @@ def is_web(address: str | None) -> bool:
 
 
 FILTERS = {
-    "duration": duration, "share": share, "number": number, "day": day, "month": month,
-    "instant": instant, "measure": measure, "is_web": is_web,
+    "change": change, "duration": duration, "share": share, "number": number, "day": day,
+    "month": month, "instant": instant, "measure": measure, "is_web": is_web,
 }  # fmt: skip

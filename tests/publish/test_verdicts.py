@@ -63,6 +63,23 @@ update metrics.metric_constraint set confidence = 'low', scores_led = 2
 where value_stream_key = 'storefront' and status = 'constraint';
 delete from metrics.metric_constraint where value_stream_key = 'payments';
 
+create or replace table metrics.metric_interventions as
+select *, 'software' as workflow, 'story' as level, 'work_time' as measure, 26 as baseline_weeks,
+    13 as trial_weeks, false as has_constraint_moved, 'software:test' as constraint_now_stage_key,
+    0.75 as power_share, date '2025-07-01' as starts_on, null as queue_before,
+    null as queue_after, null as arrivals_before, null as arrivals_after,
+    null as intervention_cost, null as currency
+from (values
+    ('a', 'Script', 'payments', 'test', 'improved', null, 'old_queue_drains', 'holding',
+     -0.23, -0.2, -0.3, -0.1),
+    ('b', 'Checklist', 'storefront', 'review', 'no_signal_yet', 'no_signal', null, null,
+     0.07, 0.01, -0.1, 0.12),
+    ('c', 'Board', 'storefront', 'waiting_release', 'not_known', 'no_limits', null, null,
+     null, null, null, null)
+) as rows (intervention_key, name, value_stream_key, stage, verdict, no_verdict_reason,
+    confirmation, sustainment, expected_effect, actual_effect, actual_effect_low,
+    actual_effect_high);
+
 update metrics.metric_xmr set is_signal = false, signal = 'none', is_run = false
 where value_stream_key = 'platform' and no_limits_reason is null;
 delete from metrics.metric_xmr where value_stream_key = 'payments';
@@ -287,3 +304,22 @@ def test_what_is_off_target_is_named_with_its_numbers(said: dict, otherwise: dic
     assert "of storefront-throughput, because nobody set a target" in said["storefront"][off]
     assert "of payments-flow-time, because the number has no value" in otherwise["payments"][off]
     assert "because nobody set a target or a guardrail" in otherwise["platform"][off]
+
+
+def test_an_intervention_is_judged_or_not_known(otherwise: dict) -> None:
+    answers = {key: found["Did interventions help?"] for key, found in otherwise.items()}
+    minus = "\u2212"
+    assert answers["payments"].startswith(
+        "Script (test, since 1 July 2025) helped. Its work time changed by"
+        f" {minus}20 % (95 % interval: {minus}30 % to {minus}10 %), where {minus}23 % was expected."
+    )
+    assert "looks worse for now, because what queued long before finishes" in answers["payments"]
+    assert "What it gained holds. The constraint has not moved since." in answers["payments"]
+    assert "n = 26 weeks before, 13 since." in answers["payments"]
+    assert "Checklist (review, since 1 July 2025) shows no signal yet" in answers["storefront"]
+    assert "expected would be found in 75 % of such trials at least" in answers["storefront"]
+    assert (
+        "Whether Board (waiting release, since 1 July 2025) helped we do not know, because too"
+        in (answers["storefront"])
+    )
+    assert "We do not know, because nobody wrote down an intervention" in answers["platform"]
