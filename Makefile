@@ -51,14 +51,18 @@ install: .venv/installed
 superset: install .venv-superset/installed
 	@$(BIN)/python -m publish.superset.run
 
-test-superset: install .venv-superset/installed
+# On what `make demo` has left.
+test-superset: install .venv-superset/installed | $(FLOWHOUSE_HOME)/demo/published/warehouse.duckdb
 	@$(BIN)/python -m pytest -n 0 -m superset tests/superset
 
 demo: install
 	@$(BIN)/python -m demo.run
 
+$(FLOWHOUSE_HOME)/demo/published/warehouse.duckdb:
+	@$(MAKE) demo
+
 test: install
-	@$(PYTEST) -m "not long and not serving" --junitxml $(FLOWHOUSE_HOME)/proofs/tests.xml
+	@$(PYTEST) -m "not long and not serving and not superset" --junitxml $(FLOWHOUSE_HOME)/proofs/tests.xml
 
 test-long: install
 	@$(PYTEST) -m long --junitxml $(FLOWHOUSE_HOME)/proofs/tests-long.xml
