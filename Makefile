@@ -42,7 +42,7 @@ install: .venv/installed
 
 # Superset excludes the packages of the product: its own environment, from its own lock. Its folder is
 # removed first where its lock has changed.
-.venv-superset/installed: publish/superset/requirements.lock .venv/installed
+.venv-superset/installed: publish/superset/requirements.lock | .venv/installed
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-superset
 	env -u PYTHONDONTWRITEBYTECODE VIRTUAL_ENV=$(CURDIR)/.venv-superset $(BIN)/uv pip sync \
 		--quiet --require-hashes --compile-bytecode publish/superset/requirements.lock

@@ -16,11 +16,9 @@ from orchestration.transformation import (
     target_folder,
 )
 from orchestration.versions import kept_versions
-from publish import ossie
 from publish.postgres import NotCopied, keys_of
 from publish.quality import lack_of_proof
 from publish.report import write_report
-from publish.semantic import SemanticLayer
 from publish.snapshot import drop_strangers, note_published, publish, standing
 
 
@@ -29,6 +27,10 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
 
     Beside the Parquet files lies the semantic layer, for other tools.
     """
+    # Late, for they bring a parser of SQL, which a refresh that publishes nothing has no use for.
+    from publish import ossie
+    from publish.semantic import SemanticLayer
+
     began = time.monotonic()
     lack = lack_of_proof(build_file())
     if lack:

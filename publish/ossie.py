@@ -13,7 +13,6 @@ import yaml
 from publish.semantic import SemanticLayer
 
 VERSION = "0.2.0.dev0"
-FILE = "flowhouse.ossie.yaml"
 
 
 def document(layer: SemanticLayer) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from publish import ossie, views
+from publish import views
 from publish.facts import OWN_TABLES, MadeOf, write_facts
 from publish.views import quoted
 
@@ -29,6 +29,8 @@ LEAST_KEPT = 2
 """Whoever has just followed the link still opens the version before."""
 
 LINK, PARQUET_LINK, ROLLED_BACK = "warehouse.duckdb", "parquet", "rolled_back.json"
+SEMANTICS = "flowhouse.ossie.yaml"
+"""The semantic layer (publish/ossie.py), beside the Parquet files."""
 
 # Clients that BI tools ship with are older than ours; they read this storage version.
 STORAGE_VERSION = "v1.2.0"
@@ -271,7 +273,7 @@ def write_parquet(
 
 def write_semantics(tables: Path, before: Path | None, semantics: str | None) -> None:
     """Write the semantic layer beside the tables as Parquet, or link that of the version before."""
-    file = tables / ossie.FILE
+    file = tables / SEMANTICS
     if semantics is not None:
         file.write_text(semantics)
         _close(file)

@@ -9,7 +9,7 @@ import yaml
 
 from publish import ossie
 from publish.semantic import SemanticLayer
-from publish.snapshot import publish
+from publish.snapshot import SEMANTICS, publish
 
 ALLOWED = {
     "document": ({"version", "semantic_model"}, {"version", "semantic_model"}),
@@ -35,7 +35,7 @@ ALLOWED = {
 
 @pytest.fixture(scope="module")
 def document(demo_home: Path) -> dict[str, Any]:
-    return yaml.safe_load((demo_home / "published" / "parquet" / ossie.FILE).read_text())
+    return yaml.safe_load((demo_home / "published" / "parquet" / SEMANTICS).read_text())
 
 
 @pytest.fixture(scope="module")
@@ -111,4 +111,4 @@ def test_a_publication_without_a_new_one_keeps_that_of_the_version_before(
     text = ossie.document(SemanticLayer.read(parsed / "target"))
     publish(build, folder, semantics=text)
     publish(build, folder)
-    assert (folder / "parquet" / ossie.FILE).read_text() == text
+    assert (folder / "parquet" / SEMANTICS).read_text() == text
