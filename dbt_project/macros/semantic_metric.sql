@@ -22,6 +22,8 @@
             'flow_time_p95_s',
             'lead_time_p50_s',
             'lead_time_p85_s',
+            'linked_items',
+            'linked_share',
             'load',
             'matched_deployments',
             'met_share',

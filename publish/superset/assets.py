@@ -90,7 +90,7 @@ def _database(published: Path) -> dict[str, Any]:
         "allow_cvas": False,
         "allow_dml": False,
         "allow_run_async": False,
-        "allow_file_upload": False,
+        "allow_csv_upload": False,
         "extra": {"allows_virtual_table_explore": True},
         "uuid": key("database"),
         "version": "1.0.0",

@@ -93,9 +93,20 @@ def make_accounts() -> None:
     db.session.commit()
 
 
+def reasons(error: BaseException | None) -> str:
+    """Return what Superset found wrong, which it says deep inside of an error."""
+    found = []
+    while error:
+        if told := getattr(error, "_exceptions", None):
+            found += [str(one.messages) for one in told if hasattr(one, "messages")]
+        error = error.__cause__ or error.__context__
+    return "; ".join(found) or "Superset does not say why"
+
+
 def import_assets(archive: Path) -> bool:
     """Import databases, datasets, charts and dashboards; return whether there was anything new."""
     from superset import security_manager
+    from superset.commands.exceptions import ImportFailedError
     from superset.commands.importers.v1.assets import ImportAssetsCommand
     from superset.commands.importers.v1.utils import get_contents_from_bundle
 
@@ -106,7 +117,11 @@ def import_assets(archive: Path) -> bool:
     g.user = security_manager.find_user("admin")
     with zipfile.ZipFile(archive) as bundle:
         contents: dict[str, Any] = get_contents_from_bundle(bundle)
-    ImportAssetsCommand(contents).run()
+    command = ImportAssetsCommand(contents)
+    try:
+        command.run()
+    except ImportFailedError as error:
+        raise RuntimeError(f"the dashboards were refused: {reasons(error)}") from error
     note.write_text(word)
     return True
 

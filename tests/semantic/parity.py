@@ -84,12 +84,14 @@ STATIONS = Grain(
     table="metrics.metric_constraint",
     keys="value_stream_key, stage_key, level, week_start",
 )
-TRACES = Grain(
-    by=("value_stream", "work_item__workflow", "work_item__level", "metric_time__month"),
+LINKS = Grain(
+    by=(
+        "value_stream", "link_month__workflow", "link_month__level", "link_month__link",
+        "metric_time__month",
+    ),
     table="metrics.metric_trace_coverage",
-    keys="value_stream_key, workflow, level, month_start",
-    rows="link = 'whole'",
-)
+    keys="value_stream_key, workflow, level, link, month_start",
+)  # fmt: skip
 
 PARITY = {
     "velocity": FLOW,
@@ -116,12 +118,9 @@ PARITY = {
     "wait_s": MAP,
     "active_s": MAP,
     "queued_share": STATIONS,
-    "trace_whole_share": TRACES,
+    "linked_share": LINKS,
 }
 """Metrics that stand in a period table too, and but for the last two in fct_metric_observations."""
-
-NAMED_ELSE = {"trace_whole_share": "linked_share"}
-"""What the period table calls it."""
 
 
 def compiled(link: duckdb.DuckDBPyConnection, compiler: Compiler, metric: str) -> Reading:
@@ -136,9 +135,9 @@ def compiled(link: duckdb.DuckDBPyConnection, compiler: Compiler, metric: str) -
 
 def stands(link: duckdb.DuckDBPyConnection, metric: str) -> Reading:
     """Read a metric from its period table."""
-    grain, column = PARITY[metric], NAMED_ELSE.get(metric, metric)
+    grain = PARITY[metric]
     return reading(
-        metric, link, f"select {grain.keys}, {column} from {grain.table} where {grain.rows}"
+        metric, link, f"select {grain.keys}, {metric} from {grain.table} where {grain.rows}"
     )
 
 
