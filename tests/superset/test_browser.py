@@ -25,9 +25,9 @@ def page(server: str) -> Iterator[Page]:
         page = browser.new_page(viewport={"width": 1600, "height": 2200})
         page.set_default_timeout(120_000)
         page.goto(f"{server}/login/")
-        page.fill("input[name=username]", "viewer")
-        page.fill("input[name=password]", PASSWORDS["viewer"])
-        page.locator("input[name=password]").press("Enter")
+        page.fill("#username", "viewer")
+        page.fill("#password", PASSWORDS["viewer"])
+        page.locator("#password").press("Enter")
         page.wait_for_url(lambda url: "login" not in url)
         yield page
         browser.close()
