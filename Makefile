@@ -9,10 +9,12 @@ PYTEST = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 FLOWHOUSE_HOME ?= $(CURDIR)/.flowhouse
 SEED ?= 1
 
-.PHONY: help install demo test test-long test-serving faults week mutate mutate-sample bench bench-extract lint audit dev clean
+.PHONY: help install demo superset test test-superset test-long test-serving faults week mutate mutate-sample bench bench-extract lint audit dev clean
 
 help:
 	@echo "make demo   the demo company, end to end: servers, refresh, tests, published file, report"
+	@echo "make superset   dashboards of Superset on http://127.0.0.1:8088 (docs/superset.md)"
+	@echo "make test-superset  installs it, imports the dashboards, looks at them in a browser"
 	@echo "make test   the tests, but for those of"
 	@echo "make test-long  which refresh whole companies, load day by day, and kill"
 	@echo "make test-serving  which start a PostgreSQL and copy to it: Debian's postgresql and odbc-postgresql"
@@ -38,11 +40,29 @@ install: .venv/installed
 		$(BIN)/uv sync --active --locked --inexact --compile-bytecode --quiet
 	@touch $@
 
+# Superset excludes the packages of the product: its own environment, from its own lock. Its folder is
+# removed first where its lock has changed.
+.venv-superset/installed: publish/superset/requirements.lock | .venv/installed
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-superset
+	env -u PYTHONDONTWRITEBYTECODE VIRTUAL_ENV=$(CURDIR)/.venv-superset $(BIN)/uv pip sync \
+		--quiet --require-hashes --compile-bytecode publish/superset/requirements.lock
+	@touch $@
+
+superset: install .venv-superset/installed
+	@$(BIN)/python -m publish.superset.run
+
+# On what `make demo` has left.
+test-superset: install .venv-superset/installed | $(FLOWHOUSE_HOME)/demo/published/warehouse.duckdb
+	@$(BIN)/python -m pytest -n 0 -m superset tests/superset
+
 demo: install
 	@$(BIN)/python -m demo.run
 
+$(FLOWHOUSE_HOME)/demo/published/warehouse.duckdb:
+	@$(MAKE) demo
+
 test: install
-	@$(PYTEST) -m "not long and not serving" --junitxml $(FLOWHOUSE_HOME)/proofs/tests.xml
+	@$(PYTEST) -m "not long and not serving and not superset" --junitxml $(FLOWHOUSE_HOME)/proofs/tests.xml
 
 test-long: install
 	@$(PYTEST) -m long --junitxml $(FLOWHOUSE_HOME)/proofs/tests-long.xml

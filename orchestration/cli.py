@@ -358,3 +358,18 @@ def report(output: Path | None) -> None:
         stop(FAILED, "nothing is published yet; run `flowhouse refresh` first")
     with access.for_readers():
         click.echo(write_report(warehouse, output or report_file()))
+
+
+@main.command(
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="query --metrics NAME ...")
+def mf(words: tuple[str, ...]) -> None:
+    """Ask for metrics of the published warehouse by any grouping, with MetricFlow's `mf`."""
+    from orchestration.mf import Unavailable, run
+
+    try:
+        run(words or ("--help",))
+    except Unavailable as reason:
+        stop(FAILED, str(reason))

@@ -9,7 +9,12 @@ from extract import soundness
 from orchestration import access, changes, serving
 from orchestration.environment import build_file, published_folder, report_file
 from orchestration.ingestion import FRESHNESS, LEFT_AS_IT_WAS, OWNERS, POOL, RefreshOptions
-from orchestration.transformation import dbt_manifest, published_models, rows_of_tables
+from orchestration.transformation import (
+    dbt_manifest,
+    published_models,
+    rows_of_tables,
+    target_folder,
+)
 from orchestration.versions import kept_versions
 from publish.postgres import NotCopied, keys_of
 from publish.quality import lack_of_proof
@@ -18,7 +23,14 @@ from publish.snapshot import drop_strangers, note_published, publish, standing
 
 
 def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-    """The schemas marts, metrics and meta as a new read-only file and as Parquet, and the links."""
+    """The schemas marts, metrics and meta as a new read-only file and as Parquet, and the links.
+
+    Beside the Parquet files lies the semantic layer, for other tools.
+    """
+    # Late, for they bring a parser of SQL, which a refresh that publishes nothing has no use for.
+    from publish import ossie
+    from publish.semantic import SemanticLayer
+
     began = time.monotonic()
     lack = lack_of_proof(build_file())
     if lack:
@@ -36,6 +48,7 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
             published_folder(),
             standing(build_file(), published_folder()),
             made_of=changes.made_of(dbt_manifest(), changes.of_last_build(build_file())),
+            semantics=ossie.document(SemanticLayer.read(target_folder())),
             kept=kept_versions(),
         )
     note_published(build_file(), version)

@@ -29,6 +29,8 @@ LEAST_KEPT = 2
 """Whoever has just followed the link still opens the version before."""
 
 LINK, PARQUET_LINK, ROLLED_BACK = "warehouse.duckdb", "parquet", "rolled_back.json"
+SEMANTICS = "flowhouse.ossie.yaml"
+"""The semantic layer (publish/ossie.py), beside the Parquet files."""
 
 # Clients that BI tools ship with are older than ours; they read this storage version.
 STORAGE_VERSION = "v1.2.0"
@@ -107,6 +109,7 @@ def publish(
     same: Collection[tuple[str, str]] = (),
     *,
     made_of: Mapping[tuple[str, str], MadeOf] | None = None,
+    semantics: str | None = None,
     kept: int = KEPT_VERSIONS,
 ) -> Path:
     """Write marts, metrics, meta and bi of the working warehouse to a new version and link to it.
@@ -117,6 +120,8 @@ def publish(
         same: Tables that the newest version has as they stand in the working warehouse: they are
             copied with its file, which costs next to nothing; to write a table is to compress it.
         made_of: What decided each table; None where that is what it was in the newest version.
+        semantics: The semantic layer as an Ossie file, which lies beside the Parquet files; None
+            where it is that of the newest version.
         kept: How many versions stay, this one included.
 
     Returns:
@@ -133,6 +138,7 @@ def publish(
             shutil.copyfile(before, draft)
         _copy(build, draft, same, before=before, made_of=made_of, number=number)
         write_parquet(draft, tables, before, same)
+        write_semantics(tables, parquet_of(before) if before else None, semantics)
         _close(draft)
         os.replace(tables, parquet_of(version))
         os.replace(draft, version)
@@ -263,6 +269,16 @@ def write_parquet(
             else:
                 warehouse.execute(f"copy copy.{schema}.\"{table}\" to '{target}' (format parquet)")
                 _close(target)
+
+
+def write_semantics(tables: Path, before: Path | None, semantics: str | None) -> None:
+    """Write the semantic layer beside the tables as Parquet, or link that of the version before."""
+    file = tables / SEMANTICS
+    if semantics is not None:
+        file.write_text(semantics)
+        _close(file)
+    elif before and (before / file.name).exists():
+        _link(before / file.name, file)
 
 
 def _close(file: Path) -> None:

@@ -44,6 +44,7 @@ LONG = (
     "field/test_delivery.py",
     "field/test_jira.py",
     "publish/test_site.py",
+    "semantic/test_mf.py",
 )
 """Files that refresh whole companies, load day by day, or kill: `make test-long` runs them."""
 

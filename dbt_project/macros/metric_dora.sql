@@ -17,48 +17,9 @@ zones as (
 
 ),
 
-deployments as (
-
-    select
-        deployments.*,
-        coalesce(zones.time_zone, 'UTC') as time_zone
-
-    from {{ ref('fct_deployments') }} as deployments
-
-    left join zones
-        on deployments.service_key = zones.service_key
-
-    where deployments.release_deployment_key is not null
-
-),
-
--- A release is counted once, when it was there first, and failed if it did anywhere; it recovered when it had everywhere.
 releases as (
 
-    select
-        release_deployment_key,
-        service_key,
-        time_zone,
-        max(case when is_commit_known then 1 else 0 end) as is_commit_known,
-        max(case when is_failed then 1 else 0 end) as is_failed,
-        max(case when is_assumed_failed then 1 else 0 end) as is_assumed_failed,
-        max(case when is_rollback or is_hotfix then 1 else 0 end) as is_rework,
-        case
-            when count(recovered_at) = count(case when is_failed then 1 end)
-                then {{ seconds_between(
-                    'min(case when is_failed then finished_at end)', 'max(recovered_at)'
-                ) }}
-        end as recovery_s,
-        cast(
-            {{ local_time(
-                "coalesce(min(case when result = 'success' then finished_at end), min(finished_at))",
-                'time_zone'
-            ) }} as date
-        ) as finished_date
-
-    from deployments
-
-    group by release_deployment_key, service_key, time_zone
+    select * from {{ ref('fct_rollouts') }}
 
 ),
 
@@ -90,10 +51,12 @@ spans as (
 
     from (
         select
-            service_key,
-            time_zone,
-            finished_date as event_day
+            releases.service_key,
+            coalesce(zones.time_zone, 'UTC') as time_zone,
+            releases.finished_date as event_day
         from releases
+        left join zones
+            on releases.service_key = zones.service_key
         union all
         select
             service_key,
@@ -154,42 +117,24 @@ unknown as (
 
 ),
 
--- Since when a change of a repository's first known deployment had been there nobody knows.
 deployed_changes as (
 
-    select
-        changes.change_key,
-        deployments.release_deployment_key,
-        case
-            when changes.first_commit_at <= changes.deployed_at and not links.is_first_of_repository
-                then {{ seconds_between('changes.first_commit_at', 'changes.deployed_at') }}
-        end as lead_time_s
-
-    from {{ ref('bridge_deployment_changes') }} as links
-
-    inner join {{ ref('fct_changes') }} as changes
-        on links.change_key = changes.change_key
-
-    inner join deployments
-        on links.deployment_key = deployments.deployment_key
+    select * from {{ ref('fct_rollout_changes') }}
 
 ),
 
--- A change is first in production with one deployment; its lead time is of that period.
+-- The lead time of a change is of the period of its rollout.
 lead_times as (
 
     select
-        releases.service_key,
-        cast(date_trunc('{{ period }}', releases.finished_date) as date) as period_start,
+        service_key,
+        cast(date_trunc('{{ period }}', finished_date) as date) as period_start,
         count(*) as deployed_changes,
-        count(deployed_changes.lead_time_s) as changes,
-        {{ percentile(0.5, 'deployed_changes.lead_time_s') }} as lead_time_p50_s,
-        {{ percentile(0.85, 'deployed_changes.lead_time_s') }} as lead_time_p85_s
+        count(lead_time_s) as changes,
+        {{ percentile(0.5, 'lead_time_s') }} as lead_time_p50_s,
+        {{ percentile(0.85, 'lead_time_s') }} as lead_time_p85_s
 
     from deployed_changes
-
-    inner join releases
-        on deployed_changes.release_deployment_key = releases.release_deployment_key
 
     group by 1, 2
 
@@ -226,11 +171,10 @@ counted as (
         service_key,
         cast(date_trunc('{{ period }}', finished_date) as date) as period_start,
         count(*) as deployments,
-        sum(is_commit_known) as matched_deployments,
-        sum(is_failed) as failed_deployments,
-        sum(case when is_failed = 0 then is_assumed_failed else 0 end)
-            as assumed_failed_deployments,
-        sum(is_rework) as rework_deployments,
+        count(case when is_commit_known then 1 end) as matched_deployments,
+        count(case when is_failed then 1 end) as failed_deployments,
+        count(case when is_assumed_failed then 1 end) as assumed_failed_deployments,
+        count(case when is_rework then 1 end) as rework_deployments,
         count(recovery_s) as recovered_deployments,
         {{ percentile(0.5, 'recovery_s') }} as recovery_time_p50_s
 

@@ -41,6 +41,8 @@
         'fct_history_flags',
         'fct_incidents',
         'fct_metric_observations',
+        'fct_rollout_changes',
+        'fct_rollouts',
         'fct_stage_transitions',
         'fct_stage_visits',
         'fct_status_transitions',

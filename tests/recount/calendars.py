@@ -3,11 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import yaml
 
 from tests.recount.registry import Row, Tables, recounts
 
 DAY = timedelta(days=1)
+SEMANTIC = Path(__file__).parents[2] / "dbt_project" / "models" / "semantic"
 
 
 def utc(day: date, clock: str, zone: str) -> datetime:
@@ -99,5 +103,11 @@ def metrics(tables: Tables) -> Iterator[Row]:
     for row in sorted(tables.rows("metrics"), key=lambda line: line["version"]):
         if row["valid_from"] is None or row["valid_from"] <= today:
             newest[row["metric"]] = row
+    in_layer = {
+        metric["name"]
+        for file in SEMANTIC.glob("*.yml")
+        for metric in yaml.safe_load(file.read_text()).get("metrics", [])
+    }
     for row in newest.values():
-        yield dict(row)
+        name = row["metric"]
+        yield {**row, "semantic_metric": name if name in in_layer else None}

@@ -889,6 +889,60 @@ def history_gaps(tables: Tables) -> Iterator[Row]:
         yield {**gap, "service_key": service}
 
 
+@recounts("fct_rollouts")
+def rollouts(tables: Tables) -> Iterator[Row]:
+    """Commits of services that came to production, each once."""
+    zones, found = time_zones(tables), defaultdict(list)
+    for row in tables.rows("fct_deployments"):
+        if row["release_deployment_key"]:
+            found[row["release_deployment_key"]].append(row)
+    for release, rows in found.items():
+        service = rows[0]["service_key"]
+        ran = [row["finished_at"] for row in rows if row["result"] == "success"]
+        first = min(ran or [row["finished_at"] for row in rows])
+        bad = [row for row in rows if row["is_failed"]]
+        is_over = bool(bad) and all(row["recovered_at"] for row in bad)
+        yield {
+            "rollout_key": release,
+            "release_deployment_key": release,
+            "service_key": service,
+            "recovery_s": seconds(
+                min(row["finished_at"] for row in bad), max(row["recovered_at"] for row in bad)
+            )
+            if is_over
+            else None,
+            "is_commit_known": any(row["is_commit_known"] for row in rows),
+            "is_failed": bool(bad),
+            "is_assumed_failed": not bad and any(row["is_assumed_failed"] for row in rows),
+            "is_rework": any(row["is_rollback"] or row["is_hotfix"] for row in rows),
+            "finished_at": first,
+            "finished_date": local_day(first, zones[service]),
+        }
+
+
+@recounts("fct_rollout_changes")
+def rollout_changes(tables: Tables) -> Iterator[Row]:
+    """Changes, and what first brought them to production."""
+    days = {row["rollout_key"]: row for row in rollouts(tables)}
+    deployments = tables.by("fct_deployments", "deployment_key")
+    changes = tables.by("fct_changes", "change_key")
+    for link in tables.rows("bridge_deployment_changes"):
+        change = changes[link["change_key"]]
+        rollout = days.get(deployments[link["deployment_key"]]["release_deployment_key"])
+        if rollout is None:
+            continue
+        began, ran = change["first_commit_at"], change["deployed_at"]
+        is_known = began and began <= ran and not link["is_first_of_repository"]
+        yield {
+            "rollout_change_key": f"{rollout['rollout_key']}>{change['change_key']}",
+            "rollout_key": rollout["rollout_key"],
+            "change_key": change["change_key"],
+            "service_key": rollout["service_key"],
+            "lead_time_s": seconds(began, ran) if is_known else None,
+            "finished_date": rollout["finished_date"],
+        }
+
+
 @recounts("metric_dora")
 def dora_months(tables: Tables) -> Iterable[Row]:
     """DORA by months."""

@@ -25,6 +25,7 @@ final as (
         better,
         target,
         owner,
+        {{ semantic_metric('metric') }} as semantic_metric,
         valid_from
 
     from versions
