@@ -22,6 +22,8 @@ counted as (
         ('history_flags', 'fct_history_flags'),
         ('incidents', 'fct_incidents'),
         ('metric_observations', 'fct_metric_observations'),
+        ('rollout_changes', 'fct_rollout_changes'),
+        ('rollouts', 'fct_rollouts'),
         ('stage_transitions', 'fct_stage_transitions'),
         ('stage_visits', 'fct_stage_visits'),
         ('status_transitions', 'fct_status_transitions'),
