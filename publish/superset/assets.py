@@ -71,13 +71,16 @@ def files(layer: SemanticLayer, published: Path) -> dict[str, dict[str, Any]]:
     }
     with duckdb.connect(str(published.resolve()), read_only=True) as link:
         datasets = {name: Dataset(layer, told, name, link) for name in used}
+        [(stream,)] = link.execute(
+            "select min(value_stream_key) from metrics.metric_cycle_times"
+        ).fetchall()
     for name, dataset in datasets.items():
         found[f"datasets/flowhouse/{name}.yaml"] = dataset.content()
     for dashboard in told["dashboards"]:
         for chart in spec.charts(dashboard):
             path = f"charts/{key('chart', dashboard['slug'], chart['name'])}.yaml"
             found[path] = _chart(dashboard, chart, datasets[chart["of"]])
-        found[f"dashboards/{dashboard['slug']}.yaml"] = _dashboard(dashboard)
+        found[f"dashboards/{dashboard['slug']}.yaml"] = _dashboard(dashboard, stream)
     return found
 
 
@@ -304,7 +307,7 @@ def _params(chart: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _dashboard(dashboard: Mapping[str, Any]) -> dict[str, Any]:
+def _dashboard(dashboard: Mapping[str, Any], stream: str | None) -> dict[str, Any]:
     place: dict[str, Any] = {
         "DASHBOARD_VERSION_KEY": "v2",
         "ROOT_ID": {"type": "ROOT", "id": "ROOT_ID", "children": ["GRID_ID"]},
@@ -347,7 +350,7 @@ def _dashboard(dashboard: Mapping[str, Any]) -> dict[str, Any]:
         "is_managed_externally": True,
         "metadata": {
             "native_filter_configuration": [
-                _filter(dashboard, column, dataset)
+                _filter(dashboard, column, dataset, stream)
                 for column, dataset in dashboard["filters"].items()
             ],
             "color_scheme": "supersetColors",
@@ -358,14 +361,16 @@ def _dashboard(dashboard: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _filter(dashboard: Mapping[str, Any], column: str, dataset: str) -> dict[str, Any]:
+def _filter(
+    dashboard: Mapping[str, Any], column: str, dataset: str, stream: str | None
+) -> dict[str, Any]:
     """Return a filter of one choice: streams and levels are never blended by chance."""
     is_stream = column == "value_stream_key"
     chosen: dict[str, Any] = {"filterState": {}, "extraFormData": {}}
-    if column == "level":
+    if first := {"level": SHOWN_LEVEL, "value_stream_key": stream}.get(column):
         chosen = {
-            "filterState": {"value": [SHOWN_LEVEL]},
-            "extraFormData": {"filters": [{"col": column, "op": "IN", "val": [SHOWN_LEVEL]}]},
+            "filterState": {"value": [first]},
+            "extraFormData": {"filters": [{"col": column, "op": "IN", "val": [first]}]},
         }
     return {
         "id": f"NATIVE_FILTER-{dashboard['slug']}-{column}",
@@ -377,7 +382,7 @@ def _filter(dashboard: Mapping[str, Any], column: str, dataset: str) -> dict[str
         "controlValues": {
             "multiSelect": False,
             "enableEmptyFilter": is_stream,
-            "defaultToFirstItem": is_stream,
+            "defaultToFirstItem": False,
             "searchAllOptions": False,
             "inverseSelection": False,
         },

@@ -38,7 +38,7 @@ def test_a_dashboard_is_drawn(page: Page, server: str, home: Path, slug: str) ->
     [dashboard] = [one for one in spec.read()["dashboards"] if one["slug"] == slug]
     charts = [*spec.charts(dashboard)]
     foreign: list[str] = []
-    seen = page.on("request", lambda one: foreign.append(one.url)) or foreign
+    seen = page.on("requestfinished", lambda one: foreign.append(one.url)) or foreign
     page.goto(f"{server}/superset/dashboard/{slug}/")
     page.locator(".dashboard-component-chart-holder").nth(len(charts) - 1).wait_for()
     page.wait_for_timeout(1_000)
