@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -152,16 +153,21 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of the demo company after its first refresh; read it, copy it, change nothing."""
 
     def build(folder: Path) -> None:
-        from demo import serve, world
+        from demo import company, serve, world
 
+        # Or every number would change with the day of the test.
+        as_of = datetime.fromtimestamp(company.NOW, UTC).isoformat()
         with serve.start(world.build()) as servers:
             done = subprocess.run(
                 [Path(sys.executable).with_name("flowhouse"), "refresh"],
-                env={**os.environ, **servers.env, **DEMO, "FLOWHOUSE_HOME": str(folder / "home")},
+                env={
+                    **os.environ, **servers.env, **DEMO,
+                    "FLOWHOUSE_HOME": str(folder / "home"), "FLOWHOUSE_AS_OF": as_of,
+                },
                 capture_output=True,
                 text=True,
                 check=False,
-            )
+            )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr[-4000:]
 
     return built_once(tmp_path_factory, "demo", build) / "home"
