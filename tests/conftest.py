@@ -43,6 +43,7 @@ LONG = (
     "test_later_days.py",
     "field/test_delivery.py",
     "field/test_jira.py",
+    "publish/test_lineage.py",
 )
 """Files that refresh whole companies, load day by day, or kill: `make test-long` runs them."""
 
