@@ -9,7 +9,7 @@ PYTEST = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 FLOWHOUSE_HOME ?= $(CURDIR)/.flowhouse
 SEED ?= 1
 
-.PHONY: help install demo superset test test-superset test-long test-serving faults week mutate mutate-sample bench bench-extract lint audit dev clean
+.PHONY: help install demo superset test test-superset test-long test-serving faults week mutate mutate-sample bench bench-extract lineage lint audit dev clean
 
 help:
 	@echo "make demo   the demo company, end to end: servers, refresh, tests, published file, report"
@@ -25,6 +25,7 @@ help:
 	@echo "make bench  what a build costs and how it grows with the data: SIZE=2k, 10k, 100k or 1M"
 	@echo "make dev    Dagster on http://127.0.0.1:3000"
 	@echo "make bench-extract  what the extraction of 100,000 issues, incidents, pull requests and runs costs, measured"
+	@echo "make lineage  report/lineage.html: from each metric to the fields of the APIs that it is made of"
 	@echo "make lint   ruff and sqlfluff"
 	@echo "make audit  the locked packages against the known holes, as far as these can be asked"
 	@echo "make clean  remove the environment; $(FLOWHOUSE_HOME) stays"
@@ -95,6 +96,9 @@ bench-extract: install
 	@$(BIN)/python -m tests.extract.bench
 	@$(BIN)/python -m tests.extract.bench_servicenow
 	@$(BIN)/python -m tests.extract.bench_github
+
+lineage: install
+	@$(BIN)/python -m orchestration.lineage
 
 lint: install
 	$(BIN)/ruff check

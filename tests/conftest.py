@@ -46,6 +46,7 @@ LONG = (
     "field/test_jira.py",
     "publish/test_site.py",
     "semantic/test_mf.py",
+    "publish/test_lineage.py",
 )
 """Files that refresh whole companies, load day by day, or kill: `make test-long` runs them."""
 
