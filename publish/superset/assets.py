@@ -115,13 +115,17 @@ class Dataset:
         table = told["tables"].get(name)
         self.schema, self.table, self.sql = "main", name, None
         if table:
-            self.schema, self.table = table["table"].split(".")
+            relation = table["table"]
+            if "rows" in table:
+                self.sql = f"select * from {relation} as facts where {table['rows']}"
+                relation = f"({self.sql})"
+            else:
+                self.schema, self.table = relation.split(".")
             self.time = table.get("time")
             self.metrics = [
                 _metric(title, title, sql, "share" in title, "")
                 for title, sql in table.get("sums", {}).items()
             ]
-            relation = table["table"]
         else:
             self.sql = _with_dimensions(layer, name, link)
             self.time = _time(layer.models[name])
@@ -285,6 +289,8 @@ def _params(chart: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
         "y_axis_format": shape,
         "tooltipTimeFormat": "%Y-%m-%d",
     }
+    if chart.get("up_to_all"):  # an axis of shares would go on to 120 %
+        params |= {"truncateYAxis": True, "y_axis_bounds": [0, 1]}
     if chart["kind"] == "stages":
         [stage] = chart["by"]
         return params | {
