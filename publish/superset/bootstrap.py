@@ -61,7 +61,7 @@ def make_roles() -> None:
     if security_manager.find_role("Admin") is None or not security_manager.find_role("Gamma"):
         appbuilder.add_permissions(update_perms=True)
         security_manager.sync_role_definitions()
-    # Accounts are made before what they may see is imported: an account without a role sees nothing.
+    # Accounts come before the import that says what they may see, and without a role see nothing.
     if security_manager.find_role(VIEWER) is None:
         security_manager.add_role(VIEWER)
 

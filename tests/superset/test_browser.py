@@ -23,7 +23,7 @@ def page(server: str) -> Iterator[Page]:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         # What lies below the window is not drawn.
         page = browser.new_page(viewport={"width": 1600, "height": 2200})
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(90_000)
         page.goto(f"{server}/login/")
         page.fill("#username", "viewer")
         page.fill("#password", PASSWORDS["viewer"])

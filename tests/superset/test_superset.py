@@ -110,6 +110,39 @@ def test_its_numbers_are_those_of_the_published_file(viewer: Session, home: Path
     assert len(compared) >= 18
 
 
+def test_goals_are_those_of_the_last_complete_period_and_in_days(
+    viewer: Session, home: Path
+) -> None:
+    """What the first table of the verdicts shows, counted again."""
+    columns = ["goal_key", "metric", "value", "target"]
+    answer = viewer.post(
+        "/api/v1/chart/data",
+        {
+            "datasource": {"id": datasets(viewer)["targets"], "type": "table"},
+            "queries": [{"columns": columns, "row_limit": 10_000, "filters": []}],
+            "result_format": "json",
+            "result_type": "full",
+        },
+    )
+    assert answer.status_code == 200, answer.text[:500]
+    told = {row["goal_key"]: row for row in answer.json()["result"][0]["data"]}
+    with duckdb.connect(str(home / "published" / "warehouse.duckdb"), read_only=True) as link:
+        rows = link.execute(
+            "select goal_key, metric, value, target from metrics.metric_targets"
+            " where is_complete_period"
+            " qualify rank() over (partition by goal_key order by period_start desc) = 1"
+        ).fetchall()
+    assert told.keys() == {goal for goal, *_ in rows}
+    assert {metric for _, metric, *_ in rows} >= {"flow_time_p85_s", "flow_efficiency_share"}
+    for goal, metric, value, target in rows:
+        of_seconds = metric.endswith("_s")
+        named = metric.removesuffix("_s") + "_days" if of_seconds else metric
+        assert told[goal]["metric"] == named
+        by = 86_400 if of_seconds else 1
+        assert told[goal]["value"] == (pytest.approx(value / by) if value is not None else None)
+        assert told[goal]["target"] == pytest.approx(target / by)
+
+
 def sql(session: Session, statement: str) -> requests.Response:
     [database] = session.get("/api/v1/database/").json()["result"] or [{"id": 1}]
     return session.post(
