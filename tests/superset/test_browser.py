@@ -52,6 +52,10 @@ def test_a_dashboard_is_drawn(page: Page, server: str, home: Path, slug: str) ->
     text = page.locator("body").inner_text()
     assert not re.search(r"(?i)data error|unexpected error|no results were returned", text)
     assert all(chart["name"] in text for chart in charts)
+    # The demo company's first value stream, and stories: neither is blended with others.
+    chosen = page.locator(".ant-select-selection-item").all_inner_texts()
+    assert chosen[0] == "payments"
+    assert "level" not in dashboard["filters"] or chosen[1] == "story"
     hosts = {urlsplit(url).netloc for url in seen if url.startswith("http")}
     assert hosts <= {urlsplit(server).netloc}
 

@@ -139,12 +139,14 @@ def test_goals_are_those_of_the_last_complete_period_and_in_days(
         named = metric.removesuffix("_s") + "_days" if of_seconds else metric
         assert told[goal]["metric"] == named
         by = 86_400 if of_seconds else 1
-        assert told[goal]["value"] == (pytest.approx(value / by) if value is not None else None)
-        assert told[goal]["target"] == pytest.approx(target / by)
+        for column, number in (("value", value), ("target", target)):
+            expected = None if number is None else pytest.approx(number / by)
+            assert told[goal][column] == expected
 
 
 def sql(session: Session, statement: str) -> requests.Response:
-    [database] = session.get("/api/v1/database/").json()["result"] or [{"id": 1}]
+    # A viewer is not even told of the database, which is the first and only one.
+    [database] = session.get("/api/v1/database/").json().get("result") or [{"id": 1}]
     return session.post(
         "/api/v1/sqllab/execute/",
         {"database_id": database["id"], "sql": statement, "runAsync": False, "schema": "main"},
@@ -171,7 +173,8 @@ def test_even_an_admin_reads_no_files_and_writes_nothing(admin: Session, stateme
     assert not Path("/tmp/flowhouse_superset_was_here.csv").exists()
 
 
-def test_a_viewer_looks_and_does_nothing_else(viewer: Session) -> None:
+def test_a_viewer_looks_and_does_nothing_else(viewer: Session, home: Path) -> None:
+    before = state(home)
     found = viewer.get("/api/v1/dashboard/").json()["result"]
     assert {one["slug"] for one in found} == {one["slug"] for one in spec.read()["dashboards"]}
     board = found[0]["id"]
@@ -195,6 +198,7 @@ def test_a_viewer_looks_and_does_nothing_else(viewer: Session) -> None:
     ]  # fmt: skip
     assert [answer.status_code for answer in refused if answer.status_code not in (401, 403, 404)]\
         == []  # fmt: skip
+    assert state(home) == before
 
 
 def test_nobody_looks_without_an_account(server: str) -> None:
