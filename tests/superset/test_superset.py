@@ -135,7 +135,7 @@ def test_goals_are_those_of_the_last_complete_period_and_in_days(
     assert told.keys() == {goal for goal, *_ in rows}
     assert {metric for _, metric, *_ in rows} >= {"flow_time_p85_s", "flow_efficiency_share"}
     for goal, metric, value, target in rows:
-        of_seconds = metric.endswith("_s")
+        of_seconds = bool(metric) and metric.endswith("_s")
         named = metric.removesuffix("_s") + "_days" if of_seconds else metric
         assert told[goal]["metric"] == named
         by = 86_400 if of_seconds else 1
