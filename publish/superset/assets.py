@@ -35,6 +35,11 @@ SHOWN_LEVEL = "story"
 """Levels contain each other: a dashboard begins with one."""
 
 
+def _words(column: str) -> str:
+    """Return a column's name as a person writes it."""
+    return column.removesuffix("_key").removesuffix("_name").replace("_", " ").capitalize()
+
+
 def key(*words: str) -> str:
     """Return the key of an asset, which is always the same."""
     return str(uuid.uuid5(SPACE, "/".join(words)))
@@ -115,13 +120,17 @@ class Dataset:
         table = told["tables"].get(name)
         self.schema, self.table, self.sql = "main", name, None
         if table:
-            self.schema, self.table = table["table"].split(".")
+            relation = table["table"]
+            if "rows" in table:
+                self.sql = f"select {_told(table)} from {relation} as facts where {table['rows']}"
+                relation = f"({self.sql})"
+            else:
+                self.schema, self.table = relation.split(".")
             self.time = table.get("time")
             self.metrics = [
                 _metric(title, title, sql, "share" in title, "")
                 for title, sql in table.get("sums", {}).items()
             ]
-            relation = table["table"]
         else:
             self.sql = _with_dimensions(layer, name, link)
             self.time = _time(layer.models[name])
@@ -150,6 +159,7 @@ class Dataset:
             "columns": [
                 {
                     "column_name": column,
+                    "verbose_name": _words(column),
                     "type": kind,
                     "is_dttm": kind == "DATE" or kind.startswith("TIMESTAMP"),
                     "groupby": True,
@@ -164,6 +174,16 @@ class Dataset:
             "version": "1.0.0",
             "is_managed_externally": True,
         }
+
+
+def _told(table: Mapping[str, Any]) -> str:
+    """Return the columns of a table, with seconds as days where a row's metric is of seconds."""
+    if "in_days" not in table:
+        return "*"
+    metric = "case when metric like '%!_s' escape '!' then"
+    told = [f"{metric} substr(metric, 1, length(metric) - 2) || '_days' else metric end as metric"]
+    told += [f"{metric} {name} / 86400.0 else {name} end as {name}" for name in table["in_days"]]
+    return f"* replace ({', '.join(told)})"
 
 
 def _time(model: Mapping[str, Any]) -> str:
@@ -265,6 +285,14 @@ def _params(chart: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
             "page_length": 10,
             "include_search": False,
             "table_timestamp_format": "%Y-%m-%d",
+            # Bars and colours would compare numbers of different units.
+            "show_cell_bars": False,
+            "color_pn": False,
+            "column_config": {
+                column: {"d3NumberFormat": ".1%" if "share" in column else ",.2f"}
+                for column, kind in dataset.columns
+                if column in chart["columns"] and kind in ("DOUBLE", "FLOAT")
+            },
         }
     shapes = {line["metric_name"]: line["d3format"] for line in dataset.metrics}
     shape = shapes[chart["show"][0]]
@@ -285,6 +313,8 @@ def _params(chart: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
         "y_axis_format": shape,
         "tooltipTimeFormat": "%Y-%m-%d",
     }
+    if chart.get("up_to_all"):  # an axis of shares would go on to 120 %
+        params |= {"truncateYAxis": True, "y_axis_bounds": [0, 1]}
     if chart["kind"] == "stages":
         [stage] = chart["by"]
         return params | {
@@ -374,7 +404,7 @@ def _filter(
         }
     return {
         "id": f"NATIVE_FILTER-{dashboard['slug']}-{column}",
-        "name": column.removesuffix("_key").removesuffix("_name").replace("_", " ").capitalize(),
+        "name": _words(column),
         "filterType": "filter_select",
         "type": "NATIVE_FILTER",
         "targets": [{"datasetUuid": key("dataset", dataset), "column": {"name": column}}],

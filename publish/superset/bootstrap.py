@@ -8,7 +8,6 @@ is as it should be stays: nothing is imported again that was imported from the s
 
 import hashlib
 import os
-import re
 import sys
 import zipfile
 from pathlib import Path
@@ -18,15 +17,25 @@ from flask import Flask, g
 from flask_migrate import upgrade
 
 VIEWER = "Viewer"
-KEPT_WRITES = (
-    "DashboardFilterStateRestApi",
-    "DashboardPermalinkRestApi",
-    "ExploreFormDataRestApi",
-    "ExplorePermalinkRestApi",
-)
-"""What a page keeps while somebody looks at it: chosen filters, and links to them."""
-REFUSED = re.compile(r"write|add|edit|delete|post|put|import|upload|save|sql|embedded|tag")
-"""Words of the rights of Gamma that a viewer has not."""
+LOOKING = {
+    ("can_read", "Dataset"),
+    ("can_get_drill_info", "Dataset"),
+    ("can_drill", "Dashboard"),
+    ("can_view_chart_as_table", "Dashboard"),
+    ("can_csv", "Superset"),
+    ("can_write", "DashboardPermalinkRestApi"),
+    ("can_read", "SecurityRestApi"),
+    ("can_get", "MenuApi"),
+    ("can_recent_activity", "Log"),
+    ("can_log", "Superset"),
+    ("can_language_pack", "Superset"),
+    ("menu_access", "Home"),
+    ("menu_access", "Dashboards"),
+}
+"""What a viewer has beside the rights that Superset gives to those who look without an account.
+
+The one writing right keeps a link to what somebody has chosen.
+"""
 
 
 def accounts() -> list[tuple[str, str, str]]:
@@ -52,6 +61,9 @@ def make_roles() -> None:
     if security_manager.find_role("Admin") is None or not security_manager.find_role("Gamma"):
         appbuilder.add_permissions(update_perms=True)
         security_manager.sync_role_definitions()
+    # Accounts come before the import that says what they may see, and without a role see nothing.
+    if security_manager.find_role(VIEWER) is None:
+        security_manager.add_role(VIEWER)
 
 
 def make_viewer() -> None:
@@ -59,13 +71,10 @@ def make_viewer() -> None:
     from superset import db, security_manager
     from superset.connectors.sqla.models import SqlaTable
 
-    role = security_manager.find_role(VIEWER) or security_manager.add_role(VIEWER)
-    wanted = {
-        permission
-        for permission in security_manager.find_role("Gamma").permissions
-        if not REFUSED.search(permission.permission.name.lower())
-        or (permission.permission.name == "can_write" and permission.view_menu.name in KEPT_WRITES)
-    }
+    role = security_manager.find_role(VIEWER)
+    looking = security_manager.PUBLIC_ROLE_PERMISSIONS | LOOKING
+    found = (security_manager.find_permission_view_menu(*right) for right in looking)
+    wanted = {permission for permission in found if permission}
     for dataset in db.session.query(SqlaTable).all():
         wanted.add(security_manager.add_permission_view_menu("datasource_access", dataset.perm))
     if {*role.permissions} != wanted:
@@ -80,13 +89,16 @@ def make_accounts() -> None:
 
     for name, role, password in accounts():
         user = security_manager.find_user(name)
+        found = security_manager.find_role(role)
         if user is None:
             mail = f"{name}@flowhouse.invalid"
-            found = security_manager.find_role(role)
             if not security_manager.add_user(name, name, role, mail, found, password=password):
                 raise RuntimeError(f"the account {name} could not be made")
-        elif not check_password_hash(user.password, password):
+            continue
+        if not check_password_hash(user.password, password):
             security_manager.reset_password(user.id, password)
+        if found not in user.roles:
+            user.roles = [*user.roles, found]
     db.session.commit()
 
 

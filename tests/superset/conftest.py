@@ -103,7 +103,7 @@ def server(home: Path) -> Iterator[str]:
             try:
                 if requests.get(f"{url}/health", timeout=5).ok:
                     break
-            except requests.ConnectionError:
+            except requests.RequestException:  # not there, or slow while it starts
                 pass
             assert process.poll() is None, (home / "server.log").read_text()[-2000:]
             time.sleep(0.5)

@@ -23,7 +23,7 @@ def page(server: str) -> Iterator[Page]:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         # What lies below the window is not drawn.
         page = browser.new_page(viewport={"width": 1600, "height": 2200})
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(90_000)
         page.goto(f"{server}/login/")
         page.fill("#username", "viewer")
         page.fill("#password", PASSWORDS["viewer"])
@@ -52,6 +52,10 @@ def test_a_dashboard_is_drawn(page: Page, server: str, home: Path, slug: str) ->
     text = page.locator("body").inner_text()
     assert not re.search(r"(?i)data error|unexpected error|no results were returned", text)
     assert all(chart["name"] in text for chart in charts)
+    # The demo company's first value stream, and stories: neither is blended with others.
+    chosen = page.locator(".ant-select-selection-item").all_inner_texts()
+    assert chosen[0] == "payments"
+    assert "level" not in dashboard["filters"] or chosen[1] == "story"
     hosts = {urlsplit(url).netloc for url in seen if url.startswith("http")}
     assert hosts <= {urlsplit(server).netloc}
 

@@ -110,8 +110,43 @@ def test_its_numbers_are_those_of_the_published_file(viewer: Session, home: Path
     assert len(compared) >= 18
 
 
+def test_goals_are_those_of_the_last_complete_period_and_in_days(
+    viewer: Session, home: Path
+) -> None:
+    """What the first table of the verdicts shows, counted again."""
+    columns = ["goal_key", "metric", "value", "target"]
+    answer = viewer.post(
+        "/api/v1/chart/data",
+        {
+            "datasource": {"id": datasets(viewer)["targets"], "type": "table"},
+            "queries": [{"columns": columns, "row_limit": 10_000, "filters": []}],
+            "result_format": "json",
+            "result_type": "full",
+        },
+    )
+    assert answer.status_code == 200, answer.text[:500]
+    told = {row["goal_key"]: row for row in answer.json()["result"][0]["data"]}
+    with duckdb.connect(str(home / "published" / "warehouse.duckdb"), read_only=True) as link:
+        rows = link.execute(
+            "select goal_key, metric, value, target from metrics.metric_targets"
+            " where is_complete_period"
+            " qualify rank() over (partition by goal_key order by period_start desc) = 1"
+        ).fetchall()
+    assert told.keys() == {goal for goal, *_ in rows}
+    assert {metric for _, metric, *_ in rows} >= {"flow_time_p85_s", "flow_efficiency_share"}
+    for goal, metric, value, target in rows:
+        of_seconds = bool(metric) and metric.endswith("_s")
+        named = metric.removesuffix("_s") + "_days" if of_seconds else metric
+        assert told[goal]["metric"] == named
+        by = 86_400 if of_seconds else 1
+        for column, number in (("value", value), ("target", target)):
+            expected = None if number is None else pytest.approx(number / by)
+            assert told[goal][column] == expected
+
+
 def sql(session: Session, statement: str) -> requests.Response:
-    [database] = session.get("/api/v1/database/").json()["result"] or [{"id": 1}]
+    # A viewer is not even told of the database, which is the first and only one.
+    [database] = session.get("/api/v1/database/").json().get("result") or [{"id": 1}]
     return session.post(
         "/api/v1/sqllab/execute/",
         {"database_id": database["id"], "sql": statement, "runAsync": False, "schema": "main"},
@@ -138,7 +173,8 @@ def test_even_an_admin_reads_no_files_and_writes_nothing(admin: Session, stateme
     assert not Path("/tmp/flowhouse_superset_was_here.csv").exists()
 
 
-def test_a_viewer_looks_and_does_nothing_else(viewer: Session) -> None:
+def test_a_viewer_looks_and_does_nothing_else(viewer: Session, home: Path) -> None:
+    before = state(home)
     found = viewer.get("/api/v1/dashboard/").json()["result"]
     assert {one["slug"] for one in found} == {one["slug"] for one in spec.read()["dashboards"]}
     board = found[0]["id"]
@@ -162,6 +198,7 @@ def test_a_viewer_looks_and_does_nothing_else(viewer: Session) -> None:
     ]  # fmt: skip
     assert [answer.status_code for answer in refused if answer.status_code not in (401, 403, 404)]\
         == []  # fmt: skip
+    assert state(home) == before
 
 
 def test_nobody_looks_without_an_account(server: str) -> None:
