@@ -937,7 +937,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a baseline of 19 weeks", "own/xmr_baselines", "2024-05-19", "2024-05-18",
-        [f"{C}/xmr_baselines.csv line 2: the baseline 2024-01-01 to 2024-05-18 has 19 whole"
+        [f"{C}/xmr_baselines.csv line 2: the baseline 2024-01-01 to 2024-05-18 has 19 full"
          " weeks; limits of fewer than 20 points are not to be trusted: choose a longer stretch"],
     ),
     (

@@ -68,6 +68,12 @@ MID_MONTH = "extract(day from date_day) = 15"
 
 FAULTS = [
     Fault(
+        "wide_views_have_the_rows_of_their_facts",
+        "a team is there once",
+        "dim_teams",
+        "select * from model union all select * from model",
+    ),
+    Fault(
         "visits_have_no_gap_and_no_overlap",
         "a visit ends when the next begins",
         "fct_stage_visits",
@@ -774,7 +780,10 @@ class Company:
         def ref(name: str) -> duckdb.DuckDBPyRelation:
             return self.link.sql(f"select * from {self.nodes[self.keys[name]]['schema']}.{name}")
 
-        return module.model(SimpleNamespace(ref=ref, config=node["config"]), self.link)
+        name = node["alias"] or node["name"]
+        relation = type("Relation", (str,), {"schema": node["schema"], "identifier": name})
+        this = relation(f"{node['schema']}.{name}")
+        return module.model(SimpleNamespace(ref=ref, config=node["config"], this=this), self.link)
 
     def noticed(self, fault: Fault) -> set[str]:
         """Return which invariants find other rows than before; leave everything as it was."""

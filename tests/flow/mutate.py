@@ -542,12 +542,12 @@ MUTATIONS = [
     ),
     Mutation(
         "hotfixes are rework",
-        "macros/metric_dora.sql",
+        "models/marts/fct_rollouts.sql",
         "is_rollback or is_hotfix", "is_rollback",
     ),
     Mutation(
         "the change fail rate is one of deployments that failed, too",
-        "macros/metric_dora.sql",
+        "models/marts/fct_rollouts.sql",
         "deployments.release_deployment_key is not null", "deployments.result = 'success'",
     ),
     Mutation(

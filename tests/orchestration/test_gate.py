@@ -178,15 +178,15 @@ def test_the_last_failure_stays_known_after_a_good_refresh(home: Path) -> None:
 @pytest.mark.parametrize(
     "noted", ['{"half', "[1]", '{"last": [1]}', '{"last": {"refresh_id": "r"}}', '{"last": null}']
 )
-def test_what_is_noted_in_another_form_stops_nobody(house: Path, noted: str) -> None:
+def test_what_is_noted_in_another_form_stops_nobody(home: Path, noted: str) -> None:
     """A file that was damaged, or that another version of flowhouse wrote."""
-    (house / "refreshes.json").write_text(noted)
+    (home / "refreshes.json").write_text(noted)
     assert outcome.told()["lines"] == []
     outcome.note(outcome.Outcome("new", "Dagster", "2024-01-01", "2024-01-02", outcome.PUBLISHED))
     assert outcome.last().refresh_id == "new"
 
 
-def test_what_a_newer_version_notes_besides_stops_nobody(house: Path) -> None:
+def test_what_a_newer_version_notes_besides_stops_nobody(home: Path) -> None:
     newer = asdict(outcome.Outcome("newer", "Dagster", "2024-01-01")) | {"mood": "good"}
-    (house / "refreshes.json").write_text(json.dumps({"last": newer, "last_failed": newer}))
+    (home / "refreshes.json").write_text(json.dumps({"last": newer, "last_failed": newer}))
     assert outcome.last_failed() is None

@@ -41,7 +41,7 @@ def jobs_of(tables: Tables) -> dict[str, Row]:
     """Return every job with its run, what it cost, and whether it was tried again."""
     runs = tables.by("int_ci_runs_unioned", "ci_run_key")
     labels = defaultdict(list)
-    for row in sorted(tables.rows("int_ci_runner_labels"), key=lambda row: row["place"]):
+    for row in sorted(tables.rows("int_ci_runner_labels"), key=lambda row: row["label_no"]):
         labels[row["ci_job_key"]].append(row["label"])
     by_name, by_commit = defaultdict(list), defaultdict(list)
     found = {}

@@ -110,13 +110,15 @@ def number(text: Any) -> float | None:
 
 
 def address(item: Row, key: str) -> str | None:
-    """Where an item of the demo, or of the golden company, is opened."""
+    """Where an item of the demo, or of the golden company, is opened; a drop folder has no pages."""
     if item["source_system"] == "jira":
         return f"https://northbank.example/browse/{key}"
     if item["source_system"] == "servicenow":
         table = {"request": "sc_req_item"}.get(item["item_kind"], item["item_kind"])
         page = f"{table}.do?sys_id={item['source_id']}"
         return f"https://desk.northbank.example/nav_to.do?uri={page}"
+    if item["source_system"] == "inbox":
+        return None
     repository, sign, no = re.fullmatch(r"(.*)([#!])(\d+)", key).groups()
     if item["source_system"] == "github":
         kind = "pull" if item["item_kind"] == "pull_request" else "issues"

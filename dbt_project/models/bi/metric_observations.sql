@@ -35,29 +35,19 @@ final as (
         on facts.metric = metrics.metric
 
     left join {{ ref('dim_value_streams') }} as entity_streams
-        on
-            facts.entity_type = 'value_stream'
-            and facts.entity_key = entity_streams.value_stream_key
+        on case when facts.entity_type = 'value_stream' then facts.entity_key end = entity_streams.value_stream_key
 
     left join {{ ref('dim_teams') }} as entity_teams
-        on
-            facts.entity_type = 'team'
-            and facts.entity_key = entity_teams.team_key
+        on case when facts.entity_type = 'team' then facts.entity_key end = entity_teams.team_key
 
     left join {{ ref('dim_services') }} as entity_services
-        on
-            facts.entity_type = 'service'
-            and facts.entity_key = entity_services.service_key
+        on case when facts.entity_type = 'service' then facts.entity_key end = entity_services.service_key
 
     left join {{ ref('dim_stages') }} as entity_stages
-        on
-            facts.entity_type = 'stage'
-            and facts.entity_key = entity_stages.stage_key
+        on case when facts.entity_type = 'stage' then facts.entity_key end = entity_stages.stage_key
 
     left join {{ ref('dim_source_systems') }} as entity_sources
-        on
-            facts.entity_type = 'source_system'
-            and facts.entity_key = entity_sources.source_system_key
+        on case when facts.entity_type = 'source_system' then facts.entity_key end = entity_sources.source_system_key
 
     left join {{ ref('dim_value_streams') }} as streams
         on facts.value_stream_key = streams.value_stream_key

@@ -27,7 +27,7 @@ waited as (
             handovers.work_item_key = visits.work_item_key
             and handovers.stage_key = visits.stage_key
             and visits.entered_at <= handovers.handed_over_at
-            and (visits.exited_at is null or visits.exited_at > handovers.handed_over_at)
+            and coalesce(visits.exited_at, timestamp '9999-12-31') > handovers.handed_over_at
 
     -- The last one: DuckDB would write another join after it down as something else.
     cross join {{ ref('refreshes') }} as refreshes

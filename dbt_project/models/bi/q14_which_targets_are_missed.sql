@@ -85,23 +85,19 @@ final as (
         on periods.owner_team_key = owners.team_key
 
     left join {{ ref('dim_value_streams') }} as streams
-        on
-            periods.entity_type = 'value_stream'
-            and periods.entity_key = streams.value_stream_key
+        on case when periods.entity_type = 'value_stream' then periods.entity_key end = streams.value_stream_key
 
     left join {{ ref('dim_teams') }} as teams
-        on periods.entity_type = 'team' and periods.entity_key = teams.team_key
+        on case when periods.entity_type = 'team' then periods.entity_key end = teams.team_key
 
     left join {{ ref('dim_services') }} as services
-        on periods.entity_type = 'service' and periods.entity_key = services.service_key
+        on case when periods.entity_type = 'service' then periods.entity_key end = services.service_key
 
     left join {{ ref('dim_stages') }} as stages
-        on periods.entity_type = 'stage' and periods.entity_key = stages.stage_key
+        on case when periods.entity_type = 'stage' then periods.entity_key end = stages.stage_key
 
     left join {{ ref('dim_source_systems') }} as sources
-        on
-            periods.entity_type = 'source_system'
-            and periods.entity_key = sources.source_system_key
+        on case when periods.entity_type = 'source_system' then periods.entity_key end = sources.source_system_key
 
     where periods.place = 1
 
