@@ -25,10 +25,10 @@ KNOWN = {
     "metric_xmr": "points with the phases of their chart, which are few",
     "q15_do_we_spend_as_the_guardrails_say": "the periods of guardrails, which are lines of seeds,"
     " with their days",
-    "q19_what_would_a_change_do": "scenarios, which are lines of a seed, with visits of their line in"
-    " a span of weeks",
-    "q20_did_this_intervention_help": "interventions, which are lines of a seed, with visits of their"
-    " station since",
+    "q19_what_would_a_change_do": "scenarios, which are lines of a seed, with visits of their line"
+    " in a span of weeks",
+    "q20_did_this_intervention_help": "interventions, which are lines of a seed, with visits of"
+    " their station since",
 }
 """Nodes whose plans hold a refused join today. The list gets shorter, never longer."""
 

@@ -19,8 +19,8 @@ CODE = {
     ),
     "marts.fct_python": None,
     "metrics.metric_stages": (
-        "select stage, count(*) as items, sum(1) as ones, max(length(item_key)) as longest from marts.fct_items"
-        " group by stage"
+        "select stage, count(*) as items, sum(1) as ones, max(length(item_key)) as longest"
+        " from marts.fct_items group by stage"
     ),
 }
 READS = {

@@ -110,7 +110,7 @@ def number(text: Any) -> float | None:
 
 
 def address(item: Row, key: str) -> str | None:
-    """Where an item of the demo, or of the golden company, is opened; a drop folder has no pages."""
+    """Where an item of either company is opened; a drop folder has no pages."""
     if item["source_system"] == "jira":
         return f"https://northbank.example/browse/{key}"
     if item["source_system"] == "servicenow":

@@ -35,19 +35,29 @@ final as (
         on facts.metric = metrics.metric
 
     left join {{ ref('dim_value_streams') }} as entity_streams
-        on case when facts.entity_type = 'value_stream' then facts.entity_key end = entity_streams.value_stream_key
+        on
+            case when facts.entity_type = 'value_stream' then facts.entity_key end
+            = entity_streams.value_stream_key
 
     left join {{ ref('dim_teams') }} as entity_teams
-        on case when facts.entity_type = 'team' then facts.entity_key end = entity_teams.team_key
+        on
+            case when facts.entity_type = 'team' then facts.entity_key end
+            = entity_teams.team_key
 
     left join {{ ref('dim_services') }} as entity_services
-        on case when facts.entity_type = 'service' then facts.entity_key end = entity_services.service_key
+        on
+            case when facts.entity_type = 'service' then facts.entity_key end
+            = entity_services.service_key
 
     left join {{ ref('dim_stages') }} as entity_stages
-        on case when facts.entity_type = 'stage' then facts.entity_key end = entity_stages.stage_key
+        on
+            case when facts.entity_type = 'stage' then facts.entity_key end
+            = entity_stages.stage_key
 
     left join {{ ref('dim_source_systems') }} as entity_sources
-        on case when facts.entity_type = 'source_system' then facts.entity_key end = entity_sources.source_system_key
+        on
+            case when facts.entity_type = 'source_system' then facts.entity_key end
+            = entity_sources.source_system_key
 
     left join {{ ref('dim_value_streams') }} as streams
         on facts.value_stream_key = streams.value_stream_key

@@ -85,19 +85,29 @@ final as (
         on periods.owner_team_key = owners.team_key
 
     left join {{ ref('dim_value_streams') }} as streams
-        on case when periods.entity_type = 'value_stream' then periods.entity_key end = streams.value_stream_key
+        on
+            case when periods.entity_type = 'value_stream' then periods.entity_key end
+            = streams.value_stream_key
 
     left join {{ ref('dim_teams') }} as teams
-        on case when periods.entity_type = 'team' then periods.entity_key end = teams.team_key
+        on
+            case when periods.entity_type = 'team' then periods.entity_key end
+            = teams.team_key
 
     left join {{ ref('dim_services') }} as services
-        on case when periods.entity_type = 'service' then periods.entity_key end = services.service_key
+        on
+            case when periods.entity_type = 'service' then periods.entity_key end
+            = services.service_key
 
     left join {{ ref('dim_stages') }} as stages
-        on case when periods.entity_type = 'stage' then periods.entity_key end = stages.stage_key
+        on
+            case when periods.entity_type = 'stage' then periods.entity_key end
+            = stages.stage_key
 
     left join {{ ref('dim_source_systems') }} as sources
-        on case when periods.entity_type = 'source_system' then periods.entity_key end = sources.source_system_key
+        on
+            case when periods.entity_type = 'source_system' then periods.entity_key end
+            = sources.source_system_key
 
     where periods.place = 1
 
