@@ -975,7 +975,16 @@ def test_what_is_published_is_what_was_built(company: Company, backfill: Backfil
                 " where database_name = 'published'"
             ).fetchall()
         }
+        answers = {
+            f"bi.{view}": link.execute(f"select count(*) from published.bi.{view}").fetchone()
+            for (view,) in link.execute(
+                "select view_name from duckdb_views()"
+                " where database_name = 'published' and view_name like 'q%'"
+            ).fetchall()
+        }
     assert differing == set()
+    found = {name: lying_beside.pop(name)[0][:1] for name in answers}
+    assert found == answers and len(answers) == 20
     assert lying_beside == published and len(published) > 60
 
 
