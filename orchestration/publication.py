@@ -23,7 +23,7 @@ from publish.snapshot import drop_strangers, note_published, publish, standing
 
 
 def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-    """The schemas marts, metrics and meta as a new read-only file and as Parquet, and the links.
+    """The schemas marts, metrics, meta and bi as a new read-only file, Parquet, and the links.
 
     Beside the Parquet files lies the semantic layer, for other tools.
     """

@@ -5,7 +5,7 @@ import duckdb
 import pytest
 import vl_convert
 
-from publish.report import write_report
+from publish.report import FOLDER, RANGES, SETUP, prepare, table, write_report
 from publish.site import words
 from publish.site.pages import PAGES
 from publish.site.parts import Page
@@ -380,6 +380,20 @@ def test_a_publication_of_an_older_version_is_told_as_such(data: dict, html: str
     assert data["tables"]["constraint"] == {"columns": [], "rows": []}
     assert "We do not know where the constraint is, because" in html
     assert "Whether interventions helped" not in html
+
+
+def test_a_publication_of_today_answers_every_statement(demo_home: Path) -> None:
+    """What an older one lacks is left empty: a slip in a statement would be left empty as well."""
+    file = demo_home / "published" / "warehouse.duckdb"
+    with duckdb.connect(str(file), read_only=True) as link:
+        prepare(link, RANGES)
+        unanswered = [
+            path.name
+            for folder in ("tables", "verdicts")
+            for path in sorted((FOLDER / folder).glob("*.sql"))
+            if path.stem not in SETUP and not table(link, path.stem, folder)["columns"]
+        ]
+    assert unanswered == []
 
 
 @pytest.mark.parametrize(
