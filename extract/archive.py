@@ -211,6 +211,8 @@ def mend(source: str) -> Path | None:
         there, is_damaged = [], True
     if not file.exists() and not there and not is_damaged:
         return None
+    if is_damaged and _is_new(source, file):  # DuckDB makes one for who opens what is gone
+        file.unlink()
     why = _fault(source, file, there)
     if why and there and not all(_is_sound(part) for part in there):
         there, is_damaged = [], True
@@ -269,6 +271,14 @@ def _fault(source: str, file: Path, there: list[Part]) -> str:
     if any(load not in known for part in there for load in part.facts["loads"]):
         return "is older than its archive"
     return ""
+
+
+def _is_new(source: str, file: Path) -> bool:
+    """Whether a raw file is there that nothing was ever loaded into."""
+    if not file.exists() or not soundness.is_sound(file):
+        return False
+    with raw_store.opened(file) as raw:
+        return not _is_loaded(source, raw)
 
 
 def _is_loaded(source: str, raw: duckdb.DuckDBPyConnection) -> bool:

@@ -114,7 +114,8 @@ class Home:
     def load(self, source: str, full: bool = False, **what: Any) -> Any:
         from extract.load import load
 
-        if self.created and not (self.folder / "raw" / f"raw_{source}.duckdb").exists():
+        had = (self.folder / "raw" / f"raw_{source}.duckdb", self.folder / "archive" / source)
+        if self.created and not any(path.exists() for path in had):
             shutil.copytree(created(self.created, source), self.folder, dirs_exist_ok=True)
         return load(source, "a-refresh", full, **what)
 

@@ -208,26 +208,38 @@ def test_a_damaged_archive_is_made_anew_from_the_raw_file(
     assert company.everything() == before
 
 
+def make_new(file: Path) -> None:
+    """Leave a database without a table, as DuckDB does for who opens a file that is gone."""
+    file.unlink()
+    duckdb.connect(str(file)).close()
+
+
 @pytest.mark.parametrize(
-    ("name", "is_gone"), [("part.json", False), ("builds.parquet", False), ("part.json", True)]
+    ("name", "harm"),
+    [
+        ("part.json", cut_short),
+        ("builds.parquet", cut_short),
+        ("part.json", Path.unlink),
+        ("part.json", make_new),
+    ],
 )
 def test_where_the_archive_is_damaged_as_well_the_source_is_read_again_or_all_stays(
-    company: Company, name: str, is_gone: bool, caplog: pytest.LogCaptureFixture
+    company: Company,
+    name: str,
+    harm: Callable[[Path], None],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     company.controller.add("job", range(1, 30))
     company.load()
     before = company.content()
     cut_short(last_part(company) / name)
-    if is_gone:
-        company.raw.unlink()
-    else:
-        cut_short(company.raw)
+    harm(company.raw)
     company.faults.add("jenkins", ".", 401, 99)
     for attempt in (company.load, lambda: prepare("jenkins")):
         caplog.clear()
         with pytest.raises(Lost, match="no archive of it can be read"):
             attempt()
-        assert company.raw.exists() != is_gone
+        assert company.raw.exists() == (harm is cut_short)
     company.faults.clear()
     company.load()
     assert company.content() == before
