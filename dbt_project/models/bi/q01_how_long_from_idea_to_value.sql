@@ -44,7 +44,7 @@ placed as (
         row_number() over (
             partition by value_stream, workflow, level, increment
             order by days, item_key
-        ) as place,
+        ) as row_num,
         row_number() over (
             partition by value_stream, workflow, level, increment
             order by days desc, item_key
@@ -63,12 +63,12 @@ measured as (
         level,
         increment,
         n,
-        {{ value_at('days', 'place', 'n', 0.5) }} as idea_to_value_p50_days,
-        {{ value_at('days', 'place', 'n', 0.5, 'low') }} as idea_to_value_p50_low_days,
-        {{ value_at('days', 'place', 'n', 0.5, 'high') }} as idea_to_value_p50_high_days,
-        {{ value_at('days', 'place', 'n', 0.85) }} as idea_to_value_p85_days,
-        {{ value_at('days', 'place', 'n', 0.85, 'low') }} as idea_to_value_p85_low_days,
-        {{ value_at('days', 'place', 'n', 0.85, 'high') }} as idea_to_value_p85_high_days,
+        {{ value_at('days', 'row_num', 'n', 0.5) }} as idea_to_value_p50_days,
+        {{ value_at('days', 'row_num', 'n', 0.5, 'low') }} as idea_to_value_p50_low_days,
+        {{ value_at('days', 'row_num', 'n', 0.5, 'high') }} as idea_to_value_p50_high_days,
+        {{ value_at('days', 'row_num', 'n', 0.85) }} as idea_to_value_p85_days,
+        {{ value_at('days', 'row_num', 'n', 0.85, 'low') }} as idea_to_value_p85_low_days,
+        {{ value_at('days', 'row_num', 'n', 0.85, 'high') }} as idea_to_value_p85_high_days,
         {{ first_five('item_key', 'place_from_last') }} as evidence_items,
         is_complete_period,
         starts_on,

@@ -13,7 +13,7 @@ placed as (
             partition by
                 finished.value_stream_key, finished.workflow, finished.level, dates.increment_key
             order by finished.start_to_done_s, finished.item_key
-        ) as place,
+        ) as row_num,
         row_number() over (
             partition by
                 finished.value_stream_key, finished.workflow, finished.level, dates.increment_key
@@ -40,10 +40,10 @@ bounds as (
         workflow,
         level,
         increment_key,
-        {{ value_at('days', 'place', 'n', 0.5, 'low') }} as flow_time_p50_low_days,
-        {{ value_at('days', 'place', 'n', 0.5, 'high') }} as flow_time_p50_high_days,
-        {{ value_at('days', 'place', 'n', 0.85, 'low') }} as flow_time_p85_low_days,
-        {{ value_at('days', 'place', 'n', 0.85, 'high') }} as flow_time_p85_high_days,
+        {{ value_at('days', 'row_num', 'n', 0.5, 'low') }} as flow_time_p50_low_days,
+        {{ value_at('days', 'row_num', 'n', 0.5, 'high') }} as flow_time_p50_high_days,
+        {{ value_at('days', 'row_num', 'n', 0.85, 'low') }} as flow_time_p85_low_days,
+        {{ value_at('days', 'row_num', 'n', 0.85, 'high') }} as flow_time_p85_high_days,
         {{ first_five('item_key', 'place_from_last') }} as evidence_items
 
     from placed

@@ -13,7 +13,7 @@ finished as (
                 cycle_times.value_stream_key, cycle_times.workflow, cycle_times.level,
                 dates.iso_week_start
             order by cycle_times.last_done_at, cycle_times.item_key
-        ) as place
+        ) as row_num
 
     from {{ ref('metric_cycle_times') }} as cycle_times
 
@@ -29,7 +29,7 @@ evidence as (
         workflow,
         level,
         week_start,
-        {{ first_five('item_key', 'place') }} as evidence_items
+        {{ first_five('item_key', 'row_num') }} as evidence_items
 
     from finished
 

@@ -27,7 +27,7 @@ visits as (
         row_number() over (
             partition by visits.value_stream_key, visits.level, visits.stage_key, visits.week_start
             order by visits.queue_wait_s desc, items.item_key
-        ) as place
+        ) as row_num
 
     from {{ ref('metric_constraint_visits') }} as visits
 
@@ -45,7 +45,7 @@ evidence as (
         level,
         stage_key,
         week_start,
-        {{ first_five('item_key', 'place') }} as evidence_items
+        {{ first_five('item_key', 'row_num') }} as evidence_items
 
     from visits
 
@@ -60,7 +60,7 @@ ranked as (
         row_number() over (
             partition by stations.value_stream_key, stations.workflow, stations.level
             order by stations.constraint_rank, stations.ordinal
-        ) as place,
+        ) as row_num,
         lead(stations.stage) over (
             partition by stations.value_stream_key, stations.workflow, stations.level
             order by stations.constraint_rank, stations.ordinal
@@ -115,7 +115,7 @@ final as (
             and ranked.stage_key = evidence.stage_key
             and ranked.week_start = evidence.week_start
 
-    where ranked.place = 1
+    where ranked.row_num = 1
 
 )
 

@@ -27,7 +27,7 @@ visits as (
         row_number() over (
             partition by visits.value_stream_key, visits.level, visits.stage_key, visits.week_start
             order by visits.queue_wait_s desc, items.item_key
-        ) as place
+        ) as row_num
 
     from {{ ref('metric_constraint_visits') }} as visits
 
@@ -45,7 +45,7 @@ evidence as (
         level,
         stage_key,
         week_start,
-        {{ first_five('item_key', 'place') }} as evidence_items
+        {{ first_five('item_key', 'row_num') }} as evidence_items
 
     from visits
 

@@ -7,7 +7,7 @@ days as (
         row_number() over (
             partition by value_stream_key, workflow, level, stage_key, wip_limit
             order by wip_eod desc, date_day
-        ) as place
+        ) as row_num
 
     from {{ ref('metric_wip') }}
 
@@ -28,10 +28,10 @@ counted as (
         avg(case when is_breach then cast(wip_eod - wip_limit as double) end)
             as mean_excess_items,
         max(wip_eod) as worst_items,
-        max(case when place = 1 then date_day end) as worst_day,
+        max(case when row_num = 1 then date_day end) as worst_day,
         min(case when is_breach then date_day end) as first_breach_day,
         max(case when is_breach then date_day end) as last_breach_day,
-        {{ first_five("case when is_breach then cast(date_day as varchar) end", 'place') }}
+        {{ first_five("case when is_breach then cast(date_day as varchar) end", 'row_num') }}
             as evidence_days
 
     from days

@@ -41,7 +41,7 @@ placed as (
         row_number() over (
             partition by value_stream_key, from_team_key, to_team_key, stage
             order by days, handover_key
-        ) as place,
+        ) as row_num,
         row_number() over (
             partition by value_stream_key, from_team_key, to_team_key, stage
             order by days desc, handover_key
@@ -66,10 +66,10 @@ final as (
         count(distinct placed.item_key) as items,
         sum(placed.days) as wait_days,
         sum(placed.days) / nullif(placed.all_days, 0) as wait_share,
-        {{ value_at('placed.days', 'placed.place', 'placed.n', 0.5) }} as wait_p50_days,
-        {{ value_at('placed.days', 'placed.place', 'placed.n', 0.5, 'low') }}
+        {{ value_at('placed.days', 'placed.row_num', 'placed.n', 0.5) }} as wait_p50_days,
+        {{ value_at('placed.days', 'placed.row_num', 'placed.n', 0.5, 'low') }}
             as wait_p50_low_days,
-        {{ value_at('placed.days', 'placed.place', 'placed.n', 0.5, 'high') }}
+        {{ value_at('placed.days', 'placed.row_num', 'placed.n', 0.5, 'high') }}
             as wait_p50_high_days,
         {{ first_five('placed.item_key', 'placed.place_from_last') }} as evidence_items
 

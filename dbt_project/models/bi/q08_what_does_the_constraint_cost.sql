@@ -13,7 +13,7 @@ constraints as (
             partition by
                 value_stream_key, workflow, level, cast(date_trunc('month', week_start) as date)
             order by week_start desc
-        ) as place
+        ) as row_num
 
     from {{ ref('metric_constraint') }}
 
@@ -39,7 +39,7 @@ stays as (
                     as date
                 )
             order by visits.wait_s desc, visits.stage_visit_key
-        ) as place
+        ) as row_num
 
     from {{ ref('fct_stage_visits') }} as visits
 
@@ -60,7 +60,7 @@ evidence as (
         level,
         stage_key,
         month_start,
-        {{ first_five('item_key', 'place') }} as evidence_items
+        {{ first_five('item_key', 'row_num') }} as evidence_items
 
     from stays
 
@@ -114,7 +114,7 @@ final as (
             and losses.workflow = constraints.workflow
             and losses.level = constraints.level
             and losses.month_start = constraints.month_start
-            and constraints.place = 1
+            and constraints.row_num = 1
 
     left join evidence
         on

@@ -28,7 +28,7 @@ placed as (
         row_number() over (
             partition by value_stream_key, change_type, approved_by
             order by days nulls last, item_key
-        ) as place,
+        ) as row_num,
         row_number() over (
             partition by value_stream_key, change_type, approved_by
             order by days desc nulls last, item_key
@@ -47,10 +47,10 @@ counted as (
         approved_by,
         waited,
         count(*) as n,
-        {{ value_at('days', 'place', 'waited', 0.5) }} as approval_wait_p50_days,
-        {{ value_at('days', 'place', 'waited', 0.5, 'low') }} as approval_wait_p50_low_days,
-        {{ value_at('days', 'place', 'waited', 0.5, 'high') }} as approval_wait_p50_high_days,
-        {{ value_at('days', 'place', 'waited', 0.85) }} as approval_wait_p85_days,
+        {{ value_at('days', 'row_num', 'waited', 0.5) }} as approval_wait_p50_days,
+        {{ value_at('days', 'row_num', 'waited', 0.5, 'low') }} as approval_wait_p50_low_days,
+        {{ value_at('days', 'row_num', 'waited', 0.5, 'high') }} as approval_wait_p50_high_days,
+        {{ value_at('days', 'row_num', 'waited', 0.85) }} as approval_wait_p85_days,
         coalesce(sum(days), 0) as saved_days,
         avg(days) as saved_mean_days,
         count(is_successful) as judged,

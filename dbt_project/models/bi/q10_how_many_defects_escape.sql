@@ -40,7 +40,7 @@ placed as (
         row_number() over (
             partition by value_stream_key, level, release, found
             order by found_on desc, item_key
-        ) as place
+        ) as row_num
 
     from defects
 
@@ -57,7 +57,7 @@ counted as (
         count(case when found = 'before' then 1 end) as found_before,
         count(case when found = 'late' then 1 end) as escaped_late,
         count(case when found = 'not known' then 1 end) as not_known,
-        {{ first_five("case when found = 'escaped' then item_key end", 'place') }}
+        {{ first_five("case when found = 'escaped' then item_key end", 'row_num') }}
             as evidence_items,
         min(cohort_on) as first_day,
         max(cohort_on) as last_day

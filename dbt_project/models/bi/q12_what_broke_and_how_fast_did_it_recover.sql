@@ -4,18 +4,38 @@ incidents as (
 
     select
         facts.service_key,
-        cast(date_trunc('month', facts.opened_at) as date) as month_start,
+        cast(
+            date_trunc('month', {{ local_time('facts.opened_at', 'streams.time_zone') }}) as date
+        ) as month_start,
         items.item_key,
-        {{ days_of('facts.time_to_resolve_s') }} as days,
-        row_number() over (
-            partition by facts.service_key, cast(date_trunc('month', facts.opened_at) as date)
-            order by facts.time_to_resolve_s desc nulls last, items.item_key
-        ) as place
+        facts.time_to_resolve_s
 
     from {{ ref('fct_incidents') }} as facts
 
     inner join {{ ref('dim_work_items') }} as items
         on facts.work_item_key = items.work_item_key and items.is_current
+
+    inner join {{ ref('dim_services') }} as services
+        on facts.service_key = services.service_key
+
+    inner join {{ ref('dim_value_streams') }} as streams
+        on services.value_stream_key = streams.value_stream_key
+
+),
+
+numbered as (
+
+    select
+        service_key,
+        month_start,
+        item_key,
+        {{ days_of('time_to_resolve_s') }} as days,
+        row_number() over (
+            partition by service_key, month_start
+            order by time_to_resolve_s desc nulls last, item_key
+        ) as row_num
+
+    from incidents
 
 ),
 
@@ -27,9 +47,9 @@ restored as (
         count(*) as incidents,
         count(days) as resolved_incidents,
         avg(days) as mean_time_to_restore_days,
-        {{ first_five('item_key', 'place') }} as evidence_items
+        {{ first_five('item_key', 'row_num') }} as evidence_items
 
-    from incidents
+    from numbered
 
     group by 1, 2
 

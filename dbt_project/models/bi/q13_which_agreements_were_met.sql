@@ -38,7 +38,7 @@ placed as (
         row_number() over (
             partition by value_stream_key, level, month_start, priority, target
             order by counted_business_s nulls last, task_sla_key
-        ) as place,
+        ) as row_num,
         row_number() over (
             partition by value_stream_key, level, month_start, priority, target
             order by
@@ -62,7 +62,7 @@ measured as (
         priority,
         target,
         measured,
-        {{ value_at('hours', 'place', 'measured', 0.5) }} as counted_business_p50_hours,
+        {{ value_at('hours', 'row_num', 'measured', 0.5) }} as counted_business_p50_hours,
         {{ first_five("case when outcome = 'breached' then item_key end", 'place_of_broken') }}
             as evidence_items
 

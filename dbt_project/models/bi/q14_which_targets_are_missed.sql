@@ -11,7 +11,7 @@ periods as (
             order by
                 case when targets.is_complete_period is false then 1 else 0 end,
                 targets.period_start desc
-        ) as place,
+        ) as row_num,
         row_number() over (
             partition by targets.kind, targets.goal_key, targets.status
             order by targets.period_start desc
@@ -109,7 +109,7 @@ final as (
             case when periods.entity_type = 'source_system' then periods.entity_key end
             = sources.source_system_key
 
-    where periods.place = 1
+    where periods.row_num = 1
 
 )
 

@@ -8,7 +8,7 @@ finished as (
         row_number() over (
             partition by rails.metric_guardrail_key
             order by cycle_times.last_done_at, cycle_times.item_key
-        ) as place
+        ) as row_num
 
     from {{ ref('metric_guardrails') }} as rails
 
@@ -29,7 +29,7 @@ evidence as (
 
     select
         metric_guardrail_key,
-        {{ first_five('item_key', 'place') }} as evidence_items
+        {{ first_five('item_key', 'row_num') }} as evidence_items
 
     from finished
 

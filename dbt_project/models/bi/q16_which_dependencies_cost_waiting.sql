@@ -10,7 +10,7 @@ links as (
         row_number() over (
             partition by blockers.value_stream_key, items.value_stream_key, items.level
             order by case when flows.outcome = 'open' then 0 else 1 end, items.item_key
-        ) as place
+        ) as row_num
 
     from (
         select distinct
@@ -37,7 +37,7 @@ evidence as (
         blocking_value_stream_key,
         value_stream_key,
         level,
-        {{ first_five('item_key', 'place') }} as evidence_items
+        {{ first_five('item_key', 'row_num') }} as evidence_items
 
     from links
 

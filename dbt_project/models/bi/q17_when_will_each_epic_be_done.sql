@@ -12,7 +12,7 @@ open_items as (
             order by
                 case when flows.started_at is null then 1 else 0 end, flows.created_at,
                 items.item_key
-        ) as place
+        ) as row_num
 
     from {{ ref('dim_work_items') }} as items
 
@@ -29,7 +29,7 @@ evidence as (
         parent_work_item_key,
         workflow,
         level,
-        {{ first_five('item_key', 'place') }} as evidence_items
+        {{ first_five('item_key', 'row_num') }} as evidence_items
 
     from open_items
 

@@ -34,7 +34,7 @@ finished as (
         row_number() over (
             partition by value_stream_key, workflow, level
             order by last_done_at desc, item_key
-        ) as place
+        ) as row_num
 
     from {{ ref('metric_cycle_times') }}
 
@@ -46,7 +46,7 @@ evidence as (
         value_stream_key,
         workflow,
         level,
-        {{ first_five('item_key', 'place') }} as evidence_items
+        {{ first_five('item_key', 'row_num') }} as evidence_items
 
     from finished
 
