@@ -56,8 +56,10 @@ superset: install .venv-superset/installed
 test-superset: install .venv-superset/installed | $(FLOWHOUSE_HOME)/demo/published/warehouse.duckdb
 	@$(BIN)/python -m pytest -n 0 -m superset tests/superset
 
+# The tests read what it leaves, if nothing has changed since.
 demo: install
-	@$(BIN)/python -m demo.run
+	@state=$$($(BIN)/python -m tests.built) && $(BIN)/python -m demo.run && \
+		$(BIN)/python -m tests.built $$state
 
 $(FLOWHOUSE_HOME)/demo/published/warehouse.duckdb:
 	@$(MAKE) demo

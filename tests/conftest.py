@@ -10,13 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from tests.flow import golden, scratch
+from tests import built
+from tests.flow import scratch
 
 SHARED = Path(__file__).parents[2] / "shared"
 MEMORY = Path("/dev/shm")
@@ -109,15 +109,9 @@ def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path
 
 
 @pytest.fixture(scope="session")
-def golden_warehouse(tmp_path_factory: pytest.TempPathFactory) -> scratch.ScratchWarehouse:
+def golden_warehouse() -> scratch.ScratchWarehouse:
     """The golden company with everything built and tested; read it, copy it, change nothing."""
-
-    def build(folder: Path) -> None:
-        scratch.built(folder / "home", scratch.merged(golden.ITEMS), golden.AS_OF)
-
-    return scratch.ScratchWarehouse(
-        built_once(tmp_path_factory, "golden", build) / "home", golden.AS_OF
-    )
+    return built.golden_warehouse()
 
 
 @pytest.fixture(scope="session")
@@ -127,7 +121,7 @@ def golden_build(golden_warehouse: scratch.ScratchWarehouse) -> Path:
 
 
 @pytest.fixture(scope="session")
-def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def parsed() -> Path:
     """What dbt has parsed for a company of no special name; copy it to `dbt` in a home.
 
     It is in the home of this process too: whoever imports the graph need not parse again.
@@ -144,37 +138,15 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             check=True,
         )
 
-    folder = built_once(tmp_path_factory, "parsed", build) / "dbt"
+    folder = built.once("parsed", build) / "dbt"
     shutil.copytree(folder, Path(os.environ["FLOWHOUSE_HOME"]) / "dbt", dirs_exist_ok=True)
     return folder
 
 
 @pytest.fixture(scope="session")
-def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_home() -> Path:
     """The home of the demo company after its first refresh; read it, copy it, change nothing."""
-
-    def build(folder: Path) -> None:
-        from demo import company, serve, world
-
-        # Or every number would change with the day of the test.
-        as_of = datetime.fromtimestamp(company.NOW, UTC).isoformat()
-        with serve.start(world.build()) as servers:
-            done = subprocess.run(
-                [Path(sys.executable).with_name("flowhouse"), "refresh"],
-                env={
-                    **os.environ, **servers.env, **DEMO,
-                    "FLOWHOUSE_HOME": str(folder / "home"), "FLOWHOUSE_AS_OF": as_of,
-                },
-                capture_output=True,
-                text=True,
-                check=False,
-            )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr[-4000:]
-
-    return built_once(tmp_path_factory, "demo", build) / "home"
-
-
-DEMO = {"FLOWHOUSE_COMPANY": "demo", "FLOWHOUSE_PSEUDONYM_KEY": "a test's key"}
+    return built.demo_home()
 
 
 @pytest.fixture(scope="session")

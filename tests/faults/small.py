@@ -11,7 +11,7 @@ from typing import Any
 from demo import serve, world
 from demo.company import DAY, NOW
 from demo.http import Server
-from tests.conftest import DEMO
+from tests.built import DEMO
 from tests.extract.test_gitlab import Instance
 
 DAYS = 10

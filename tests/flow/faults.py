@@ -11,6 +11,7 @@ The golden company is small, and a transaction is cheap: all faults take a minut
 import argparse
 import importlib.util
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -23,7 +24,7 @@ from typing import Any
 
 import duckdb
 
-from tests.flow import golden, scratch
+from tests import built
 
 
 @dataclass(frozen=True)
@@ -831,9 +832,8 @@ def main() -> int:
     given = parser.parse_args()
     began, outcomes = time.monotonic(), []
     with tempfile.TemporaryDirectory(prefix="flowhouse-faults-") as folder:
-        home = given.home
-        if home is None:
-            home = scratch.built(Path(folder), scratch.merged(golden.ITEMS), golden.AS_OF).home
+        home = Path(folder) / "home"
+        shutil.copytree(given.home or built.golden_warehouse().home, home, symlinks=True)
         company = Company(home)
         for fault in FAULTS:
             if given.words and not any(word in fault.only for word in given.words):

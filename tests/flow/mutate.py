@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import built
 from tests.flow import golden, scratch
 
 MARTS, METRICS, INTERMEDIATE = "models/marts", "models/metrics", "models/intermediate"
@@ -1147,13 +1148,13 @@ def killer(mutation: Mutation, base: scratch.ScratchWarehouse, workspace: Path) 
     home = Path(tempfile.mkdtemp(dir=workspace))
     try:
         shutil.copytree(base.home, home, symlinks=True, dirs_exist_ok=True)
-        built = scratch.ScratchWarehouse(home, base.as_of)
-        path = built.project / mutation.path
+        broken = scratch.ScratchWarehouse(home, base.as_of)
+        path = broken.project / mutation.path
         text = path.read_text()
         if mutation.old not in text:
             raise ValueError(f"{mutation.path} has no text {mutation.old!r}")
         path.write_text(text.replace(mutation.old, mutation.new))
-        done = built.dbt("build", "--fail-fast", "--select", f"{path.stem}+", *UNTOUCHED)
+        done = broken.dbt("build", "--fail-fast", "--select", f"{path.stem}+", *UNTOUCHED)
         if done.returncode:
             failed = [
                 line.split(" FAIL ")[1].split()[1]
@@ -1164,7 +1165,7 @@ def killer(mutation: Mutation, base: scratch.ScratchWarehouse, workspace: Path) 
                 raise ValueError(f"what it makes does not run:\n{done.stdout[-1500:]}")
             return f"test {failed[0]}"
         for case in golden.CASES:
-            if golden.faults(built, case):
+            if golden.faults(broken, case):
                 return f"golden case: {case.rule}"
         return ""
     finally:
@@ -1180,7 +1181,7 @@ def main() -> int:
     started, survived, outcomes = time.monotonic(), 0, []
     with tempfile.TemporaryDirectory(prefix="flowhouse-mutate-") as folder:
         workspace = Path(folder)
-        base = scratch.built(workspace / "base", scratch.merged(golden.ITEMS), golden.AS_OF)
+        base = built.golden_warehouse()
         wrong = [fault for case in golden.CASES for fault in golden.faults(base, case)]
         assert not wrong, wrong
         words = given.words or [""]

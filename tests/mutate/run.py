@@ -16,10 +16,8 @@ import fnmatch
 import importlib.util
 import json
 import multiprocessing
-import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -34,6 +32,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from tests import built
 from tests.flow import golden, scratch
 from tests.mutate.mutants import Mutant, mutants
 from tests.recount import registry
@@ -83,10 +82,10 @@ class Outcome:
     by: str = ""
 
 
-def built_golden(folder: Path) -> tuple[World, dict[str, Any]]:
-    """Build the golden company with all its tests; return it and dbt's manifest."""
-    built = scratch.built(folder, scratch.merged(golden.ITEMS), golden.AS_OF)
-    target = built.project / "target"
+def golden_company() -> tuple[World, dict[str, Any]]:
+    """Return the golden company, built with all its tests, and dbt's manifest."""
+    warehouse = built.golden_warehouse()
+    target = warehouse.project / "target"
     manifest = json.loads((target / "manifest.json").read_text())
     results = json.loads((target / "run_results.json").read_text())["results"]
     sql = {
@@ -94,26 +93,12 @@ def built_golden(folder: Path) -> tuple[World, dict[str, Any]]:
         for result in results
         if result["compiled_code"]
     }
-    return World("golden", folder / "build.duckdb", folder / "raw", sql), manifest
+    home = warehouse.home
+    return World("golden", home / "build.duckdb", home / "raw", sql), manifest
 
 
-def built_demo(golden_world: World, home: Path) -> World:
-    """Return the demo company's warehouse, built by a refresh if it is not there.
-
-    Its compiled SQL is the golden company's but for the instant.
-    """
-    if not (home / "build.duckdb").exists():
-        from demo import serve, world
-
-        with serve.start(world.build()) as servers:
-            subprocess.run(
-                [Path(sys.executable).with_name("flowhouse"), "refresh"],
-                env={
-                    **os.environ, **servers.env, "FLOWHOUSE_COMPANY": "demo",
-                    "FLOWHOUSE_HOME": str(home), "FLOWHOUSE_PSEUDONYM_KEY": "a test's key",
-                },
-                check=True,
-            )  # fmt: skip
+def demo_company(golden_world: World, home: Path) -> World:
+    """Return the demo company. Its compiled SQL is the golden company's but for the instant."""
     with duckdb.connect(str(home / "build.duckdb"), read_only=True) as link:
         [(as_of,)] = link.execute("select as_of from meta.refreshes").fetchall()
     sql = {key: code.replace(golden.AS_OF, str(as_of)) for key, code in golden_world.sql.items()}
@@ -426,14 +411,13 @@ def main() -> int:
     parser.add_argument("--sample", type=int, help="try only so many mutants, drawn by the seed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--demo", type=Path, help="the home of a demo company that is built")
-    parser.add_argument("--golden", type=Path, help="where the golden company is built and kept")
     parser.add_argument("--output", type=Path, help="folder for mutants.json")
     words = parser.parse_args()
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="flowhouse-mutate-") as scratch:
-        folder = Path(scratch)
-        first, manifest = built_golden(folder / "golden")
-        worlds = [first, built_demo(first, words.demo or folder / "demo")]
+    with tempfile.TemporaryDirectory(prefix="flowhouse-mutate-") as workspace:
+        folder = Path(workspace)
+        first, manifest = golden_company()
+        worlds = [first, demo_company(first, words.demo or built.demo_home())]
         made = {
             key: list(mutants(manifest["nodes"][key]["name"], first.sql[key]))
             for key in chosen_tables(manifest, words.tables)

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.conftest import DEMO
+from tests.built import DEMO
 
 README = Path(__file__).parents[2] / "README.md"
 
