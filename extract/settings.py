@@ -76,8 +76,8 @@ def file_faults() -> list[str]:
         try:
             tomllib.loads(file.read_text())
         except tomllib.TOMLDecodeError as error:
-            place = re.search(r"\(at .*\)$", str(error))
-            faults.append(f"{file} is not valid TOML {place[0] if place else ''}".rstrip())
+            position = re.search(r"\(at .*\)$", str(error))
+            faults.append(f"{file} is not valid TOML {position[0] if position else ''}".rstrip())
         except (OSError, UnicodeDecodeError):
             faults.append(f"{file} cannot be read")
     return faults
@@ -92,15 +92,15 @@ def slips() -> list[str]:
     known = [setting_name(source, field) for source in fields for field in fields[source]]
     shared = {f"SOURCES__{field.upper()}" for of in fields.values() for field in of}
     ours = re.compile(rf"SOURCES?_+({'|'.join(fields)})_.*|SOURCES__(?!DATA_WRITER__).*", re.I)
-    told = [(name, name) for name in sorted(os.environ) if ours.fullmatch(name)]
+    given = [(name, name) for name in sorted(os.environ) if ours.fullmatch(name)]
     for file in _files():
         of_sources = tomllib.loads(file.read_text()).get("sources")
         for source, of in (of_sources if isinstance(of_sources, dict) else {}).items():
             for field in of if isinstance(of, dict) and source != "data_writer" else ():
-                told.append((setting_name(source, field), f"[sources.{source}] {field} in {file}"))
+                given.append((setting_name(source, field), f"[sources.{source}] {field} in {file}"))
     return [
         f"{shown} is not a setting of a source{_meant(name, known)}"
-        for name, shown in told
+        for name, shown in given
         if name not in known and name not in shared
     ]
 

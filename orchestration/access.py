@@ -85,14 +85,14 @@ def _others() -> int:
     return READERS.get(os.environ.get("FLOWHOUSE_READERS", ""), 0)
 
 
-def _allow(place: Path, mode: int, group: int | None = None) -> None:
+def _allow(path: Path, mode: int, group: int | None = None) -> None:
     """Set a mode, and the group of the home; folders give it to what is made in them."""
     with suppress(PermissionError, FileNotFoundError):
-        there = place.stat()
+        there = path.stat()
         if group is not None and _others() and there.st_gid != group:
-            os.chown(place, -1, group)
-            there = place.stat()
+            os.chown(path, -1, group)
+            there = path.stat()
         if group is not None and _others() and stat.S_ISDIR(there.st_mode):
             mode |= stat.S_ISGID
         if stat.S_IMODE(there.st_mode) != mode:
-            place.chmod(mode)
+            path.chmod(mode)

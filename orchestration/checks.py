@@ -32,13 +32,13 @@ class NothingLoaded(dg.Failure):
 
 def _why_nothing_is_loaded(refresh_id: str) -> str:
     reasons: dict[str, list[str]] = {}
-    is_answering = set()
+    answering = set()
     for row in loads():
         if row["refresh_id"] == refresh_id:
             reasons.setdefault(row["source"], []).append(row["message"] or "it has no rows")
             if row["object"] != "*":
-                is_answering.add(row["source"])
-    return nothing_loaded(reasons, is_answering)
+                answering.add(row["source"])
+    return nothing_loaded(reasons, answering)
 
 
 def evaluated(target: Path, docs: Path, as_of: datetime) -> dict[str, dict]:
@@ -64,8 +64,8 @@ def evaluated(target: Path, docs: Path, as_of: datetime) -> dict[str, dict]:
     memory = target.with_name("last.json")
     try:
         last = {
-            name: {"of": told["of"], "found": {**told["found"]}}
-            for name, told in json.loads(memory.read_text()).items()
+            name: {"of": kept_result["of"], "found": {**kept_result["found"]}}
+            for name, kept_result in json.loads(memory.read_text()).items()
         }
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         memory.unlink(missing_ok=True)  # there is none, or it is damaged
@@ -91,8 +91,8 @@ def evaluated(target: Path, docs: Path, as_of: datetime) -> dict[str, dict]:
         fresh = json.loads(target.read_text())
     results = {name: fresh.get(name) or known[name]["found"] for name in wanted}
     target.write_text(json.dumps(results, indent=1))
-    told = {name: {"of": of, "found": results[name]} for name, of in wanted.items()}
-    memory.write_text(json.dumps(told))
+    to_keep = {name: {"of": of, "found": results[name]} for name, of in wanted.items()}
+    memory.write_text(json.dumps(to_keep))
     return results
 
 

@@ -54,7 +54,7 @@ def stop(code: int, *lines: str) -> None:
     raise SystemExit(code)
 
 
-class Told(click.Group):
+class OneLineErrors(click.Group):
     """Ends in one line whatever nobody has foreseen; the rest is for a file."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -66,28 +66,28 @@ class Told(click.Group):
         except gate.Stopped as stopped:
             stop(stopped.code, *stopped.lines)
         except Exception as error:
-            stop(FAILED, _told(error))
+            stop(FAILED, line_of_error(error))
 
 
-def _told(error: Exception) -> str:
+def line_of_error(error: Exception) -> str:
     """Say what stopped a command, and keep where; values that an error quotes are of nobody."""
     if isinstance(error, OSError) and error.strerror:
-        place = f"{error.filename}: " if isinstance(error.filename, str) else ""
-        return f"{place}{error.strerror}"
-    said = str(error).strip().splitlines() or [""]
-    text = f"{type(error).__name__}: " + re.sub(r"\"[^\"]*\"?|'[^']*'?", "…", said[0])[:200]
-    places = "".join(traceback.format_tb(error.__traceback__))
+        name = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        return f"{name}{error.strerror}"
+    lines = str(error).strip().splitlines() or [""]
+    text = f"{type(error).__name__}: " + re.sub(r"\"[^\"]*\"?|'[^']*'?", "…", lines[0])[:200]
+    frames = "".join(traceback.format_tb(error.__traceback__))
     try:
         from extract.raw_store import home
 
         kept = home() / "failure.txt"
-        kept.write_text(redact(f"{places}{text}\n"))
+        kept.write_text(redact(f"{frames}{text}\n"))
     except OSError:
         return text
     return f"{text} (where: {kept})"
 
 
-@click.group(cls=Told, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="flowhouse")
 def main() -> None:
     """The open value-stream warehouse."""
@@ -180,17 +180,17 @@ def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -
     from publish.report import write_report
     from publish.snapshot import publish
 
-    base, place = build, folder / ".erasing"
+    base, scratch = build, folder / ".erasing"
     if lack_of_proof(build):
-        shutil.rmtree(place, ignore_errors=True)  # of a command that was killed
-        place.mkdir()
-        base = Path(shutil.copyfile(folder / "warehouse.duckdb", place / "base.duckdb"))
+        shutil.rmtree(scratch, ignore_errors=True)  # of a command that was killed
+        scratch.mkdir()
+        base = Path(shutil.copyfile(folder / "warehouse.duckdb", scratch / "base.duckdb"))
         erase(base, person_keys)
     with access.for_readers():
         publish(base, folder, kept=1)
         if report.exists():
             write_report(folder / "warehouse.duckdb", report)
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def serve_elsewhere(otherwise: str) -> None:
@@ -204,7 +204,7 @@ def serve_elsewhere(otherwise: str) -> None:
     try:
         if fault := serving.fault_of_postgres():
             raise NotCopied(fault)
-        click.echo(serving.told(serving.copy_to_postgres()))
+        click.echo(serving.copy_line(serving.copy_to_postgres()))
     except NotCopied as why:
         stop(PARTIAL, f"{why}: {otherwise}; run `flowhouse publish postgres`")
 
@@ -328,7 +328,7 @@ def publish_postgres() -> None:
     if fault := serving.fault_of_postgres(is_asked=True):
         stop(BAD_CONFIGURATION, fault)
     try:
-        click.echo(serving.told(serving.copy_to_postgres()))
+        click.echo(serving.copy_line(serving.copy_to_postgres()))
     except (NotCopied, serving.NothingPublished) as why:
         stop(FAILED, str(why))
 

@@ -40,21 +40,21 @@ _OF_SQL = ("Binder Error", "Catalog Error", "Parser Error", "Compilation Error")
 """Errors that quote the SQL and its names; all others may quote what is in a row."""
 
 
-def nothing_loaded(reasons: Mapping[str, Iterable[str]], is_answering: Iterable[str] = ()) -> str:
+def nothing_loaded(reasons: Mapping[str, Iterable[str]], answering: Iterable[str] = ()) -> str:
     """Say that there is nothing to build on.
 
     Args:
         reasons: What each source that was asked said.
-        is_answering: Those that did answer, but show nothing.
+        answering: Those that did answer, but show nothing.
     """
-    told = []
-    for source, whys in reasons.items():
-        why = _listed([text.removeprefix(f"{source}: ") for text in dict.fromkeys(whys)], 2)
+    lines = []
+    for source, messages in reasons.items():
+        shown = _listed([text.removeprefix(f"{source}: ") for text in dict.fromkeys(messages)], 2)
         setting = switch_of(source)
-        rights = " and what its user may see" if source in is_answering else ""
-        check = "" if setting in why else f" (check {setting}{rights})"
-        told.append(f"{source}: {why}{check}")
-    return f"nothing was loaded from any source yet, so nothing is published: {'; '.join(told)}"
+        rights = " and what its user may see" if source in answering else ""
+        check = "" if setting in shown else f" (check {setting}{rights})"
+        lines.append(f"{source}: {shown}{check}")
+    return f"nothing was loaded from any source yet, so nothing is published: {'; '.join(lines)}"
 
 
 def lines_of(entries: Iterable[Any], *, with_rows: bool = True) -> list[str]:

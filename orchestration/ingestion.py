@@ -262,7 +262,7 @@ def build_ingestion(source: str) -> dg.Definitions:
             raise dg.Failure(str(fault), allow_retries=False) from None
         there = _rows_there(source)
         for spec in specs:
-            yield from _told(spec.key, done, there)
+            yield from _table_results(spec.key, done, there)
 
     endpoints = [
         dg.AssetSpec(
@@ -292,7 +292,7 @@ def _rows_there(source: str) -> dict[str, int]:
         )
 
 
-def _told(
+def _table_results(
     key: dg.AssetKey, done: Loaded, there: dict[str, int]
 ) -> Iterator[dg.MaterializeResult | dg.Output | dg.AssetObservation | dg.AssetCheckResult]:
     """Say how many rows came, and whether the source gave all that it counts.

@@ -73,9 +73,9 @@ def stale_tables(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Send an alert on what has become stale since the last alert."""
     if not alerts.is_on():
         return dg.SkipReason("no alert address is set")
-    told = set(json.loads(context.cursor or "[]"))
+    reported = set(json.loads(context.cursor or "[]"))
     now = dict(stale(context.instance))
-    new = [line for name, line in now.items() if name not in told]
+    new = [line for name, line in now.items() if name not in reported]
     if new:
         alerts.tell("flowhouse: data is stale", new)
     context.update_cursor(json.dumps(sorted(now)))

@@ -295,7 +295,7 @@ def status() -> dict[str, Any]:
         "rolled_back": line_of(back, published_folder()) if back else "",
         "bytes": sum(file.stat().st_size for file in files if file.exists()),
         "sources": sources,
-        "refreshes": outcome.told(),
+        "refreshes": outcome.last_refreshes(),
         "warnings": warnings(),
         "marked": _unless_locked(marked_streams),
         "default_streams": _unless_locked(default_streams),

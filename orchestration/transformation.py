@@ -182,10 +182,10 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
     """Build what changed among the selected models and test it, then keep every result."""
     as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
     as_of = as_of.replace(tzinfo=None, microsecond=0)
-    told = as_of.isoformat(sep=" ")
+    as_of_text = as_of.isoformat(sep=" ")
     set_damaged_aside(build_file())
     web = web_addresses()
-    now = changes.present_inputs(dbt_manifest(), told, os.environ["FLOWHOUSE_COMPANY"], web)
+    now = changes.present_inputs(dbt_manifest(), as_of_text, os.environ["FLOWHOUSE_COMPANY"], web)
     if replaced := rebuild.fit(build_file()):
         log.warning("%s", replaced)
     before = {} if refresh.full else changes.of_last_build(build_file())
@@ -211,7 +211,7 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
         wanted,
         results.parent,
         cutoff,
-        FLOWHOUSE_AS_OF=told,
+        FLOWHOUSE_AS_OF=as_of_text,
         FLOWHOUSE_REBUILD=how,
         FLOWHOUSE_REFRESH_ID=context.run_id,
         FLOWHOUSE_WEB_ADDRESSES=web,
@@ -285,7 +285,7 @@ def build(
     if wanted is not None:
         words += ["--indirect-selection", "empty", "--select", f"tag:{WANTED}"]
     dbt_log().parent.mkdir(parents=True, exist_ok=True)
-    began = told = time.monotonic()
+    began = last_shown = time.monotonic()
     made, done = 0, "0"
     reader, writer = multiprocessing.Pipe(duplex=False)
     dbt = multiprocessing.Process(
@@ -301,9 +301,9 @@ def build(
                 continue
             made += 1
             done, total = ended.groups()
-            if int(done) >= 20 and time.monotonic() - told >= 2:
-                told = time.monotonic()
-                left = (int(total) - int(done)) * (told - began) / int(done)
+            if int(done) >= 20 and time.monotonic() - last_shown >= 2:
+                last_shown = time.monotonic()
+                left = (int(total) - int(done)) * (last_shown - began) / int(done)
                 log.info("dbt: %s of %s models and tests, %.0f s left", done, total, left)
     dbt.join()
     reader.close()
@@ -343,8 +343,8 @@ def _run_dbt(
     done = dbtRunner(manifest).invoke(words)
     if cutoff:
         target.mkdir(parents=True, exist_ok=True)
-        told = {"spared": cutoff.spared, "same": cutoff.same}
-        (target / LEFT_OUT).write_text(json.dumps(told))
+        not_built = {"spared": cutoff.spared, "same": cutoff.same}
+        (target / LEFT_OUT).write_text(json.dumps(not_built))
     if done.result:
         left_out = {*cutoff.spared} if cutoff else {}
         done.result.results = [
@@ -387,10 +387,10 @@ def events(
     nodes = dbt_manifest()["nodes"]
     rows = rows_of_tables(build_file())
 
-    def made(key: str, told: dict[str, Any]) -> dg.Output:
+    def made(key: str, metadata: dict[str, Any]) -> dg.Output:
         table = nodes[key]["schema"], nodes[key]["name"]
-        told |= {"dagster/row_count": rows[table]} if table in rows else {}
-        return dg.Output(None, _key(key).to_python_identifier(), metadata=told)
+        metadata |= {"dagster/row_count": rows[table]} if table in rows else {}
+        return dg.Output(None, _key(key).to_python_identifier(), metadata=metadata)
 
     outcomes = json.loads(results.read_text())["results"] if results.exists() else []
     stay = nodes.keys() - wanted if wanted is not None and not context.is_subset else set()
@@ -403,13 +403,13 @@ def events(
         if key in of_nodes:
             outcome = of_nodes[key]
             status = outcome["status"]
-            told = {"status": status, "seconds": outcome["execution_time"]}
+            metadata = {"status": status, "seconds": outcome["execution_time"]}
             if key.startswith("test."):
-                told["failures"] = outcome["failures"] or 0
+                metadata["failures"] = outcome["failures"] or 0
                 said = finding(outcome, nodes[key], build_file()) if status in BAD else None
-                yield from _tested(context, key, status, told, said)
+                yield from _tested(context, key, status, metadata, said)
             elif status == "success":
-                yield made(key, told)
+                yield made(key, metadata)
         elif key in kept:
             found = kept[key]["status"]
             yield from _tested(context, key, found, {**stays, "found": found})
@@ -430,7 +430,7 @@ def _tested(
     context: dg.AssetExecutionContext,
     key: str,
     status: str,
-    told: dict[str, Any],
+    metadata: dict[str, Any],
     said: str | None = None,
 ) -> Iterator[dg.AssetCheckResult | dg.AssetObservation]:
     node = dbt_manifest()["nodes"][key]
@@ -443,11 +443,11 @@ def _tested(
             passed=status == "pass",
             severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
             description=said,
-            metadata=told,
+            metadata=metadata,
         )
     elif status != "pass":  # of a build of a part: its asset was not chosen
         for model in node["depends_on"]["nodes"]:
-            yield dg.AssetObservation(_key(model), description=node["name"], metadata=told)
+            yield dg.AssetObservation(_key(model), description=node["name"], metadata=metadata)
 
 
 @cache

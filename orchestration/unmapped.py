@@ -65,12 +65,12 @@ def found() -> list[Line]:
 def text(lines: list[Line], company: str | None = None) -> Iterator[str]:
     """Yield what to paste, file by file; a line that begins with # says what the next one is."""
     company = company or os.environ.get("FLOWHOUSE_COMPANY") or "company"
-    told = None
+    last_seed = None
     for line in lines:
-        if line["seed"] != told:
-            told = line["seed"]
+        if line["seed"] != last_seed:
+            last_seed = line["seed"]
             folder = "" if company.startswith("/") else "dbt_project/seeds/"
-            yield f"# {folder}{company}/{told}.csv: {','.join(line['columns'])}"
+            yield f"# {folder}{company}/{last_seed}.csv: {','.join(line['columns'])}"
         yield f"# {line['items']:,} {line['what']}: {line['guess']}"
         target = io.StringIO()
         csv.writer(target, lineterminator="").writerow(line["values"])

@@ -97,8 +97,8 @@ def _on_file(tool: Callable[..., Answer], link: Path, most_s: float) -> Callable
 def _without_file(tool: Callable[..., Answer]) -> Any:
     from inspect import signature
 
-    whole = signature(tool)
-    return whole.replace(parameters=[p for name, p in whole.parameters.items() if name != "file"])
+    full = signature(tool)
+    return full.replace(parameters=[p for name, p in full.parameters.items() if name != "file"])
 
 
 def _answer(

@@ -17,8 +17,8 @@ VERSION = "0.2.0.dev0"
 
 def document(layer: SemanticLayer) -> str:
     """Return the file."""
-    told = {"version": VERSION, "semantic_model": [semantic_model(layer)]}
-    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=100)
+    content = {"version": VERSION, "semantic_model": [semantic_model(layer)]}
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
 
 
 def semantic_model(layer: SemanticLayer) -> dict[str, Any]:

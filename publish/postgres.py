@@ -39,7 +39,7 @@ NEW = "{}__new"
 ONE_AT_A_TIME = 5_041_987_126
 """Key of the advisory lock that a copy holds; any number that nobody else uses."""
 
-LOCK_S, PATIENCE_S, TOLD_S = 30, 600, 5
+LOCK_S, PATIENCE_S, PROGRESS_S = 30, 600, 5
 """How long to wait for another copy, for readers of the old tables; how often to say how far."""
 
 BATCH_ROWS = 50_000
@@ -270,7 +270,7 @@ def _load(
         text = f"{MARK}{schema} of {version}; replaced as a whole, with all that is in it"
         link.execute(sql.SQL("comment on schema {} is {}").format(new, sql.Literal(text)))
         link.execute(sql.SQL("grant usage on schema {} to {}").format(new, sql.Identifier(READER)))
-    rows, without_key, told = 0, [], time.monotonic()
+    rows, without_key, last_shown = 0, [], time.monotonic()
     for number, table in enumerate(tables, 1):
         address = sql.Identifier(NEW.format(table.schema), table.name)
         rows += _fill(file, link, table, address)
@@ -279,8 +279,8 @@ def _load(
             without_key.append(f"{table.schema}.{table.name}")
         link.execute(sql.SQL("analyze {}").format(address))
         link.execute(sql.SQL("grant select on {} to {}").format(address, sql.Identifier(READER)))
-        if time.monotonic() - told >= TOLD_S:
-            told = time.monotonic()
+        if time.monotonic() - last_shown >= PROGRESS_S:
+            last_shown = time.monotonic()
             log.info("postgres: %d of %d tables, %s rows", number, len(tables), f"{rows:,}")
     return rows, without_key
 
@@ -442,7 +442,7 @@ def _swap(link: psycopg.Connection, schemas: Sequence[str]) -> None:
 def _lock(link: psycopg.Connection, order: list[sql.Identifier], budget_s: float) -> None:
     """Lock all tables within a time; the one that somebody holds is the first to be asked next."""
     end = time.monotonic() + budget_s
-    for place, table in enumerate(order):
+    for position, table in enumerate(order):
         left_ms = max(1, int((end - time.monotonic()) * 1000))
         try:
             link.execute(
@@ -451,5 +451,5 @@ def _lock(link: psycopg.Connection, order: list[sql.Identifier], budget_s: float
                 ).format(sql.Literal(left_ms), table)
             )
         except psycopg.errors.LockNotAvailable:
-            order.insert(0, order.pop(place))
+            order.insert(0, order.pop(position))
             raise

@@ -188,8 +188,8 @@ def moment(value: Any) -> datetime | None:
     """Return a time: ISO text, or seconds, milli-, micro- or nanoseconds as number or text."""
     text = str(value).strip() if value is not None else ""
     if re.fullmatch(r"\d{9,19}(\.\d+)?", text):
-        whole = text.partition(".")[0]
-        digits = len(whole)
+        integral = text.partition(".")[0]
+        digits = len(integral)
         scale = 0 if digits <= 11 else 3 if digits <= 14 else 6 if digits <= 17 else 9
         try:
             return datetime.fromtimestamp(float(text) / 10**scale, UTC)
