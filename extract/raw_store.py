@@ -143,7 +143,7 @@ def rows(source: str, query: str, *values: Any, **parameters: Any) -> list[tuple
         return raw.execute(query, values or parameters).fetchall()
 
 
-def is_whole(source: str) -> str:
+def committed(source: str) -> str:
     """Return the SQL condition of rows whose load was written to its end.
 
     A load that was killed can leave the rows of one table without those of another.

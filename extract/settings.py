@@ -180,10 +180,10 @@ def _fault(spec: type[Settings], field: str, value: object, hint: str) -> str | 
 def _fault_of_address(spec: type[Settings], field: str, text: str) -> str | None:
     try:
         address = urlsplit(text)
-        is_whole = address.scheme in ("http", "https") and address.hostname and address.port != 0
+        is_address = address.scheme in ("http", "https") and address.hostname and address.port != 0
     except ValueError:
-        is_whole = False
-    if not is_whole or not text.isprintable() or " " in text:
+        is_address = False
+    if not is_address or not text.isprintable() or " " in text:
         return "is not a http(s) address"
     if address.username or address.password:
         return "must not carry credentials"

@@ -145,11 +145,11 @@ def build_checks() -> dg.AssetChecksDefinition:
 
 @dg.asset_check(
     asset=["published", "warehouse"],
-    name="is_whole",
+    name="is_complete",
     description="No source, scope or value stream is missing from what was published.",
     pool=POOL,
 )
-def published_warehouse_is_whole(
+def published_warehouse_is_complete(
     context: dg.AssetCheckExecutionContext, refresh: RefreshOptions
 ) -> dg.AssetCheckResult:
     """Say what the command line says with exit code 3."""
@@ -164,4 +164,4 @@ def published_warehouse_is_whole(
     )
 
 
-defs = dg.Definitions(asset_checks=[build_checks(), published_warehouse_is_whole])
+defs = dg.Definitions(asset_checks=[build_checks(), published_warehouse_is_complete])

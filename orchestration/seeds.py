@@ -129,7 +129,7 @@ class File:
     seed: Seed
     lines: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     faults: list[tuple[int, str]] = field(default_factory=list)
-    is_whole: bool = False
+    is_readable: bool = False
     """Whether it could be read to its end, so that others may be held against it."""
 
     def fault(self, line: int, what: str) -> None:
@@ -939,7 +939,7 @@ def checked(folder: Path = FOLDER, company: str | None = None) -> Findings:
         files[name] = _read(file, folder / part / f"{name}.csv")
     for file in files.values():
         _check_values(file)
-        if file.is_whole:
+        if file.is_readable:
             _check_keys(file)
             _check_references(file, files)
             whole = _with_defaults(file, files)
@@ -1035,7 +1035,7 @@ def _read(file: File, path: Path) -> File:
     if header is None:
         file.fault(0, f"the file is empty; {heading}")
         return file
-    file.is_whole = True
+    file.is_readable = True
     return file
 
 
@@ -1194,7 +1194,7 @@ def _overlap(
 def _check_references(file: File, files: dict[str, File]) -> None:
     for reference in file.seed.references:
         others = [files[name] for name in reference.to]
-        if not all(other.is_whole for other in others):
+        if not all(other.is_readable for other in others):
             continue  # their own fault is reported
         target = reference.target or reference.columns
         known = {tuple(row[name] for name in target) for other in others for _, row in other.lines}

@@ -231,12 +231,12 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
         dbt_results=results,
         manifest=manifest,
         expectation_results=expectation_results_file(context.run_id),
-        is_whole=not context.is_subset,
+        is_full_build=not context.is_subset,
         kept=kept,
     )
     if is_good and not context.is_subset:
         rebuild.end(build_file())
-    gap = unproven(results, manifest, is_whole=not context.is_subset, kept=kept)
+    gap = unproven(results, manifest, is_full_build=not context.is_subset, kept=kept)
     why, quiet = (
         what_failed(results, manifest, build_file(), with_rows=with_rows)
         for with_rows in (True, False)

@@ -87,11 +87,11 @@ def fault_of(url: str) -> str | None:
     """Return one line if an address is none of PostgreSQL; nobody is asked."""
     try:
         parts = urlsplit(url)
-        is_whole = parts.scheme in ("postgresql", "postgres") and parts.port != 0
+        is_address = parts.scheme in ("postgresql", "postgres") and parts.port != 0
     except ValueError:  # the port is no number
         return FORM
     # A password with a bare sign in it would be cut there, and the rest taken for a host.
-    if not is_whole or parts.netloc.count("@") > 1 or not re.fullmatch(r"/[^/@]+", parts.path):
+    if not is_address or parts.netloc.count("@") > 1 or not re.fullmatch(r"/[^/@]+", parts.path):
         return FORM
     try:
         psycopg.conninfo.conninfo_to_dict(url)

@@ -126,5 +126,5 @@ class Statuses:
 
 def _errors(answer: Any) -> str | None:
     """Return why an answer of GraphQL is incomplete: an error, whose text may quote anything."""
-    is_whole = isinstance(answer, dict) and answer.get("data") and not answer.get("errors")
-    return None if is_whole else "errors"
+    is_complete = isinstance(answer, dict) and answer.get("data") and not answer.get("errors")
+    return None if is_complete else "errors"

@@ -120,7 +120,7 @@ class Cloud(Site):
             for issue_id, (version, _) in listed.items()
             if progress.known.get(issue_id, (None,))[0] != version or version is None
         }
-        if progress.has_next and progress.is_whole:
+        if progress.has_next and progress.is_complete:
             changed = _cut(progress, changed)
         yield from self.by_id(list(changed), progress)
 

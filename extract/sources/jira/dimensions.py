@@ -80,15 +80,17 @@ def read_dimensions(reader: "Reader", fields: list[dict[str, Any]]) -> Iterator[
         new, seen = changed(NAME, table, rows, reader.run.server_now)
         yield SNAPSHOTS, SNAPSHOTS.batch(seen)
         words = [f"unknown fields: {', '.join(sorted(unknown))}" if unknown else "", message]
-        is_whole = bool(rows) or may_be_empty
+        is_complete = bool(rows) or may_be_empty
         run.audit(
             table.name,
             api_count=len(rows),
             extracted=len(rows),
             loaded=len(new),
             # None at all is a lost permission, not an empty Jira; what we have stays.
-            status="complete" if is_whole else "incomplete",
-            message="; ".join(filter(None, words)) if is_whole else "Jira shows none to this user",
+            status="complete" if is_complete else "incomplete",
+            message="; ".join(filter(None, words))
+            if is_complete
+            else "Jira shows none to this user",
         )
         yield table, table.batch(new)
 
