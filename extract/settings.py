@@ -83,7 +83,7 @@ def file_faults() -> list[str]:
     return faults
 
 
-def slips() -> list[str]:
+def unknown_settings() -> list[str]:
     """Return a line for each setting that looks like one of a source, and is none.
 
     Whoever writes PROJECT for PROJECTS would have everything loaded that can be seen.

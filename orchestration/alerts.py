@@ -52,7 +52,7 @@ def faults() -> list[str]:
     return found
 
 
-def tell(subject: str, lines: list[str]) -> None:
+def send(subject: str, lines: list[str]) -> None:
     """Send an alert by every way that is set; each is tried, whatever happens to the other.
 
     Raises:

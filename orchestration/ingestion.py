@@ -104,7 +104,7 @@ class RefreshOptions(dg.ConfigurableResource):
         try:
             if run.job_name == "backfill" and not self.span:
                 raise gate.Stopped(gate.BAD_CONFIGURATION, [NO_SPAN])
-            with gate.passed(gate.Wish(self.sources, as_of, self.span)):
+            with gate.pass_gate(gate.RefreshRequest(self.sources, as_of, self.span)):
                 outcome.note(began)
                 try:
                     yield self

@@ -907,7 +907,7 @@ class Findings:
     lines: int
     faults: list[str]
 
-    def shown(self) -> list[str]:
+    def lines_shown(self) -> list[str]:
         """Return the first faults, and how many more there are."""
         more = len(self.faults) - MOST_SHOWN
         return self.faults[:MOST_SHOWN] + ([f"and {more:,} more in the seeds"] if more > 0 else [])

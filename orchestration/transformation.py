@@ -41,7 +41,7 @@ from extract.tables import instant
 from orchestration import changes, quick_dbt, rebuild
 from orchestration.cutoff import Cutoff, watch
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
-from orchestration.failures import BAD, WITHOUT_ROWS, finding, keep_log, what_failed
+from orchestration.failures import BAD, WITHOUT_ROWS, keep_log, line_of_node, summary_of_build
 from orchestration.ingestion import OWNERS, POOL, RefreshOptions
 from orchestration.patches import OF_DAGSTER
 from orchestration.termination import end_as_others_do, run
@@ -238,7 +238,7 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
         rebuild.end(build_file())
     gap = unproven(results, manifest, is_full_build=not context.is_subset, kept=kept)
     why, quiet = (
-        what_failed(results, manifest, build_file(), with_rows=with_rows)
+        summary_of_build(results, manifest, build_file(), with_rows=with_rows)
         for with_rows in (True, False)
     )
     kept_log = keep_log(dbt_log(), context.run_id)
@@ -310,7 +310,7 @@ def build(
     log.info("dbt: %d models and tests in %.0f s", made, time.monotonic() - began)
     if wanted is not None:
         kept = len(dbt_manifest()["nodes"]) - len(wanted) + len(_left_out(target)["spared"])
-        log.info("dbt: %d rest on nothing that changed, and stay", kept)
+        log.info("dbt: %d depend on nothing that changed, and stay", kept)
     return dbt.exitcode == 0
 
 
@@ -395,7 +395,7 @@ def events(
     outcomes = json.loads(results.read_text())["results"] if results.exists() else []
     stay = nodes.keys() - wanted if wanted is not None and not context.is_subset else set()
     of_nodes = {outcome["unique_id"]: outcome for outcome in outcomes}
-    stays = {"status": "rests on nothing that changed"}
+    stays = {"status": "depends on nothing that changed"}
     # Inputs of a model come before it, rebuilt or not.
     for key in TopologicalSorter(dbt_manifest()["parent_map"]).static_order():
         if key not in nodes:
@@ -406,7 +406,7 @@ def events(
             metadata = {"status": status, "seconds": outcome["execution_time"]}
             if key.startswith("test."):
                 metadata["failures"] = outcome["failures"] or 0
-                said = finding(outcome, nodes[key], build_file()) if status in BAD else None
+                said = line_of_node(outcome, nodes[key], build_file()) if status in BAD else None
                 yield from _tested(context, key, status, metadata, said)
             elif status == "success":
                 yield made(key, metadata)

@@ -835,7 +835,7 @@ def test_a_second_refresh_reads_only_what_changed_and_a_change_arrives(
 def test_what_rests_on_nothing_that_differs_stays_and_keeps_its_results(
     company: Company, hour: Hour
 ) -> None:
-    [stay] = re.findall(r"dbt: (\d+) rest on nothing that changed", hour.done.stderr)
+    [stay] = re.findall(r"dbt: (\d+) depend on nothing that changed", hour.done.stderr)
     assert int(stay) > 100
     before, after = (
         sorted(company.version_rows(file, LAST_RESULTS)) for file in (hour.version, company.link)
