@@ -96,7 +96,7 @@ def test_one_way_that_fails_does_not_stop_the_other_and_shows_no_address(
     hook: Any, post: Post
 ) -> None:
     hook.failures = 99
-    with pytest.raises(alerts.NotTold) as failed:
+    with pytest.raises(alerts.NotSent) as failed:
         alerts.send("it failed", [])
     assert str(failed.value) == "FLOWHOUSE_ALERT_WEBHOOK: it answered 503"
     assert len(post.got) == 1
@@ -105,7 +105,7 @@ def test_one_way_that_fails_does_not_stop_the_other_and_shows_no_address(
 def test_a_password_is_not_sent_in_the_clear(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWHOUSE_ALERT_SMTP_USER", "me")
     monkeypatch.setenv("FLOWHOUSE_ALERT_SMTP_PASSWORD", "hush-hush")
-    with pytest.raises(alerts.NotTold, match="no STARTTLS"):
+    with pytest.raises(alerts.NotSent, match="no STARTTLS"):
         alerts.send("it failed", [])
     assert post.got == []
 
