@@ -300,7 +300,7 @@ class Api:
         raise Unavailable(f"{self.source}: {_shown_path(path)} redirects without end")
 
     def _read(self, reply: requests.Response, path: str) -> None:
-        """Read the whole body, unless it is larger than any answer is."""
+        """Read the body to its end, unless it is larger than any answer is."""
         chunks, size = [], 0
         for chunk in reply.iter_content(2**16):
             chunks.append(chunk)

@@ -47,14 +47,14 @@ def is_on(source: str) -> bool:
     """
     if os.environ.get(switch_of(source)):
         return True
-    if not _is_dlt_told_elsewhere():
+    if not _may_have_files():
         return False
     import dlt
 
     return bool(dlt.config.get(f"sources.{source}.{SWITCHES[source]}"))
 
 
-def _is_dlt_told_elsewhere() -> bool:
+def _may_have_files() -> bool:
     """Whether dlt has a file to read settings from, or knows where one could be."""
     is_moved = any(name.startswith(("DLT_", "XDG_DATA_HOME")) for name in os.environ)
     return is_moved or any(True for _ in _files())

@@ -162,10 +162,10 @@ class RefreshOptions(dg.ConfigurableResource):
 
     def _load(self, names: list[str], run_id: str) -> None:
         span = Window(*map(instant, self.span)) if self.span else None
-        ended = self._side_by_side(AT_ONCE, names, _told_load, run_id, self.full, span)
+        ended = self._side_by_side(AT_ONCE, names, _load_in_process, run_id, self.full, span)
         # Alone it may have the memory that it needs.
-        ended = self._side_by_side(1, ended, _told_load, run_id, self.full, span)
-        self._side_by_side(1, ended, _told_end, run_id)
+        ended = self._side_by_side(1, ended, _load_in_process, run_id, self.full, span)
+        self._side_by_side(1, ended, _note_killed, run_id)
 
     def _side_by_side(
         self, at_once: int, names: list[str], task: Callable[..., "Loaded"], *words: Any
@@ -189,14 +189,14 @@ class RefreshOptions(dg.ConfigurableResource):
         return ended
 
 
-def _told_load(source: str, refresh_id: str, full: bool, span: Window | None) -> Loaded:
+def _load_in_process(source: str, refresh_id: str, full: bool, span: Window | None) -> Loaded:
     """Load a source and return the part of its run that can be sent to another process."""
     began = time.monotonic()
     run = replace(load(source, refresh_id, full, span), kept={})
     return Loaded(run, round(time.monotonic() - began, 3))
 
 
-def _told_end(source: str, refresh_id: str) -> Loaded:
+def _note_killed(source: str, refresh_id: str) -> Loaded:
     """Note that the process of a load was ended from outside, and return that."""
     return Loaded(replace(note_failure(source, refresh_id, ENDED.format(source)), kept={}))
 

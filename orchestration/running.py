@@ -54,9 +54,9 @@ def run_job(
 ) -> tuple[int, list[str]]:
     """Run a job in this process and say what came out; return the exit code and its reasons."""
     began = time.monotonic()
-    from orchestration.termination import end_whole_tree
+    from orchestration.termination import end_process_tree
 
-    end_whole_tree()
+    end_process_tree()
     import dagster as dg
 
     from orchestration import environment, outcome

@@ -2,7 +2,7 @@
 
 What a seed holds is declared below, as data: a new seed is an entry of `SEEDS`. dbt loads the files
 with DuckDB's COPY, so the reader here takes for empty, for a date or for a line what COPY does, or
-is stricter. Values of seeds are no secrets: a fault shows them.
+is stricter. Values of seeds are not secrets: a fault shows them.
 """
 
 import csv
@@ -358,7 +358,7 @@ def changes_are_possible(file: File) -> Iterator[tuple[int, str]]:
         if not re.fullmatch(form, row["amount"]):
             yield line, f"amount '{row['amount']}' of {row['change']} must be {expected}"
         if row["change"] in forms and (row["change"] == "wip_limit") == bool(row["stage"]):
-            what = "empty: it is of the whole line" if row["stage"] else "filled"
+            what = "empty: it is of all stages together" if row["stage"] else "filled"
             yield line, f"stage '{row['stage']}' of {row['change']} must be {what}"
         if bool(row["cost"]) != bool(row["currency"]):
             filled, empty = ("cost", "currency") if row["cost"] else ("currency", "cost")
@@ -942,9 +942,9 @@ def checked(folder: Path = FOLDER, company: str | None = None) -> Findings:
         if file.is_readable:
             _check_keys(file)
             _check_references(file, files)
-            whole = _with_defaults(file, files)
+            with_defaults = _with_defaults(file, files)
             for rule in file.seed.rules if file.lines else ():
-                file.faults += rule(whole)
+                file.faults += rule(with_defaults)
         faults += file.fault_lines()
     return Findings(len(files), sum(len(file.lines) for file in files.values()), faults)
 
@@ -971,7 +971,7 @@ def _with_defaults(file: File, files: dict[str, File]) -> File:
 
 
 def _strangers(folder: Path, part: str) -> Iterator[str]:
-    """Find the files that dbt would load, but that are no seed, or no seed of this folder."""
+    """Find the files that dbt would load, but that are not seeds, or not seeds of this folder."""
     for path in sorted((folder / part).rglob("*.csv")):
         shown_path = _shown_path(part, path.relative_to(folder / part))
         seed = SEEDS.get(path.stem)

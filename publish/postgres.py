@@ -1,7 +1,7 @@
 """Copies a published file to PostgreSQL, for tools that read no DuckDB file.
 
 All of it is one transaction: new schemas are filled beside the old ones and take their names when
-they are whole. Who is killed halfway leaves nothing behind. A transaction of a reader sees one
+they are complete. A copy that is killed halfway leaves nothing behind. A transaction of a reader sees one
 version, whichever table it reads first: the old tables go when nobody holds any of them, and the
 new rows are frozen, so that even a snapshot from before the copy sees them.
 """
@@ -24,7 +24,7 @@ from pyarrow import csv
 SETTING = "FLOWHOUSE_POSTGRES_URL"
 
 FORM = (
-    f"{SETTING} is no address like postgresql://host:5432/database, with user:password@ before"
+    f"{SETTING} is not an address like postgresql://host:5432/database, with user:password@ before"
     " the host (a @, / or % of a password is written %40, %2F, %25)"
 )
 
@@ -267,7 +267,7 @@ def _load(
             )
         new = sql.Identifier(NEW.format(schema))
         link.execute(sql.SQL("create schema {}").format(new))
-        text = f"{MARK}{schema} of {version}; replaced as a whole, with all that is in it"
+        text = f"{MARK}{schema} of {version}; replaced in one step, with all that is in it"
         link.execute(sql.SQL("comment on schema {} is {}").format(new, sql.Literal(text)))
         link.execute(sql.SQL("grant usage on schema {} to {}").format(new, sql.Identifier(READER)))
     rows, without_key, last_shown = 0, [], time.monotonic()

@@ -34,7 +34,7 @@ MOST_POINTS = 5_000
 """Of a value stream and kind of work; a picture with more is slow, and shows no more."""
 
 PAGES_ON_RAW_TABLES = "expectations/index.html"
-"""Where what holds of the raw tables is told, beside the report."""
+"""The page of the expectations on raw tables, beside the report."""
 
 SETUP = ("moments", "ranges", "setup", "mapped")
 OF_A_STREAM = (

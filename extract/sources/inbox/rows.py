@@ -57,7 +57,7 @@ def approver(value: Any) -> str | None:
     return person_key(NAME, str(value)) if is_word else None
 
 
-def told_time(value: Any) -> str | None:
+def utc_text(value: Any) -> str | None:
     """Return a time of a payload as ISO text in UTC, whatever form it has."""
     found = None if isinstance(value, (dict, list, bool)) else moment(value)
     return found and found.astimezone(UTC).isoformat()
@@ -76,7 +76,7 @@ PAYLOAD = {
     ),
     "environment": environment,
     "approver": approver,
-    **dict.fromkeys(("queued_at", "started_at", "finished_at"), told_time),
+    **dict.fromkeys(("queued_at", "started_at", "finished_at"), utc_text),
 }
 """What is loaded of an envelope's payload; branches, people, addresses and texts are not."""
 
