@@ -1,8 +1,8 @@
 """`flowhouse mcp`: what is published, as tools for agents (Model Context Protocol, over stdio).
 
 Each tool asks one question in SQL that its answer shows. Numbers come with what they are of (`n`),
-with the definition and version of their metric, with how complete the histories behind them are, and
-with the instant that they hold at. Nothing is added up here: levels contain each other.
+with the definition and version of their metric, with how complete the histories behind them are,
+and with the instant that they hold at. Nothing is added up here: levels contain each other.
 """
 
 from collections.abc import Callable

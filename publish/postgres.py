@@ -1,9 +1,9 @@
 """Copies a published file to PostgreSQL, for tools that read no DuckDB file.
 
 All of it is one transaction: new schemas are filled beside the old ones and take their names when
-they are complete. A copy that is killed halfway leaves nothing behind. A transaction of a reader sees one
-version, whichever table it reads first: the old tables go when nobody holds any of them, and the
-new rows are frozen, so that even a snapshot from before the copy sees them.
+they are complete. A copy that is killed halfway leaves nothing behind. A transaction of a reader
+sees one version, whichever table it reads first: the old tables go when nobody holds any of them,
+and the new rows are frozen, so that even a snapshot from before the copy sees them.
 """
 
 import logging

@@ -67,8 +67,8 @@ class Statuses:
     def read(self, project: Project, changed: Sequence[Row], with_open: bool) -> Iterator[Batch]:
         """Yield the statuses of issues that are not stored as they are.
 
-        That one moved changes no `updated_at`, so all open ones are asked for. GitLab has no history
-        of it: what changes is kept with the day on which a load saw it.
+        That one moved changes no `updated_at`, so all open ones are asked for. GitLab has no
+        history of it: what changes is kept with the day on which a load saw it.
         """
         if not self.graphql:
             return
