@@ -18,7 +18,7 @@ help:
 	@echo "make test   the tests, but for those of"
 	@echo "make test-long  which refresh whole companies, load day by day, and kill"
 	@echo "make test-serving  which start a PostgreSQL and copy to it: Debian's postgresql and odbc-postgresql"
-	@echo "make faults whole refreshes that are killed, stopped, starved, lied to: all cases, or COUNT= of them, drawn by SEED="
+	@echo "make faults refreshes that are killed, stopped, starved, lied to: all cases, or COUNT= of them, drawn by SEED="
 	@echo "make week   a week of recorded days, refreshed every night by Dagster's schedule, held against one full load; NIGHTS= of them"
 	@echo "make mutate breaks every rule of the published models, one at a time; a test must notice each"
 	@echo "make mutate-sample  600 of them, drawn by SEED=, and a fault of each invariant"
@@ -80,7 +80,7 @@ faults: install
 week: install
 	@NIGHTS=$(NIGHTS) $(BIN)/python -m tests.faults.week
 
-# Mutants are tried on the demo company too: it is made anew where the project has changed.
+# Mutants are tried on the demo company too: it is made again where the project has changed.
 mutate: demo
 	@$(BIN)/python -m tests.mutate.run --demo $(FLOWHOUSE_HOME)/demo --output $(FLOWHOUSE_HOME)/proofs
 	@$(BIN)/python -m tests.flow.mutate --output $(FLOWHOUSE_HOME)/proofs

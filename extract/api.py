@@ -119,8 +119,8 @@ def misread(source: str, error: BaseException) -> SourceError | None:
     if not own:
         return None
     file = Path(own[-1].filename)
-    place = f"{file.parent.name}/{file.name}:{own[-1].lineno}, {type(error).__name__}"
-    return SourceError(f"{source}: an answer has another form than its API's ({place})")
+    location = f"{file.parent.name}/{file.name}:{own[-1].lineno}, {type(error).__name__}"
+    return SourceError(f"{source}: an answer has another form than its API's ({location})")
 
 
 @contextmanager
@@ -246,7 +246,7 @@ class Api:
                 elif attempt < TRIES:
                     self.sleep(backoff(attempt))
                 else:
-                    line = f"{self.source}: no answer from {_place(path)}: {failure}"
+                    line = f"{self.source}: no answer from {_shown_path(path)}: {failure}"
                     raise Unavailable(line) from None
 
     def _send(
@@ -265,10 +265,12 @@ class Api:
         )
         base = urlsplit(self.base_url)
         for _ in range(5):
-            place = urlsplit(url)
-            if place.netloc != base.netloc or place.scheme not in (base.scheme, "https"):
-                where = "another host" if place.netloc != base.netloc else "plain http"
-                raise Unavailable(f"{self.source}: {_place(path)} leads to {where}; not followed")
+            target = urlsplit(url)
+            if target.netloc != base.netloc or target.scheme not in (base.scheme, "https"):
+                where = "another host" if target.netloc != base.netloc else "plain http"
+                raise Unavailable(
+                    f"{self.source}: {_shown_path(path)} leads to {where}; not followed"
+                )
             try:
                 reply = self.session.request(
                     method,
@@ -295,10 +297,10 @@ class Api:
             if reply.status_code not in (301, 302, 307, 308) or "Location" not in reply.headers:
                 return reply
             url, params = urljoin(url, reply.headers["Location"]), None
-        raise Unavailable(f"{self.source}: {_place(path)} redirects without end")
+        raise Unavailable(f"{self.source}: {_shown_path(path)} redirects without end")
 
     def _read(self, reply: requests.Response, path: str) -> None:
-        """Read the whole body, unless it is larger than any answer is."""
+        """Read the body to its end, unless it is larger than any answer is."""
         chunks, size = [], 0
         for chunk in reply.iter_content(2**16):
             chunks.append(chunk)
@@ -306,7 +308,7 @@ class Api:
             if size > LARGEST_ANSWER:
                 reply.close()
                 raise Unavailable(
-                    f"{self.source}: {_place(path)} answers with more than"
+                    f"{self.source}: {_shown_path(path)} answers with more than"
                     f" {LARGEST_ANSWER // 2**20} MB; not read"
                 )
         reply._content = b"".join(chunks)  # what `reply.content` would have read without a limit
@@ -334,20 +336,20 @@ class Api:
             return Reply(status, data, reply.headers, server_time)
         if status == 401 and b"scope does not match" in reply.content.lower():
             # Atlassian's gateway: the credentials are good, a scope is missing.
-            raise Forbidden(f"{self.source}: no scope for {_place(path)} (401)")
+            raise Forbidden(f"{self.source}: no scope for {_shown_path(path)} (401)")
         if status == 401:
             raise Unauthorized(f"{self.credential}: {self.source} refused the credentials (401)")
         if is_throttle:
             raise _Passing(f"throttled ({status})", throttle_wait(reply.headers, server_time))
         if status == 403:
-            raise Forbidden(f"{self.source}: no permission for {_place(path)} (403)")
+            raise Forbidden(f"{self.source}: no permission for {_shown_path(path)} (403)")
         if status == 408 or status >= 500:
             asked = _retry_after(reply.headers, server_time)
             raise _Passing(f"status {status}", asked)
         hint = ""
         if status in (301, 302, 303, 307, 308, 404, 405):
             hint = f": does {setting_name(self.source, 'base_url')} name the root of its API?"
-        raise SourceError(f"{self.source}: {_place(path)} answered {status}{hint}")
+        raise SourceError(f"{self.source}: {_shown_path(path)} answered {status}{hint}")
 
     def _wait_as_asked(self, asked: float) -> None:
         """Wait as long as the server asks, and let no other thread send anything meanwhile.
@@ -457,7 +459,7 @@ def _decoded(reply: requests.Response, type: Any = Any, lenient: bool = False) -
         raise _Passing("the answer is not JSON") from None
 
 
-def _place(path: str) -> str:
+def _shown_path(path: str) -> str:
     """Return a path without its query, which may carry what should not be logged."""
     return urlsplit(path).path or path
 

@@ -37,7 +37,7 @@ KEYS = {
 }
 """Keys of the tables that every source has."""
 
-TOLD = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
+UNCOUNTED = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
 """Tables that dlt writes without counting."""
 
 
@@ -89,8 +89,8 @@ def parts(source: str) -> list[Part]:
 
 def most_parts() -> int:
     """Return how many parts become one (FLOWHOUSE_ARCHIVE_LOADS)."""
-    told = os.environ.get("FLOWHOUSE_ARCHIVE_LOADS", "")
-    return max(int(told), 1) if told.isdigit() else LOADS
+    setting = os.environ.get("FLOWHOUSE_ARCHIVE_LOADS", "")
+    return max(int(setting), 1) if setting.isdigit() else LOADS
 
 
 def keep(
@@ -116,7 +116,7 @@ def keep(
     if is_all := not there or len(there) >= most_parts():
         there, new = [], loads
     if brought is not None and len(new) == 1:
-        tables = {*TOLD, *(table for table, count in brought.items() if count)}
+        tables = {*UNCOUNTED, *(table for table, count in brought.items() if count)}
     else:
         tables = None
     hashes = {text for part in there for text in part.facts["schemas"]}

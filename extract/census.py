@@ -131,7 +131,7 @@ class Census:
         [key] = table.key
         known = raw_store.rows(
             source,
-            f"select {key}, case when {raw_store.is_whole(source)} then {version} end, _scope "
+            f"select {key}, case when {raw_store.committed(source)} then {version} end, _scope "
             f"from {source}.{table.name} where ({where}) and ($scope = '' or _scope = $scope)",
             scope=scope,
         )

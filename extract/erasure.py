@@ -70,7 +70,7 @@ def erase(file: Path, keys: list[str]) -> int:
                     ).fetchone()[0]
         database.execute("checkpoint")
     if count:
-        _write_anew(file)
+        _rewrite(file)
     return count
 
 
@@ -95,7 +95,7 @@ def _erase_archived(file: Path, keys: list[str]) -> None:
     draft.replace(file)
 
 
-def _write_anew(file: Path) -> None:
+def _rewrite(file: Path) -> None:
     draft = file.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     with duckdb.connect() as link:

@@ -387,8 +387,8 @@ def validate(
         suite = expectations_of(source, table, of, as_of)
         found = _result(context, batch, f"{source}.{table.name}", suite)
         is_stale = of.stale_from is not None and of.stale_from < as_of
-        told = of.stale_from.isoformat() if of.stale_from and not is_stale else None
-        results[f"{source}/{table.name}"] = {**found, "stale_from": told}
+        stale_from = of.stale_from.isoformat() if of.stale_from and not is_stale else None
+        results[f"{source}/{table.name}"] = {**found, "stale_from": stale_from}
     expectation_docs.write(context, docs, [f"{source}/{table.name}" for source, table in tables])
     return results
 
@@ -424,21 +424,21 @@ def _result(
 
 def _in_words(result: gx.core.ExpectationValidationResult) -> str:
     """Say what is wrong and in how many rows, never their values."""
-    told = result.expectation_config.meta or {}
+    meta = result.expectation_config.meta or {}
     count = result.result.get("unexpected_count", result.result.get("observed_value"))
-    if count is not None and told.get("is_of_table"):
-        return told["fault"]
-    return f"{told.get('fault') or 'an expectation'}: {count or 'not evaluated'} rows"
+    if count is not None and meta.get("is_of_table"):
+        return meta["fault"]
+    return f"{meta.get('fault') or 'an expectation'}: {count or 'not evaluated'} rows"
 
 
 if __name__ == "__main__":
     target, docs, *names = sys.argv[1:]
     memory = Path(target).with_name("last.json")
     last = json.loads(memory.read_text()) if memory.exists() else {}
-    counted = {name: told["found"].get("rows") for name, told in last.items()}
+    counted = {name: kept["found"].get("rows") for name, kept in last.items()}
     moment = instant(os.environ.get("FLOWHOUSE_AS_OF"))
     found = validate(names, Path(docs), rows=counted, as_of=moment)
     Path(target).write_text(json.dumps(found, indent=1))
     expectation_docs.write_index(
-        Path(docs), {**{name: told["found"] for name, told in last.items()}, **found}
+        Path(docs), {**{name: kept["found"] for name, kept in last.items()}, **found}
     )

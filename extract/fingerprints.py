@@ -53,7 +53,7 @@ def raw_tables() -> dict[str, str]:
                     asked = "select _dlt_load_id, count(*) from {} group by 1 order by 1"
                 else:
                     asked = f"select count(*), sum(hash({', '.join(columns)})) from {{}}"
-                told = raw.execute(asked.format(f"{source}.{table}")).fetchall()
-                word = hashlib.sha256(repr((gone, columns, told)).encode())
+                counts = raw.execute(asked.format(f"{source}.{table}")).fetchall()
+                word = hashlib.sha256(repr((gone, columns, counts)).encode())
                 words[f"{source}/{table}"] = word.hexdigest()
     return words

@@ -101,7 +101,7 @@ def load(source: str, refresh_id: str, full: bool = False, span: Window | None =
     if not SOURCES[source].is_on:
         prepare(source)
         return run
-    with _writable(source), _whole(source) as lost:
+    with _writable(source), _locked(source) as lost:
         pipeline = _with_tables(source)
         _read(pipeline, SOURCES[source], run)
         if span and all(audit.status == "complete" for audit in run.audits):
@@ -132,7 +132,7 @@ def _put_back(source: str, lost: Path) -> None:
 def note_failure(source: str, refresh_id: str, message: str) -> LoadRun:
     """Note that a load was ended from outside: killed for its memory, for example."""
     run = LoadRun(source, refresh_id)
-    with _writable(source), _whole(source):
+    with _writable(source), _locked(source):
         pipeline = _with_tables(source)
         pipeline.abort_packages()
         _note_failure(pipeline, run, SourceError(message))
@@ -159,7 +159,7 @@ def _writable(source: str) -> Iterator[None]:
 
 
 @contextmanager
-def _whole(source: str) -> Iterator[Path | None]:
+def _locked(source: str) -> Iterator[Path | None]:
     """Lock the raw file of a source and repair it if needed; yields what `archive.mend` returns.
 
     Raises:
@@ -182,7 +182,7 @@ def prepare(source: str) -> None:
         Lost: Its raw file is damaged and has no archive.
         Unwritable: The disk is full, or the folder is not writable.
     """
-    with _writable(source), _whole(source) as lost:
+    with _writable(source), _locked(source) as lost:
         if lost:
             _put_back(source, lost)
         wanted = {(table.name, name) for table in SOURCES[source].tables for name in table.columns}

@@ -97,8 +97,8 @@ def writing(source: str) -> Iterator[duckdb.DuckDBPyConnection]:
 def opened(file: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB file, also where another program keeps it open.
 
-    Who only looks at it is waited for. Who stays is left with the old file, and this is its copy:
-    nobody else has a reason to write to it.
+    A program that only looks at it is waited for. One that stays keeps the old file, and a copy
+    takes its name: no other program has a reason to write to it.
     """
     until = time.monotonic() + WAIT_S
     while True:
@@ -111,14 +111,14 @@ def opened(file: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyCo
             if time.monotonic() < until:
                 time.sleep(0.2)
             else:
-                _copy_in_place(file)
+                _replace_by_copy(file)
                 until += WAIT_S
     with connection:
         connection.execute("set enable_progress_bar = false")
         yield connection
 
 
-def _copy_in_place(file: Path) -> None:
+def _replace_by_copy(file: Path) -> None:
     copy = file.with_suffix(".copy")
     shutil.copyfile(file, copy)
     log = Path(f"{file}.wal")
@@ -143,7 +143,7 @@ def rows(source: str, query: str, *values: Any, **parameters: Any) -> list[tuple
         return raw.execute(query, values or parameters).fetchall()
 
 
-def is_whole(source: str) -> str:
+def committed(source: str) -> str:
     """Return the SQL condition of rows whose load was written to its end.
 
     A load that was killed can leave the rows of one table without those of another.

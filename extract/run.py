@@ -78,7 +78,7 @@ class LoadRun:
     audits: list[Audit] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     kept: dict[Any, Any] = field(default_factory=dict)
-    _told: float = field(default_factory=time.monotonic)
+    _last_shown: float = field(default_factory=time.monotonic)
 
     @property
     def is_backfill(self) -> bool:
@@ -124,9 +124,9 @@ class LoadRun:
     def progress(self, object: str, done: int, total: int | None, began: float) -> None:
         """Log how far a long listing is, at most every two seconds."""
         now = time.monotonic()
-        if now - self._told < 2:
+        if now - self._last_shown < 2:
             return
-        self._told = now
+        self._last_shown = now
         rate = done / max(now - began, 0.001)
         left = (
             ""

@@ -47,14 +47,14 @@ def is_on(source: str) -> bool:
     """
     if os.environ.get(switch_of(source)):
         return True
-    if not _is_dlt_told_elsewhere():
+    if not _may_have_files():
         return False
     import dlt
 
     return bool(dlt.config.get(f"sources.{source}.{SWITCHES[source]}"))
 
 
-def _is_dlt_told_elsewhere() -> bool:
+def _may_have_files() -> bool:
     """Whether dlt has a file to read settings from, or knows where one could be."""
     is_moved = any(name.startswith(("DLT_", "XDG_DATA_HOME")) for name in os.environ)
     return is_moved or any(True for _ in _files())
@@ -76,14 +76,14 @@ def file_faults() -> list[str]:
         try:
             tomllib.loads(file.read_text())
         except tomllib.TOMLDecodeError as error:
-            place = re.search(r"\(at .*\)$", str(error))
-            faults.append(f"{file} is not valid TOML {place[0] if place else ''}".rstrip())
+            position = re.search(r"\(at .*\)$", str(error))
+            faults.append(f"{file} is not valid TOML {position[0] if position else ''}".rstrip())
         except (OSError, UnicodeDecodeError):
             faults.append(f"{file} cannot be read")
     return faults
 
 
-def slips() -> list[str]:
+def unknown_settings() -> list[str]:
     """Return a line for each setting that looks like one of a source, and is none.
 
     Whoever writes PROJECT for PROJECTS would have everything loaded that can be seen.
@@ -92,15 +92,15 @@ def slips() -> list[str]:
     known = [setting_name(source, field) for source in fields for field in fields[source]]
     shared = {f"SOURCES__{field.upper()}" for of in fields.values() for field in of}
     ours = re.compile(rf"SOURCES?_+({'|'.join(fields)})_.*|SOURCES__(?!DATA_WRITER__).*", re.I)
-    told = [(name, name) for name in sorted(os.environ) if ours.fullmatch(name)]
+    given = [(name, name) for name in sorted(os.environ) if ours.fullmatch(name)]
     for file in _files():
         of_sources = tomllib.loads(file.read_text()).get("sources")
         for source, of in (of_sources if isinstance(of_sources, dict) else {}).items():
             for field in of if isinstance(of, dict) and source != "data_writer" else ():
-                told.append((setting_name(source, field), f"[sources.{source}] {field} in {file}"))
+                given.append((setting_name(source, field), f"[sources.{source}] {field} in {file}"))
     return [
         f"{shown} is not a setting of a source{_meant(name, known)}"
-        for name, shown in told
+        for name, shown in given
         if name not in known and name not in shared
     ]
 
@@ -180,10 +180,10 @@ def _fault(spec: type[Settings], field: str, value: object, hint: str) -> str | 
 def _fault_of_address(spec: type[Settings], field: str, text: str) -> str | None:
     try:
         address = urlsplit(text)
-        is_whole = address.scheme in ("http", "https") and address.hostname and address.port != 0
+        is_address = address.scheme in ("http", "https") and address.hostname and address.port != 0
     except ValueError:
-        is_whole = False
-    if not is_whole or not text.isprintable() or " " in text:
+        is_address = False
+    if not is_address or not text.isprintable() or " " in text:
         return "is not a http(s) address"
     if address.username or address.password:
         return "must not carry credentials"

@@ -34,8 +34,9 @@ def changed(
         rows: Its rows as they are now, with `id` and `payload`.
         server_now: The server's time.
     """
-    address, whole = f"{source}.{table.name}", raw_store.is_whole(source)
-    loaded = dict(raw_store.rows(source, f"select id, payload from {address} where {whole}"))
+    committed = raw_store.committed(source)
+    query = f"select id, payload from {source}.{table.name} where {committed}"
+    loaded = dict(raw_store.rows(source, query))
     seen = dict(
         raw_store.rows(
             source,

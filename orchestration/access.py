@@ -67,32 +67,32 @@ def repair() -> None:
             (top / name).mkdir(exist_ok=True)
     group = top.stat().st_gid
     for folder, folders, files in os.walk(top):
-        place = Path(folder)
-        is_published = place.relative_to(top).parts[:1] in [(name,) for name in PUBLISHED]
+        parent = Path(folder)
+        is_published = parent.relative_to(top).parts[:1] in [(name,) for name in PUBLISHED]
         if folder != str(top):
-            _allow(place, 0o700 | (others if is_published else 0), group if is_published else None)
+            _allow(parent, 0o700 | (others if is_published else 0), group if is_published else None)
         for name in files:
-            own = place / name
+            own = parent / name
             with suppress(OSError):
                 mode = own.lstat().st_mode
                 if stat.S_ISREG(mode):
                     shown = others & 0o044 if is_published else 0
                     _allow(own, mode & 0o700 | shown, group if is_published else None)
-        folders[:] = [name for name in folders if not (place / name).is_symlink()]
+        folders[:] = [name for name in folders if not (parent / name).is_symlink()]
 
 
 def _others() -> int:
     return READERS.get(os.environ.get("FLOWHOUSE_READERS", ""), 0)
 
 
-def _allow(place: Path, mode: int, group: int | None = None) -> None:
+def _allow(path: Path, mode: int, group: int | None = None) -> None:
     """Set a mode, and the group of the home; folders give it to what is made in them."""
     with suppress(PermissionError, FileNotFoundError):
-        there = place.stat()
+        there = path.stat()
         if group is not None and _others() and there.st_gid != group:
-            os.chown(place, -1, group)
-            there = place.stat()
+            os.chown(path, -1, group)
+            there = path.stat()
         if group is not None and _others() and stat.S_ISDIR(there.st_mode):
             mode |= stat.S_ISGID
         if stat.S_IMODE(there.st_mode) != mode:
-            place.chmod(mode)
+            path.chmod(mode)

@@ -24,7 +24,7 @@ TIMEOUT_S = 15
 TRIES, WAIT_S = 3, 0.5
 
 
-class NotTold(Exception):
+class NotSent(Exception):
     """An alert reached nobody; the message says why, and no address."""
 
 
@@ -52,11 +52,11 @@ def faults() -> list[str]:
     return found
 
 
-def tell(subject: str, lines: list[str]) -> None:
+def send(subject: str, lines: list[str]) -> None:
     """Send an alert by every way that is set; each is tried, whatever happens to the other.
 
     Raises:
-        NotTold: One of the ways did not work.
+        NotSent: One of the ways did not work.
     """
     subject = redact(subject)
     text = redact("\n".join([subject, *(f"- {line}" for line in lines)]))
@@ -73,10 +73,10 @@ def tell(subject: str, lines: list[str]) -> None:
                 wait=tenacity.wait_exponential(multiplier=WAIT_S),
                 reraise=True,
             )(way)
-        except NotTold as why:
+        except NotSent as why:
             failed.append(str(why))
     if failed:
-        raise NotTold("; ".join(failed))
+        raise NotSent("; ".join(failed))
 
 
 def _post(text: str) -> None:
@@ -86,9 +86,9 @@ def _post(text: str) -> None:
             os.environ[WEBHOOK], json={"text": text}, timeout=TIMEOUT_S, allow_redirects=False
         )
     except requests.RequestException as error:  # its text has the address, which is a secret
-        raise NotTold(f"{WEBHOOK}: {type(error).__name__}") from None
+        raise NotSent(f"{WEBHOOK}: {type(error).__name__}") from None
     if not reply.ok or reply.is_redirect:
-        raise NotTold(f"{WEBHOOK}: it answered {reply.status_code}")
+        raise NotSent(f"{WEBHOOK}: it answered {reply.status_code}")
 
 
 def _mail(subject: str, text: str) -> None:
@@ -106,11 +106,11 @@ def _mail(subject: str, text: str) -> None:
                 server.starttls(context=ssl.create_default_context())
             if user := os.environ.get(USER):
                 if not is_private:
-                    raise NotTold(f"{SMTP}: no STARTTLS, and the password is not sent in the clear")
+                    raise NotSent(f"{SMTP}: no STARTTLS, and the password is not sent in the clear")
                 server.login(user, os.environ[PASSWORD])
             server.send_message(message)
     except (OSError, smtplib.SMTPException) as error:
-        raise NotTold(f"{SMTP}: {type(error).__name__}") from None
+        raise NotSent(f"{SMTP}: {type(error).__name__}") from None
 
 
 def _receivers() -> list[str]:

@@ -35,16 +35,16 @@ def project_word(folder: Path = DBT_PROJECT) -> str:
 
     Of seeds it knows which there are: what is in one is an input of its own.
     """
-    told = hashlib.sha256(repr([version(tool) for tool in TOOLS]).encode())
+    digest = hashlib.sha256(repr([version(tool) for tool in TOOLS]).encode())
     # A company's folder may lie outside of the project; in a path an absolute part replaces it.
     own = Path("seeds") / os.environ.get("FLOWHOUSE_COMPANY", "company")
     for part in (*PARTS, own) if own.is_absolute() else PARTS:
-        place = folder / part
-        for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+        path = folder / part
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
-                said = b"" if file.suffix == ".csv" else file.read_bytes()
-                told.update(f"{file.relative_to(place.parent)}\0".encode() + said + b"\0")
-    return told.hexdigest()
+                content = b"" if file.suffix == ".csv" else file.read_bytes()
+                digest.update(f"{file.relative_to(path.parent)}\0".encode() + content + b"\0")
+    return digest.hexdigest()
 
 
 def present_inputs(

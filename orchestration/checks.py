@@ -32,13 +32,13 @@ class NothingLoaded(dg.Failure):
 
 def _why_nothing_is_loaded(refresh_id: str) -> str:
     reasons: dict[str, list[str]] = {}
-    is_answering = set()
+    answering = set()
     for row in loads():
         if row["refresh_id"] == refresh_id:
             reasons.setdefault(row["source"], []).append(row["message"] or "it has no rows")
             if row["object"] != "*":
-                is_answering.add(row["source"])
-    return nothing_loaded(reasons, is_answering)
+                answering.add(row["source"])
+    return nothing_loaded(reasons, answering)
 
 
 def evaluated(target: Path, docs: Path, as_of: datetime) -> dict[str, dict]:
@@ -64,8 +64,8 @@ def evaluated(target: Path, docs: Path, as_of: datetime) -> dict[str, dict]:
     memory = target.with_name("last.json")
     try:
         last = {
-            name: {"of": told["of"], "found": {**told["found"]}}
-            for name, told in json.loads(memory.read_text()).items()
+            name: {"of": kept_result["of"], "found": {**kept_result["found"]}}
+            for name, kept_result in json.loads(memory.read_text()).items()
         }
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         memory.unlink(missing_ok=True)  # there is none, or it is damaged
@@ -91,8 +91,8 @@ def evaluated(target: Path, docs: Path, as_of: datetime) -> dict[str, dict]:
         fresh = json.loads(target.read_text())
     results = {name: fresh.get(name) or known[name]["found"] for name in wanted}
     target.write_text(json.dumps(results, indent=1))
-    told = {name: {"of": of, "found": results[name]} for name, of in wanted.items()}
-    memory.write_text(json.dumps(told))
+    to_keep = {name: {"of": of, "found": results[name]} for name, of in wanted.items()}
+    memory.write_text(json.dumps(to_keep))
     return results
 
 
@@ -145,11 +145,11 @@ def build_checks() -> dg.AssetChecksDefinition:
 
 @dg.asset_check(
     asset=["published", "warehouse"],
-    name="is_whole",
+    name="is_complete",
     description="No source, scope or value stream is missing from what was published.",
     pool=POOL,
 )
-def published_warehouse_is_whole(
+def published_warehouse_is_complete(
     context: dg.AssetCheckExecutionContext, refresh: RefreshOptions
 ) -> dg.AssetCheckResult:
     """Say what the command line says with exit code 3."""
@@ -164,4 +164,4 @@ def published_warehouse_is_whole(
     )
 
 
-defs = dg.Definitions(asset_checks=[build_checks(), published_warehouse_is_whole])
+defs = dg.Definitions(asset_checks=[build_checks(), published_warehouse_is_complete])

@@ -1,4 +1,6 @@
-"""The command `flowhouse`: checks the configuration, starts Dagster jobs, says what came out.
+"""The command `flowhouse`: reads the arguments, starts Dagster jobs, prints how they ended.
+
+Imports that take long (DuckDB, dlt, Dagster) are inside of the commands: `--help` needs none.
 
 Exit codes: 0 published, 1 failed (the last published warehouse is untouched), 2 bad
 configuration, 3 partial (some scopes failed or a value stream has too many statuses without a
@@ -54,8 +56,8 @@ def stop(code: int, *lines: str) -> None:
     raise SystemExit(code)
 
 
-class Told(click.Group):
-    """Ends in one line whatever nobody has foreseen; the rest is for a file."""
+class OneLineErrors(click.Group):
+    """Shows an unexpected error as one line, and writes its traceback to a file."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -66,28 +68,31 @@ class Told(click.Group):
         except gate.Stopped as stopped:
             stop(stopped.code, *stopped.lines)
         except Exception as error:
-            stop(FAILED, _told(error))
+            stop(FAILED, line_of_error(error))
 
 
-def _told(error: Exception) -> str:
-    """Say what stopped a command, and keep where; values that an error quotes are of nobody."""
+def line_of_error(error: Exception) -> str:
+    """Return an unexpected error in one line, and keep its traceback in the home.
+
+    What an error quotes is left out: it may be a value of a row.
+    """
     if isinstance(error, OSError) and error.strerror:
-        place = f"{error.filename}: " if isinstance(error.filename, str) else ""
-        return f"{place}{error.strerror}"
-    said = str(error).strip().splitlines() or [""]
-    text = f"{type(error).__name__}: " + re.sub(r"\"[^\"]*\"?|'[^']*'?", "…", said[0])[:200]
-    places = "".join(traceback.format_tb(error.__traceback__))
+        name = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        return f"{name}{error.strerror}"
+    lines = str(error).strip().splitlines() or [""]
+    text = f"{type(error).__name__}: " + re.sub(r"\"[^\"]*\"?|'[^']*'?", "…", lines[0])[:200]
+    frames = "".join(traceback.format_tb(error.__traceback__))
     try:
         from extract.raw_store import home
 
         kept = home() / "failure.txt"
-        kept.write_text(redact(f"{places}{text}\n"))
+        kept.write_text(redact(f"{frames}{text}\n"))
     except OSError:
         return text
     return f"{text} (where: {kept})"
 
 
-@click.group(cls=Told, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="flowhouse")
 def main() -> None:
     """The open value-stream warehouse."""
@@ -103,17 +108,17 @@ def main() -> None:
 def refresh(sources: tuple[str, ...], as_of: str | None, full: bool) -> None:
     """Extract what changed, transform, test, publish, report."""
     as_of = as_of or os.environ.get("FLOWHOUSE_AS_OF", "")
-    run_refresh(running.refresh_job, gate.Wish(sources, as_of), full)
+    run_refresh(running.refresh_job, gate.RefreshRequest(sources, as_of), full)
 
 
 @main.command()
 @click.option("--source", required=True, metavar="NAME", help="The source to read.")
-@click.option("--from", "first", required=True, metavar="D", help="Where the window begins (ISO).")
-@click.option("--to", "last", required=True, metavar="D", help="Where it ends (ISO).")
+@click.option("--from", "first", required=True, metavar="DATE", help="Its first moment (ISO).")
+@click.option("--to", "last", required=True, metavar="DATE", help="Its end (ISO).")
 def backfill(source: str, first: str, last: str) -> None:
     """Read again what changed in a window, and publish; one that was stopped goes on."""
     as_of = os.environ.get("FLOWHOUSE_AS_OF", "")
-    run_refresh(running.backfill_job, gate.Wish((source,), as_of, (first, last)))
+    run_refresh(running.backfill_job, gate.RefreshRequest((source,), as_of, (first, last)))
 
 
 @main.command()
@@ -130,12 +135,11 @@ def doctor() -> None:
 
     on = [name for name, source in SOURCES.items() if source.is_on]
     answers = [("flowhouse", probe) for probe in probes.of_flowhouse()] if on else []
-    slipped = [("settings", probes.Probe(False, slip)) for slip in settings.slips()]
     if not on:
         answers = [("flowhouse", probes.Probe(False, "no source is configured"))]
-    answers += slipped
+    answers += [("settings", probes.Probe(False, line)) for line in settings.unknown_settings()]
     found = seeds.checked()
-    answers += [("seeds", probes.Probe(False, fault)) for fault in found.shown()]
+    answers += [("seeds", probes.Probe(False, fault)) for fault in found.lines_shown()]
     if on and not found.faults:
         line = f"{found.files} files with {found.lines:,} lines are good"
         answers += [("seeds", probes.Probe(True, line))]
@@ -156,7 +160,7 @@ def forget(person_keys: tuple[str, ...]) -> None:
 
     if not all(PERSON_KEY.fullmatch(key) for key in person_keys):
         stop(BAD_CONFIGURATION, "a person key is 20 characters of a-z and 2-7, as in dim_people")
-    with gate.alone("a refresh is running; wait until it has ended"):
+    with gate.hold_lock("a refresh is running; wait until it has ended"):
         remember(person_keys)
         rows = erase_raw(list(person_keys))
         from orchestration.environment import build_file, published_folder, report_file
@@ -165,36 +169,40 @@ def forget(person_keys: tuple[str, ...]) -> None:
             rows += erase(build_file(), list(person_keys))
         if (published_folder() / "warehouse.duckdb").exists():
             republish(build_file(), published_folder(), report_file(), list(person_keys))
-            serve_elsewhere("they are erased here, but not there")
+            copy_to_postgres_if_on("they are erased here, but not there")
     click.echo(f"erased from {rows:,} rows; later loads keep it so")
 
 
 def republish(build: Path, folder: Path, report: Path, person_keys: list[str]) -> None:
-    """Publish without people, and take all older versions away: they name them.
+    """Publish without people, and remove all older versions: these still have their keys.
 
-    A working warehouse that no refresh has proven is not for readers: they get what was published
-    last, without the people.
+    The tests of a refresh may have failed on the working warehouse. Readers then get what was
+    published last, without the people.
     """
     from extract.erasure import erase
     from publish.quality import lack_of_proof
     from publish.report import write_report
     from publish.snapshot import publish
 
-    base, place = build, folder / ".erasing"
+    base, scratch = build, folder / ".erasing"
     if lack_of_proof(build):
-        shutil.rmtree(place, ignore_errors=True)  # of a command that was killed
-        place.mkdir()
-        base = Path(shutil.copyfile(folder / "warehouse.duckdb", place / "base.duckdb"))
+        shutil.rmtree(scratch, ignore_errors=True)  # left by a command that was killed
+        scratch.mkdir()
+        base = Path(shutil.copyfile(folder / "warehouse.duckdb", scratch / "base.duckdb"))
         erase(base, person_keys)
     with access.for_readers():
         publish(base, folder, kept=1)
         if report.exists():
             write_report(folder / "warehouse.duckdb", report)
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
-def serve_elsewhere(otherwise: str) -> None:
-    """Let readers of PostgreSQL have what the readers of the file have; say so if they cannot."""
+def copy_to_postgres_if_on(if_not: str) -> None:
+    """Copy what is published to PostgreSQL, where that is on.
+
+    Args:
+        if_not: What it means for readers where the copy fails; the message ends with it.
+    """
     from orchestration import serving
 
     if not serving.is_postgres_on():
@@ -204,14 +212,14 @@ def serve_elsewhere(otherwise: str) -> None:
     try:
         if fault := serving.fault_of_postgres():
             raise NotCopied(fault)
-        click.echo(serving.told(serving.copy_to_postgres()))
+        click.echo(serving.copy_line(serving.copy_to_postgres()))
     except NotCopied as why:
-        stop(PARTIAL, f"{why}: {otherwise}; run `flowhouse publish postgres`")
+        stop(PARTIAL, f"{why}: {if_not}; run `flowhouse publish postgres`")
 
 
-def run_refresh(job: Callable[[], Any], wish: gate.Wish, full: bool = False) -> None:
-    """Refresh, and exit with what came out."""
-    code, lines = running.refresh(job, wish, full)
+def run_refresh(job: Callable[[], Any], request: gate.RefreshRequest, full: bool = False) -> None:
+    """Refresh, and exit with the code and the lines that say how it ended."""
+    code, lines = running.refresh(job, request, full)
     if code:
         stop(code, *lines)
 
@@ -233,7 +241,7 @@ def status(as_json: bool, as_seeds: bool) -> None:
         click.echo(json.dumps(facts, indent=2, default=str))
         return
     console = Console()
-    tell = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     table = Table("source", "last load", "age", "rows", "hidden", "gaps", box=None)
     for source in facts["sources"]:
         table.add_row(
@@ -247,27 +255,27 @@ def status(as_json: bool, as_seeds: bool) -> None:
     console.print(table)
     for source in facts["sources"]:
         for gap in source["gaps"]:
-            tell(f"gap  {source['source']} {gap}")
+            say(f"gap  {source['source']} {gap}")
         for note in source["notes"]:
-            tell(f"note {source['source']} {note}")
+            say(f"note {source['source']} {note}")
         if gaps := source["history_gaps"]:
             first = [f"{g['scope']} until {g['gap_to'][:10]} ({g['reason']})" for g in gaps[:3]]
             more = f" and {len(gaps) - 3:,} more, in status --json" if len(gaps) > 3 else ""
-            tell(f"history {source['source']} is not known of {', '.join(first)}{more}")
+            say(f"history {source['source']} is not known of {', '.join(first)}{more}")
     for line in facts["marked"]:
-        tell(f"partial {line}")
+        say(f"partial {line}")
     for line in facts["default_streams"]:
-        tell(f"note {line}")
+        say(f"note {line}")
     for warning in facts["warnings"]:
-        tell(f"warning {warning}")
+        say(f"warning {warning}")
     for line in facts["refreshes"]["lines"]:
-        tell(line)
-    tell(f"published  {facts['published'] or 'nothing yet'}")
+        say(line)
+    say(f"published  {facts['published'] or 'nothing yet'}")
     if facts["restated"]:
-        tell(f"restated   {facts['restated']}")
+        say(f"restated   {facts['restated']}")
     if facts["rolled_back"]:
-        tell(f"attention  {facts['rolled_back']}")
-    tell(f"size       {facts['bytes'] / 1e6:.1f} MB")
+        say(f"attention  {facts['rolled_back']}")
+    say(f"size       {facts['bytes'] / 1e6:.1f} MB")
 
 
 @main.command()
@@ -285,13 +293,13 @@ def rollback(version: str | None, is_list: bool) -> None:
             click.echo(line)
         return
     try:
-        with gate.alone("a refresh is running; wait until it has ended, then roll back"):
+        with gate.hold_lock("a refresh is running; wait until it has ended, then roll back"):
             wanted = chosen(folder, version)
             with access.for_readers():
                 roll_back(folder, wanted)
             for line in shown(folder):
                 click.echo(line)
-            serve_elsewhere("readers of the file have the older version")
+            copy_to_postgres_if_on("readers of the file have the older version")
             write_report_of(wanted, report_file())
     except Unknown as fault:
         stop(FAILED, str(fault))
@@ -328,7 +336,7 @@ def publish_postgres() -> None:
     if fault := serving.fault_of_postgres(is_asked=True):
         stop(BAD_CONFIGURATION, fault)
     try:
-        click.echo(serving.told(serving.copy_to_postgres()))
+        click.echo(serving.copy_line(serving.copy_to_postgres()))
     except (NotCopied, serving.NothingPublished) as why:
         stop(FAILED, str(why))
 

@@ -173,8 +173,8 @@ def damaged(store: Path, *, to_the_end: bool = False) -> list[Path]:
 def _can_be_read(file: Path, ask: str) -> bool:
     try:
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as link:
-            [(told,)] = link.execute(ask).fetchall()
-            return told == "ok" or isinstance(told, int)
+            [(answer,)] = link.execute(ask).fetchall()
+            return answer == "ok" or isinstance(answer, int)
     except sqlite3.OperationalError:  # locked, or not ours to read
         return True
     except sqlite3.DatabaseError:

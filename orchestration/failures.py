@@ -11,9 +11,10 @@ import duckdb
 from extract.settings import switch_of
 
 MOST_NAMED = 3
+"""How many failed models and tests a message names."""
 
 BAD = ("fail", "error", "runtime error")
-"""What dbt calls a node that stops a publication."""
+"""Statuses of dbt's nodes that stop a publication."""
 
 NOT_PUBLISHED = "nothing was published"
 
@@ -21,13 +22,13 @@ EXPECTATIONS = "meets_expectations"
 """The check of a raw table that stops a build."""
 
 WITHOUT_ROWS = "without_rows"
-"""Where a failure keeps what may leave the machine."""
+"""Name of the metadata of a Dagster failure with the text that shows no rows: alerts send it."""
 
-OWN_WORDS = (
+SAFE_ERRORS = (
     "Failure", "NothingLoaded", "SourceError", "Unauthorized", "Busy", "WaitBudgetExceeded",
     "SettingFault", "Stopped",
 )  # fmt: skip
-"""Errors whose text was written for people, and shows no value."""
+"""Classes of errors whose text was written for people, and shows no value of a row."""
 
 KEPT_LOGS = 30
 
@@ -36,29 +37,29 @@ MOST_ROWS = 3
 
 _HEADING = re.compile(r"\w+ Error in \w+ \S+ \(.*\)")
 
-_OF_SQL = ("Binder Error", "Catalog Error", "Parser Error", "Compilation Error")
+_SQL_ERRORS = ("Binder Error", "Catalog Error", "Parser Error", "Compilation Error")
 """Errors that quote the SQL and its names; all others may quote what is in a row."""
 
 
-def nothing_loaded(reasons: Mapping[str, Iterable[str]], is_answering: Iterable[str] = ()) -> str:
-    """Say that there is nothing to build on.
+def nothing_loaded(reasons: Mapping[str, Iterable[str]], answering: Iterable[str] = ()) -> str:
+    """Return the line for people whose warehouse has no rows of any source yet.
 
     Args:
         reasons: What each source that was asked said.
-        is_answering: Those that did answer, but show nothing.
+        answering: Sources that did answer, but show this user nothing.
     """
-    told = []
-    for source, whys in reasons.items():
-        why = _listed([text.removeprefix(f"{source}: ") for text in dict.fromkeys(whys)], 2)
+    lines = []
+    for source, messages in reasons.items():
+        shown = _listed([text.removeprefix(f"{source}: ") for text in dict.fromkeys(messages)], 2)
         setting = switch_of(source)
-        rights = " and what its user may see" if source in is_answering else ""
-        check = "" if setting in why else f" (check {setting}{rights})"
-        told.append(f"{source}: {why}{check}")
-    return f"nothing was loaded from any source yet, so nothing is published: {'; '.join(told)}"
+        rights = " and what its user may see" if source in answering else ""
+        check = "" if setting in shown else f" (check {setting}{rights})"
+        lines.append(f"{source}: {shown}{check}")
+    return f"nothing was loaded from any source yet, so nothing is published: {'; '.join(lines)}"
 
 
 def lines_of(entries: Iterable[Any], *, with_rows: bool = True) -> list[str]:
-    """Return one line per failed step and per failed check of a run, and what follows from it.
+    """Return one line per failed step and check of a run, and that nothing was published.
 
     Args:
         entries: What Dagster has logged of the run.
@@ -70,7 +71,7 @@ def lines_of(entries: Iterable[Any], *, with_rows: bool = True) -> list[str]:
             error = event.step_failure_data.error
             own = event.step_failure_data.user_failure_data
             cause, said = _cause_of(error)
-            if cause.endswith("NothingLoaded"):  # whatever else failed, failed for that
+            if cause.endswith("NothingLoaded"):  # all other steps failed because of it
                 return [said]
             if not with_rows and own and WITHOUT_ROWS in own.metadata:
                 said = own.metadata[WITHOUT_ROWS].value
@@ -79,49 +80,49 @@ def lines_of(entries: Iterable[Any], *, with_rows: bool = True) -> list[str]:
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             check = event.asset_check_evaluation_data
             is_bad = not check.passed and check.severity.value == "ERROR"
-            if is_bad and check.check_name == EXPECTATIONS:  # the step of dbt tells of its own
+            if is_bad and check.check_name == EXPECTATIONS:  # the step of dbt names its own tests
                 where = check.asset_key.to_user_string()
                 reason = f": {check.description}" if check.description and with_rows else ""
                 lines.append(f"{where}: the check {check.check_name} failed{reason}")
     return [*(lines or ["the refresh failed; see `make dev`"]), NOT_PUBLISHED]
 
 
-def words_of(error: Any) -> str:
-    """Say what an error that Dagster keeps was for."""
+def text_of_error(error: Any) -> str:
+    """Return the text of the first cause of an error that Dagster keeps."""
     return _cause_of(error)[1]
 
 
 def _cause_of(error: Any) -> tuple[str, str]:
-    """Return the class and the text of what a step failed for: the first cause of all.
+    """Return the class and the text of the first cause of an error.
 
-    Tools wrap it, often several times, and their own words only say that something failed.
+    Dagster wraps it, often several times, in errors that only say that a step failed.
     """
-    while error.cls_name not in OWN_WORDS and error.cause:
+    while error.cls_name not in SAFE_ERRORS and error.cause:
         error = error.cause
     _, _, text = error.message.partition(": ")
     lines = [line.strip() for line in (text or error.message).splitlines() if line.strip()]
     said = lines[0] if lines else str(error.cls_name)
-    if error.cls_name in OWN_WORDS:
+    if error.cls_name in SAFE_ERRORS:
         return str(error.cls_name), said
     return str(error.cls_name), f"{error.cls_name}: {_without_values(said)}"
 
 
 def _without_values(text: str) -> str:
-    """Leave out what an error quotes: it may stand in a row."""
-    if not text.startswith(_OF_SQL):
+    """Leave out what an error quotes: it may be a value of a row."""
+    if not text.startswith(_SQL_ERRORS):
         text = re.sub(r"\"[^\"]*\"?|'[^']*'?", "…", text)
     return text[:200]
 
 
-def what_failed(
+def summary_of_build(
     run_results: Path, manifest: Path, build: Path | None = None, *, with_rows: bool = True
 ) -> str:
-    """Name the models and tests of a dbt build that failed, and why; of a test its first rows.
+    """Name the models and tests of a dbt build that failed, and why; with a test's first rows.
 
     What tests find are keys, names of statuses and numbers: the working warehouse has no others.
 
     Args:
-        run_results: dbt's run_results.json; it is missing where dbt did not come to build.
+        run_results: dbt's run_results.json; it is missing where dbt failed before it built.
         manifest: dbt's manifest.json, for names.
         build: The working warehouse, which has the failing rows.
         with_rows: Whether to show the first of them.
@@ -131,12 +132,12 @@ def what_failed(
     nodes = json.loads(manifest.read_text())["nodes"]
     results = json.loads(run_results.read_text())["results"]
     failed = [
-        finding(result, nodes[result["unique_id"]], build if with_rows else None)
+        line_of_node(result, nodes[result["unique_id"]], build if with_rows else None)
         for result in results
         if result["status"] in BAD and result["unique_id"] in nodes
     ]
     skipped = sum(result["status"] == "skipped" for result in results)
-    rest = [f"{skipped:,} that rest on it were left out"] if failed and skipped else []
+    rest = [f"{skipped:,} that depend on it were skipped"] if failed and skipped else []
     return "; ".join([_listed(failed, MOST_NAMED), *rest])
 
 
@@ -157,7 +158,7 @@ def _listed(texts: list[str], most: int) -> str:
 
 
 def shown_rows(link: duckdb.DuckDBPyConnection, table: str, most: int) -> list[str]:
-    """Return the first rows of a table of findings in words, those with the most items first.
+    """Return the first rows of a table of failures as text, those with the most items first.
 
     Args:
         link: A connection to the working warehouse.
@@ -181,7 +182,7 @@ def shown_rows(link: duckdb.DuckDBPyConnection, table: str, most: int) -> list[s
 
 
 def _first_rows(result: dict, node: dict, build: Path | None) -> str:
-    """Return the first failing rows of a test: those that it kept, or what it finds once more."""
+    """Return the first failing rows of a test: those it stored, or what its query finds now."""
     if build is None or not build.exists():
         return ""
     table = f"failures.{node.get('alias') or node['name']}"
@@ -194,8 +195,8 @@ def _first_rows(result: dict, node: dict, build: Path | None) -> str:
         return ""
 
 
-def finding(result: dict, node: dict, build: Path | None) -> str:
-    """Say what dbt found wrong with a node, and of a test how many rows and which.
+def line_of_node(result: dict, node: dict, build: Path | None) -> str:
+    """Return in one line why a node failed; of a test how many rows, and the first of them.
 
     Args:
         result: What run_results.json says of the node.

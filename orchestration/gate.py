@@ -18,11 +18,11 @@ from filelock import FileLock, Timeout
 log = logging.getLogger("flowhouse")
 
 FAILED, BAD_CONFIGURATION = 1, 2
-"""Why the gate stays shut, as the exit codes of the command."""
+"""Why a refresh does not begin, as the exit codes of the command."""
 
 
 PEEK_S = 0.5
-"""Who only looks whether a lock is held holds it for an instant."""
+"""How long the lock is waited for: a process that only tests it holds it for an instant."""
 
 
 class Stopped(Exception):
@@ -34,7 +34,7 @@ class Stopped(Exception):
 
 
 @dataclass(frozen=True)
-class Wish:
+class RefreshRequest:
     """What a refresh is asked to do.
 
     Attributes:
@@ -48,41 +48,48 @@ class Wish:
     span: Sequence[str] = field(default=())
 
 
-class _Passed:
-    is_open = False
+class _Gate:
+    is_passed = False
+    """Whether this process is in a refresh already: its Dagster job need not ask again."""
 
 
 @contextmanager
-def passed(wish: Wish) -> Iterator[None]:
-    """Let nobody else refresh meanwhile; the job that a command runs has passed with it.
+def pass_gate(request: RefreshRequest) -> Iterator[None]:
+    """Check the configuration and hold the lock: no other process refreshes meanwhile.
+
+    The job that a command runs is in the command's process, and passes with it.
 
     Raises:
         Stopped: Another refresh runs, or the configuration is faulty. Nothing was written.
     """
-    if _Passed.is_open:
+    if _Gate.is_passed:
         yield
         return
     with ExitStack() as stack:
-        lock = alone("a refresh is running already; wait until it has ended")
+        lock = hold_lock("a refresh is running already; wait until it has ended")
         if lock_file().parent.exists():  # two refreshes do not ask the sources at once
             stack.enter_context(lock)
-            check(wish)
+            check(request)
         else:
-            check(wish)
+            check(request)
             stack.enter_context(lock)
         from orchestration import access
 
         access.repair()
-        _Passed.is_open = True
+        _Gate.is_passed = True
         try:
             yield
         finally:
-            _Passed.is_open = False
+            _Gate.is_passed = False
 
 
 @contextmanager
-def alone(otherwise: str) -> Iterator[None]:
-    """Hold the lock of the home, or stop at once with a line; it goes with its process."""
+def hold_lock(message: str) -> Iterator[None]:
+    """Hold the lock of the home, which ends with the process.
+
+    Raises:
+        Stopped: Another process holds it (with the message), or the home cannot be written.
+    """
     from extract.raw_store import fault_of_home
 
     if fault := fault_of_home():
@@ -92,7 +99,7 @@ def alone(otherwise: str) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise Stopped(FAILED, [otherwise]) from None
+        raise Stopped(FAILED, [message]) from None
     try:
         yield
     finally:
@@ -100,7 +107,7 @@ def alone(otherwise: str) -> Iterator[None]:
 
 
 def lock_file() -> Path:
-    """Return the file whose lock is held by who changes the home."""
+    """Return the file whose lock a process holds while it changes the home."""
     from extract.raw_store import home  # imports DuckDB, which `flowhouse --help` need not wait for
 
     return home() / "refresh.lock"
@@ -121,11 +128,11 @@ def is_held(file: Path) -> bool:
     return False
 
 
-def check(wish: Wish) -> None:
+def check(request: RefreshRequest) -> None:
     """Find every fault of the configuration before anything is written or read from a source.
 
-    A source that refuses its credentials is such a fault where no other one was asked: else it is
-    one that cannot be read, and the others go on without it.
+    Wrong credentials are a fault where every source that is asked refuses them. Where others can
+    be read, the source is one that cannot be read, and the others go on without it.
 
     Raises:
         Stopped: With 2 and a line per fault; with 1 when no source can be read and none was ever
@@ -134,7 +141,7 @@ def check(wish: Wish) -> None:
     from extract.api import Unauthorized, offline
     from extract.load import is_anything_loaded
     from extract.raw_store import fault_of_home
-    from extract.settings import file_faults, slips, switch_of
+    from extract.settings import file_faults, switch_of, unknown_settings
     from extract.sources import SOURCES
     from extract.tables import instant
     from orchestration import access, alerts, seeds, serving, when
@@ -146,12 +153,17 @@ def check(wish: Wish) -> None:
         raise Stopped(BAD_CONFIGURATION, faults)
     faults = [
         f"--source {name}: there is no such source; choose from {', '.join(SOURCES)}"
-        for name in wish.sources
+        for name in request.sources
         if name not in SOURCES
     ]
-    if wish.as_of and instant(wish.as_of) is None:
+    if request.as_of and instant(request.as_of) is None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
-    faults += [*_faults_of_span(wish.span), *slips(), *fault_of_kept(), *_faults_of_forms()]
+    faults += [
+        *_faults_of_span(request.span),
+        *unknown_settings(),
+        *fault_of_kept(),
+        *_faults_of_forms(),
+    ]
     faults += [
         *filter(None, [fault_of_home(), serving.fault_of_postgres()]),
         *access.faults(),
@@ -162,11 +174,11 @@ def check(wish: Wish) -> None:
     if not on:
         addresses = " or ".join(switch_of(name) for name in SOURCES)
         faults.append(f"no source is configured; set {addresses}")
-    asked = [name for name in dict.fromkeys(wish.sources or on) if name in SOURCES]
+    asked = [name for name in dict.fromkeys(request.sources or on) if name in SOURCES]
     faults += [f"{switch_of(name)} is not set" for name in asked if name not in on]
     with offline():
         faults += check_sources([name for name in asked if name in on])[0]
-    faults += seeds.checked().shown()
+    faults += seeds.checked().lines_shown()
     if faults:
         raise Stopped(BAD_CONFIGURATION, faults)
     faults, failures = check_sources(asked)

@@ -104,7 +104,7 @@ class RefreshOptions(dg.ConfigurableResource):
         try:
             if run.job_name == "backfill" and not self.span:
                 raise gate.Stopped(gate.BAD_CONFIGURATION, [NO_SPAN])
-            with gate.passed(gate.Wish(self.sources, as_of, self.span)):
+            with gate.pass_gate(gate.RefreshRequest(self.sources, as_of, self.span)):
                 outcome.note(began)
                 try:
                     yield self
@@ -162,10 +162,10 @@ class RefreshOptions(dg.ConfigurableResource):
 
     def _load(self, names: list[str], run_id: str) -> None:
         span = Window(*map(instant, self.span)) if self.span else None
-        ended = self._side_by_side(AT_ONCE, names, _told_load, run_id, self.full, span)
+        ended = self._side_by_side(AT_ONCE, names, _load_in_process, run_id, self.full, span)
         # Alone it may have the memory that it needs.
-        ended = self._side_by_side(1, ended, _told_load, run_id, self.full, span)
-        self._side_by_side(1, ended, _told_end, run_id)
+        ended = self._side_by_side(1, ended, _load_in_process, run_id, self.full, span)
+        self._side_by_side(1, ended, _note_killed, run_id)
 
     def _side_by_side(
         self, at_once: int, names: list[str], task: Callable[..., "Loaded"], *words: Any
@@ -189,14 +189,14 @@ class RefreshOptions(dg.ConfigurableResource):
         return ended
 
 
-def _told_load(source: str, refresh_id: str, full: bool, span: Window | None) -> Loaded:
+def _load_in_process(source: str, refresh_id: str, full: bool, span: Window | None) -> Loaded:
     """Load a source and return the part of its run that can be sent to another process."""
     began = time.monotonic()
     run = replace(load(source, refresh_id, full, span), kept={})
     return Loaded(run, round(time.monotonic() - began, 3))
 
 
-def _told_end(source: str, refresh_id: str) -> Loaded:
+def _note_killed(source: str, refresh_id: str) -> Loaded:
     """Note that the process of a load was ended from outside, and return that."""
     return Loaded(replace(note_failure(source, refresh_id, ENDED.format(source)), kept={}))
 
@@ -262,7 +262,7 @@ def build_ingestion(source: str) -> dg.Definitions:
             raise dg.Failure(str(fault), allow_retries=False) from None
         there = _rows_there(source)
         for spec in specs:
-            yield from _told(spec.key, done, there)
+            yield from _table_results(spec.key, done, there)
 
     endpoints = [
         dg.AssetSpec(
@@ -292,7 +292,7 @@ def _rows_there(source: str) -> dict[str, int]:
         )
 
 
-def _told(
+def _table_results(
     key: dg.AssetKey, done: Loaded, there: dict[str, int]
 ) -> Iterator[dg.MaterializeResult | dg.Output | dg.AssetObservation | dg.AssetCheckResult]:
     """Say how many rows came, and whether the source gave all that it counts.

@@ -42,10 +42,10 @@ def run(words: Sequence[str]) -> None:
     except ModuleNotFoundError as missing:
         what = "MetricFlow is missing; install flowhouse with its extra `semantic`"
         raise Unavailable(what) from missing
-    told = target_folder() / "semantic_manifest.json"
-    if not told.exists():  # what was published is told of by what was parsed then
+    manifest_file = target_folder() / "semantic_manifest.json"
+    if not manifest_file.exists():  # parsed for another version: parse it now
         parse_if_stale()
-    text = told.read_text()
+    text = manifest_file.read_text()
 
     def manifest(project_root: Path) -> Any:
         return parse_manifest_from_dbt_generated_manifest(manifest_json_string=text)

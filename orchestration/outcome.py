@@ -86,7 +86,7 @@ def last_failed() -> Outcome | None:
     return found if found and found.outcome == FAILED else _known("last_failed")
 
 
-def told() -> dict[str, Any]:
+def last_refreshes() -> dict[str, Any]:
     """Return the last refresh and the last one that failed, and both in lines."""
     newest, bad = last(), last_failed()
     lines = []

@@ -119,7 +119,7 @@ def published_postgres(
             passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(why)
         )
         return
-    context.log.info(serving.told(copied))
+    context.log.info(serving.copy_line(copied))
     yield dg.MaterializeResult(
         metadata={
             "version": copied.version,

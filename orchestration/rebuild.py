@@ -116,12 +116,12 @@ def definitions(manifest: Mapping[str, Any], project: Path, web_addresses: str =
         files.add(project / nodes[key]["original_file_path"])
         if nodes[key].get("patch_path"):
             files.add(project / nodes[key]["patch_path"].split("://")[1])
-    told = hashlib.sha256(web_addresses.encode())
+    digest = hashlib.sha256(web_addresses.encode())
     for file in sorted(file for file in files if file.exists()):
-        told.update(json.dumps([file.name, file.read_bytes().hex()]).encode())
+        digest.update(json.dumps([file.name, file.read_bytes().hex()]).encode())
     for tool in ("duckdb", "dbt-core", "dbt-duckdb"):
-        told.update(version(tool).encode())
-    return told.hexdigest()
+        digest.update(version(tool).encode())
+    return digest.hexdigest()
 
 
 def begin(build: Path, made_by: str, as_of: datetime, *, everything: bool) -> str:

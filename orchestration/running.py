@@ -23,15 +23,17 @@ PARTIAL = 3
 log = logging.getLogger("flowhouse")
 
 
-def refresh(job: Callable[[], Any], wish: gate.Wish, full: bool = False) -> tuple[int, list[str]]:
+def refresh(
+    job: Callable[[], Any], request: gate.RefreshRequest, full: bool = False
+) -> tuple[int, list[str]]:
     """Pass the gate and run a job that refreshes; return the exit code and its reasons.
 
     Raises:
         gate.Stopped: Another refresh runs, or the configuration is faulty.
     """
     try:
-        with gate.passed(wish):
-            return run_job(job, wish, full)
+        with gate.pass_gate(request):
+            return run_job(job, request, full)
     except gate.Stopped:
         raise
     except Exception as error:
@@ -47,12 +49,14 @@ def refresh(job: Callable[[], Any], wish: gate.Wish, full: bool = False) -> tupl
         return FAILED, ["Dagster's store was damaged; run the refresh again"]
 
 
-def run_job(job: Callable[[], Any], wish: gate.Wish, full: bool) -> tuple[int, list[str]]:
+def run_job(
+    job: Callable[[], Any], request: gate.RefreshRequest, full: bool
+) -> tuple[int, list[str]]:
     """Run a job in this process and say what came out; return the exit code and its reasons."""
     began = time.monotonic()
-    from orchestration.termination import end_whole_tree
+    from orchestration.termination import end_process_tree
 
-    end_whole_tree()
+    end_process_tree()
     import dagster as dg
 
     from orchestration import environment, outcome
@@ -70,10 +74,10 @@ def run_job(job: Callable[[], Any], wish: gate.Wish, full: bool) -> tuple[int, l
                 "resources": {
                     "refresh": {
                         "config": {
-                            "sources": list(wish.sources),
-                            "as_of": wish.as_of,
+                            "sources": list(request.sources),
+                            "as_of": request.as_of,
                             "full": full,
-                            "span": list(wish.span),
+                            "span": list(request.span),
                         }
                     }
                 },

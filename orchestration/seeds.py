@@ -2,7 +2,7 @@
 
 What a seed holds is declared below, as data: a new seed is an entry of `SEEDS`. dbt loads the files
 with DuckDB's COPY, so the reader here takes for empty, for a date or for a line what COPY does, or
-is stricter. Values of seeds are no secrets: a fault shows them.
+is stricter. Values of seeds are not secrets: a fault shows them.
 """
 
 import csv
@@ -125,21 +125,21 @@ class File:
     """A file as it is: its lines by column, the number of each, and what is wrong so far."""
 
     name: str
-    place: str
+    shown_path: str
     seed: Seed
     lines: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     faults: list[tuple[int, str]] = field(default_factory=list)
-    is_whole: bool = False
+    is_readable: bool = False
     """Whether it could be read to its end, so that others may be held against it."""
 
     def fault(self, line: int, what: str) -> None:
         """Note what is wrong with a line, or (0) with the file."""
         self.faults.append((line, what))
 
-    def told(self) -> list[str]:
+    def fault_lines(self) -> list[str]:
         """Return one line per fault, in the order of the file."""
         return [
-            f"{self.place} line {line}: {what}" if line else f"{self.place}: {what}"
+            f"{self.shown_path} line {line}: {what}" if line else f"{self.shown_path}: {what}"
             for line, what in sorted(self.faults, key=lambda fault: fault[0])
         ]
 
@@ -225,11 +225,11 @@ def boundaries_are_in_order(file: File) -> Iterator[tuple[int, str]]:
         first.setdefault(workflow, line)
         if not re.fullmatch("[0-9]{1,9}", row["ordinal"]):
             return
-        place = int(row["ordinal"])
-        if row["is_started_boundary"].lower() == "true" and place:
-            started[workflow] = min(place, started.get(workflow, place))
+        ordinal = int(row["ordinal"])
+        if row["is_started_boundary"].lower() == "true" and ordinal:
+            started[workflow] = min(ordinal, started.get(workflow, ordinal))
         if row["is_finished_boundary"].lower() == "true":
-            finished[workflow] = min(place, finished.get(workflow, place))
+            finished[workflow] = min(ordinal, finished.get(workflow, ordinal))
     for workflow, line in first.items():
         if workflow not in started or workflow not in finished:
             what = "is_started_boundary" if workflow not in started else "is_finished_boundary"
@@ -244,12 +244,12 @@ def stages_are_of_a_kind(file: File) -> Iterator[tuple[int, str]]:
     done: dict[str, tuple[int, str]] = {}
     not_done = ("new", "wait", "active", "cancelled")
 
-    def place(row: dict[str, str]) -> int:
+    def ordinal(row: dict[str, str]) -> int:
         return int(row["ordinal"]) if re.fullmatch("[0-9]{1,9}", row["ordinal"]) else 0
 
     for _, row in file.lines:
         if row["flow_state"] == "done":
-            here = place(row), row["stage"]
+            here = ordinal(row), row["stage"]
             done[row["workflow"]] = min(here, done.get(row["workflow"], here))
     for line, row in file.lines:
         first.setdefault(row["workflow"], line)
@@ -265,7 +265,7 @@ def stages_are_of_a_kind(file: File) -> Iterator[tuple[int, str]]:
                 " it must be done",
             )
         end = done.get(row["workflow"])
-        if row["flow_state"] in ("new", "wait", "active") and end and place(row) >= end[0]:
+        if row["flow_state"] in ("new", "wait", "active") and end and ordinal(row) >= end[0]:
             yield (
                 line,
                 f"stage '{row['stage']}' is open and must come before '{end[1]}', which is done;"
@@ -354,11 +354,11 @@ def changes_are_possible(file: File) -> Iterator[tuple[int, str]]:
         "no_wait": ("", "empty"),
     }
     for line, row in file.lines:
-        form, told = forms.get(row["change"], (".*", ""))
+        form, expected = forms.get(row["change"], (".*", ""))
         if not re.fullmatch(form, row["amount"]):
-            yield line, f"amount '{row['amount']}' of {row['change']} must be {told}"
+            yield line, f"amount '{row['amount']}' of {row['change']} must be {expected}"
         if row["change"] in forms and (row["change"] == "wip_limit") == bool(row["stage"]):
-            what = "empty: it is of the whole line" if row["stage"] else "filled"
+            what = "empty: it is of all stages together" if row["stage"] else "filled"
             yield line, f"stage '{row['stage']}' of {row['change']} must be {what}"
         if bool(row["cost"]) != bool(row["currency"]):
             filled, empty = ("cost", "currency") if row["cost"] else ("currency", "cost")
@@ -413,11 +413,11 @@ def metrics_are_those_that_are_published(file: File) -> Iterator[tuple[int, str]
     known = {*published, *SEEDS["xmr_baselines"].columns["metric"].one_of}
     described = {row["metric"] for _, row in file.lines}
     missing = known - described
-    told: set[str] = set()
+    reported: set[str] = set()
     for line, row in file.lines:
         metric, unit = row["metric"], row["unit"]
-        if metric and metric == metric.strip() and metric not in known | told:
-            told.add(metric)
+        if metric and metric == metric.strip() and metric not in known | reported:
+            reported.add(metric)
             near = get_close_matches(metric, missing or known, n=1, cutoff=0.75)
             missing = missing.difference(near)
             advice = f"did you mean '{near[0]}'?" if near else "remove the line"
@@ -907,7 +907,7 @@ class Findings:
     lines: int
     faults: list[str]
 
-    def shown(self) -> list[str]:
+    def lines_shown(self) -> list[str]:
         """Return the first faults, and how many more there are."""
         more = len(self.faults) - MOST_SHOWN
         return self.faults[:MOST_SHOWN] + ([f"and {more:,} more in the seeds"] if more > 0 else [])
@@ -935,21 +935,21 @@ def checked(folder: Path = FOLDER, company: str | None = None) -> Findings:
     files = {}
     for name, seed in SEEDS.items():
         part = DEFAULTS if seed.is_default else company
-        file = File(name, _place(part, f"{name}.csv"), seed)
+        file = File(name, _shown_path(part, f"{name}.csv"), seed)
         files[name] = _read(file, folder / part / f"{name}.csv")
     for file in files.values():
         _check_values(file)
-        if file.is_whole:
+        if file.is_readable:
             _check_keys(file)
             _check_references(file, files)
-            whole = _with_defaults(file, files)
+            with_defaults = _with_defaults(file, files)
             for rule in file.seed.rules if file.lines else ():
-                file.faults += rule(whole)
-        faults += file.told()
+                file.faults += rule(with_defaults)
+        faults += file.fault_lines()
     return Findings(len(files), sum(len(file.lines) for file in files.values()), faults)
 
 
-def _place(part: str, name: str | Path) -> str:
+def _shown_path(part: str, name: str | Path) -> str:
     """Return how messages call a file of a folder of seeds."""
     return (
         str(Path(part) / name) if Path(part).is_absolute() else f"dbt_project/seeds/{part}/{name}"
@@ -971,19 +971,19 @@ def _with_defaults(file: File, files: dict[str, File]) -> File:
 
 
 def _strangers(folder: Path, part: str) -> Iterator[str]:
-    """Find the files that dbt would load, but that are no seed, or no seed of this folder."""
+    """Find the files that dbt would load, but that are not seeds, or not seeds of this folder."""
     for path in sorted((folder / part).rglob("*.csv")):
-        place = _place(part, path.relative_to(folder / part))
+        shown_path = _shown_path(part, path.relative_to(folder / part))
         seed = SEEDS.get(path.stem)
         if seed is None:
             near = get_close_matches(path.stem, SEEDS, n=1)
-            yield f"{place}: there is no such seed" + (
+            yield f"{shown_path}: there is no such seed" + (
                 f"; did you mean {near[0]}.csv?" if near else f"; there are {', '.join(SEEDS)}"
             )
         elif path.parent != folder / part or seed.is_default != (part == DEFAULTS):
             home = DEFAULTS if seed.is_default else "the company's folder"
             own = f"own_{path.stem}" in SEEDS and part != DEFAULTS
-            yield f"{place}: the seed {path.stem} lies in {home}; " + (
+            yield f"{shown_path}: the seed {path.stem} lies in {home}; " + (
                 f"your lines, which win, are those of own_{path.stem}.csv"
                 if own
                 else "write its lines there"
@@ -1035,7 +1035,7 @@ def _read(file: File, path: Path) -> File:
     if header is None:
         file.fault(0, f"the file is empty; {heading}")
         return file
-    file.is_whole = True
+    file.is_readable = True
     return file
 
 
@@ -1084,12 +1084,12 @@ def _check_values(file: File) -> None:
                 file.fault(line, f"{name} '{value}' {wrong}")
 
 
-_WHOLE = r"-?(0|[1-9][0-9]{0,8})"
+_INTEGER = r"-?(0|[1-9][0-9]{0,8})"
 
 NUMBERS = {
-    "integer": (_WHOLE, "whole number"),
-    "bigint": (_WHOLE, "whole number"),
-    "double": (_WHOLE + r"(\.[0-9]+)?", "number; write for example 1.5"),
+    "integer": (_INTEGER, "whole number"),
+    "bigint": (_INTEGER, "whole number"),
+    "double": (_INTEGER + r"(\.[0-9]+)?", "number; write for example 1.5"),
 }
 """How a number is written, by type."""
 
@@ -1128,17 +1128,17 @@ def _check_keys(file: File) -> None:
                     if not period.is_last_in_it
                     else f"{period.last} '{last}' lies before {period.first} '{first}'",
                 )
-    told: set[int] = set()
+    reported: set[int] = set()
     for key in file.seed.unique:
         known: dict[tuple, int] = {}
         for line, row in file.lines:
             values = tuple(row[name] for name in key)
             other = known.setdefault(values, line)
-            if other != line and all(values) and line not in told:
-                told.add(line)
+            if other != line and all(values) and line not in reported:
+                reported.add(line)
                 file.fault(line, f"{_named(key, row)} is in line {other} already; remove one")
     for key in file.seed.apart:
-        _check_overlaps(file, key, told)
+        _check_overlaps(file, key, reported)
     for key, columns in file.seed.agree:
         first_of: dict[str, tuple[int, dict[str, str]]] = {}
         for line, row in file.lines:
@@ -1152,7 +1152,7 @@ def _check_keys(file: File) -> None:
                     )
 
 
-def _check_overlaps(file: File, key: tuple[str, ...], told: set[int]) -> None:
+def _check_overlaps(file: File, key: tuple[str, ...], reported: set[int]) -> None:
     """Check that lines of one key never hold on the same day; one fault a line."""
     period = file.seed.period
     groups: dict[tuple, list[tuple[date, date, int, dict[str, str]]]] = {}
@@ -1171,8 +1171,8 @@ def _check_overlaps(file: File, key: tuple[str, ...], told: set[int]) -> None:
         for first, end, line, row in lines[1:]:
             if first < latest:
                 late, early = max(line, holder), min(line, holder)
-                if late not in told:
-                    told.add(late)
+                if late not in reported:
+                    reported.add(late)
                     file.fault(late, _overlap(period, key, row, early, first))
             if end > latest:
                 latest, holder = end, line
@@ -1194,7 +1194,7 @@ def _overlap(
 def _check_references(file: File, files: dict[str, File]) -> None:
     for reference in file.seed.references:
         others = [files[name] for name in reference.to]
-        if not all(other.is_whole for other in others):
+        if not all(other.is_readable for other in others):
             continue  # their own fault is reported
         target = reference.target or reference.columns
         known = {tuple(row[name] for name in target) for other in others for _, row in other.lines}

@@ -9,7 +9,7 @@ from dagster._core.definitions.freshness import FreshnessState
 from extract.settings import is_on
 from extract.sources import SOURCES
 from orchestration import alerts, outcome
-from orchestration.failures import NOT_PUBLISHED, lines_of, words_of
+from orchestration.failures import NOT_PUBLISHED, lines_of, text_of_error
 from orchestration.ingestion import FRESHNESS
 
 PUBLISHED = "published"
@@ -35,10 +35,10 @@ def failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         lines = lines_of(entries, with_rows=False)
     else:
         error = getattr(context.failure_event.event_specific_data, "error", None)
-        said = words_of(error) if error else context.failure_event.message
+        said = text_of_error(error) if error else context.failure_event.message
         lines = [str(said), NOT_PUBLISHED]
     by = outcome.starter(run.tags)
-    alerts.tell(f"flowhouse: {run.job_name} failed ({run.run_id}, started by {by})", lines)
+    alerts.send(f"flowhouse: {run.job_name} failed ({run.run_id}, started by {by})", lines)
     return None
 
 
@@ -73,11 +73,11 @@ def stale_tables(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Send an alert on what has become stale since the last alert."""
     if not alerts.is_on():
         return dg.SkipReason("no alert address is set")
-    told = set(json.loads(context.cursor or "[]"))
+    reported = set(json.loads(context.cursor or "[]"))
     now = dict(stale(context.instance))
-    new = [line for name, line in now.items() if name not in told]
+    new = [line for name, line in now.items() if name not in reported]
     if new:
-        alerts.tell("flowhouse: data is stale", new)
+        alerts.send("flowhouse: data is stale", new)
     context.update_cursor(json.dumps(sorted(now)))
     return dg.SkipReason(f"{len(now)} stale, {len(new)} of them new")
 

@@ -66,7 +66,7 @@ def copy_to_postgres(keys: Mapping[tuple[str, str], Sequence[str]] | None = None
     return copy(version, os.environ[POSTGRES], _parsed_keys() if keys is None else keys)
 
 
-def told(copied: "Copied") -> str:
+def copy_line(copied: "Copied") -> str:
     """Say in one line what a copy brought."""
     less = f", {len(copied.without_key)} without a key" if copied.without_key else ""
     return (

@@ -165,8 +165,8 @@ def _warnings(build: duckdb.DuckDBPyConnection, refresh_id: str | None) -> list[
         kind, _, table = test.partition(":")
         if kind == "expectation":
             with suppress(OSError, ValueError, LookupError, TypeError):  # gone, or damaged
-                told = json.loads(expectation_results_file(refresh_id).read_text())
-                lines.append(f"{table}: {'; '.join(told[table]['warnings'])}")
+                evaluated = json.loads(expectation_results_file(refresh_id).read_text())
+                lines.append(f"{table}: {'; '.join(evaluated[table]['warnings'])}")
             continue
         if test not in kept:  # of keys and types only the number is known
             lines.append(f"{test}: {failures:,} rows")
@@ -295,7 +295,7 @@ def status() -> dict[str, Any]:
         "rolled_back": line_of(back, published_folder()) if back else "",
         "bytes": sum(file.stat().st_size for file in files if file.exists()),
         "sources": sources,
-        "refreshes": outcome.told(),
+        "refreshes": outcome.last_refreshes(),
         "warnings": warnings(),
         "marked": _unless_locked(marked_streams),
         "default_streams": _unless_locked(default_streams),

@@ -20,7 +20,7 @@ GRACE_S = 15
 """How long what was started has to end by itself."""
 
 
-def end_whole_tree(grace_s: float = GRACE_S) -> None:
+def end_process_tree(grace_s: float = GRACE_S) -> None:
     """From now on, end this process and all that it started within some seconds of SIGTERM.
 
     A thread waits for the signal: a handler would wait until the statement in work has ended, and
@@ -82,7 +82,7 @@ def _wait(reader: int, grace_s: float) -> None:
     while os.read(reader, 1)[0] != signal.SIGTERM:
         pass
     print(
-        "flowhouse: was told to end (SIGTERM); `flowhouse status` says what is published",
+        "flowhouse: was asked to end (SIGTERM); `flowhouse status` says what is published",
         file=sys.stderr,
         flush=True,
     )

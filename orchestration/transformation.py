@@ -41,7 +41,7 @@ from extract.tables import instant
 from orchestration import changes, quick_dbt, rebuild
 from orchestration.cutoff import Cutoff, watch
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
-from orchestration.failures import BAD, WITHOUT_ROWS, finding, keep_log, what_failed
+from orchestration.failures import BAD, WITHOUT_ROWS, keep_log, line_of_node, summary_of_build
 from orchestration.ingestion import OWNERS, POOL, RefreshOptions
 from orchestration.patches import OF_DAGSTER
 from orchestration.termination import end_as_others_do, run
@@ -182,10 +182,10 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
     """Build what changed among the selected models and test it, then keep every result."""
     as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
     as_of = as_of.replace(tzinfo=None, microsecond=0)
-    told = as_of.isoformat(sep=" ")
+    as_of_text = as_of.isoformat(sep=" ")
     set_damaged_aside(build_file())
     web = web_addresses()
-    now = changes.present_inputs(dbt_manifest(), told, os.environ["FLOWHOUSE_COMPANY"], web)
+    now = changes.present_inputs(dbt_manifest(), as_of_text, os.environ["FLOWHOUSE_COMPANY"], web)
     if replaced := rebuild.fit(build_file()):
         log.warning("%s", replaced)
     before = {} if refresh.full else changes.of_last_build(build_file())
@@ -211,7 +211,7 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
         wanted,
         results.parent,
         cutoff,
-        FLOWHOUSE_AS_OF=told,
+        FLOWHOUSE_AS_OF=as_of_text,
         FLOWHOUSE_REBUILD=how,
         FLOWHOUSE_REFRESH_ID=context.run_id,
         FLOWHOUSE_WEB_ADDRESSES=web,
@@ -231,14 +231,14 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
         dbt_results=results,
         manifest=manifest,
         expectation_results=expectation_results_file(context.run_id),
-        is_whole=not context.is_subset,
+        is_full_build=not context.is_subset,
         kept=kept,
     )
     if is_good and not context.is_subset:
         rebuild.end(build_file())
-    gap = unproven(results, manifest, is_whole=not context.is_subset, kept=kept)
+    gap = unproven(results, manifest, is_full_build=not context.is_subset, kept=kept)
     why, quiet = (
-        what_failed(results, manifest, build_file(), with_rows=with_rows)
+        summary_of_build(results, manifest, build_file(), with_rows=with_rows)
         for with_rows in (True, False)
     )
     kept_log = keep_log(dbt_log(), context.run_id)
@@ -285,7 +285,7 @@ def build(
     if wanted is not None:
         words += ["--indirect-selection", "empty", "--select", f"tag:{WANTED}"]
     dbt_log().parent.mkdir(parents=True, exist_ok=True)
-    began = told = time.monotonic()
+    began = last_shown = time.monotonic()
     made, done = 0, "0"
     reader, writer = multiprocessing.Pipe(duplex=False)
     dbt = multiprocessing.Process(
@@ -301,16 +301,16 @@ def build(
                 continue
             made += 1
             done, total = ended.groups()
-            if int(done) >= 20 and time.monotonic() - told >= 2:
-                told = time.monotonic()
-                left = (int(total) - int(done)) * (told - began) / int(done)
+            if int(done) >= 20 and time.monotonic() - last_shown >= 2:
+                last_shown = time.monotonic()
+                left = (int(total) - int(done)) * (last_shown - began) / int(done)
                 log.info("dbt: %s of %s models and tests, %.0f s left", done, total, left)
     dbt.join()
     reader.close()
     log.info("dbt: %d models and tests in %.0f s", made, time.monotonic() - began)
     if wanted is not None:
         kept = len(dbt_manifest()["nodes"]) - len(wanted) + len(_left_out(target)["spared"])
-        log.info("dbt: %d rest on nothing that changed, and stay", kept)
+        log.info("dbt: %d depend on nothing that changed, and stay", kept)
     return dbt.exitcode == 0
 
 
@@ -343,8 +343,8 @@ def _run_dbt(
     done = dbtRunner(manifest).invoke(words)
     if cutoff:
         target.mkdir(parents=True, exist_ok=True)
-        told = {"spared": cutoff.spared, "same": cutoff.same}
-        (target / LEFT_OUT).write_text(json.dumps(told))
+        not_built = {"spared": cutoff.spared, "same": cutoff.same}
+        (target / LEFT_OUT).write_text(json.dumps(not_built))
     if done.result:
         left_out = {*cutoff.spared} if cutoff else {}
         done.result.results = [
@@ -387,15 +387,15 @@ def events(
     nodes = dbt_manifest()["nodes"]
     rows = rows_of_tables(build_file())
 
-    def made(key: str, told: dict[str, Any]) -> dg.Output:
+    def made(key: str, metadata: dict[str, Any]) -> dg.Output:
         table = nodes[key]["schema"], nodes[key]["name"]
-        told |= {"dagster/row_count": rows[table]} if table in rows else {}
-        return dg.Output(None, _key(key).to_python_identifier(), metadata=told)
+        metadata |= {"dagster/row_count": rows[table]} if table in rows else {}
+        return dg.Output(None, _key(key).to_python_identifier(), metadata=metadata)
 
     outcomes = json.loads(results.read_text())["results"] if results.exists() else []
     stay = nodes.keys() - wanted if wanted is not None and not context.is_subset else set()
     of_nodes = {outcome["unique_id"]: outcome for outcome in outcomes}
-    stays = {"status": "rests on nothing that changed"}
+    stays = {"status": "depends on nothing that changed"}
     # Inputs of a model come before it, rebuilt or not.
     for key in TopologicalSorter(dbt_manifest()["parent_map"]).static_order():
         if key not in nodes:
@@ -403,13 +403,13 @@ def events(
         if key in of_nodes:
             outcome = of_nodes[key]
             status = outcome["status"]
-            told = {"status": status, "seconds": outcome["execution_time"]}
+            metadata = {"status": status, "seconds": outcome["execution_time"]}
             if key.startswith("test."):
-                told["failures"] = outcome["failures"] or 0
-                said = finding(outcome, nodes[key], build_file()) if status in BAD else None
-                yield from _tested(context, key, status, told, said)
+                metadata["failures"] = outcome["failures"] or 0
+                said = line_of_node(outcome, nodes[key], build_file()) if status in BAD else None
+                yield from _tested(context, key, status, metadata, said)
             elif status == "success":
-                yield made(key, told)
+                yield made(key, metadata)
         elif key in kept:
             found = kept[key]["status"]
             yield from _tested(context, key, found, {**stays, "found": found})
@@ -430,7 +430,7 @@ def _tested(
     context: dg.AssetExecutionContext,
     key: str,
     status: str,
-    told: dict[str, Any],
+    metadata: dict[str, Any],
     said: str | None = None,
 ) -> Iterator[dg.AssetCheckResult | dg.AssetObservation]:
     node = dbt_manifest()["nodes"][key]
@@ -443,11 +443,11 @@ def _tested(
             passed=status == "pass",
             severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
             description=said,
-            metadata=told,
+            metadata=metadata,
         )
     elif status != "pass":  # of a build of a part: its asset was not chosen
         for model in node["depends_on"]["nodes"]:
-            yield dg.AssetObservation(_key(model), description=node["name"], metadata=told)
+            yield dg.AssetObservation(_key(model), description=node["name"], metadata=metadata)
 
 
 @cache

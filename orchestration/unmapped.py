@@ -65,12 +65,12 @@ def found() -> list[Line]:
 def text(lines: list[Line], company: str | None = None) -> Iterator[str]:
     """Yield what to paste, file by file; a line that begins with # says what the next one is."""
     company = company or os.environ.get("FLOWHOUSE_COMPANY") or "company"
-    told = None
+    last_seed = None
     for line in lines:
-        if line["seed"] != told:
-            told = line["seed"]
+        if line["seed"] != last_seed:
+            last_seed = line["seed"]
             folder = "" if company.startswith("/") else "dbt_project/seeds/"
-            yield f"# {folder}{company}/{told}.csv: {','.join(line['columns'])}"
+            yield f"# {folder}{company}/{last_seed}.csv: {','.join(line['columns'])}"
         yield f"# {line['items']:,} {line['what']}: {line['guess']}"
         target = io.StringIO()
         csv.writer(target, lineterminator="").writerow(line["values"])
@@ -93,7 +93,7 @@ def _rows(link: duckdb.DuckDBPyConnection, test: str, columns: str) -> list[tupl
     return link.execute(f"select {columns} from failures.{test} order by all").fetchall()
 
 
-def _told_by_jira(sql: str) -> dict[str, Any]:
+def _names_in_jira(sql: str) -> dict[str, Any]:
     """Return what a query finds in the raw file of Jira: a name and what Jira says of it."""
     if not raw_file("jira").exists():
         return {}
@@ -112,7 +112,7 @@ def _meant(kind: str, name: str, default: str) -> str:
 
 
 def _statuses(link: duckdb.DuckDBPyConnection) -> Iterator[Line]:
-    categories = _told_by_jira(
+    categories = _names_in_jira(
         "select lower(name), any_value(lower(category_key)) from jira.statuses group by 1"
     )
     stages = link.execute(
@@ -148,7 +148,7 @@ def _statuses(link: duckdb.DuckDBPyConnection) -> Iterator[Line]:
 
 
 def _types(link: duckdb.DuckDBPyConnection) -> Iterator[Line]:
-    levels = _told_by_jira(
+    levels = _names_in_jira(
         "select name, any_value(hierarchy_level) from jira.issue_types group by 1"
     )
     for source, raw_type, items in _rows(

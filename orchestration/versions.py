@@ -15,8 +15,8 @@ class Unknown(Exception):
 
 def fault_of_kept() -> list[str]:
     """Return one line if FLOWHOUSE_KEEP_VERSIONS is not a valid number."""
-    told = os.environ.get("FLOWHOUSE_KEEP_VERSIONS") or str(KEPT_VERSIONS)
-    if told.isdecimal() and int(told) >= LEAST_KEPT:
+    setting = os.environ.get("FLOWHOUSE_KEEP_VERSIONS") or str(KEPT_VERSIONS)
+    if setting.isdecimal() and int(setting) >= LEAST_KEPT:
         return []
     return [f"FLOWHOUSE_KEEP_VERSIONS is not a whole number of {LEAST_KEPT} or more"]
 
@@ -76,17 +76,17 @@ def shown(folder: Path) -> list[str]:
     now = linked(folder)
     lines = []
     for version in reversed(versions(folder)):
-        told = facts(version)
+        about = facts(version)
         says = [
             f"{'*' if version == now else ' '} {number_of(version):>6}",
-            f"published {_minute(told.get('published_at'))}",
-            f"as of {_minute(told.get('as_of'))}",
-            f"flowhouse {told.get('flowhouse_version', 'unknown')}",
+            f"published {_minute(about.get('published_at'))}",
+            f"as of {_minute(about.get('as_of'))}",
+            f"flowhouse {about.get('flowhouse_version', 'unknown')}",
         ]
-        if "tests" in told:
-            says.append(f"{told['tests']:,} tests, {told['warned']:,} warn")
-            says.append(f"{told['restated_values']:,} values restated")
-        lines.append("  ".join([*says, f"refresh {told.get('refresh_id', 'unknown')}"]))
+        if "tests" in about:
+            says.append(f"{about['tests']:,} tests, {about['warned']:,} warn")
+            says.append(f"{about['restated_values']:,} values restated")
+        lines.append("  ".join([*says, f"refresh {about.get('refresh_id', 'unknown')}"]))
     back = rolled_back(folder)
     if back:
         lines.append(line_of(back, folder))

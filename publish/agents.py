@@ -1,8 +1,8 @@
 """`flowhouse mcp`: what is published, as tools for agents (Model Context Protocol, over stdio).
 
 Each tool asks one question in SQL that its answer shows. Numbers come with what they are of (`n`),
-with the definition and version of their metric, with how whole the histories behind them are, and
-with the instant that they hold at. Nothing is added up here: levels contain each other.
+with the definition and version of their metric, with how complete the histories behind them are,
+and with the instant that they hold at. Nothing is added up here: levels contain each other.
 """
 
 from collections.abc import Callable
@@ -44,8 +44,8 @@ class Answer(BaseModel):
         publication: Number of the published version that was asked.
         rows: What was found; n is how many values a number is of.
         definitions: What the metrics of the rows are, in which version.
-        history_quality: Of the items behind the rows, how many have which history; `complete` is
-            whole, of all others some times are estimated or missing. Null where it says nothing.
+        history_quality: Of the items behind the rows, how many have which history; of all
+            but `complete` ones some times are estimated or missing. Null where it says nothing.
         notes: What to mind.
         is_cut: Whether there are more rows.
         sql: The question; `sql` takes it as it is.
@@ -97,8 +97,8 @@ def _on_file(tool: Callable[..., Answer], link: Path, most_s: float) -> Callable
 def _without_file(tool: Callable[..., Answer]) -> Any:
     from inspect import signature
 
-    whole = signature(tool)
-    return whole.replace(parameters=[p for name, p in whole.parameters.items() if name != "file"])
+    full = signature(tool)
+    return full.replace(parameters=[p for name, p in full.parameters.items() if name != "file"])
 
 
 def _answer(
@@ -270,8 +270,8 @@ def _known_metric(
             f"{metric} is a column of tables and not kept by period: `definition` names them"
         )
     if (entity_type, period) not in kinds:
-        told = ", ".join(f"{kind} by {every}" for kind, every in kinds)
-        raise Refused(f"{metric} is not kept of a {entity_type} by {period}; it is of {told}")
+        choices = ", ".join(f"{kind} by {every}" for kind, every in kinds)
+        raise Refused(f"{metric} is not kept of a {entity_type} by {period}; it is of {choices}")
     _known(
         file, entity_type, entity,
         f"select distinct entity_key {of} and entity_type = {literal(entity_type)}",
@@ -329,7 +329,7 @@ def compare(
             where {chosen}
         ),
 
-        told as (
+        compared as (
             select
                 *,
                 lag(value) over before as value_before,
@@ -341,7 +341,7 @@ def compare(
         select
             entity_key, workflow, level, period_start, value, n, is_complete_period,
             value_before, n_before, value - value_before as change, value_stream_key
-        from told
+        from compared
         where period_start = {at}
         order by workflow, level, entity_key
     """
@@ -535,7 +535,7 @@ def data_quality(
     """Say what is missing or odd in the data behind all numbers.
 
     One row per finding: measures of each source (affected of n, affected_share), stretches of time
-    of which a source holds nothing, scopes that the last load did not bring whole, value streams
+    of which a source holds nothing, scopes that the last load did not read in full, value streams
     with time in statuses that nobody mapped.
     """
     wanted = f"source_system = {literal(source_system)}" if source_system else "true"
@@ -556,7 +556,7 @@ def data_quality(
         where {wanted}
         union all
         select
-            'not loaded whole', source, object || ' ' || coalesce(scope, 'all'),
+            'not fully loaded', source, object || ' ' || coalesce(scope, 'all'),
             acl_gap, api_count, null, status || coalesce(': ' || message, '')
         from meta.load_audits
         where

@@ -83,9 +83,9 @@ class Graph:
                 for key in above
                 for name in self.columns.get(self.address(key), ())
             )
-        told = lineage(column.name, scope.expression, dialect="duckdb", scope=scope, copy=False)
-        found = frozenset(filter(None, map(self._named, told.walk())))
-        if not found and any(part.expression.find(exp.AggFunc) for part in told.walk()):
+        origins = lineage(column.name, scope.expression, dialect="duckdb", scope=scope, copy=False)
+        found = frozenset(filter(None, map(self._named, origins.walk())))
+        if not found and any(part.expression.find(exp.AggFunc) for part in origins.walk()):
             return self._keys_read_by(column.node)
         return found
 
@@ -109,11 +109,11 @@ class Graph:
         statement = parse_one(node["compiled_code"], dialect="duckdb")
         for table in statement.find_all(exp.Table):
             table.set("catalog", None)
-        whole = qualify(
+        qualified = qualify(
             statement, dialect="duckdb", schema=schema, validate_qualify_columns=False,
             identify=False, infer_schema=True,
         )  # fmt: skip
-        return build_scope(whole)
+        return build_scope(qualified)
 
     def _named(self, part: Node) -> Column | None:
         if not isinstance(part.expression, exp.Table) or part.downstream:

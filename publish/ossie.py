@@ -17,8 +17,8 @@ VERSION = "0.2.0.dev0"
 
 def document(layer: SemanticLayer) -> str:
     """Return the file."""
-    told = {"version": VERSION, "semantic_model": [semantic_model(layer)]}
-    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=100)
+    content = {"version": VERSION, "semantic_model": [semantic_model(layer)]}
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
 
 
 def semantic_model(layer: SemanticLayer) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def semantic_model(layer: SemanticLayer) -> dict[str, Any]:
         "description": "Where work waits and how it is delivered: flow, DORA and agreements.",
         "ai_context": (
             "Durations are seconds, times UTC, shares between 0 and 1. Levels contain each other:"
-            " keep to one. Percentiles add up to nothing: ask anew for every group."
+            " keep to one. Percentiles add up to nothing: ask again for every group."
         ),
         "datasets": [_dataset(layer, model) for model in layer.models.values()],
         "relationships": [*_relationships(layer)],

@@ -1,9 +1,9 @@
 """Copies a published file to PostgreSQL, for tools that read no DuckDB file.
 
 All of it is one transaction: new schemas are filled beside the old ones and take their names when
-they are whole. Who is killed halfway leaves nothing behind. A transaction of a reader sees one
-version, whichever table it reads first: the old tables go when nobody holds any of them, and the
-new rows are frozen, so that even a snapshot from before the copy sees them.
+they are complete. A copy that is killed halfway leaves nothing behind. A transaction of a reader
+sees one version, whichever table it reads first: the old tables go when nobody holds any of them,
+and the new rows are frozen, so that even a snapshot from before the copy sees them.
 """
 
 import logging
@@ -24,7 +24,7 @@ from pyarrow import csv
 SETTING = "FLOWHOUSE_POSTGRES_URL"
 
 FORM = (
-    f"{SETTING} is no address like postgresql://host:5432/database, with user:password@ before"
+    f"{SETTING} is not an address like postgresql://host:5432/database, with user:password@ before"
     " the host (a @, / or % of a password is written %40, %2F, %25)"
 )
 
@@ -39,7 +39,7 @@ NEW = "{}__new"
 ONE_AT_A_TIME = 5_041_987_126
 """Key of the advisory lock that a copy holds; any number that nobody else uses."""
 
-LOCK_S, PATIENCE_S, TOLD_S = 30, 600, 5
+LOCK_S, PATIENCE_S, PROGRESS_S = 30, 600, 5
 """How long to wait for another copy, for readers of the old tables; how often to say how far."""
 
 BATCH_ROWS = 50_000
@@ -87,11 +87,11 @@ def fault_of(url: str) -> str | None:
     """Return one line if an address is none of PostgreSQL; nobody is asked."""
     try:
         parts = urlsplit(url)
-        is_whole = parts.scheme in ("postgresql", "postgres") and parts.port != 0
+        is_address = parts.scheme in ("postgresql", "postgres") and parts.port != 0
     except ValueError:  # the port is no number
         return FORM
     # A password with a bare sign in it would be cut there, and the rest taken for a host.
-    if not is_whole or parts.netloc.count("@") > 1 or not re.fullmatch(r"/[^/@]+", parts.path):
+    if not is_address or parts.netloc.count("@") > 1 or not re.fullmatch(r"/[^/@]+", parts.path):
         return FORM
     try:
         psycopg.conninfo.conninfo_to_dict(url)
@@ -267,10 +267,10 @@ def _load(
             )
         new = sql.Identifier(NEW.format(schema))
         link.execute(sql.SQL("create schema {}").format(new))
-        text = f"{MARK}{schema} of {version}; replaced as a whole, with all that is in it"
+        text = f"{MARK}{schema} of {version}; replaced in one step, with all that is in it"
         link.execute(sql.SQL("comment on schema {} is {}").format(new, sql.Literal(text)))
         link.execute(sql.SQL("grant usage on schema {} to {}").format(new, sql.Identifier(READER)))
-    rows, without_key, told = 0, [], time.monotonic()
+    rows, without_key, last_shown = 0, [], time.monotonic()
     for number, table in enumerate(tables, 1):
         address = sql.Identifier(NEW.format(table.schema), table.name)
         rows += _fill(file, link, table, address)
@@ -279,8 +279,8 @@ def _load(
             without_key.append(f"{table.schema}.{table.name}")
         link.execute(sql.SQL("analyze {}").format(address))
         link.execute(sql.SQL("grant select on {} to {}").format(address, sql.Identifier(READER)))
-        if time.monotonic() - told >= TOLD_S:
-            told = time.monotonic()
+        if time.monotonic() - last_shown >= PROGRESS_S:
+            last_shown = time.monotonic()
             log.info("postgres: %d of %d tables, %s rows", number, len(tables), f"{rows:,}")
     return rows, without_key
 
@@ -442,7 +442,7 @@ def _swap(link: psycopg.Connection, schemas: Sequence[str]) -> None:
 def _lock(link: psycopg.Connection, order: list[sql.Identifier], budget_s: float) -> None:
     """Lock all tables within a time; the one that somebody holds is the first to be asked next."""
     end = time.monotonic() + budget_s
-    for place, table in enumerate(order):
+    for position, table in enumerate(order):
         left_ms = max(1, int((end - time.monotonic()) * 1000))
         try:
             link.execute(
@@ -451,5 +451,5 @@ def _lock(link: psycopg.Connection, order: list[sql.Identifier], budget_s: float
                 ).format(sql.Literal(left_ms), table)
             )
         except psycopg.errors.LockNotAvailable:
-            order.insert(0, order.pop(place))
+            order.insert(0, order.pop(position))
             raise

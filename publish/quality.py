@@ -114,7 +114,7 @@ def record_results(
     dbt_results: Path,
     manifest: Path,
     expectation_results: Path,
-    is_whole: bool = True,
+    is_full_build: bool = True,
     kept: Mapping[str, dict] = MappingProxyType({}),
 ) -> int:
     """Append the results of one refresh to the working warehouse and return how many they are.
@@ -128,7 +128,7 @@ def record_results(
         dbt_results: dbt's run_results.json.
         manifest: dbt's manifest.json, for names and severities.
         expectation_results: What `extract.expectations` wrote.
-        is_whole: Whether all models were to be built, as in every refresh.
+        is_full_build: Whether all models were to be built, as in every refresh.
         kept: Tests that were not run because what they look at is what it was: `kept_results`.
     """
     rows = [
@@ -136,11 +136,13 @@ def record_results(
         *kept.values(),
         *(
             {"test": test, "severity": "error", "status": "missing", "failures": 0}
-            for test in without_result(dbt_results, manifest, is_whole=is_whole, kept=kept)
+            for test in without_result(
+                dbt_results, manifest, is_full_build=is_full_build, kept=kept
+            )
         ),
         *_expectation_rows(expectation_results),
     ]
-    if not is_whole:
+    if not is_full_build:
         rows.append({"test": NOT_ENDED, "severity": "error", "status": "skipped", "failures": 0})
     results = pa.Table.from_pylist(
         [{"refresh_id": refresh_id, **row} for row in rows],
@@ -163,13 +165,13 @@ def record_results(
 
 
 def unproven(
-    dbt_results: Path, manifest: Path, *, is_whole: bool = True, kept: Collection[str] = ()
+    dbt_results: Path, manifest: Path, *, is_full_build: bool = True, kept: Collection[str] = ()
 ) -> str:
     """Return one line that names the tests of the project that a run has no result of, or nothing.
 
     Whoever left a test out, and however: what a refresh says is not proven without it.
     """
-    missing = without_result(dbt_results, manifest, is_whole=is_whole, kept=kept)
+    missing = without_result(dbt_results, manifest, is_full_build=is_full_build, kept=kept)
     if not missing:
         return ""
     more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
@@ -178,15 +180,15 @@ def unproven(
 
 
 def without_result(
-    dbt_results: Path, manifest: Path, *, is_whole: bool = True, kept: Collection[str] = ()
+    dbt_results: Path, manifest: Path, *, is_full_build: bool = True, kept: Collection[str] = ()
 ) -> list[str]:
     """Return the names of the data tests that a run has no result of, those switched off included.
 
     Args:
         dbt_results: dbt's run_results.json.
         manifest: dbt's manifest.json.
-        is_whole: Whether all models were to be built; else tests of models that were not are not
-            asked for.
+        is_full_build: Whether all models were to be built; else tests of models that were not are
+            not asked for.
         kept: The ids of tests whose last results hold.
     """
     project = json.loads(manifest.read_text())
@@ -194,7 +196,9 @@ def without_result(
     done = {*kept}
     if dbt_results.exists():
         done |= {result["unique_id"] for result in json.loads(dbt_results.read_text())["results"]}
-    left_out = set() if is_whole else {key for key in nodes if not key.startswith("test.")} - done
+    left_out = (
+        set() if is_full_build else {key for key in nodes if not key.startswith("test.")} - done
+    )
     missing = {
         node["name"]
         for key, node in nodes.items()

@@ -34,7 +34,7 @@ MOST_POINTS = 5_000
 """Of a value stream and kind of work; a picture with more is slow, and shows no more."""
 
 PAGES_ON_RAW_TABLES = "expectations/index.html"
-"""Where what holds of the raw tables is told, beside the report."""
+"""The page of the expectations on raw tables, beside the report."""
 
 SETUP = ("moments", "ranges", "setup", "mapped")
 OF_A_STREAM = (
@@ -151,7 +151,7 @@ class Site:
                 "range": str(RANGES[1]),
                 "metrics": sorted(metrics & shown),
                 "tables": tables,
-                "sections": {section.name: _told(section) for section in page.sections},
+                "sections": {section.name: _section_settings(section) for section in page.sections},
                 "all_items": self.all_items,
             }
         )
@@ -177,16 +177,16 @@ class Site:
         }
 
 
-def _told(section: Section) -> Mapping[str, Any]:
+def _section_settings(section: Section) -> Mapping[str, Any]:
     """Return what the script must know of a section."""
-    told = {
+    settings = {
         "tables": section.tables, "empty": section.empty, "at": section.at,
         "links": section.links, "labels": section.labels, "hidden": section.hidden,
         "only": section.only,
     }  # fmt: skip
     if not section.chart:
-        return told
-    return told | {
+        return settings
+    return settings | {
         "specification": {
             "description": f"{section.title}. The data table below has the numbers.",
             **json.loads(_file(f"charts/{section.name}.json")),

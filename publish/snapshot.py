@@ -211,8 +211,8 @@ def rolled_back(folder: Path) -> dict[str, Any] | None:
     if now is None or not note.exists():
         return None
     try:
-        told = json.loads(note.read_text())
-        return told if told["to"] == now.name else None
+        noted = json.loads(note.read_text())
+        return noted if noted["to"] == now.name else None
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -226,13 +226,13 @@ def roll_back(folder: Path, version: Path) -> None:
     """
     clear(folder)
     newest = versions(folder)[-1]
-    told = {
+    rollback = {
         "from": newest.name,
         "to": version.name,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     draft = folder / f".{ROLLED_BACK}"
-    draft.write_text(json.dumps(told))
+    draft.write_text(json.dumps(rollback))
     os.replace(draft, folder / ROLLED_BACK)
     flip(folder, version)
     if version == newest:

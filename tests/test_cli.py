@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestration import gate
-from orchestration.failures import what_failed
+from orchestration.failures import summary_of_build
 
 FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
 
@@ -239,7 +239,7 @@ def test_the_address_of_another_server_is_reported_before_anything_is_written(
     for name in settings:
         monkeypatch.setenv(f"SOURCES__{source.upper()}__{name}", "hush-hush")
     with pytest.raises(gate.Stopped) as stopped:
-        gate.check(gate.Wish())
+        gate.check(gate.RefreshRequest())
     assert stopped.value.code == 1
     setting = f"SOURCES__{source.upper()}__BASE_URL"
     root = f": does {setting} name the root of its API?"
@@ -289,10 +289,10 @@ def test_a_source_that_was_loaded_once_is_waited_for_no_more(
     for name, value in JENKINS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("extract.api.backoff", lambda _: 0.0)
-    gate.check(gate.Wish())
+    gate.check(gate.RefreshRequest())
     raw.unlink()
     with pytest.raises(gate.Stopped, match=f"^{NOTHING_LOADED}jenkins: ") as stopped:
-        gate.check(gate.Wish())
+        gate.check(gate.RefreshRequest())
     assert stopped.value.code == 1
 
 
@@ -321,7 +321,7 @@ NODES = {
                 ("model.flowhouse.fct_x", "skipped", None, None),
             ],
             "test no_gaps: 1,212 failing rows (kept in failures.no_gaps);"
-            " test unique_x: 1 failing row; 1 that rest on it were left out",
+            " test unique_x: 1 failing row; 1 that depend on it were skipped",
         ),
         (
             [
@@ -366,8 +366,8 @@ def test_a_failed_build_names_what_failed_and_no_value_of_a_row(
         json.dumps({"results": [dict(zip(names, result, strict=True)) for result in results]})
     )
     manifest.write_text(json.dumps({"nodes": NODES}))
-    assert what_failed(run_results, manifest) == says
-    assert what_failed(tmp_path / "nowhere.json", manifest) == ""
+    assert summary_of_build(run_results, manifest) == says
+    assert summary_of_build(tmp_path / "nowhere.json", manifest) == ""
 
 
 def test_help_loads_nothing_that_is_slow() -> None:

@@ -1130,7 +1130,7 @@ def test_only_the_first_twenty_faults_are_shown_and_the_others_are_counted(folde
     found = seeds.checked(folder, "own")
     # The date of each line, and that it is there already from the second one on.
     assert len(found.faults) == 25 + 24
-    assert found.shown() == [*found.faults[:20], "and 29 more in the seeds"]
+    assert found.lines_shown() == [*found.faults[:20], "and 29 more in the seeds"]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from extract.api import offline
-from extract.settings import file_faults, slips
-from orchestration.gate import Stopped, Wish, check, check_sources, passed
+from extract.settings import file_faults, unknown_settings
+from orchestration.gate import RefreshRequest, Stopped, check, check_sources, pass_gate
 
 HUSH = "hush-hush-1"
 GOOD = {
@@ -51,7 +51,7 @@ def faults(monkeypatch: pytest.MonkeyPatch, source: str, **settings: str) -> lis
     for name, value in {**GOOD[source], **settings}.items():
         monkeypatch.setenv(f"SOURCES__{source.upper()}__{name}", value)
     with offline():
-        lines = [*slips(), *check_sources([source])[0]]
+        lines = [*unknown_settings(), *check_sources([source])[0]]
     assert not any(HUSH in line for line in lines)
     return lines
 
@@ -115,7 +115,7 @@ def test_a_quote_inside_of_a_token_and_any_sign_of_a_password_are_good(
             monkeypatch.setenv(f"SOURCES__{source.upper()}__{name}", good)
     monkeypatch.setattr("extract.api.backoff", lambda _: 0.0)
     with pytest.raises(Stopped, match="connection refused") as stopped:
-        check(Wish())
+        check(RefreshRequest())
     assert stopped.value.code == 1
 
 
@@ -238,7 +238,7 @@ def test_every_setting_of_the_example_is_one_and_others_are_left_alone(
         monkeypatch.setenv(name, "x")
     for name in ("SOURCES__START_DATE", "SOURCES__DATA_WRITER__FILE_MAX_ITEMS", "SOURCES_LIST"):
         monkeypatch.setenv(name, "x")
-    assert slips() == []
+    assert unknown_settings() == []
 
 
 SECRETS = "[sources.gitlab]\nbase_url = 'http://127.0.0.1:9'\ntoken = 'hush-hush-1'\n"
@@ -319,7 +319,7 @@ def test_what_stands_in_a_statement_has_a_form(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(Stopped) as stopped, passed(Wish()):
+    with pytest.raises(Stopped) as stopped, pass_gate(RefreshRequest()):
         pass
     assert stopped.value.code == 2
     assert any(line.startswith(f"{name} {says}") for line in stopped.value.lines)

@@ -1,5 +1,5 @@
 {#- The instant that open work is aged to, as a UTC timestamp. Nothing else reads a clock.
-    It is read when a model runs and not when it is parsed: dbt would parse the project anew for
+    It is read when a model runs and not when it is parsed: dbt would parse the project again for
     every other instant. -#}
 {% macro as_of() -%}
     {%- set given = env_var('FLOWHOUSE_AS_OF', '') if execute else '' -%}

@@ -80,7 +80,7 @@
     ({{ moment }} + to_seconds({{ seconds }}))
 {%- endmacro %}
 
-{#- UTC time as local time of a zone, and back. DuckDB makes a zone anew for every row when a column
+{#- UTC time as local time of a zone, and back. DuckDB makes a zone again for every row when a column
     names it, which takes four times as long as one that is written down. -#}
 {% macro local_time(moment, zone) %}{{ return(adapter.dispatch('local_time')(moment, zone)) }}{% endmacro %}
 {% macro default__local_time(moment, zone) -%}

@@ -7,7 +7,7 @@
     end
 {%- endmacro %}
 
-{#- What follows the scope; a label without one, whole. -#}
+{#- What follows the scope; of a label without one, all of it. -#}
 {% macro github_label_value(label) -%}
     case
         when replace({{ label }}, '/', ':') like '%:%'

@@ -1,4 +1,4 @@
-{#- The result that a producer of the inbox names. A word that nobody knows is no success. -#}
+{#- The result that a producer of the inbox names. An unknown word is not a success. -#}
 {% macro inbox_result(word) -%}
     case
         when {{ word }} in ('success', 'succeeded', 'successful', 'passed', 'pass', 'ok')

@@ -1,4 +1,4 @@
-{#- What is built anew and what only where something changed. DECISIONS.md says why and when; who
+{#- What is rebuilt, and what is built only where something changed. DECISIONS.md says why and when; who
     starts dbt decides it (orchestration/rebuild.py) and tells FLOWHOUSE_REBUILD: `touched`, `again`
     after a build that did not end, or nothing, which is everything: dbt by hand, a part of the
     models, other definitions than those that the tables were made with. -#}
@@ -11,8 +11,8 @@
     {{ return(given) }}
 {% endmacro %}
 
-{#- What the last build left in a table that is made anew from it, and what a build after it touched
-    that did not end; nothing where all is made anew. -#}
+{#- What the last build left in a table that is rebuilt from it, and what a build after it touched
+    that did not end; nothing where all is rebuilt. -#}
 {% macro touched_before() -%}
     {%- set goes_on = execute and not should_full_refresh() and load_cached_relation(this) -%}
     select
@@ -46,8 +46,8 @@
     {%- endif %}
 {% endmacro %}
 
-{#- The strategy `items`: of items that are touched, or of which there are new rows, every row is made
-    anew. Items that are no more, or have no such rows any more, have none. -#}
+{#- The strategy `items`: of items that are touched, or of which there are new rows, every row is
+    rebuilt. Items that no longer exist, or no longer have such rows, have none. -#}
 {% macro get_incremental_items_sql(arg_dict) %}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
     delete from {{ arg_dict['target_relation'] }}
@@ -62,8 +62,8 @@
 {% endmacro %}
 
 {#- A condition for what a typed table reads of its raw table: rows that it does not hold yet. A load
-    replaces a row as a whole and marks it with its own id, so a row is known by its key and that id,
-    in whatever order loads came. -#}
+    replaces a row and marks it with its own id, so a row is known by its key and that id, in
+    whatever order loads came. -#}
 {% macro only_new_loads(raw) %}
     {%- if is_incremental() %}
     where not exists (
@@ -79,7 +79,7 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- The strategy `loads`: typed rows whose raw row is no more, or was replaced, go; new ones come. -#}
+{#- The strategy `loads`: typed rows whose raw row no longer exists, or was replaced, go; new ones come. -#}
 {% macro get_incremental_loads_sql(arg_dict) %}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
     {%- set raw = config.get('meta')['raw'] -%}

@@ -1,5 +1,5 @@
 {#- The names of all published models, for tests that look at every one of them: dbt has to know when
-    it parses a test what is built before it. tests/test_conventions.py holds the list whole. -#}
+    it parses a test what is built before it. tests/test_conventions.py keeps the list complete. -#}
 {% macro published_models() %}
     {{ return([
         'bridge_change_runs',

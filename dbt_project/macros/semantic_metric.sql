@@ -1,6 +1,6 @@
 {#- The name of a metric of dim_metrics in the semantic layer, which has it by the same name; null where
     it has none. dbt knows its metrics only when everything is parsed: tests/semantic/test_parity.py
-    holds the list whole. -#}
+    keeps the list complete. -#}
 {% macro semantic_metric(column) -%}
     case
         when {{ column }} in (

@@ -2,7 +2,7 @@
     their meta (`_sources.yml`). Tests loop over it, so a new source or kind needs no line in them.
     tests/test_conventions.py compares it with `extract.sources.SOURCES`.
 
-    Empty while dbt parses, when there is no graph yet. Compiler error: no table has that key. -#}
+    Empty while dbt parses, before there is a graph. Compiler error: no table has that key. -#}
 {% macro work_item_tables() %}
     {%- set tables = [] -%}
     {%- if execute -%}

@@ -1,4 +1,4 @@
--- What a deployment carries is told by the commits themselves: whatever is behind a commit came
+-- What a deployment carries is known from the commits themselves: whatever is behind a commit came
 -- with it or before it, and nothing came that is neither deployed nor behind what came with it.
 with
 

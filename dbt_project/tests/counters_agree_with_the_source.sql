@@ -60,7 +60,7 @@ left join flags
         and counters.own_count = flags.own_count
         and counters.source_count = flags.source_count
         and (counters.counter = 'reopenings') = (flags.reason like '%reopening%')
-        -- That nothing explains it is no reason.
+        -- That nothing explains it does not excuse it.
         and flags.reason <> 'reassignments_differ_unexplained'
 
 where counters.own_count <> counters.source_count and flags.work_item_key is null

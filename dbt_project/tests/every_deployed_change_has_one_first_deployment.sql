@@ -5,7 +5,7 @@ with
 
 deployed_shas as (
 
-    -- A commit is one, whether its own server or a drop folder told the deployment.
+    -- A commit is one, whether its own server or the inbox reports the deployment.
     select
         changes.change_key,
         min(deployments.finished_at) as finished_at

@@ -1,4 +1,4 @@
--- The change fail rate of every service over its whole history, from the deployments themselves:
+-- The change fail rate of every service over all of its history, from the deployments themselves:
 -- incidents are counted by no means, and of a release only the first deployment is. Of a period of
 -- which not all is known nothing is counted.
 with

@@ -1,4 +1,4 @@
--- What says that a deployment failed, gathered anew: its own result, unless it was tried again and
+-- What says that a deployment failed, gathered again: its own result, unless it was tried again and
 -- succeeded, a rollback of it, an incident that counts against it. A guess does not, nor an
 -- incident that was cancelled. Without any of them it has not failed; with one of them it has.
 with

@@ -62,7 +62,7 @@ def archive(layer: SemanticLayer, published: Path) -> bytes:
 
 def files(layer: SemanticLayer, published: Path) -> dict[str, dict[str, Any]]:
     """Return all files of the archive by name."""
-    told = spec.read()
+    specification = spec.read()
     found: dict[str, dict[str, Any]] = {
         "metadata.yaml": {
             "version": "1.0.0",
@@ -72,16 +72,18 @@ def files(layer: SemanticLayer, published: Path) -> dict[str, dict[str, Any]]:
         "databases/flowhouse.yaml": _database(published),
     }
     used = {
-        chart["of"]: None for dashboard in told["dashboards"] for chart in spec.charts(dashboard)
+        chart["of"]: None
+        for dashboard in specification["dashboards"]
+        for chart in spec.charts(dashboard)
     }
     with duckdb.connect(str(published.resolve()), read_only=True) as link:
-        datasets = {name: Dataset(layer, told, name, link) for name in used}
+        datasets = {name: Dataset(layer, specification, name, link) for name in used}
         [(stream,)] = link.execute(
             "select min(value_stream_key) from metrics.metric_cycle_times"
         ).fetchall()
     for name, dataset in datasets.items():
         found[f"datasets/flowhouse/{name}.yaml"] = dataset.content()
-    for dashboard in told["dashboards"]:
+    for dashboard in specification["dashboards"]:
         for chart in spec.charts(dashboard):
             path = f"charts/{key('chart', dashboard['slug'], chart['name'])}.yaml"
             found[path] = _chart(dashboard, chart, datasets[chart["of"]])
@@ -112,17 +114,19 @@ class Dataset:
     def __init__(
         self,
         layer: SemanticLayer,
-        told: Mapping[str, Any],
+        specification: Mapping[str, Any],
         name: str,
         link: duckdb.DuckDBPyConnection,
     ) -> None:
         self.name = name
-        table = told["tables"].get(name)
+        table = specification["tables"].get(name)
         self.schema, self.table, self.sql = "main", name, None
         if table:
             relation = table["table"]
             if "rows" in table:
-                self.sql = f"select {_told(table)} from {relation} as facts where {table['rows']}"
+                self.sql = (
+                    f"select {_columns_shown(table)} from {relation} as facts where {table['rows']}"
+                )
                 relation = f"({self.sql})"
             else:
                 self.schema, self.table = relation.split(".")
@@ -176,14 +180,16 @@ class Dataset:
         }
 
 
-def _told(table: Mapping[str, Any]) -> str:
+def _columns_shown(table: Mapping[str, Any]) -> str:
     """Return the columns of a table, with seconds as days where a row's metric is of seconds."""
     if "in_days" not in table:
         return "*"
     metric = "case when metric like '%!_s' escape '!' then"
-    told = [f"{metric} substr(metric, 1, length(metric) - 2) || '_days' else metric end as metric"]
-    told += [f"{metric} {name} / 86400.0 else {name} end as {name}" for name in table["in_days"]]
-    return f"* replace ({', '.join(told)})"
+    columns = [
+        f"{metric} substr(metric, 1, length(metric) - 2) || '_days' else metric end as metric"
+    ]
+    columns += [f"{metric} {name} / 86400.0 else {name} end as {name}" for name in table["in_days"]]
+    return f"* replace ({', '.join(columns)})"
 
 
 def _time(model: Mapping[str, Any]) -> str:
@@ -221,23 +227,29 @@ def _with_dimensions(layer: SemanticLayer, model: str, link: duckdb.DuckDBPyConn
 
 def _certified(metric: Metric) -> Iterator[dict[str, Any]]:
     """Yield a metric of the semantic layer, and seconds as days too."""
-    told = f"{metric.description} [{metric.name} of the semantic layer]"
-    yield _metric(metric.name, metric.label, metric.sql(), metric.is_share, told)
+    description = f"{metric.description} [{metric.name} of the semantic layer]"
+    yield _metric(metric.name, metric.label, metric.sql(), metric.is_share, description)
     if metric.name.endswith("_s"):
         name, label = metric.name[:-2] + "_days", metric.label.replace("(s)", "(days)")
         yield _metric(
-            name, label.replace("Seconds", "Days"), f"({metric.sql()}) / 86400.0", False, told
+            name,
+            label.replace("Seconds", "Days"),
+            f"({metric.sql()}) / 86400.0",
+            False,
+            description,
         )
 
 
-def _metric(name: str, label: str, sql: str, is_share: bool, told: str) -> dict[str, Any]:
-    certified = {"certification": {"certified_by": "flowhouse, semantic layer"}} if told else None
+def _metric(name: str, label: str, sql: str, is_share: bool, description: str) -> dict[str, Any]:
+    certified = (
+        {"certification": {"certified_by": "flowhouse, semantic layer"}} if description else None
+    )
     return {
         "metric_name": name,
         "verbose_name": label,
         "metric_type": None,
         "expression": sql,
-        "description": told or None,
+        "description": description or None,
         "d3format": ".1%" if is_share else ",.1f" if "days" in name else ",d",
         "extra": certified,
         "warning_text": None,
@@ -338,7 +350,7 @@ def _params(chart: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
 
 
 def _dashboard(dashboard: Mapping[str, Any], stream: str | None) -> dict[str, Any]:
-    place: dict[str, Any] = {
+    position: dict[str, Any] = {
         "DASHBOARD_VERSION_KEY": "v2",
         "ROOT_ID": {"type": "ROOT", "id": "ROOT_ID", "children": ["GRID_ID"]},
         "GRID_ID": {"type": "GRID", "id": "GRID_ID", "children": [], "parents": ["ROOT_ID"]},
@@ -346,8 +358,8 @@ def _dashboard(dashboard: Mapping[str, Any], stream: str | None) -> dict[str, An
     }
     for number, row in enumerate(dashboard["rows"]):
         row_id = f"ROW-{number}"
-        place["GRID_ID"]["children"].append(row_id)
-        place[row_id] = {
+        position["GRID_ID"]["children"].append(row_id)
+        position[row_id] = {
             "type": "ROW",
             "id": row_id,
             "children": [],
@@ -356,8 +368,8 @@ def _dashboard(dashboard: Mapping[str, Any], stream: str | None) -> dict[str, An
         }
         for at, chart in enumerate(row["charts"]):
             chart_id = f"CHART-{number}-{at}"
-            place[row_id]["children"].append(chart_id)
-            place[chart_id] = {
+            position[row_id]["children"].append(chart_id)
+            position[chart_id] = {
                 "type": "CHART",
                 "id": chart_id,
                 "children": [],
@@ -375,7 +387,7 @@ def _dashboard(dashboard: Mapping[str, Any], stream: str | None) -> dict[str, An
         "description": dashboard["about"],
         "slug": dashboard["slug"],
         "uuid": key("dashboard", dashboard["slug"]),
-        "position": place,
+        "position": position,
         "published": True,
         "is_managed_externally": True,
         "metadata": {

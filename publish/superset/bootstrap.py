@@ -40,9 +40,9 @@ The one writing right keeps a link to what somebody has chosen.
 
 def accounts() -> list[tuple[str, str, str]]:
     """Return name, role and password of the accounts that the settings ask for."""
-    told = os.environ
-    found = [("admin", "Admin", told["FLOWHOUSE_SUPERSET_ADMIN_PASSWORD"])]
-    if password := told.get("FLOWHOUSE_SUPERSET_VIEWER_PASSWORD"):
+    settings = os.environ
+    found = [("admin", "Admin", settings["FLOWHOUSE_SUPERSET_ADMIN_PASSWORD"])]
+    if password := settings.get("FLOWHOUSE_SUPERSET_VIEWER_PASSWORD"):
         found.append(("viewer", VIEWER, password))
     return found
 
@@ -106,8 +106,8 @@ def reasons(error: BaseException | None) -> str:
     """Return what Superset found wrong, which it says deep inside of an error."""
     found = []
     while error:
-        if told := getattr(error, "_exceptions", None):
-            found += [str(one.messages) for one in told if hasattr(one, "messages")]
+        if causes := getattr(error, "_exceptions", None):
+            found += [str(one.messages) for one in causes if hasattr(one, "messages")]
         error = error.__cause__ or error.__context__
     return "; ".join(found) or "Superset does not say why"
 

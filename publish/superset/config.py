@@ -13,7 +13,7 @@ APP_NAME = "flowhouse"
 CACHE_CONFIG = DATA_CACHE_CONFIG = {"CACHE_TYPE": "SimpleCache", "CACHE_DEFAULT_TIMEOUT": 60}
 RATELIMIT_STORAGE_URI = "memory://"
 
-# Nobody registers himself, nothing is told to anybody, and no file is taken in.
+# Nobody can register, no message is sent, and no file is uploaded.
 AUTH_USER_REGISTRATION = False
 SCARF_ANALYTICS = False
 ALLOWED_EXTENSIONS: set[str] = set()

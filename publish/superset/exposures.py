@@ -19,14 +19,14 @@ HEAD = """# Made of publish/superset/dashboards.yml by `python -m publish.supers
 """
 
 
-def exposures(layer: SemanticLayer, told: Mapping[str, Any]) -> dict[str, Any]:
+def exposures(layer: SemanticLayer, specification: Mapping[str, Any]) -> dict[str, Any]:
     """Return the dashboards in dbt's words."""
     found = []
-    for dashboard in told["dashboards"]:
+    for dashboard in specification["dashboards"]:
         read = {
             table.split(".")[1]
             for chart in spec.charts(dashboard)
-            for table in spec.tables(layer, told, chart["of"])
+            for table in spec.tables(layer, specification, chart["of"])
         }
         found.append(
             {

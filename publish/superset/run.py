@@ -29,8 +29,8 @@ class Unready(Exception):
 
 def secret_key(folder: Path) -> str:
     """Return the key that sessions are signed with: the setting, else one that is made once."""
-    if told := os.environ.get("FLOWHOUSE_SUPERSET_SECRET_KEY"):
-        return told
+    if setting := os.environ.get("FLOWHOUSE_SUPERSET_SECRET_KEY"):
+        return setting
     file = folder / "secret_key"
     if not file.exists():
         draft = folder / ".secret_key"
@@ -112,18 +112,18 @@ def serve(home: Path, port: int, variables: Mapping[str, str]) -> None:
 
 def main() -> None:
     """Prepare, then serve until somebody stops it."""
-    words = argparse.ArgumentParser(prog="make superset")
-    words.add_argument("--only-prepare", action="store_true")
-    words.add_argument("--port", type=int, default=8088)
-    told = words.parse_args()
+    parser = argparse.ArgumentParser(prog="make superset")
+    parser.add_argument("--only-prepare", action="store_true")
+    parser.add_argument("--port", type=int, default=8088)
+    arguments = parser.parse_args()
     home = Path(os.environ.get("FLOWHOUSE_HOME") or ROOT / ".flowhouse").absolute()
     try:
         variables = prepare(home)
     except Unready as reason:
         print(f"superset: {reason}", file=sys.stderr)
         raise SystemExit(2) from None
-    if not told.only_prepare:
-        serve(home, told.port, variables)
+    if not arguments.only_prepare:
+        serve(home, arguments.port, variables)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The benchmark of the extraction: `make bench-extract`. Prints what was measured, tests nothing.
 
 A generated Jira of 100,000 issues with 12 histories each, served by a process of its own on the
-loopback; loaded whole, again without a change, a day later with the daily census and listings, and
-again with 1 % changed.
+loopback; loaded in full, again without a change, a day later with the daily census and listings,
+and again with 1 % changed.
 """
 
 import json

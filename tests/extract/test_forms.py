@@ -9,7 +9,7 @@ import pytest
 
 from extract import probes
 from extract.sources import SOURCES
-from orchestration.gate import Stopped, Wish, check
+from orchestration.gate import RefreshRequest, Stopped, check
 from tests.extract.conftest import Home, Replay
 
 FORMS = {
@@ -95,10 +95,10 @@ def test_a_server_that_answers_in_another_form_is_reported_in_one_line(
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path / "home"))
     configure(monkeypatch, source, f"http://127.0.0.1:{server.server_port}")
     if (source, form) in HARMLESS:
-        check(Wish())
+        check(RefreshRequest())
     else:
         with pytest.raises(Stopped) as stopped:
-            check(Wish())
+            check(RefreshRequest())
         [line] = stopped.value.lines
         assert stopped.value.code == 1
         assert line.startswith("nothing was loaded from any source yet, so nothing")

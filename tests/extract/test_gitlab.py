@@ -186,7 +186,7 @@ def test_a_wrong_token_is_bad_configuration_and_named(
 
     monkeypatch.setenv("SOURCES__GITLAB__TOKEN", "wrong-token")
     with pytest.raises(gate.Stopped) as stopped:
-        gate.check(gate.Wish())
+        gate.check(gate.RefreshRequest())
     said = str(stopped.value)
     assert stopped.value.code == 2
     assert "SOURCES__GITLAB__TOKEN" in said and "wrong-token" not in said

@@ -19,7 +19,7 @@ from extract.api import Unauthorized
 from extract.load import load, prepare
 from extract.settings import SettingFault
 from extract.sources import jenkins
-from extract.sources.jenkins.client import GRAPH_VIEW, PLACES, STAGE_VIEW
+from extract.sources.jenkins.client import GRAPH_VIEW, STAGE_PATHS, STAGE_VIEW
 from extract.sources.jenkins.probes import doctor_probes
 from extract.sources.jenkins.rows import Job, build_row, repository_of
 from extract.sources.jenkins.tables import TABLES
@@ -574,7 +574,7 @@ def test_without_a_plugin_that_shows_stages_builds_are_loaded_and_it_is_said(
     assert (
         f"note jenkins stages : no stages: {missing}" in CliRunner().invoke(main, "status").output
     )
-    for place in PLACES:
+    for place in STAGE_PATHS:
         assert 20 <= len([target for target in scripted.asked if place in target]) <= 21
     wrong = [probe.line for probe in asked() if not probe.is_well]
     assert f"stages: not readable: {missing}" in wrong

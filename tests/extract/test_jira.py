@@ -814,7 +814,7 @@ def entries(*told: tuple[int, int, str, str, str]) -> Chain:
 def test_entries_of_one_moment_follow_what_they_change(told: list[tuple], order: str) -> None:
     chain = entries(*told)
     assert [entry.id for entry in chain.in_order()] == order.split()
-    assert chain.places() == {no: place for place, no in enumerate(order.split(), 1)}
+    assert chain.numbers() == {no: place for place, no in enumerate(order.split(), 1)}
     assert chain.has_gap == (order in ("1 2", "2 1"))
 
 

@@ -269,7 +269,7 @@ class Lane:
         except subprocess.TimeoutExpired:
             killed(refresh)
             raise Missed(f"SIGTERM in {phase}: it had not ended after {GRACE_S} s") from None
-        self._expect(refresh, said, 1, "was told to end (SIGTERM)")
+        self._expect(refresh, said, 1, "was asked to end (SIGTERM)")
         return f"in {phase}, ended in {time.monotonic() - began:.1f} s"
 
     def _expect(self, refresh: subprocess.Popen, said: str, code: int, line: str) -> str:

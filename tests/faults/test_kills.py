@@ -194,7 +194,7 @@ def load(seconds):
     print("ready", os.getpid(), flush=True)
     time.sleep(seconds)
 if __name__ == "__main__":
-    termination.end_whole_tree()
+    termination.end_process_tree()
     multiprocessing.Process(target=dbt).start()
     pools = [ProcessPoolExecutor(1, initializer=termination.end_as_others_do) for _ in range(2)]
     for pool in pools:

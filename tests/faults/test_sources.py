@@ -104,18 +104,18 @@ def test_a_wrong_token_of_several_stops_only_its_own_source(
     loaded.faults.add("jenkins", ".", 401, 99)
     caplog.set_level("WARNING", "flowhouse")
     monkeypatch.setattr(gate.log, "propagate", True)
-    gate.check(gate.Wish())
+    gate.check(gate.RefreshRequest())
     assert "SOURCES__JENKINS__API_TOKEN: jenkins refused the credentials (401)" in caplog.text
     for sources in (("jenkins",), ("jenkins", "jenkins")):
         with pytest.raises(gate.Stopped) as stopped:
-            gate.check(gate.Wish(sources))
+            gate.check(gate.RefreshRequest(sources))
         assert stopped.value.code == gate.BAD_CONFIGURATION
         assert stopped.value.lines == [
             "SOURCES__JENKINS__API_TOKEN: jenkins refused the credentials (401)"
         ]
     monkeypatch.delenv("SOURCES__INBOX__PATH")
     with pytest.raises(gate.Stopped):
-        gate.check(gate.Wish())
+        gate.check(gate.RefreshRequest())
 
 
 def _load_within(limit: int, told: Any) -> None:

@@ -101,7 +101,7 @@ class Shown:
             entry = {"id": str(no), "created": moment(when).isoformat(), "items": [item]}
             parsed = decode(json.dumps(entry).encode(), History)
             told.append((when, made.history(parsed, chain)))
-        places = chain.places()
+        places = chain.numbers()
         return {
             ("jira", "issues"): [{**row, "payload": json.loads(row["payload"])}],
             ("jira", "histories"): [

@@ -136,7 +136,7 @@ def test_a_part_of_the_graph_is_asked_for_its_own_tests(
     ]
     part = tmp_path / "run_results.json"
     part.write_text(json.dumps(told))
-    missing = without_result(part, manifest_of(golden_warehouse), is_whole=False)
+    missing = without_result(part, manifest_of(golden_warehouse), is_full_build=False)
     assert "littles_law_holds_exactly" not in missing
     assert "every_mapped_stage_exists" in missing
 

@@ -350,7 +350,7 @@ def chosen_tables(manifest: dict[str, Any], names: list[str]) -> list[str]:
     )
 
 
-def report(outcomes: list[Outcome], seconds: float, folder: Path | None, is_whole: bool) -> int:
+def report(outcomes: list[Outcome], seconds: float, folder: Path | None, is_full_run: bool) -> int:
     """Print what happened by table and each survivor; return 1 if too many are unexplained.
 
     Of all mutants each table is judged, of a sample all tables together: it has a few of each.
@@ -395,7 +395,7 @@ def report(outcomes: list[Outcome], seconds: float, folder: Path | None, is_whol
         folder.mkdir(parents=True, exist_ok=True)
         result = {"seconds": round(seconds), "tables": rows}
         (folder / "mutants.json").write_text(json.dumps(result, indent=1))
-    if is_whole:
+    if is_full_run:
         return 1 if worst else 0
     old = [row for row in rows if not row["table"].startswith(YOUNG)]
     odd = sum(row["unexplained"] for row in old)

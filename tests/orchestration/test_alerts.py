@@ -76,7 +76,7 @@ def test_an_alert_reaches_the_webhook_and_everybodys_mail_without_a_secret(
     hook: Any, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCES__JIRA__API_TOKEN", "top-secret-token")
-    alerts.tell("flowhouse: it failed", ["jira: top-secret-token is refused", "nothing else"])
+    alerts.send("flowhouse: it failed", ["jira: top-secret-token is refused", "nothing else"])
     text = "flowhouse: it failed\n- jira: *** is refused\n- nothing else"
     assert hook.got == [text]
     [got] = post.got
@@ -88,7 +88,7 @@ def test_an_alert_reaches_the_webhook_and_everybodys_mail_without_a_secret(
 
 def test_a_webhook_that_is_down_for_a_moment_is_asked_again(hook: Any) -> None:
     hook.failures = 2
-    alerts.tell("once more", [])
+    alerts.send("once more", [])
     assert hook.got == ["once more"]
 
 
@@ -96,8 +96,8 @@ def test_one_way_that_fails_does_not_stop_the_other_and_shows_no_address(
     hook: Any, post: Post
 ) -> None:
     hook.failures = 99
-    with pytest.raises(alerts.NotTold) as failed:
-        alerts.tell("it failed", [])
+    with pytest.raises(alerts.NotSent) as failed:
+        alerts.send("it failed", [])
     assert str(failed.value) == "FLOWHOUSE_ALERT_WEBHOOK: it answered 503"
     assert len(post.got) == 1
 
@@ -105,8 +105,8 @@ def test_one_way_that_fails_does_not_stop_the_other_and_shows_no_address(
 def test_a_password_is_not_sent_in_the_clear(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWHOUSE_ALERT_SMTP_USER", "me")
     monkeypatch.setenv("FLOWHOUSE_ALERT_SMTP_PASSWORD", "hush-hush")
-    with pytest.raises(alerts.NotTold, match="no STARTTLS"):
-        alerts.tell("it failed", [])
+    with pytest.raises(alerts.NotSent, match="no STARTTLS"):
+        alerts.send("it failed", [])
     assert post.got == []
 
 

@@ -42,7 +42,7 @@ def refused(job: str, **config: Any) -> tuple[str, dict[str, str]]:
     Every step of every job passes the gate (test_graph.py); to plan all of them takes long.
     """
     from orchestration.definitions import loaded
-    from orchestration.failures import words_of
+    from orchestration.failures import text_of_error
 
     found = (
         loaded().resolve_implicit_global_asset_job_def()
@@ -59,7 +59,7 @@ def refused(job: str, **config: Any) -> tuple[str, dict[str, str]]:
         )
         assert not done.success
         run = instance.get_run_by_id(done.run_id)
-        return words_of(done.get_run_failure_event().job_failure_data.error), run.tags
+        return text_of_error(done.get_run_failure_event().job_failure_data.error), run.tags
 
 
 @pytest.mark.parametrize(
@@ -145,19 +145,19 @@ def test_whoever_passes_keeps_others_out_and_lets_its_own_job_in(
 ) -> None:
     asked = []
     monkeypatch.setattr(gate, "check", asked.append)
-    with gate.passed(gate.Wish(("jira",))):
+    with gate.pass_gate(gate.RefreshRequest(("jira",))):
         assert gate.is_held(gate.lock_file())
-        with gate.passed(gate.Wish(("jira",))):
+        with gate.pass_gate(gate.RefreshRequest(("jira",))):
             pass
         assert gate.is_held(gate.lock_file())
     assert not gate.is_held(gate.lock_file())
-    assert asked == [gate.Wish(("jira",))]  # sources are asked once
+    assert asked == [gate.RefreshRequest(("jira",))]  # sources are asked once
 
 
 def test_a_refresh_that_was_killed_has_failed(home: Path) -> None:
     outcome.note(outcome.Outcome("killed", "the schedule refresh_daily", outcome.now()))
     assert outcome.last().outcome == "failed"
-    assert outcome.told()["lines"][1] == f"  {outcome.KILLED}"
+    assert outcome.last_refreshes()["lines"][1] == f"  {outcome.KILLED}"
 
 
 def test_the_last_failure_stays_known_after_a_good_refresh(home: Path) -> None:
@@ -166,13 +166,13 @@ def test_the_last_failure_stays_known_after_a_good_refresh(home: Path) -> None:
     )
     outcome.note(begun)
     outcome.note(outcome.Outcome("good", "Dagster", "2024-01-03", "2024-01-04", outcome.PUBLISHED))
-    assert outcome.told()["lines"] == [
+    assert outcome.last_refreshes()["lines"] == [
         "refresh    good published at 2024-01-04, started by Dagster",
         "before that bad failed at 2024-01-02, started by Dagster",
         "  a test",
     ]
     (home / "refreshes.json").write_text("{half")
-    assert outcome.told()["lines"] == []
+    assert outcome.last_refreshes()["lines"] == []
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_the_last_failure_stays_known_after_a_good_refresh(home: Path) -> None:
 def test_what_is_noted_in_another_form_stops_nobody(home: Path, noted: str) -> None:
     """A file that was damaged, or that another version of flowhouse wrote."""
     (home / "refreshes.json").write_text(noted)
-    assert outcome.told()["lines"] == []
+    assert outcome.last_refreshes()["lines"] == []
     outcome.note(outcome.Outcome("new", "Dagster", "2024-01-01", "2024-01-02", outcome.PUBLISHED))
     assert outcome.last().refresh_id == "new"
 

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from orchestration import environment, retention
-from orchestration.gate import Stopped, Wish, check
+from orchestration.gate import RefreshRequest, Stopped, check
 
 
 @pytest.fixture
@@ -97,6 +97,6 @@ def test_an_old_home_loses_its_many_runs_bit_by_bit(
 def test_how_many_stay_is_a_number(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("FLOWHOUSE_KEEP_RUNS", value)
     with pytest.raises(Stopped) as stopped:
-        check(Wish())
+        check(RefreshRequest())
     assert "FLOWHOUSE_KEEP_RUNS is not a whole number of 1 or more" in stopped.value.lines
     assert stopped.value.code == 2

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from orchestration import status, unmapped
-from orchestration.failures import keep_log, what_failed
+from orchestration.failures import keep_log, summary_of_build
 
 
 @pytest.mark.parametrize("outcome", ["warn", "pass"])
@@ -181,7 +181,7 @@ def test_a_failed_test_shows_its_first_rows_in_the_line(tmp_path: Path) -> None:
     node = {"resource_type": "test", "name": "no_gaps", "config": {"store_failures": True}}
     results.write_text(json.dumps({"results": [failed]}))
     manifest.write_text(json.dumps({"nodes": {"test.x.no_gaps": node}}))
-    assert what_failed(results, manifest, build) == (
+    assert summary_of_build(results, manifest, build) == (
         "test no_gaps: 9 failing rows (kept in failures.no_gaps): jira:8 8 seconds; jira:7 7"
         " seconds; jira:6 6 seconds"
     )
@@ -203,8 +203,8 @@ def test_a_test_that_keeps_no_rows_is_asked_for_them_again(tmp_path: Path) -> No
     results.write_text(json.dumps({"results": [failed]}))
     manifest.write_text(json.dumps({"nodes": {"test.x.unique_x": node}}))
     said = "test unique_x: 1 failing row"
-    assert what_failed(results, manifest, build) == f"{said}: jira:2 2 n rows"
-    assert what_failed(results, manifest, build, with_rows=False) == said
+    assert summary_of_build(results, manifest, build) == f"{said}: jira:2 2 n rows"
+    assert summary_of_build(results, manifest, build, with_rows=False) == said
 
 
 def test_the_log_of_a_build_is_kept_by_its_refresh(tmp_path: Path) -> None:

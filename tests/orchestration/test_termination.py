@@ -17,8 +17,8 @@ time.sleep(600)
 """
 COMMAND = """
 import signal, subprocess, sys
-from orchestration.termination import end_whole_tree
-end_whole_tree(grace_s=1)
+from orchestration.termination import end_process_tree
+end_process_tree(grace_s=1)
 signal.signal(signal.SIGTERM, lambda *_: None)  # as Dagster does
 child = subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[1]])
 print(child.pid, flush=True)
@@ -51,5 +51,5 @@ def test_what_ignores_the_signal_is_ended_with_its_children() -> None:
     os.kill(command.pid, signal.SIGTERM)
     assert command.wait(timeout=20) == 1
     assert time.monotonic() - began < 10
-    assert "was told to end (SIGTERM)" in command.stderr.read()
+    assert "was asked to end (SIGTERM)" in command.stderr.read()
     assert running(command.pid) == []

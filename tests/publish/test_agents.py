@@ -257,7 +257,7 @@ def test_definitions_are_found_by_words(agent: Agent) -> None:
 
 def test_what_is_missing_is_told(agent: Agent, by_hand: Callable) -> None:
     rows = agent.ask("data_quality")["rows"]
-    kinds = ("measure", "not held by its source", "not loaded whole", "time in unmapped statuses")
+    kinds = ("measure", "not held by its source", "not fully loaded", "time in unmapped statuses")
     count = {kind: sum(row["finding"] == kind for row in rows) for kind in kinds}
     [want] = by_hand(
         "select (select count(*) from metrics.metric_data_quality),"

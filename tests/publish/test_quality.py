@@ -16,7 +16,7 @@ FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
 ADA, BOB = "a" * 20, "b" * 20
 
 
-def results(tmp_path: Path, refresh_id: str, *statuses: str, is_whole: bool = True) -> None:
+def results(tmp_path: Path, refresh_id: str, *statuses: str, is_full_build: bool = True) -> None:
     """Write what a dbt build of as many tests left, and record it."""
     nodes, outcomes = {}, []
     for number, status in enumerate(statuses, start=1):
@@ -37,7 +37,7 @@ def results(tmp_path: Path, refresh_id: str, *statuses: str, is_whole: bool = Tr
         dbt_results=tmp_path / "run_results.json",
         manifest=tmp_path / "manifest.json",
         expectation_results=tmp_path / "none.json",
-        is_whole=is_whole,
+        is_full_build=is_full_build,
     )
 
 
@@ -85,7 +85,7 @@ def test_a_build_that_was_killed_or_was_of_a_part_proves_nothing(tmp_path: Path)
     results(tmp_path, "second", "pass")
     assert "meta.refreshes" in lack_of_proof(build)
     built(tmp_path, "third", 1)
-    results(tmp_path, "third", "pass", is_whole=False)
+    results(tmp_path, "third", "pass", is_full_build=False)
     assert lack_of_proof(build) == f"{says} (skipped)"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-from tests.recount.delivery import holds, told
+from tests.recount.delivery import holds, moment_text
 from tests.recount.plain import local_day, staged, version_at, versions
 from tests.recount.registry import Row, Tables, recounts
 
@@ -47,20 +47,22 @@ def contents(tables: Tables) -> Iterator[Row]:
         item, release, role = name
         if release not in known or item not in of_items:
             continue
-        told_ = sorted(switches.get(name, []))
+        own_switches = sorted(switches.get(name, []))
         spans: list[list[datetime | None]] = []
-        if not told_ or not told_[0][1]:
-            spans.append([born[item], told_[0][0] if told_ else None])
-        for place, (when, is_on, _) in enumerate(told_):
+        if not own_switches or not own_switches[0][1]:
+            spans.append([born[item], own_switches[0][0] if own_switches else None])
+        for no, (when, is_on, _) in enumerate(own_switches):
             if is_on:
-                spans.append([when, told_[place + 1][0] if place + 1 < len(told_) else None])
+                spans.append(
+                    [when, own_switches[no + 1][0] if no + 1 < len(own_switches) else None]
+                )
         for begins, ends in spans:
             version = version_at(of_items[item], begins)
             if version is None or (ends is None and name not in shown):
                 continue
             starts = known[release]["starts_on"]
             yield {
-                "work_item_release_key": f"{item}>{role}>{release}>{told(begins)}",
+                "work_item_release_key": f"{item}>{role}>{release}>{moment_text(begins)}",
                 "work_item_key": item,
                 "work_item_version_key": version,
                 "release_key": release,

@@ -1,7 +1,7 @@
 """Recounts of delivery: deployments and releases, changes, what failed, DORA, and their links.
 
-Deployments are replayed place by place in order of time, from what the sources told, and changes
-wait for the next deployment that carries them: the models do the same with windows.
+Deployments are replayed one environment after the other in order of time, and changes wait for
+the next deployment that carries them: the models do the same with windows.
 """
 
 import math
@@ -82,7 +82,7 @@ def service_then(
 
 @lru_cache(maxsize=4)
 def written(tables: Tables) -> list[Row]:
-    """Return every change as its source told it, before anything was deployed."""
+    """Return every change as its source reports it, before anything was deployed."""
     as_of = tables.as_of
     reviews, readies = defaultdict(list), defaultdict(list)
     measured = tables.by("int_pull_requests_measured", "work_item_key")
@@ -203,13 +203,13 @@ def named_by_changes(
     for request in tables.rows("int_change_requests_described"):
         mine = request["requested_at"] or EVER, request["work_item_key"]
         own = by_id.get(request["correlation_id"], [])
-        told = [(0, own[0])] if len(own) == 1 else []
-        told += [
+        naming = [(0, own[0])] if len(own) == 1 else []
+        naming += [
             (rank, key)
             for rank, key in by_number.get(request["change_number"], [])
             if key in rows and rows[key]["is_production"]
         ]
-        for rank, key in told:
+        for rank, key in naming:
             found[key] = min((rank, *mine), found.get(key, (rank, *mine)))
     return {key: (request, KNOWN_BY[rank]) for key, (rank, _, request) in found.items()}
 
@@ -229,12 +229,12 @@ def environment_of(lines: list[Row], name: str) -> Row | None:
 USUALLY = str.maketrans("-_/.:0123456789", " " * 15)
 
 
-def meaning(tables: Tables, told: Row, lines: list[Row]) -> tuple[str, bool]:
+def meaning(tables: Tables, deployment: Row, lines: list[Row]) -> tuple[str, bool]:
     """Return what an environment is: by the company's seed, by its tool, or by its words."""
     words = tables.rows("environment_names")
-    line = environment_of(lines, told["raw_environment"])
-    of_tier = [w for w in words if w["tier"] == told["tier"]]
-    said = set(told["raw_environment"].lower().translate(USUALLY).split(" "))
+    line = environment_of(lines, deployment["raw_environment"])
+    of_tier = [w for w in words if w["tier"] == deployment["tier"]]
+    said = set(deployment["raw_environment"].lower().translate(USUALLY).split(" "))
     of_name = [w for w in words if w["word"] in said]
     if line is None and of_tier:
         line = min(of_tier, key=lambda w: w["environment_key"])
@@ -257,16 +257,17 @@ def deployed(tables: Tables) -> dict[str, Row]:
     for line in tables.rows("environments"):
         patterns[line["source_system"]].append(line)
     rows: dict[str, Row] = {}
-    for told in tables.rows("int_deployments_unioned"):
-        source, repository = told["source_system"], told["repository"]
+    for deployment in tables.rows("int_deployments_unioned"):
+        source, repository = deployment["source_system"], deployment["repository"]
         home = source
         if source == "inbox" and repository is not None:
             home = min(sources[repository], default=source)
-        service = service_then(tables, source, told["scope"], told["started_at"])
-        service = service or service_then(tables, home, told["scope"], told["started_at"])
-        environment, is_production = meaning(tables, told, patterns[source])
-        rows[told["deployment_key"]] = {
-            **told,
+        scope, began = deployment["scope"], deployment["started_at"]
+        service = service_then(tables, source, scope, began)
+        service = service or service_then(tables, home, scope, began)
+        environment, is_production = meaning(tables, deployment, patterns[source])
+        rows[deployment["deployment_key"]] = {
+            **deployment,
             "home": home,
             "service_key": service or f"unassigned:{home}:{repository or 'unknown'}",
             "environment_key": environment,
@@ -274,7 +275,7 @@ def deployed(tables: Tables) -> dict[str, Row]:
             "previous_deployment_key": None,
             "next_success_at": None,
         }
-    telling = {
+    recording = {
         (row["source_system"], row["repository"])
         for row in rows.values()
         if row["is_production"] and not row["is_by_pattern"]
@@ -282,7 +283,7 @@ def deployed(tables: Tables) -> dict[str, Row]:
     for key in [
         key
         for key, row in rows.items()
-        if row["is_by_pattern"] and (row["source_system"], row["repository"]) in telling
+        if row["is_by_pattern"] and (row["source_system"], row["repository"]) in recording
     ]:
         del rows[key]
     requests = named_by_changes(tables, rows, changes)
@@ -549,7 +550,7 @@ def incident_causes(tables: Tables) -> Iterator[Row]:
         for row in rows.values()
         if row["release_deployment_key"] is not None
     }
-    told = {
+    moment_text = {
         row["work_item_key"]: row["raw_environment"]
         for row in tables.rows("int_incidents_described")
     }
@@ -561,7 +562,7 @@ def incident_causes(tables: Tables) -> Iterator[Row]:
         key, opened = incident["work_item_key"], incident["opened_at"]
         found: dict[str, tuple[int, str, float]] = {}
         place = bisect_right(times.get(incident["service_key"], []), opened) - 1
-        where = told[key]
+        where = moment_text[key]
         if place >= 0 and (where is None or (incident["service_key"], where) in places):
             last = of_service[incident["service_key"]][place]
             if seconds(last["finished_at"], opened) < 24 * 3600:
@@ -1008,9 +1009,9 @@ def environments(tables: Tables) -> Iterator[Row]:
     unmapped = {"environment_key": "unmapped", "name": "Unmapped", "tier": "unmapped"}
     words = {}
     for word in tables.rows("environment_names"):
-        told = words.setdefault(word["environment_key"], dict(word))
+        environment = words.setdefault(word["environment_key"], dict(word))
         for name in ("name", "tier", "is_production"):
-            told[name] = max(told[name], word[name])
+            environment[name] = max(environment[name], word[name])
     for line in [*lines, *words.values(), {**unmapped, "is_production": False}]:
         if line["environment_key"] not in seen:
             seen.add(line["environment_key"])
@@ -1069,7 +1070,7 @@ def links_between_items(tables: Tables) -> Iterator[Row]:
         is_known = from_key in versions or from_key in direct
         if from_key == to_key or not is_known or to_key not in versions:
             continue
-        since, until = (told(at) if at else "" for at in (begins, ends))
+        since, until = (moment_text(at) if at else "" for at in (begins, ends))
         yield {
             "work_item_link_key": f"{from_key}>{kind}>{to_key}>{method}>{since}>{until}",
             "from_key": from_key,
@@ -1111,7 +1112,7 @@ def keys_of_changes(tables: Tables) -> Iterator[Row]:
         }
 
 
-def told(moment: datetime) -> str:
+def moment_text(moment: datetime) -> str:
     """Return a moment as the warehouse writes it in a key, without zeros at the end."""
     text = moment.isoformat(sep=" ")
     return text.rstrip("0") if "." in text else text

@@ -1,4 +1,8 @@
-"""Recounts of the health of CI and of the evidence of changes."""
+"""The health of CI and the evidence of changes, counted a second time (see tests/recount/registry).
+
+Dates and times are those of the tables: UTC, without a zone. "no", "yes" and "not_known" are the
+answers that the metric itself publishes.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -25,13 +29,14 @@ from tests.recount.plain import forward, grouped, stretches
 from tests.recount.registry import Row, Tables, recounts
 
 JUDGED = ("success", "failure", "error", "timeout")
+"""Results that say something about the code or its environment; people cancel and skip runs."""
 
 
 def rate_of(tables: Tables, source: str, label: str, moment: datetime | None) -> float | None:
     """Return what a minute of a runner costs at a moment."""
     for line in tables.rows("runner_rates"):
-        is_it = (line["source_system"], line["label"]) == (source, label)
-        if is_it and moment and holds(line, moment):
+        is_line_of = (line["source_system"], line["label"]) == (source, label)
+        if is_line_of and moment and holds(line, moment):
             return line["cost_per_minute"]
     return None
 
@@ -53,15 +58,15 @@ def jobs_of(tables: Tables) -> dict[str, Row]:
             for label in labels[job["ci_job_key"]]
             if (rate := rate_of(tables, source, label, began)) is not None
         ]
-        dearest = max(rates, key=lambda pair: pair[0], default=None)
+        highest = max(rates, key=lambda pair: pair[0], default=None)
         first = next(iter(labels[job["ci_job_key"]]), None)
-        rate = dearest[0] if dearest else rate_of(tables, source, "*", began)
+        rate = highest[0] if highest else rate_of(tables, source, "*", began)
         is_own = not job["is_inherited"]
         run_s = seconds(began, job["finished_at"]) if is_own else None
         row = found[job["ci_job_key"]] = {
             **job,
             "run": run,
-            "runner_label": dearest[1] if dearest else first,
+            "runner_label": highest[1] if highest else first,
             "queue_s": forward(job["queued_at"], began) if is_own else None,
             "run_s": run_s,
             "cost": None if rate is None or run_s is None else run_s / 60 * rate,
@@ -72,16 +77,16 @@ def jobs_of(tables: Tables) -> dict[str, Row]:
         if run["head_sha"]:
             built = run["source_system"], run["pipeline"], run["repository"], run["head_sha"]
             by_commit[*built, job["job"]].append(row)
-    for some in by_name.values():
-        some.sort(key=lambda row: (row["started_at"] or EVER, row["ci_job_key"]))
-        for earlier, later in pairwise(some):
+    for group in by_name.values():
+        group.sort(key=lambda row: (row["started_at"] or EVER, row["ci_job_key"]))
+        for earlier, later in pairwise(group):
             ended, began = earlier["finished_at"], later["started_at"]
             is_after = bool(ended and began and ended <= began)
             if is_after and earlier["result"] != "success" and not later["is_inherited"]:
                 later["is_retry"] = True
-    for some in by_commit.values():
-        passes = [row["finished_at"] or NEVER for row in some if row["result"] == "success"]
-        for row in some:
+    for group in by_commit.values():
+        passes = [row["finished_at"] or NEVER for row in group if row["result"] == "success"]
+        for row in group:
             ended = row["finished_at"]
             row["is_flaky"] = bool(
                 row["result"] == "failure" and ended and max(passes, default=NEVER) > ended
@@ -99,9 +104,9 @@ def ci_jobs(tables: Tables) -> Iterator[Row]:
 @lru_cache(maxsize=4)
 def runs_of(tables: Tables) -> dict[str, Row]:
     """Return every attempt with its service, what its jobs cost, and whether it is flaky."""
-    machine = defaultdict(list)
+    jobs_by_run = defaultdict(list)
     for job in jobs_of(tables).values():
-        machine[job["ci_run_key"]].append(job)
+        jobs_by_run[job["ci_run_key"]].append(job)
     passed: dict[tuple, datetime] = {}
     rows = tables.rows("int_ci_runs_unioned")
     for run in rows:
@@ -113,15 +118,15 @@ def runs_of(tables: Tables) -> dict[str, Row]:
         built = (run["source_system"], run["pipeline"], run["repository"], run["head_sha"])
         ended = run["finished_at"]
         when = run["queued_at"] or run["started_at"] or ended
-        places = [(run["source_system"], run["scope"])]
-        places += [(source, run["repository"]) for source in ("github", "gitlab")]
+        scopes = [(run["source_system"], run["scope"])]
+        scopes += [(source, run["repository"]) for source in ("github", "gitlab")]
         services = [
             line["service_key"]
-            for place in places
-            for line in owners(tables).get(place, [])
+            for scope in scopes
+            for line in owners(tables).get(scope, [])
             if when and holds(line, when) and line["service_key"]
         ]
-        jobs = machine[run["ci_run_key"]]
+        jobs = jobs_by_run[run["ci_run_key"]]
         ran = [job["run_s"] for job in jobs if job["run_s"] is not None]
         priced = [job for job in jobs if job["cost"] is not None]
         found[run["ci_run_key"]] = {
@@ -141,14 +146,14 @@ def runs_of(tables: Tables) -> dict[str, Row]:
 
 @recounts("fct_ci_runs")
 def ci_runs(tables: Tables) -> Iterator[Row]:
-    """Attempts of runs, and which failed without a reason in the code."""
+    """Attempts of runs; is_flaky: it failed, and the same commit passed later."""
     for run in runs_of(tables).values():
         yield {k: v for k, v in run.items() if k not in ("source_run_id", "scope")}
 
 
 @lru_cache(maxsize=4)
 def builds_of(tables: Tables) -> dict[tuple[str, str], bool]:
-    """Return which run built which change, and whether what merging made."""
+    """Return which run built which change; True where it built the merge commit."""
     of_change: dict[str, set[str]] = defaultdict(set)
     merged: dict[str, set[str]] = defaultdict(set)
     for change in written(tables):
@@ -210,7 +215,7 @@ def health(rows: list[Row]) -> Row:
 
 
 def month_of(moment: datetime, zone: str) -> date:
-    """Return the first day of the month that a moment is in somewhere."""
+    """Return the first day of the month that a moment is in, in a time zone."""
     return local_day(moment, zone).replace(day=1)
 
 
@@ -220,14 +225,21 @@ def month_after(start: date) -> date:
 
 
 def is_over(tables: Tables, start: date, zone: str) -> bool:
-    """Say whether a month has ended at as_of, somewhere."""
+    """Say whether a month has ended at as_of, in a time zone."""
     return month_after(start) <= local_day(tables.as_of, zone)
 
 
-def last_services(rows: Iterable[Row], key: str, name: str) -> dict[str, str]:
-    """Return the service of the last of the rows of each group."""
-    ordered = sorted(rows, key=lambda row: row[name], reverse=True)
-    return {row[key]: row["service_key"] for row in sorted(ordered, key=lambda r: r["finished_at"])}
+def last_services(rows: Iterable[Row], group: str, tie_breaker: str) -> dict[str, str]:
+    """Return the service of the row of each group that ended last.
+
+    Args:
+        rows: Runs or jobs that have ended.
+        group: The column that groups them.
+        tie_breaker: The column that decides among rows that ended together: the least one counts.
+    """
+    ordered = sorted(rows, key=lambda row: row[tie_breaker], reverse=True)
+    ordered.sort(key=lambda row: row["finished_at"])
+    return {row[group]: row["service_key"] for row in ordered}
 
 
 def ended_runs(tables: Tables) -> list[Row]:
@@ -289,18 +301,19 @@ def ci_health(tables: Tables) -> Iterator[Row]:
         run, zone = pipelines[key], zones[services[key]]
         scope = run["pipeline" if run["source_system"] == "jenkins" else "repository"]
         begins, ends = (utc_midnight(day, zone) for day in (start, month_after(start)))
-        told = delivered[key, start]
-        lead, inside = (sum(entry[part] for entry in told) for part in (0, 1))
-        costs = [cost for _, _, cost in told if cost is not None]
+        changes_built = delivered[key, start]
+        lead = sum(lead_s for lead_s, _, _ in changes_built)
+        lead_in_ci = sum(in_ci_s for _, in_ci_s, _ in changes_built)
+        costs = [cost for _, _, cost in changes_built if cost is not None]
         yield {
             "metric_ci_health_key": f"{key}|{start.isoformat()}",
             **{name: run[name] for name in ("source_system", "repository", "pipeline")},
             "service_key": services[key],
             **health(by_month[key, start]),
-            "built_changes": len(told),
+            "built_changes": len(changes_built),
             "lead_time_s": lead,
-            "lead_time_in_ci_s": inside,
-            "lead_time_in_ci_share": share_of(inside, lead),
+            "lead_time_in_ci_s": lead_in_ci,
+            "lead_time_in_ci_share": share_of(lead_in_ci, lead),
             "priced_changes": len(costs),
             "cost_per_change": sum(costs) / len(costs) if costs else None,
             "is_history_known": all(
@@ -335,12 +348,13 @@ def ci_health_of_jobs(tables: Tables) -> Iterator[Row]:
     for job in jobs:
         zone = zones[services[job["job_key"]]]
         by_month[job["job_key"], month_of(job["finished_at"], zone)].append(job)
-    for (key, start), some in by_month.items():
+    of_job = ("source_system", "repository", "pipeline", "job")
+    for (key, start), jobs_of_month in by_month.items():
         yield {
             "metric_ci_health_jobs_key": f"{key}|{start.isoformat()}",
-            **{name: some[0][name] for name in ("source_system", "repository", "pipeline", "job")},
+            **{name: jobs_of_month[0][name] for name in of_job},
             "service_key": services[key],
-            **health(some),
+            **health(jobs_of_month),
             "is_complete_period": is_over(tables, start, zones[services[key]]),
             "month_start": start,
         }
@@ -351,76 +365,97 @@ def ci_health_of_jobs(tables: Tables) -> Iterator[Row]:
 
 @recounts("fct_approvals")
 def approvals(tables: Tables) -> Iterator[Row]:
-    """Approvals and refusals, of what each is, and until when it stood."""
+    """Approvals and refusals: what each is of, and until when it stood.
+
+    Of one subject and person a later decision replaces the one before. A change request has one
+    approval, whoever gave it.
+    """
     changes = {change["change_key"] for change in written(tables)}
     requests = tables.by("int_change_requests_described", "work_item_key")
     deployments = tables.rows("int_deployments_located")
     known = {row["deployment_key"] for row in deployments}
-    words = defaultdict(list)
-    for word in tables.rows("int_approvals_unioned"):
-        of = word["change_key"] or word["change_request_key"] or word["deployment_key"]
-        of = of or word["deployment_id"]
-        of = of or (word["sha"] and f"{word['sha']}|{word['raw_environment'] or ''}")
-        who = "" if word["kind"] == "change_request" else word["approver_key"]
-        own = word["approval_id"]
-        words[word["kind"], of or own, own if who is None else who].append(word)
-    for some in words.values():
-        some.sort(key=lambda word: (word["decided_at"], word["approval_id"]))
-        for word, following in zip(some, [*some[1:], None], strict=True):
-            if word["decision"] == "withdrawn":
+    decisions = defaultdict(list)
+    for decision in tables.rows("int_approvals_unioned"):
+        names = ("change_key", "change_request_key", "deployment_key", "deployment_id")
+        subject = next((decision[name] for name in names if decision[name]), None)
+        if not subject and decision["sha"]:
+            subject = f"{decision['sha']}|{decision['raw_environment'] or ''}"
+        approver = "" if decision["kind"] == "change_request" else decision["approver_key"]
+        decision_id = decision["approval_id"]
+        group = subject or decision_id, decision_id if approver is None else approver
+        decisions[decision["kind"], *group].append(decision)
+    for of_subject in decisions.values():
+        of_subject.sort(key=lambda decision: (decision["decided_at"], decision["approval_id"]))
+        for decision, following in zip(of_subject, [*of_subject[1:], None], strict=True):
+            if decision["decision"] == "withdrawn":
                 continue
-            is_approved = word["decision"] == "approved"
+            is_approved = decision["decision"] == "approved"
             is_over = is_approved and following and following["decision"] != "approved"
             row = {
-                "approval_key": word["approval_id"],
-                "source_system": word["source_system"],
-                "kind": word["kind"],
+                "approval_key": decision["approval_id"],
+                "source_system": decision["source_system"],
+                "kind": decision["kind"],
                 "change_key": None,
                 "change_request_key": None,
                 "deployment_key": None,
-                "approver_key": word["approver_key"],
+                "approver_key": decision["approver_key"],
                 "is_approved": is_approved,
-                "is_by_program": word["approver_type"] == "bot",
-                "decided_at": word["decided_at"],
+                "is_by_program": decision["approver_type"] == "bot",
+                "decided_at": decision["decided_at"],
                 "withdrawn_at": following["decided_at"] if is_over else None,
             }
-            if word["change_key"] in changes:
-                yield {**row, "change_key": word["change_key"]}
-            elif word["change_request_key"] in requests:
-                yield {**row, "change_request_key": word["change_request_key"]}
-            elif word["deployment_key"] in known:
-                yield {**row, "deployment_key": word["deployment_key"]}
-            elif word["kind"] == "event":
+            if decision["change_key"] in changes:
+                yield {**row, "change_key": decision["change_key"]}
+            elif decision["change_request_key"] in requests:
+                yield {**row, "change_request_key": decision["change_request_key"]}
+            elif decision["deployment_key"] in known:
+                yield {**row, "deployment_key": decision["deployment_key"]}
+            elif decision["kind"] == "event":
                 for deployment in deployments:
-                    if is_named(word, deployment):
+                    if is_named(decision, deployment):
                         key = deployment["deployment_key"]
                         yield {
                             **row,
-                            "approval_key": f"{word['approval_id']}>{key}",
+                            "approval_key": f"{decision['approval_id']}>{key}",
                             "deployment_key": key,
                         }
 
 
-def is_named(word: Row, deployment: Row) -> bool:
-    """Say whether an event approves a deployment: by its id, or by its commit and place."""
-    if word["deployment_id"]:
-        return word["deployment_id"] == deployment["deployment_id"]
-    place = word["raw_environment"] or deployment["raw_environment"]
-    return bool(
-        word["sha"] and word["sha"] == deployment["sha"] and place == deployment["raw_environment"]
-    )
+def is_named(decision: Row, deployment: Row) -> bool:
+    """Say whether an event approves a deployment: by its id, or by its commit and environment."""
+    if decision["deployment_id"]:
+        return decision["deployment_id"] == deployment["deployment_id"]
+    environment = decision["raw_environment"] or deployment["raw_environment"]
+    is_of_commit = decision["sha"] and decision["sha"] == deployment["sha"]
+    return bool(is_of_commit and environment == deployment["raw_environment"])
 
 
 @dataclass
-class Warehouse:
-    """What evidence is looked for in, by what it is looked for with."""
+class EvidenceIndex:
+    """The tables that may hold evidence, each by the key that it is looked up with.
+
+    Attributes:
+        deployments: By deployment_key.
+        changes: By change_key.
+        actor_types: human or bot, by person_key.
+        runs: CI runs by the commit that they built.
+        links: Links from changes to items by change_key, the surest first.
+        unnamed_keys: How many keys a change names that are of no loaded item.
+        reviews: Approvals that stand, by change_key.
+        of_deployment: The same by deployment_key.
+        of_request: The same by change_request_key.
+        requests: Change requests by work_item_key.
+        audited: Change requests whose approvals are recorded one by one.
+        first_runs: When the first loaded run of a repository began.
+        gaps: Gaps of loaded history, by scope.
+    """
 
     deployments: dict[str, Row]
     changes: dict[str, Row]
-    kinds: dict[str, str]
+    actor_types: dict[str, str]
     runs: dict[str, list[Row]]
     links: dict[str, list[Row]]
-    nameless: dict[str, int]
+    unnamed_keys: dict[str, int]
     reviews: dict[str, list[Row]]
     of_deployment: dict[str, list[Row]]
     of_request: dict[str, list[Row]]
@@ -430,18 +465,18 @@ class Warehouse:
     gaps: dict[str, list[Row]]
 
     @classmethod
-    def of(cls, tables: Tables) -> "Warehouse":
-        """Read it."""
+    def of(cls, tables: Tables) -> "EvidenceIndex":
+        """Read the tables."""
         approved = [row for row in tables.rows("fct_approvals") if row["is_approved"]]
         first_runs: dict[str, datetime] = {}
         for run in tables.rows("fct_ci_runs"):
             began = run["queued_at"] or run["started_at"]
             if run["repository"] and began:
                 first_runs[run["repository"]] = min(began, first_runs.get(run["repository"], EVER))
-        nameless: dict[str, int] = defaultdict(int)
+        unnamed_keys: dict[str, int] = defaultdict(int)
         for row in tables.rows("fct_change_keys"):
             if row["key_project"] != "change_request":
-                nameless[row["change_key"]] += row["keys_without_item"]
+                unnamed_keys[row["change_key"]] += row["keys_without_item"]
         links = [
             row for row in tables.rows("bridge_work_item_links") if row["link_type"] == "implements"
         ]
@@ -451,7 +486,7 @@ class Warehouse:
             {row["person_key"]: row["actor_type"] for row in tables.rows("dim_people")},
             grouped(tables.rows("fct_ci_runs"), "head_sha"),
             grouped(links, "from_key", by=lambda r: (-r["confidence"], r["work_item_link_key"])),
-            nameless,
+            unnamed_keys,
             grouped(approved, "change_key"),
             grouped(approved, "deployment_key"),
             grouped(approved, "change_request_key"),
@@ -499,10 +534,10 @@ class Warehouse:
                 deploys = run["result"] == "success" and began and began <= ended
                 if run["result"] in JUDGED and (in_time or deploys):
                     key = run["source_system"], run["repository"], run["pipeline"]
-                    last[key] = min(run, last.get(key, run), key=newest)
+                    last[key] = min(run, last.get(key, run), key=newest_first)
             if last:
                 red = [run for run in last.values() if run["result"] != "success"]
-                proof = min(red or last.values(), key=newest)
+                proof = min(red or last.values(), key=newest_first)
                 return ("no" if red else "yes"), proof["ci_run_key"]
         repository = deployment["repository"]
         is_known = self.first_runs.get(repository, EVER) <= deployment["started_at"]
@@ -513,14 +548,14 @@ class Warehouse:
         return ("no" if is_known and not is_lost else "not_known"), None
 
 
-def newest(run: Row) -> tuple[float, str]:
+def newest_first(run: Row) -> tuple[float, str]:
     """Return what runs are sorted by so that the newest is the first."""
     ended = run["finished_at"]
     return (-(ended - datetime(1970, 1, 1)).total_seconds() if ended else 0.0, run["ci_run_key"])
 
 
 def separation(
-    facts: Warehouse, deployment: Row, change: Row | None, reviews: list[Row], given: list[Row]
+    index: EvidenceIndex, deployment: Row, change: Row | None, reviews: list[Row], given: list[Row]
 ) -> str:
     """Say whether author, approver and deployer are different people."""
     author = change and change["author_key"]
@@ -542,7 +577,7 @@ def separation(
             if not row["is_by_program"]
         )
         return "not_known" if is_somebody_unknown else "no"
-    if facts.kinds.get(deployer) == "bot":
+    if index.actor_types.get(deployer) == "bot":
         return "yes"
     if deployer is None or deployment["source_system"] != change["source_system"]:
         return "not_known"
@@ -551,35 +586,35 @@ def separation(
 
 @recounts("metric_change_evidence")
 def change_evidence(tables: Tables) -> Iterator[Row]:
-    """What speaks for every change in production."""
-    facts = Warehouse.of(tables)
+    """The evidence for every change in production."""
+    index = EvidenceIndex.of(tables)
     subjects: list[tuple[Row, Row | None]] = []
     releases = set()
     for link in tables.rows("bridge_deployment_changes"):
-        deployment = facts.deployments[link["deployment_key"]]
+        deployment = index.deployments[link["deployment_key"]]
         releases.add(deployment["release_deployment_key"])
-        subjects.append((deployment, facts.changes[link["change_key"]]))
-    for key, deployment in facts.deployments.items():
+        subjects.append((deployment, index.changes[link["change_key"]]))
+    for key, deployment in index.deployments.items():
         is_first = deployment["release_deployment_key"] == key
         is_there = deployment["result"] == "success" and not deployment["is_rollback"]
         if is_first and is_there and key not in releases:
             subjects.append((deployment, None))
-    asking = {row["service_key"] for row, _ in subjects if facts.approved(row)}
+    asking = {row["service_key"] for row, _ in subjects if index.approved(row)}
     for deployment, change in subjects:
         key = change and change["change_key"]
-        link = next(iter(facts.links.get(key, [])), None) if key else None
-        reviews, given = facts.reviewed(change), facts.approved(deployment)
-        build, run = facts.build(deployment, change)
-        asked = facts.requests.get(deployment["change_request_key"])
+        link = next(iter(index.links.get(key, [])), None) if key else None
+        reviews, given = index.reviewed(change), index.approved(deployment)
+        build, run = index.build(deployment, change)
+        asked = index.requests.get(deployment["change_request_key"])
         began = deployment["started_at"]
         approved_at = None
-        if asked and asked["work_item_key"] not in facts.audited:
+        if asked and asked["work_item_key"] not in index.audited:
             approved_at = asked["approved_at"]
             if approved_at is None and asked["is_automated"]:
                 approved_at = asked["requested_at"]
         is_approved = bool(given) or bool(approved_at and approved_at <= began)
         is_asked = bool(deployment["change_request_key"]) or deployment["service_key"] in asking
-        is_nameless = not change or facts.nameless.get(key, 0) > 0
+        has_unnamed_key = not change or index.unnamed_keys.get(key, 0) > 0
         review = "not_known"
         if change and (not reviews or change["author_key"]):
             review = "yes" if reviews else "no"
@@ -591,7 +626,7 @@ def change_evidence(tables: Tables) -> Iterator[Row]:
             "change_key": key,
             "change_request_key": deployment["change_request_key"],
             "service_key": deployment["service_key"],
-            "item": "yes" if link else "not_known" if is_nameless else "no",
+            "item": "yes" if link else "not_known" if has_unnamed_key else "no",
             "work_item_key": link and link["to_key"],
             "work_item_link_key": link and link["work_item_link_key"],
             "review": review,
@@ -600,7 +635,7 @@ def change_evidence(tables: Tables) -> Iterator[Row]:
             "ci_run_key": run,
             "approval": "yes" if is_approved else "no" if is_asked else "not_known",
             "approval_key": given[0]["approval_key"] if given else None,
-            "separation": separation(facts, deployment, change, reviews, given),
+            "separation": separation(index, deployment, change, reviews, given),
             "merged_at": change and change["merged_at"],
             "deployed_at": deployment["finished_at"],
         }

@@ -95,18 +95,18 @@ def flow_attempts(tables: Tables) -> Iterator[Row]:
             }
 
 
-def quality(moves: list[Row], told: set[str], *, is_created_known: bool) -> str:
+def quality(moves: list[Row], noted: set[str], *, is_created_known: bool) -> str:
     """Return the worst that is known of an item's history."""
-    if any(move["is_before_creation"] for move in moves) or "conflict" in told:
+    if any(move["is_before_creation"] for move in moves) or "conflict" in noted:
         return "conflict"
-    if any(move["is_gap"] for move in moves) or "gap" in told:
+    if any(move["is_gap"] for move in moves) or "gap" in noted:
         return "gap"
     if any(move["is_drift"] for move in moves):
         return "drift"
     is_unknown = moves[0]["to_status"] == "unknown" and all(m["is_synthetic"] for m in moves)
-    if any(move["is_end_only"] for move in moves) or is_unknown or "snapshot_only" in told:
+    if any(move["is_end_only"] for move in moves) or is_unknown or "snapshot_only" in noted:
         return "snapshot_only"
-    return "truncated" if not is_created_known or "truncated" in told else "complete"
+    return "truncated" if not is_created_known or "truncated" in noted else "complete"
 
 
 def children(tables: Tables, visits: dict, started: dict) -> tuple[dict, dict]:
@@ -180,7 +180,7 @@ def work_item_flows(tables: Tables) -> Iterator[Row]:
     handed = grouped(tables.rows("fct_handovers"), "work_item_key")
     kids, kid_spans = children(tables, visits, started)
     delivered = deliveries(tables)
-    told = histories(tables)
+    moves_of = histories(tables)
     for version in tables.rows("dim_work_items"):
         if version["valid_to"] is not None:
             continue
@@ -216,7 +216,7 @@ def work_item_flows(tables: Tables) -> Iterator[Row]:
             "work_item_version_key": version["work_item_version_key"],
             "outcome": outcome,
             "history_quality": quality(
-                told[key],
+                moves_of[key],
                 {row["history_quality"] for row in sources},
                 is_created_known=described[key]["has_recorded_creation"],
             ),
@@ -263,7 +263,7 @@ def work_item_flows(tables: Tables) -> Iterator[Row]:
             "is_started_at_creation": start == created,
             "is_cancelled_after_start": outcome == "cancelled" and start is not None,
             "is_finish_withdrawn": bool(dones) and outcome != "done",
-            "is_bulk_moved": any(move["is_bulk"] for move in told[key]),
+            "is_bulk_moved": any(move["is_bulk"] for move in moves_of[key]),
             "idea_at": created,
             "created_at": created,
             "committed_at": min(commits, default=None),

@@ -18,17 +18,17 @@ from tests.recount.plain import (
 )
 from tests.recount.registry import Row, Tables, recounts
 
-_TOLD: WeakKeyDictionary[Tables, dict[str, list[Row]]] = WeakKeyDictionary()
+_MOVES: WeakKeyDictionary[Tables, dict[str, list[Row]]] = WeakKeyDictionary()
 
 
 def histories(tables: Tables) -> dict[str, list[Row]]:
-    """Return all moves of every item between statuses, its birth first."""
-    if tables not in _TOLD:
-        _TOLD[tables] = _told(tables)
-    return _TOLD[tables]
+    """Return all moves of every item between statuses, its creation first."""
+    if tables not in _MOVES:
+        _MOVES[tables] = _moves_of_items(tables)
+    return _MOVES[tables]
 
 
-def _told(tables: Tables) -> dict[str, list[Row]]:
+def _moves_of_items(tables: Tables) -> dict[str, list[Row]]:
     changes = grouped(
         tables.rows("int_status_changes_unioned"),
         "work_item_key",

@@ -49,7 +49,7 @@ def is_backward(start: datetime | None, end: datetime | None) -> bool | None:
 
 
 def forward(start: datetime | None, end: datetime | None) -> int | None:
-    """Return the seconds between two moments; a clock that runs backwards tells none."""
+    """Return the seconds between two moments; None where the clock ran backwards."""
     return None if is_backward(start, end) else seconds(start, end)
 
 

@@ -36,12 +36,12 @@ def history(audits: Iterable[Row]) -> list[Row]:
 
 def held(tables: Tables, record: Row, audits: list[Row], field: str) -> tuple[Any, datetime | None]:
     """Return what a field of a record held at as_of, and since when, if that is audited."""
-    told = history(a for a in audits if a["field"] == field)
-    past = [a for a in told if a["changed_at"] <= tables.as_of]
+    changes = history(a for a in audits if a["field"] == field)
+    past = [a for a in changes if a["changed_at"] <= tables.as_of]
     if past:
         return past[-1]["to_value"], past[-1]["changed_at"]
-    if told:
-        return told[0]["from_value"], None
+    if changes:
+        return changes[0]["from_value"], None
     if record["updated_at"] is not None and record["updated_at"] > tables.as_of:
         return None, None
     return record[field], None
@@ -149,7 +149,7 @@ def acknowledged(tables: Tables, opened: dict[str, datetime]) -> dict[str, datet
     return found
 
 
-def told_states(tables: Tables) -> set[str]:
+def items_with_states(tables: Tables) -> set[str]:
     """Return the incidents of whose states a history was kept."""
     kept = {
         change["work_item_key"]
@@ -181,12 +181,12 @@ def incidents(tables: Tables) -> Iterator[Row]:
     }
     opened = {key: row["opened_at"] or row["created_at"] for key, row in records.items()}
     touched = acknowledged(tables, opened)
-    told = told_states(tables)
+    with_states = items_with_states(tables)
     for key, record in records.items():
         own, source, _ = counts[key]
         reopened = number(held(tables, record, audits.get(key, []), "reopen_count")[0])
         seen = flows[key]["reopen_count"]
-        if key not in told:
+        if key not in with_states:
             seen = max(seen, reopened) if reopened is not None else seen or None
         verdict, since = held(tables, record, audits.get(key, []), "made_sla")
         resolved = flows[key]["last_done_at"]
@@ -219,7 +219,7 @@ def incidents(tables: Tables) -> Iterator[Row]:
         begun = min(e["started_at"] or e["occurred_at"] for e in some)
         if begun > tables.as_of:
             continue
-        is_told = some[0]["event_type"] != "incident.resolved" or bool(some[0]["started_at"])
+        is_begin_known = some[0]["event_type"] != "incident.resolved" or bool(some[0]["started_at"])
         resolved = flows[key]["last_done_at"]
         yield {
             **dict.fromkeys(
@@ -234,7 +234,7 @@ def incidents(tables: Tables) -> Iterator[Row]:
             "service_key": present[key]["service_key"],
             "severity": ([None] + [e["severity"] for e in some if e["severity"]])[-1],
             "reopen_count": flows[key]["reopen_count"],
-            "time_to_resolve_s": seconds(begun, resolved) if is_told else None,
+            "time_to_resolve_s": seconds(begun, resolved) if is_begin_known else None,
             "opened_at": begun,
             "resolved_at": resolved,
         }  # fmt: skip
@@ -246,12 +246,12 @@ def shared(first: tuple[datetime, datetime], second: tuple[datetime, datetime]) 
 
 
 def approval(tables: Tables, audits: list[Row], stays: list[Row]) -> dict[str, Any]:
-    """Return what the audit tells of the approval of a change.
+    """Return what the audit shows of the approval of a change.
 
     Whoever asks waits until approval says something else, from the beginning of the change on, and
     not in the time in which it had ended.
     """
-    told = history(
+    changes = history(
         a for a in audits if a["field"] == "approval" and a["changed_at"] <= tables.as_of
     )
     ends = [
@@ -261,8 +261,8 @@ def approval(tables: Tables, audits: list[Row], stays: list[Row]) -> dict[str, A
     ]
     born = stays[0]["entered_at"]
     wait, asked, given, by_bot = None, None, None, None
-    for no, audit in enumerate(told):
-        until = told[no + 1]["changed_at"] if no + 1 < len(told) else tables.as_of
+    for no, audit in enumerate(changes):
+        until = changes[no + 1]["changed_at"] if no + 1 < len(changes) else tables.as_of
         if audit["to_value"] == "requested":
             span = audit["changed_at"], until
             ended = sum(shared(span, end) for end in ends)
@@ -283,15 +283,15 @@ def change_requests(tables: Tables) -> Iterator[Row]:
         if record["table_name"] != "change_request" or key not in flows:
             continue
         stays = sorted(visits.get(key, ()), key=lambda v: v["visit_seq"])
-        told = approval(tables, audits.get(key, []), stays)
+        approved = approval(tables, audits.get(key, []), stays)
         in_authorisation = [v for v in stays if v["stage"] == "authorize"]
         begun = [v["entered_at"] for v in stays if v["stage"] in ("scheduled", "implement")]
         works = [v for v in stays if v["stage"] == "implement"]
         is_over = bool(works) and stays[-1]["stage"] in ("review", "closed")
-        wait = told["wait"]
-        if wait is None and told["given"] is None and in_authorisation:
+        wait = approved["wait"]
+        if wait is None and approved["given"] is None and in_authorisation:
             wait = sum(v["elapsed_s"] for v in in_authorisation)
-        given = told["given"]
+        given = approved["given"]
         if given is None and in_authorisation and begun:
             given = min(begun)
         code = held(tables, record, audits.get(key, []), "close_code")[0]
@@ -312,13 +312,13 @@ def change_requests(tables: Tables) -> Iterator[Row]:
             "close_code": code and code.lower(),
             "approval_wait_s": wait,
             "is_automated": (True if is_standard else None)
-            if told["by_bot"] is None
-            else told["by_bot"],
+            if approved["by_bot"] is None
+            else approved["by_bot"],
             "is_successful": is_good
             if flows[key]["outcome"] == "done" and (is_good or is_bad)
             else None,
             "requested_at": record["opened_at"] or record["created_at"],
-            "approval_requested_at": told["asked"],
+            "approval_requested_at": approved["asked"],
             "approved_at": given,
             "implemented_at": works[-1]["exited_at"] if is_over else None,
             "closed_at": flows[key]["last_done_at"],

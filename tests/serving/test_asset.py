@@ -94,5 +94,5 @@ def test_an_address_that_is_none_stops_a_refresh_at_the_gate(
     monkeypatch.setenv("SOURCES__INBOX__PATH", str(tmp_path))
     monkeypatch.setenv(SETTING, "warehouse.example.com:5432")
     with pytest.raises(gate.Stopped) as stopped:
-        gate.check(gate.Wish())
+        gate.check(gate.RefreshRequest())
     assert (stopped.value.code, stopped.value.lines) == (gate.BAD_CONFIGURATION, [FORM])

@@ -53,7 +53,7 @@ gitlab_jobs as (
 
 ),
 
--- All pipelines of a project are told by one file; a child's is told by the job that started it.
+-- One file defines all pipelines of a project; a child's name is that of the job that started it.
 parents as (
 
     select

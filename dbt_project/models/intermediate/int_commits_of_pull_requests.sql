@@ -58,7 +58,7 @@ final as (
 
     union
 
-    -- Rebasing writes the commits of a pull request anew, in the moment of the merge; of what they
+    -- Rebasing rewrites the commits of a pull request, in the moment of the merge; of what they
     -- were, the time of writing stays.
     select
         commits.repository,

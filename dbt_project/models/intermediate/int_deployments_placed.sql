@@ -203,7 +203,7 @@ previous_successes as (
 ),
 
 -- Successful deployments with a known commit, numbered in each place from 1 in the order of their
--- start. Not of their end: a slow deployment of the push before may end last and is no rollback.
+-- start. Not of their end: a slow deployment of the push before may end last and is not a rollback.
 -- arrived: 0 where the success before it was of the same commit, else 1; they are summed below.
 arrivals as (
 

@@ -71,7 +71,7 @@ final as (
             gaps.source_system = deploying_scopes.source_system
             and gaps.scope = deploying_scopes.scope
 
-    -- A row without an end says that the source holds the whole history of the scope: no gap.
+    -- A row without an end says that the source has all of the history of the scope: no gap.
     where gaps.gap_to is not null
 
 )

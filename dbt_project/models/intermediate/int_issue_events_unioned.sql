@@ -122,7 +122,7 @@ seen_statuses as (
 
     union all
 
-    -- One that ends an issue closes it, and that is told with its date.
+    -- One that ends an issue closes it, and that event has its date.
     select
         'gitlab:seen:' || versions.issue_status_version_id as source_event_id,
         versions.work_item_key,

@@ -144,7 +144,7 @@ switches as (
 
 ),
 
--- What ends first was there before anything was told of it.
+-- What ends first was there before its first recorded event.
 final as (
 
     select

@@ -74,7 +74,7 @@ moved as (
             'ready_for_review', 'convert_to_draft', 'reopened', 'merged', 'closed',
             'added_to_merge_queue', 'removed_from_merge_queue'
         )
-        -- Merged is the end: that it is closed and taken off the queue is told with it, or later.
+        -- Merged is the end: events of closing it and of leaving the queue come then, or later.
         and (
             events.event = 'merged'
             or events.happened_at < coalesce(pull_requests.merged_at, timestamp '9999-01-01')
@@ -129,7 +129,7 @@ reviewed as (
     inner join pull_requests
         on reviews.work_item_key = pull_requests.work_item_key
 
-    -- Comments of the author or of a program are no review, though a program's verdict is the
+    -- Comments of the author or of a program are not reviews, though a program's verdict is the
     -- tool's too; what comes after the end moves nothing.
     where
         reviews.submitted_at is not null

@@ -19,8 +19,8 @@ repositories as (
 
 ),
 
--- Author dates are set by whoever writes: one before there was the repository is no start, and the
--- committer's stands in for it. The union survives force pushes.
+-- Author dates are set by whoever writes: one from before the repository existed is
+-- not a start, and the committer's stands in for it. The union survives force pushes.
 first_commits as (
 
     select

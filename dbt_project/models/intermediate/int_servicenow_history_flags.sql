@@ -115,7 +115,7 @@ unlabelled as (
 ),
 
 -- An update that touched no audited field leaves its number only. More updates than the record
--- has had are no updates of it.
+-- has had are not updates of it.
 updates as (
 
     select

@@ -25,7 +25,7 @@ state_changes as (
 
 ),
 
--- Tasks below an item are no items.
+-- Tasks below an item are not items.
 records as (
 
     select * from {{ ref('int_servicenow_records') }}

@@ -294,7 +294,7 @@ unioned as (
 
 ),
 
--- A move to where the item already is, is no move.
+-- A move to the status that the item has already is not a move.
 final as (
 
     select

@@ -131,7 +131,7 @@ blocked_times as (
 
 ),
 
--- Work is the whole visit less the parts of it in which the item was blocked.
+-- Work is the visit less the parts of it in which the item was blocked.
 spans as (
 
     select

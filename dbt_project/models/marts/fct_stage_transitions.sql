@@ -244,7 +244,7 @@ before as (
 
 ),
 
--- How far an item is: the place of the last stage that says so. What follows an end begins anew.
+-- How far an item is: the ordinal of the last stage that says so. What follows an end starts again.
 placed as (
 
     select
@@ -269,7 +269,7 @@ turned as (
 ),
 
 -- An end that stood for long stands: what comes after it, work that is taken up again or another
--- end, is another attempt. That a source no longer has an item is no attempt at anything.
+-- end, is another attempt. A deletion is not an attempt.
 attempted as (
 
     select

@@ -107,7 +107,7 @@ ended as (
 
 ),
 
--- The whole stay, and the parts of it in which the item was blocked: blocks lie in the flow.
+-- The stay, and the parts of it in which the item was blocked: blocks lie in the flow.
 spans as (
 
     select

@@ -283,7 +283,7 @@ grid as (
         on
             periods.period_end >= groups.first_day
             and periods.period_start <= groups.last_day
-            -- A day of a team is no row of any table.
+            -- No table has days of teams.
             and (periods.period <> 'day' or groups.team_key = 'all')
 
     left join waits

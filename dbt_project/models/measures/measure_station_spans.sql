@@ -106,7 +106,7 @@ blocked_times as (
 
 ),
 
--- The whole stay, and the parts of it in which somebody else was waited for.
+-- The stay, and the parts of it in which somebody else was waited for.
 spans as (
 
     select

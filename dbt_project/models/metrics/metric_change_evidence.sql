@@ -409,7 +409,7 @@ asking as (
 
 ),
 
--- Who reviewed it, and is not the author. People of two tools cannot be told apart.
+-- Who reviewed it, and is not the author. Whether people of two tools are the same cannot be known.
 others as (
 
     select

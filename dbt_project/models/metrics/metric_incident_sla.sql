@@ -37,7 +37,7 @@ dates as (
 
 ),
 
--- ServiceNow's own verdict on the whole incident, which is there without any agreement, is an
+-- ServiceNow's own verdict on the incident, which is there without any agreement, is an
 -- agreement from its opening to its end.
 agreed as (
 
@@ -274,7 +274,7 @@ summed as (
 
 ),
 
--- Months in which nothing was open are no rows.
+-- Months in which nothing was open have no rows.
 final as (
 
     select

@@ -137,7 +137,7 @@ points as (
 
 ),
 
--- Limits are drawn when the whole baseline is there: from then on nothing moves them.
+-- Limits are drawn when all of the baseline is there: from then on nothing moves them.
 reasoned as (
 
     select

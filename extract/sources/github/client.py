@@ -101,8 +101,8 @@ def listed_rows(pages: Iterable[Any], key: str | None = None) -> Iterator[Row]:
 
 def runs_kept(api: Api, repository: str) -> timedelta | None:
     """Return for how long a repository keeps its runs; None where this token cannot see it."""
-    place = f"/repos/{repository}/actions/permissions/artifact-and-log-retention"
-    reply = api.get(place, allow=NOT_READABLE)
+    path = f"/repos/{repository}/actions/permissions/artifact-and-log-retention"
+    reply = api.get(path, allow=NOT_READABLE)
     days = (reply.data or {}).get("days") if reply.status == 200 else None
     return timedelta(days=days) if days else None
 

@@ -329,15 +329,15 @@ def judged(answer: Any) -> tuple[list[Row | None], str | None]:
     if not isinstance(data, dict):
         return [], "no data"
     refused = {tuple(error["path"]) for error in errors}
-    places: dict[tuple, Any] = (
-        {("nodes", place): node for place, node in enumerate(data["nodes"])}
+    by_path: dict[tuple, Any] = (
+        {("nodes", number): node for number, node in enumerate(data["nodes"])}
         if "nodes" in data
         else {("node",): data.get("node")}
     )
-    for place, node in places.items():
-        if place not in refused and not _is_whole(node, place, refused):
+    for path, node in by_path.items():
+        if path not in refused and not _is_complete(node, path, refused):
             return [], "null nodes"
-    return [None if place in refused else node for place, node in places.items()], None
+    return [None if path in refused else node for path, node in by_path.items()], None
 
 
 def _kind(error: Mapping[str, Any]) -> str:
@@ -347,7 +347,7 @@ def _kind(error: Mapping[str, Any]) -> str:
     return re.sub(r"\W", "", str(error.get("type") or code or "unknown"))
 
 
-def _is_whole(node: Any, place: tuple, refused: set[tuple]) -> bool:
+def _is_complete(node: Any, path: tuple, refused: set[tuple]) -> bool:
     """Whether a node and its connections are there; null only where GitHub has a verdict on it."""
     if not isinstance(node, dict):
         return False
@@ -356,14 +356,14 @@ def _is_whole(node: Any, place: tuple, refused: set[tuple]) -> bool:
         if not isinstance(entries, list):
             return False
         for number, entry in enumerate(entries):
-            at = (*place, name, "nodes", number)
-            if at not in refused and not _is_whole(entry, at, refused):
+            at = (*path, name, "nodes", number)
+            if at not in refused and not _is_complete(entry, at, refused):
                 return False
     return True
 
 
 class Graph:
-    """Whole items and listings by GraphQL: pages shrink when the server says they are too much."""
+    """Full items and listings by GraphQL: pages shrink when the server says they are too much."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -386,7 +386,7 @@ class Graph:
         self.has_projects = "ProjectV2Item" in fields
         self.kinds, self.queries = kinds(known), queries(known)
 
-    def whole(self, kind: str, node_ids: Sequence[str]) -> tuple[dict[str, Row], set[str]]:
+    def full_items(self, kind: str, node_ids: Sequence[str]) -> tuple[dict[str, Row], set[str]]:
         """Return items by node id, and the ids of those that GitHub does not give.
 
         An id that is in neither could not be read completely: a connection was cut short, or
@@ -416,12 +416,12 @@ class Graph:
                     gone.add(node_id)
                     continue
                 try:
-                    is_whole = self.complete(kind, node)
+                    is_complete = self.complete(kind, node)
                 except Unavailable as failure:
                     outage.note(failure)
                     continue
                 outage.end()
-                if is_whole:
+                if is_complete:
                     found[node_id] = node
         return found, gone
 

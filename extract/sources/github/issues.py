@@ -81,11 +81,11 @@ class Issues:
             audit.api_count += len(nodes) - len(again)
             audit.extracted -= len(again)
             ends = reader.parallel(lambda node: reader.graph.complete("issues", node), nodes)
-            whole = [node for node, is_whole in zip(nodes, ends, strict=True) if is_whole]
+            complete = [node for node, is_complete in zip(nodes, ends, strict=True) if is_complete]
             cut = {node["id"]: f"#{node.get('number')}" for node in nodes}
-            for node in whole:
+            for node in complete:
                 del cut[node["id"]]
-            yield from self._batches(state, repo, whole, cut, audits)
+            yield from self._batches(state, repo, complete, cut, audits)
             done |= {node["id"] for node in nodes}
             reader.run.progress(ISSUES.name, len(done), total, began)
             reader.room[ISSUES.name] -= len(nodes)
@@ -119,13 +119,13 @@ class Issues:
         self,
         state: Any,
         repo: Repository,
-        whole: list[Row],
+        complete: list[Row],
         cut: Mapping[str, str],
         audits: Mapping[str, Audit],
     ) -> Iterator[Batch]:
         """Yield complete issues; the next load reads those that were cut short (id → name)."""
         audit, owed = audits[ISSUES.name], state.setdefault("owed", {})
-        left = {*owed.get(repo.key, ()), *cut} - {node["id"] for node in whole}
+        left = {*owed.get(repo.key, ()), *cut} - {node["id"] for node in complete}
         owed[repo.key] = sorted(left)
         if cut:
             audit.status, audit.rejected = "incomplete", audit.rejected + len(cut)
@@ -134,8 +134,8 @@ class Issues:
         yield from self.reader.batches(
             repo,
             audits,
-            (ISSUES, [issue_row(repo, node) for node in whole]),
-            (ISSUE_EVENTS, [row for node in whole for row in issue_event_rows(node)]),
+            (ISSUES, [issue_row(repo, node) for node in complete]),
+            (ISSUE_EVENTS, [row for node in complete for row in issue_event_rows(node)]),
         )
 
     def _owed(self, state: Any, repo: Repository) -> list[str]:
@@ -156,7 +156,8 @@ class Issues:
         audit = audits[ISSUES.name]
         for some in chunks(list(dict.fromkeys(ids)), CHUNK):
             parts = self.reader.parallel(
-                lambda part: self.reader.graph.whole("issues", part), chunks(some, ITEMS_PER_QUERY)
+                lambda part: self.reader.graph.full_items("issues", part),
+                chunks(some, ITEMS_PER_QUERY),
             )
             nodes = [node for found, _ in parts for node in found.values()]
             gone = {node_id for _, missing in parts for node_id in missing}

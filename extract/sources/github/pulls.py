@@ -56,10 +56,10 @@ class Pulls:
         if not self.reader.run.windows:
             cut = self._cut_pulls(state, repo, {pull.number for pull in listed})
             for some in chunks(cut, CHUNK):
-                yield from self._whole_pulls(state, repo, some, audits)
+                yield from self._full_pulls(state, repo, some, audits)
         for start in range(0, len(listed), CHUNK):
             some, rest = listed[start : start + CHUNK], listed[start + CHUNK :]
-            yield from self._whole_pulls(state, repo, some, audits)
+            yield from self._full_pulls(state, repo, some, audits)
             self.reader.run.progress(PULL_REQUESTS.name, start + len(some), len(listed), began)
             self.reader.room[PULL_REQUESTS.name] -= len(some)
             if rest:
@@ -118,7 +118,7 @@ class Pulls:
         found = self._cut_pulls(state, repo, done)
         audits[PULL_REQUESTS.name].api_count += len(found)
         for some in chunks(found, CHUNK):
-            yield from self._whole_pulls(state, repo, some, audits)
+            yield from self._full_pulls(state, repo, some, audits)
         taken[repo.key] = self.reader.run.server_now.isoformat()
 
     def _listed_pulls(self, repo: Repository, window: Window) -> list[Listed]:
@@ -144,25 +144,25 @@ class Pulls:
                 cut.remove(number)
         return found
 
-    def _whole_pulls(
+    def _full_pulls(
         self, state: Any, repo: Repository, some: list[Listed], audits: Mapping[str, Audit]
     ) -> Iterator[Batch]:
         """Read pull requests in full; one that is cut short is left to the next load."""
         parts = self.reader.parallel(
-            lambda ids: self.reader.graph.whole("pull_requests", ids),
+            lambda ids: self.reader.graph.full_items("pull_requests", ids),
             chunks([listed.node_id for listed in some], ITEMS_PER_QUERY),
         )
         nodes = {node_id: node for found, _ in parts for node_id, node in found.items()}
         gone = {node_id for _, missing in parts for node_id in missing}
-        whole = [(listed, nodes[listed.node_id]) for listed in some if listed.node_id in nodes]
+        complete = [(listed, nodes[listed.node_id]) for listed in some if listed.node_id in nodes]
         cut = [
             listed.number
             for listed in some
             if listed.node_id not in nodes and listed.node_id not in gone
         ]
-        pulls = [pull_row(repo, listed, node) for listed, node in whole]
-        commits = [row for listed, node in whole for row in commit_rows(repo, listed, node)]
-        reviews = [row for listed, node in whole for row in review_rows(listed, node)]
+        pulls = [pull_row(repo, listed, node) for listed, node in complete]
+        commits = [row for listed, node in complete for row in commit_rows(repo, listed, node)]
+        reviews = [row for listed, node in complete for row in review_rows(listed, node)]
         audit = audits[PULL_REQUESTS.name]
         known = state.setdefault("cut", {}).get(repo.key, [])
         state["cut"][repo.key] = sorted({*known} - {listed.number for listed in some} | {*cut})

@@ -329,15 +329,15 @@ def commit_rows(repo: Repository, listed: Listed, node: Mapping[str, Any]) -> li
 
 def branch_commit_row(repo: Repository, commit: Mapping[str, Any]) -> Row:
     """Return the raw row of a commit of the default branch; its message is read and not loaded."""
-    told = commit.get("commit") or {}
-    title, _, body = str(told.get("message") or "").partition("\n")
+    git_commit = commit.get("commit") or {}
+    title, _, body = str(git_commit.get("message") or "").partition("\n")
     parents, squashed = parents_of(commit), _SQUASHED.fullmatch(title)
     return {
         "repository": repo.name,
         "sha": commit["sha"],
         "first_parent": parents[0] if parents else None,
-        "authored_at": instant((told.get("author") or {}).get("date")),
-        "committed_at": instant((told.get("committer") or {}).get("date")),
+        "authored_at": instant((git_commit.get("author") or {}).get("date")),
+        "committed_at": instant((git_commit.get("committer") or {}).get("date")),
         "payload": {
             "parents": parents,
             "author": rest_person(commit.get("author")),
@@ -345,9 +345,9 @@ def branch_commit_row(repo: Repository, commit: Mapping[str, Any]) -> Row:
             **assistance(
                 [
                     Signed(
-                        told.get("message"),
-                        (told.get("author") or {}).get("name"),
-                        (told.get("author") or {}).get("email"),
+                        git_commit.get("message"),
+                        (git_commit.get("author") or {}).get("name"),
+                        (git_commit.get("author") or {}).get("email"),
                         (commit.get("author") or {}).get("login"),
                     )
                 ]

@@ -84,7 +84,7 @@ class Runs:
         lo, hi = window.lo or BEGINNING, window.hi
         audit.api_count = 0
         audits[JOBS.name].api_count = 0
-        began, seen, is_whole = time.monotonic(), 0, True
+        began, seen, is_complete = time.monotonic(), 0, True
         if not self.reader.run.windows:
             found, known = self._open_runs(state, repo, lo, audit)
             yield from self._changed(repo, audits, found, known)
@@ -96,12 +96,12 @@ class Runs:
             fresh = [run for run in bucket.runs if not _is_known(run, known)]
             audit.extracted += len(bucket.runs) - len(fresh)
             if bucket.fault:
-                is_whole = False
+                is_complete = False
                 note_fault(audit, bucket.fault)
-            is_whole = (yield from self._changed(repo, audits, fresh, known)) and is_whole
+            is_complete = (yield from self._changed(repo, audits, fresh, known)) and is_complete
             self.reader.run.progress(RUNS.name, seen, None, began)
             self.reader.room[RUNS.name] -= len(fresh)
-            if is_whole:
+            if is_complete:
                 end = datetime.fromtimestamp(bucket.hi, UTC)
                 self.reader.run.close_window(
                     state, repo.key, Window(lo, min(end + timedelta(seconds=1), hi))
@@ -111,7 +111,7 @@ class Runs:
                     return False
         if audit.rejected:
             say(audit, f"earlier attempts that are not there any more: {audit.rejected:,}")
-        if is_whole and not self.reader.run.is_backfill:
+        if is_complete and not self.reader.run.is_backfill:
             yield from self.reader.batches(repo, audits, (HISTORY_GAPS, self._gaps(repo, history)))
         return True
 
@@ -251,7 +251,7 @@ class Runs:
         self, repo: Repository, audits: Mapping[str, Audit], runs: list[Row], known: Known
     ) -> Generator[Batch, None, bool]:
         """Yield the attempts of runs and their jobs; False when the jobs of one end too early."""
-        is_whole = True
+        is_complete = True
         for some in chunks(runs, CHUNK):
             parts = self.reader.parallel(
                 lambda run: self._attempts(repo, run, known.get(str(run["id"]), {})), some
@@ -261,7 +261,7 @@ class Runs:
                 audits[RUNS.name].rejected += part.gone
                 audits[JOBS.name].rejected += part.jobless
                 if part.fault:
-                    is_whole = False
+                    is_complete = False
                     for audit in audits.values():
                         note_fault(audit, part.fault)
             attempts = [row for part in parts for row in part.attempts]
@@ -270,7 +270,7 @@ class Runs:
             # Counted are runs, as GitHub does, and not their attempts.
             audits[RUNS.name].extracted += sum(bool(part.attempts) for part in parts)
             audits[RUNS.name].extracted -= len(attempts)
-        return is_whole
+        return is_complete
 
     def _attempts(
         self, repo: Repository, run: Row, known: Mapping[int, tuple[str | None, int | None]]

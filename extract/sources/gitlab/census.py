@@ -60,7 +60,7 @@ class ProjectCensus:
             {row_id: (kind.version(row), project.path) for row_id, row in listed.items()}
         )
         wanted = [listed[row_id] for row_id in found.wanted if row_id not in done]
-        yield from self.reader.whole(kind, project, wanted, audits)
+        yield from self.reader.with_children(kind, project, wanted, audits)
         rows = self.reader.stored(kind, project, "true", done) if found.suspects else []
         rows = [row for row in rows if row["id"] in found.suspects]
         states = {200: PRESENT, 403: "no_access", 404: "deleted"}
@@ -76,7 +76,7 @@ class ProjectCensus:
 
     def _all(self, kind: Kind, project: Project) -> dict[str, Row]:
         """List everything; where that is longer than GitLab pages, window by window."""
-        path = kind.place(project)
+        path = kind.path(project)
         found: dict[str, Row] = {}
         for part in kind.filters:
             order = {**part, "order_by": kind.order, "sort": "asc"}

@@ -61,7 +61,7 @@ class Kind:
         """The raw tables that are filled together."""
         return (self.table, *self.children)
 
-    def place(self, project: Project, row: Mapping[str, Any] | None = None) -> str:
+    def path(self, project: Project, row: Mapping[str, Any] | None = None) -> str:
         """Return the path of the listing, or of one row of it."""
         path = f"/projects/{project.id}/{self.table.name}"
         return path if row is None else f"{path}/{row[self.address]}"

@@ -135,8 +135,8 @@ class Reader:
         """Yield what changed in a window, and after the last one what windows do not show."""
         audit, mark = audits[kind.table.name], _mark(kind, project)
         history = self._history(state, kind, project)
-        whole = self.run.next_window(state, mark, overlap=OVERLAP, safety_lag=SAFETY_LAG)
-        window, listed = self.listed(kind, project, whole)
+        due_window = self.run.next_window(state, mark, overlap=OVERLAP, safety_lag=SAFETY_LAG)
+        window, listed = self.listed(kind, project, due_window)
         audit.window_from, audit.window_to = window.lo, window.hi
         audit.api_count = len(listed)
         history.note(instant(row.get("created_at")) for row in listed.values())
@@ -149,18 +149,18 @@ class Reader:
         ]
         audit.extracted += len(listed) - len(changed)
         audit.loaded = 0
-        yield from self.whole(kind, project, changed, audits)
+        yield from self.with_children(kind, project, changed, audits)
         self.run.close_window(state, mark, window)
         self.room -= len(changed)
         if kind.table is ISSUES:
-            yield from Statuses(self).read(project, changed, window.hi == whole.hi)
-        if window.hi < whole.hi:
+            yield from Statuses(self).read(project, changed, window.hi == due_window.hi)
+        if window.hi < due_window.hi:
             return False
         if self.run.is_backfill:
             return True
         done = set(listed)
         polled = self._unfinished(kind, project, done, audit)
-        yield from self.whole(kind, project, polled, audits)
+        yield from self.with_children(kind, project, polled, audits)
         done.update(str(row["id"]) for row in polled)
         if census.is_due(state.setdefault(mark, {}), self.run.server_now):
             yield from ProjectCensus(self).taken(
@@ -207,7 +207,7 @@ class Reader:
             if window.lo:
                 # Versions differ on whether the moment itself belongs to it.
                 span["updated_after"] = _stamp(window.lo - timedelta(seconds=1))
-            path = kind.place(project)
+            path = kind.path(project)
             opened[window] = [Listing(self.api, path, {**part, **span}) for part in kind.filters]
             return sum(listing.size() for listing in opened[window])
 
@@ -221,7 +221,7 @@ class Reader:
             ) from None
         return window, by_id(rows)
 
-    def whole(
+    def with_children(
         self, kind: Kind, project: Project, rows: Sequence[Row], audits: Mapping[str, Audit]
     ) -> Iterator[Batch]:
         """Yield the raw rows of listed rows and of all that hangs on them."""
@@ -274,7 +274,7 @@ class Reader:
     ) -> dict[str, Reply]:
         """Ask for rows by their ids."""
         replies = self._parallel(
-            lambda row: self.api.get(kind.place(project, row), allow=(403, 404)), rows
+            lambda row: self.api.get(kind.path(project, row), allow=(403, 404)), rows
         )
         return dict(zip((row["id"] for row in rows), replies, strict=True))
 

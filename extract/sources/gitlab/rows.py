@@ -81,10 +81,10 @@ class Project:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Project":
         """Read a project; GitLab tells those only who may delete how long pipelines are kept."""
-        told = "ci_delete_pipelines_in_seconds"
-        keeps = None if told not in row else FOREVER
-        if row.get(told):
-            keeps = timedelta(seconds=row[told])
+        name = "ci_delete_pipelines_in_seconds"
+        keeps = None if name not in row else FOREVER
+        if row.get(name):
+            keeps = timedelta(seconds=row[name])
         created = instant(row.get("created_at"))
         return cls(str(row["id"]), path_of(row), row.get("default_branch"), created, keeps)
 
@@ -340,10 +340,10 @@ def label_row(issue_id: str, row: Mapping[str, Any]) -> Row:
 
 def status_of(node: Mapping[str, Any]) -> Row | None:
     """Return the raw row of a work item's status; None where it has none."""
-    told = next((w["status"] for w in node.get("widgets") or () if w and w.get("status")), None)
-    return told and {
+    status = next((w["status"] for w in node.get("widgets") or () if w and w.get("status")), None)
+    return status and {
         "id": str(node["id"]).rpartition("/")[2],
-        "payload": {"status": told.get("name"), "category": told.get("category")},
+        "payload": {"status": status.get("name"), "category": status.get("category")},
     }
 
 

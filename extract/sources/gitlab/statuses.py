@@ -67,8 +67,8 @@ class Statuses:
     def read(self, project: Project, changed: Sequence[Row], with_open: bool) -> Iterator[Batch]:
         """Yield the statuses of issues that are not stored as they are.
 
-        That one moved changes no `updated_at`, so all open ones are asked for. No history is told:
-        what changes is kept with the day on which a load saw it.
+        That one moved changes no `updated_at`, so all open ones are asked for. GitLab has no
+        history of it: what changes is kept with the day on which a load saw it.
         """
         if not self.graphql:
             return
@@ -126,5 +126,5 @@ class Statuses:
 
 def _errors(answer: Any) -> str | None:
     """Return why an answer of GraphQL is incomplete: an error, whose text may quote anything."""
-    is_whole = isinstance(answer, dict) and answer.get("data") and not answer.get("errors")
-    return None if is_whole else "errors"
+    is_complete = isinstance(answer, dict) and answer.get("data") and not answer.get("errors")
+    return None if is_complete else "errors"

@@ -39,7 +39,7 @@ class Reader:
         known = {
             sha
             for (sha,) in raw_store.rows(
-                NAME, f"select sha256 from {NAME}.files where {raw_store.is_whole(NAME)}"
+                NAME, f"select sha256 from {NAME}.files where {raw_store.committed(NAME)}"
             )
         }
         read, faults, odd = [], [], Counter[str]()

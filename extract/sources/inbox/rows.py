@@ -57,7 +57,7 @@ def approver(value: Any) -> str | None:
     return person_key(NAME, str(value)) if is_word else None
 
 
-def told_time(value: Any) -> str | None:
+def utc_text(value: Any) -> str | None:
     """Return a time of a payload as ISO text in UTC, whatever form it has."""
     found = None if isinstance(value, (dict, list, bool)) else moment(value)
     return found and found.astimezone(UTC).isoformat()
@@ -76,7 +76,7 @@ PAYLOAD = {
     ),
     "environment": environment,
     "approver": approver,
-    **dict.fromkeys(("queued_at", "started_at", "finished_at"), told_time),
+    **dict.fromkeys(("queued_at", "started_at", "finished_at"), utc_text),
 }
 """What is loaded of an envelope's payload; branches, people, addresses and texts are not."""
 
@@ -188,8 +188,8 @@ def moment(value: Any) -> datetime | None:
     """Return a time: ISO text, or seconds, milli-, micro- or nanoseconds as number or text."""
     text = str(value).strip() if value is not None else ""
     if re.fullmatch(r"\d{9,19}(\.\d+)?", text):
-        whole = text.partition(".")[0]
-        digits = len(whole)
+        integral = text.partition(".")[0]
+        digits = len(integral)
         scale = 0 if digits <= 11 else 3 if digits <= 14 else 6 if digits <= 17 else 9
         try:
             return datetime.fromtimestamp(float(text) / 10**scale, UTC)

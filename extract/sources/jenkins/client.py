@@ -28,7 +28,7 @@ GRAPH_VIEW = ("stages/tree", "pipeline-overview/tree", "pipeline-graph/tree")
 """Where the stages of a build are: by the plugin Pipeline: Stage View, and by Pipeline Graph View,
 which Jenkins installs by default now, under its present and its former names."""
 
-PLACES = (STAGE_VIEW, *GRAPH_VIEW)
+STAGE_PATHS = (STAGE_VIEW, *GRAPH_VIEW)
 
 NO_PLUGIN = "neither the plugin Pipeline Graph View nor Pipeline: Stage View is there (404)"
 
@@ -74,9 +74,9 @@ def builds_of(
         IncompleteRead: The builds do not come to an end.
     """
     seen: set[int] = set()
-    place, reread = 0, -1
+    offset, reread = 0, -1
     for _ in range(MOST_RANGES):
-        tree = f"firstBuild[number,timestamp],allBuilds[{BUILD}]{{{place},{place + RANGE}}}"
+        tree = f"firstBuild[number,timestamp],allBuilds[{BUILD}]{{{offset},{offset + RANGE}}}"
         reply = api.get(f"{path_of(job.full_name)}/api/json", {"tree": tree}, allow=(404,))
         if reply.status == 404:
             # Deleted since it was listed; what we have stays.
@@ -90,8 +90,8 @@ def builds_of(
             if isinstance(build, dict) and build.get("timestamp") is not None
         ]
         numbers = [int(build["number"]) for build in page]
-        if seen and numbers and max(numbers) < min(seen) - 1 and reread != place:
-            place = reread = max(place - RANGE, 0)
+        if seen and numbers and max(numbers) < min(seen) - 1 and reread != offset:
+            offset = reread = max(offset - RANGE, 0)
             continue
         fresh = [
             build for build in page if int(build["number"]) not in seen and _is_new(build, known)
@@ -105,7 +105,7 @@ def builds_of(
         is_old = len(wanted) < len(fresh)
         if not page or is_known or is_old or min(numbers) <= int(first.get("number") or 0):
             return
-        place += RANGE
+        offset += RANGE
     raise IncompleteRead("jenkins: the builds of a job do not end")
 
 

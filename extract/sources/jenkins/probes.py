@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from extract.probes import Probe, clock, scopes
 from extract.run import LoadRun
-from extract.sources.jenkins.client import NO_PLUGIN, PLACES, connect, path_of, server_time
+from extract.sources.jenkins.client import NO_PLUGIN, STAGE_PATHS, connect, path_of, server_time
 from extract.sources.jenkins.reader import Reader
 from extract.sources.jenkins.rows import PIPELINE_JOB
 from extract.sources.jenkins.settings import JenkinsSettings
@@ -25,7 +25,7 @@ def doctor_probes(config: JenkinsSettings) -> Iterator[Probe]:
     if pipelines:
         newest, _ = pipelines[0].newest[0]
         build = f"{path_of(pipelines[0].full_name)}/{newest}"
-        answers = (api.get(f"{build}/{place}", allow=(403, 404)).status for place in PLACES)
+        answers = (api.get(f"{build}/{path}", allow=(403, 404)).status for path in STAGE_PATHS)
         status = next((status for status in answers if status != 404), 404)
         yield Probe(
             status == 200,

@@ -20,7 +20,7 @@ from extract.settings import setting_name
 from extract.sources.jenkins.client import (
     BUILD,
     NO_PLUGIN,
-    PLACES,
+    STAGE_PATHS,
     builds_of,
     connect,
     path_of,
@@ -66,7 +66,7 @@ class Reader:
     jobs: list[Job] = field(default_factory=list)
     counted: dict[str, Audit] = field(default_factory=dict)
     stages: Audit | None = None
-    without_stages: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PLACES, 0))
+    without_stages: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STAGE_PATHS, 0))
     """How many builds have no stages in a place; one that never had any is given up."""
     with_stages: list[str] = field(default_factory=list)
     first: dict[str, tuple[Mapping[str, Any], list[list[int]]]] = field(default_factory=dict)
@@ -100,8 +100,8 @@ class Reader:
         """
         if depth > DEEPEST:
             raise IncompleteRead(f"jenkins: folders lie more than {DEEPEST} deep in each other")
-        place = f"{path_of(folder) if folder else ''}/api/json"
-        reply = self.api.get(place, {"tree": LISTED}, allow=(404,))
+        path = f"{path_of(folder) if folder else ''}/api/json"
+        reply = self.api.get(path, {"tree": LISTED}, allow=(404,))
         self.outage.end()
         if reply.status == 404:
             raise IncompleteRead("jenkins: a folder is not there, or not visible to this user")
@@ -269,17 +269,17 @@ class Reader:
         Raises:
             Unavailable: Jenkins gives no answer.
         """
-        unlikely = [p for p in PLACES if p not in self.with_stages]
-        for place in (*self.with_stages, *unlikely):
-            if self.without_stages[place] >= MOST_WITHOUT_STAGES and place in unlikely:
+        unlikely = [p for p in STAGE_PATHS if p not in self.with_stages]
+        for path in (*self.with_stages, *unlikely):
+            if self.without_stages[path] >= MOST_WITHOUT_STAGES and path in unlikely:
                 continue
-            reply = self.api.get(f"{build}/{place}", allow=(404,))
+            reply = self.api.get(f"{build}/{path}", allow=(404,))
             self.silent.clear()
             if reply.status == 200:
-                if place in unlikely:
-                    self.with_stages.append(place)
+                if path in unlikely:
+                    self.with_stages.append(path)
                 return reply.data or {}
-            self.without_stages[place] += 1
+            self.without_stages[path] += 1
         return None
 
     @cached_property

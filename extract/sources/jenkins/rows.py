@@ -82,16 +82,16 @@ def checkout_of(job: Job, checkouts: list[dict[str, Any]]) -> dict[str, Any] | N
     *folders, last = job.full_name.split("/")
     branch = unquote(last)
 
-    def likeness(place: int) -> tuple[bool, bool, int]:
-        repository = repository_of(checkouts[place].get("remoteUrls")) or ""
+    def likeness(index: int) -> tuple[bool, bool, int]:
+        repository = repository_of(checkouts[index].get("remoteUrls")) or ""
         branches = [
-            str(told.get("name") or "")
-            for told in checkouts[place]["lastBuiltRevision"].get("branch") or []
-            if isinstance(told, dict)
+            str(described.get("name") or "")
+            for described in checkouts[index]["lastBuiltRevision"].get("branch") or []
+            if isinstance(described, dict)
         ]
         is_named = repository.rpartition("/")[2] in (*folders, last)
         is_branch = any(name == branch or name.endswith(f"/{branch}") for name in branches)
-        return is_named, is_branch, place
+        return is_named, is_branch, index
 
     return checkouts[max(range(len(checkouts)), key=likeness)] if checkouts else None
 

@@ -48,9 +48,9 @@ class Chain:
                 state.update({name: to for name, _, to in entry.moves})
         return found
 
-    def places(self) -> dict[str, int]:
-        """Return the place of every history: id → 1 for the oldest."""
-        return {entry.id: place for place, entry in enumerate(self.in_order(), 1)}
+    def numbers(self) -> dict[str, int]:
+        """Return the number of every history in order of time: id → 1 for the oldest."""
+        return {entry.id: number for number, entry in enumerate(self.in_order(), 1)}
 
     def statuses(self) -> list[Move]:
         """Return the changes of the status, oldest first."""

@@ -134,7 +134,7 @@ class WindowProgress:
     unread: int = 0
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether all that the server counts was listed and read."""
         return not self.unread and is_complete_listing(self.listed, self.count)
 

@@ -120,7 +120,7 @@ class Cloud(Site):
             for issue_id, (version, _) in listed.items()
             if progress.known.get(issue_id, (None,))[0] != version or version is None
         }
-        if progress.has_next and progress.is_whole:
+        if progress.has_next and progress.is_complete:
             changed = _cut(progress, changed)
         yield from self.by_id(list(changed), progress)
 
@@ -239,10 +239,10 @@ class Cloud(Site):
 
 def _cut(progress: WindowProgress, changed: dict[str, int | None]) -> dict[str, int | None]:
     """End a window where its changed issues fill full requests; the rest goes to the next one."""
-    whole = len(changed) // BODIES_PER_REQUEST * BODIES_PER_REQUEST
-    if whole in (0, len(changed)) or None in changed.values():
+    in_full_requests = len(changed) // BODIES_PER_REQUEST * BODIES_PER_REQUEST
+    if in_full_requests in (0, len(changed)) or None in changed.values():
         return changed
-    end = sorted(changed.values())[whole]
+    end = sorted(changed.values())[in_full_requests]
     hi = datetime.fromtimestamp(end / 1000, UTC)
     kept = {issue_id: version for issue_id, version in changed.items() if version < end}
     if not kept or (progress.window.lo and hi <= progress.window.lo):

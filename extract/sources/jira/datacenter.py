@@ -72,7 +72,7 @@ class DataCenter(Site):
         """Read issue after issue."""
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             for batch in chunks(ids, SERVER_PAGE):
-                found = [issue for issue in pool.map(self._whole, batch) if issue]
+                found = [issue for issue in pool.map(self._with_changelog, batch) if issue]
                 progress.gone += len(batch) - len(found)
                 if found:
                     yield found
@@ -81,7 +81,7 @@ class DataCenter(Site):
         """Read one after the other."""
         return {issue_id: self.one(issue_id, WHERE) for issue_id in ids}
 
-    def _whole(self, issue_id: str) -> Body | None:
+    def _with_changelog(self, issue_id: str) -> Body | None:
         """Read one issue with its changelog."""
         params = {"fields": ",".join(self.rows.asked), "expand": "changelog"}
         path = f"/rest/api/2/issue/{issue_id}"
@@ -114,7 +114,7 @@ class DataCenter(Site):
 
     def other_histories(self, issue_id: str) -> list[History]:
         """Read the issue by itself."""
-        issue = self._whole(issue_id)
+        issue = self._with_changelog(issue_id)
         return self.histories([issue])[0][issue_id] if issue else []
 
     def hidden_histories(self, ids: list[str]) -> set[str]:

@@ -80,15 +80,17 @@ def read_dimensions(reader: "Reader", fields: list[dict[str, Any]]) -> Iterator[
         new, seen = changed(NAME, table, rows, reader.run.server_now)
         yield SNAPSHOTS, SNAPSHOTS.batch(seen)
         words = [f"unknown fields: {', '.join(sorted(unknown))}" if unknown else "", message]
-        is_whole = bool(rows) or may_be_empty
+        is_complete = bool(rows) or may_be_empty
         run.audit(
             table.name,
             api_count=len(rows),
             extracted=len(rows),
             loaded=len(new),
             # None at all is a lost permission, not an empty Jira; what we have stays.
-            status="complete" if is_whole else "incomplete",
-            message="; ".join(filter(None, words)) if is_whole else "Jira shows none to this user",
+            status="complete" if is_complete else "incomplete",
+            message="; ".join(filter(None, words))
+            if is_complete
+            else "Jira shows none to this user",
         )
         yield table, table.batch(new)
 
@@ -158,8 +160,8 @@ NAMED_PATHS = (
 def _named(site: Site, table: RawTable, path: str) -> list[dict[str, Any]]:
     """Return what a short list names; what a Jira does not list is named by its issues."""
     is_wrapped = table is LINK_TYPES
-    place = f"{site.root}/{path}"
-    reply = site.optional(table.name, place, type=OBJECT if is_wrapped else ROWS)
+    list_path = f"{site.root}/{path}"
+    reply = site.optional(table.name, list_path, type=OBJECT if is_wrapped else ROWS)
     if reply is None:
         return []
     return reply.data["issueLinkTypes"] if is_wrapped else reply.data
@@ -212,5 +214,8 @@ def _new_fields(fields: list[dict[str, Any]], rows: Rows) -> str:
         if known and str(field_.get("id")) not in known and str(field_.get("id")) not in rows.asked
     ]
     hint = "" if "flagged" in rows.roles.values() else flag_hint("flagged", fields)
-    told = [f"new fields, not loaded: {', '.join(new)}" if new else "", f"flagged: no field{hint}"]
-    return "; ".join(part for part in told[: 2 if hint else 1] if part)
+    messages = [
+        f"new fields, not loaded: {', '.join(new)}" if new else "",
+        f"flagged: no field{hint}",
+    ]
+    return "; ".join(part for part in messages[: 2 if hint else 1] if part)

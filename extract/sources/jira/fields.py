@@ -92,9 +92,9 @@ def candidates(fields: Iterable[Mapping[str, Any]], former: Former | None = None
         schema = field_.get("schema") or {}
         kind = str(schema.get("custom") or "").rpartition(":")[2]
         # The name that Jira gave it, whatever the account's language calls it.
-        told = [field_.get("name"), field_.get("untranslatedName")]
-        told += (former or {}).get(str(field_.get("id")), ())
-        names = {str(name or "").strip().lower() for name in told}
+        field_names = [field_.get("name"), field_.get("untranslatedName")]
+        field_names += (former or {}).get(str(field_.get("id")), ())
+        names = {str(name or "").strip().lower() for name in field_names}
         role = SCHEMA_ROLES.get(kind)
         if role is None and kind == "multicheckboxes" and names & FLAG_NAMES:
             role = "flagged"

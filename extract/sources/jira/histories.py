@@ -68,7 +68,7 @@ class Histories:
                     quality[key] = "drift"
         scopes = {key: row["project_key"] or "" for key, row in by_id.items()}
         flat = [(key, row) for key, (made, _) in found.items() for row in made]
-        places = {key: chain.places() for key, (_, chain) in found.items()}
+        numbers = {key: chain.numbers() for key, (_, chain) in found.items()}
         yield (
             HISTORIES,
             HISTORIES.arrow(
@@ -77,7 +77,7 @@ class Histories:
                     "issue_id": [key for key, _ in flat],
                     "created_at": [None if row[1] is None else row[1] * 1000 for _, row in flat],
                     "item_count": [row[2] for _, row in flat],
-                    "place": [places[key].get(row[0]) for key, row in flat],
+                    "place": [numbers[key].get(row[0]) for key, row in flat],
                 },
                 [row[3] for _, row in flat],
                 [scopes[key] for key, _ in flat],

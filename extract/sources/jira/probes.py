@@ -34,10 +34,10 @@ def doctor_probes(config: JiraSettings) -> Iterator[Probe]:
     site = (Cloud if deployment == "cloud" else DataCenter)(api, Rows(fields))
     projects = site.projects()
     keys = {str(row.get("key")) for row in projects}
-    for place, project in enumerate(config.projects or [], 1):
+    for number, project in enumerate(config.projects or [], 1):
         if project not in keys:
             name = setting_name(NAME, "projects")
-            yield Probe(False, f"{name}: project no. {place} is not visible to this user")
+            yield Probe(False, f"{name}: project no. {number} is not visible to this user")
     yield Probe(bool(projects), f"projects: {len(projects):,} visible")
     yield from _count_probes(
         site, [key for key in config.projects or [""] if not key or key in keys]

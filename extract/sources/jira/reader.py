@@ -31,18 +31,19 @@ from extract.sources.jira.datacenter import DataCenter
 from extract.sources.jira.dimensions import ONLY_NAMES, read_dimensions
 from extract.sources.jira.histories import Histories
 from extract.sources.jira.rows import Body, Rows
-from extract.sources.jira.satellites import Satellites
 from extract.sources.jira.settings import JiraSettings
+from extract.sources.jira.sprints import sprint_batches
 from extract.sources.jira.tables import ISSUES, NAME, TABLES, TYPE_MISMATCHES
+from extract.sources.jira.worklogs import Worklogs
 from extract.tables import Batch, resource
 from extract.windows import bisect_window
 
 READING = 4
 """Counts up when more of an answer is kept than before: all issues are then read again, once.
 
-2: the former key and project of a moved issue, in whatever form a history tells them.
+2: the former key and project of a moved issue, in whatever form a history has them.
 3: untranslated names, the wording of links, Parent Link, the fields that points and teams come
-from, and the place of each history among others of the same moment.
+from, and the number of each history among others of the same moment.
 4: which links a history says were made and taken away.
 """
 
@@ -123,8 +124,8 @@ class Reader:
             yield from self._window(state, scope, census.known)
         if not self.run.more and not self.run.is_backfill:
             yield from IssueCensus(self).taken(state, scopes, census)
-            yield from Satellites(self).worklogs(state)
-            yield from Satellites(self).sprints()
+            yield from Worklogs(self).batches(state)
+            yield from sprint_batches(self)
             if self.is_daily:
                 dlt.current.source_state()["daily_at"] = self.run.server_now.isoformat()
         self._note()
@@ -173,7 +174,7 @@ class Reader:
             read.update(str(issue.id) for issue in issues)
             run.progress("issues", len(read), progress.count, began)
             yield from self.batches(issues)
-        if progress.is_whole:
+        if progress.is_complete:
             run.close_window(state, scope, progress.window)
             run.more = run.more or progress.window.hi < window.hi
         rejected = progress.gone + progress.unread
@@ -181,9 +182,9 @@ class Reader:
             f"{rejected:,} listed issues were not given" if rejected else "",
             # Cloud has no other count; what it lists is read to the end of its pages.
             f"got all {progress.listed:,} that Jira lists; its estimate is {progress.count:,}"
-            if progress.is_whole and progress.listed < progress.count
+            if progress.is_complete and progress.listed < progress.count
             else ""
-            if progress.is_whole
+            if progress.is_complete
             else f"got {progress.listed:,} of {progress.count:,}; to be read again",
         ]
         run.audit(
@@ -195,7 +196,7 @@ class Reader:
             extracted=progress.listed - rejected,
             loaded=len(read),
             rejected=rejected,
-            status="complete" if progress.is_whole and not rejected else "incomplete",
+            status="complete" if progress.is_complete and not rejected else "incomplete",
             message="; ".join(filter(None, faults)),
         )
 

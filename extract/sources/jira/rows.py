@@ -244,7 +244,7 @@ class Rows:
         items = self._shown_items(history.items)
         order = int(history_id) if history_id.isdigit() else 0
         moves = tuple(
-            (name, _told(item.old, item.old_text), _told(item.to, item.new_text))
+            (name, _value_or_text(item.old, item.old_text), _value_or_text(item.to, item.new_text))
             for item in items
             if (name := item.role or system_field(item.field, item.fieldId, item.fieldtype))
             in ONE_VALUED_ROLES
@@ -337,7 +337,7 @@ def milliseconds(value: object) -> int | None:
     return None if moment is None else (moment - EPOCH) // timedelta(milliseconds=1)
 
 
-def _told(value: Any, text: Any) -> str | None:
+def _value_or_text(value: Any, text: Any) -> str | None:
     """Return what a change says of a value: its id, or its text; nothing where it is empty."""
     for one in (value, text):
         if one not in (None, "", "[]"):

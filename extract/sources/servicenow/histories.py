@@ -110,8 +110,8 @@ class Histories:
         counted = extracted = unread = 0
         batches = list(batches_of_ids(due))
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for place in range(0, len(batches), AT_ONCE):
-                some = batches[place : place + AT_ONCE]
+            for start in range(0, len(batches), AT_ONCE):
+                some = batches[start : start + AT_ONCE]
                 for ids, (count, rows) in zip(some, pool.map(self.audits_of, some), strict=True):
                     counted += count
                     extracted += len(rows)
@@ -126,7 +126,7 @@ class Histories:
                     checks = (_check(table, i, census.known[i][0], per_record[i]) for i in ids)
                     yield HISTORY_CHECKS, HISTORY_CHECKS.batch(checks, table)
                 self.reader.run.progress(
-                    "audits of records", place * IDS_PER_REQUEST, len(due), began
+                    "audits of records", start * IDS_PER_REQUEST, len(due), began
                 )
                 if counted and not extracted:
                     break

@@ -74,7 +74,7 @@ class Reader:
         census: What is loaded of every table that could be read, by table; windows add to it.
         columns: Columns of this instance, by table; empty where sys_dictionary is not readable.
         unaudited: Tables whose changes sys_audit does not keep.
-        bots: Names of users that are no people.
+        bots: Names of users that are programs.
         outage: Counts the tables in a row that gave no answer.
     """
 

@@ -25,7 +25,7 @@ renamed as (
         'github:run:' || id || ':' || run_attempt as ci_run_key,
         id as run_id,
         repository,
-        -- Of a workflow of another place the branch is told too, and may carry a name.
+        -- A workflow of another repository has `@` and its branch, which may carry a name.
         replace(split_part(payload.path, '@', 1), '.github/workflows/', '') as workflow_path,
         payload.workflow_id as workflow_id,
         head_sha,
