@@ -11,7 +11,7 @@
             *,
             sum(case when starts_at <= latest_end then 0 else 1 end) over (
                 partition by {{ key }}
-                order by starts_at, ends_at
+                order by starts_at
                 rows between unbounded preceding and current row
             ) as island
 
@@ -22,7 +22,7 @@
                 ends_at,
                 max(ends_at) over (
                     partition by {{ key }}
-                    order by starts_at, ends_at
+                    order by starts_at
                     rows between unbounded preceding and 1 preceding
                 ) as latest_end
 

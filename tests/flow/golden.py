@@ -1600,6 +1600,7 @@ def _visits(warehouse: ScratchWarehouse, key: str) -> list[str]:
 
 # Each topic has cases of its own, with projects of their own; they need what stands above.
 from tests.flow import (
+    golden_ci,
     golden_constraint,
     golden_core,
     golden_delivery,
@@ -1619,6 +1620,7 @@ from tests.flow import (
 )
 
 for topic in (
+    golden_ci,
     golden_constraint,
     golden_core,
     golden_delivery,

@@ -207,7 +207,22 @@ CASES: list[Case] = [
                 (1, "In Progress", "2024-05-07 08:00"),
                 (2, "Resolved", "2024-05-08 08:00"),
             ),
+            # Loads saw it come back once; nobody counted more, or less.
+            *seen(
+                "INC-E4",
+                (0, "New", "2024-05-06 08:00"),
+                (1, "Resolved", "2024-05-07 08:00"),
+                (2, "In Progress", "2024-05-08 08:00"),
+                (3, "Resolved", "2024-05-09 08:00"),
+            ),
         ],
+        rows={
+            """select split_part(work_item_key, ':', 3), reopen_count, source_reopen_count
+               from marts.fct_incidents where work_item_key like '%:INC-E_'
+                 and work_item_key > 'servicenow:incident:INC-E1' order by 1""": [
+                ("INC-E2", None, None), ("INC-E3", None, None), ("INC-E4", 1, None),
+            ],
+        },
         flows={
             "EDG-3": {"history_quality": "complete"},
             "EDG-4": {"history_quality": "conflict"},
@@ -247,4 +262,4 @@ CASES: list[Case] = [
             ],
         },
     ),
-]
+]  # fmt: skip

@@ -367,11 +367,124 @@ def proven() -> list[Any]:
         # A standard change that somebody approved all the same, and too late.
         *barge(1121, "06-04"),
         request("21", 1121, "2024-06-04 14:00:01 approval: approved @dan", kind="standard"),
+        # One that somebody refused all the same.
+        *barge(1122, "06-05"),
+        request("22", 1122, "2024-06-05 10:00 approval: rejected @dan", kind="standard"),
         # What nobody tells anything of, of GitLab; and what was deleted before it was read.
         MergeRequest(1160, RAFT, "2024-05-06 08:00", "2024-05-06 09:00", "2024-05-06 10:00"),
         *crane(1049, "04-20 08:00", "04-20 09:00", "04-20 12:00"),
         # In the second in which what was deleted ends, nothing is missing.
         *crane(1048, "04-30 08:00", "04-30 09:00", "05-01 07:00"),
+    ]  # fmt: skip
+
+
+def punted() -> list[Any]:
+    """Return deployments of the punt, and what was said of each by eve or by nobody knows whom."""
+    places = ("production-eu", "production-us", *["production"] * 3)
+    numbers = (1300, 1300, 1301, 1302, 1303)
+    eve = {"approver": "eve"}
+
+    def of(number: int, **more: str) -> dict[str, str]:
+        return {"sha": f"{number:040x}", **more}
+
+    words = (
+        # Of one commit in two places.
+        ("a", "granted", "10:00", of(1300, environment="production-eu", **eve)),
+        ("b", "rejected", "11:00", of(1300, environment="production-us", **eve)),
+        # Of two commits, wherever they go.
+        ("c", "granted", "10:00", of(1301, **eve)),
+        ("e", "rejected", "11:30", of(1302, **eve)),
+        ("d", "rejected", "12:00", of(1301, **eve)),
+        # Two who did not say who they are.
+        ("f", "granted", "10:00", of(1303)),
+        ("g", "rejected", "11:00", of(1303)),
+        # Of one deployment, once with its place and once without.
+        ("h", "granted", "12:10", {"deployment_id": "punt-1", "environment": places[0], **eve}),
+        ("i", "rejected", "12:30", {"deployment_id": "punt-1", **eve}),
+    )
+    return [
+        *(
+            Deployment(
+                f"punt-{no}", number, "2024-06-12 13:00", "success", "yard/punt", environment=place
+            )
+            for no, (number, place) in enumerate(zip(numbers, places, strict=True), 1)
+        ),
+        *(
+            Told(f"pu-{name}", f"approval.{word}", f"2024-06-12 {when}", facts)
+            for name, word, when, facts in words
+        ),
+    ]
+
+
+def rowed() -> list[Any]:
+    """Return what two boats deployed: the oar after runs of GitHub, the row after Jenkins."""
+
+    def deployed(name: str, number: int, when: str) -> Deployment:
+        return Deployment(name, number, f"2024-{when}", "success", f"yard/{name[:3]}")
+
+    def ran(name: str, number: int, day_: str, *hours: str, result: str = "success") -> Run:
+        asked, began, ended = (f"2024-{day_} {hour}" for hour in hours)
+        times = asked, began, ended
+        return Run(name, number, asked, asked, ended, result, 1, "yard/oar", "ci", times)
+
+    def change(number: int, day_: str, began: str, merged: str, name: str = "oar") -> Delivery:
+        times = (f"2024-{day_} {hour}" for hour in (began, began, merged))
+        return Delivery(number, (), *times, None, f"yard/{name}")
+
+    builds = (("06-12 12:00", 60_000, None), ("06-13 12:50", 3_600_000, 1313))
+    return [
+        # One that was written after it ran, one that ran at once, and an hour of one.
+        change(1311, "06-13", "14:00", "12:40"), change(1312, "06-14", "13:00", "13:00"),
+        change(1313, "06-13", "12:00", "12:40", "row"),
+        # The first run is asked for in the second in which it begins, of another commit.
+        deployed("oar-1", 1310, "06-12 13:00"),
+        ran("OAR1", 1319, "06-12", "13:00", "13:10", "13:20"),
+        # A run that deploys itself: it begins when the deployment ends, or is only asked for.
+        deployed("oar-2", 1311, "06-13 13:00"),
+        ran("OAR2", 1311, "06-13", "12:50", "13:00", "13:30"),
+        deployed("oar-3", 1312, "06-14 13:00"),
+        ran("OAR3", 1312, "06-14", "12:59", "13:01", "13:30"),
+        # When a build of Jenkins was asked for nobody tells.
+        deployed("row-1", 1314, "06-12 13:00"), deployed("row-2", 1313, "06-13 13:00"),
+        *(
+            Named(
+                "builds",
+                {
+                    "job_full_name": "yard/rower", "number": no, "started_at": moment(f"2024-{at}"),
+                    "duration_ms": took, "is_building": False, "result": "SUCCESS",
+                    "class": "WorkflowRun",
+                    "payload": {
+                        "head_sha": number and f"{number:040x}", "repository": "yard/row",
+                        "causes": [],
+                    },
+                },
+                "jenkins",
+            )
+            for no, (at, took, number) in enumerate(builds, 1)
+        ),
+        # The runs of an hour were lost: what ended in its first second, not in its last.
+        deployed("oar-4", 1315, "06-15 13:00"), deployed("oar-5", 1316, "06-15 14:00"),
+        deployed("oar-6", 1317, "06-15 13:30"),
+        ran("OAR4", 1317, "06-15", "13:00", "13:10", "13:20", result="failure"),
+        *(
+            Run(f"MOL{no}", 1320, *[f"2024-0{no}-20 10:00"] * 2, f"2024-0{no}-20 11:00", "success",
+                repository="harbour/mole")
+            for no in (4, 5)
+        ),
+        *(
+            Named(
+                "history_gaps",
+                {
+                    "object": "workflow_runs", "scope": scope, "gap": "a", "reason": "pause",
+                    "gap_from": moment(f"2024-{start}"), "gap_to": moment(f"2024-{end}"),
+                },
+                "github",
+            )
+            for scope, start, end in (
+                ("yard/oar", "06-15 13:00", "06-15 14:00"),
+                ("harbour/mole", "05-01 03:00", "05-01 04:00"),
+            )
+        ),
     ]  # fmt: skip
 
 
@@ -625,6 +738,7 @@ CASES = [
                 ("barge-1119", "P1119", "no", "yes", "no", "no", "not_known"),
                 ("barge-1120", "P1120", "no", "no", "no", "yes", "no"),
                 ("barge-1121", "P1121", "no", "no", "no", "no", "no"),
+                ("barge-1122", "P1122", "no", "no", "no", "no", "no"),
             ],
             """select change_key, change_request_key, work_item_key,
                    split_part(work_item_link_key, '>issue_key>', 1), review_approval_key,
@@ -670,6 +784,53 @@ CASES = [
                  at("05-06 17:00"), None),
                 ("servicenow:audit:CHG-EV9-1", "change_request", "dan", True, False,
                  at("05-16 12:00"), at("05-16 14:00")),
+            ],
+        },
+    ),
+    Case(
+        "who says otherwise takes back an approval of the same, not of another place or of a stranger",
+        punted(),
+        rows={
+            """select split_part(approval_key, ':', 3), split_part(deployment_key, ':', 3),
+                   is_approved, decided_at, withdrawn_at
+               from marts.fct_approvals where approval_key like 'inbox:argo:pu-_>%'
+               order by 1, 2""": [
+                ("pu-a>github", "punt-1", True, at("06-12 10:00"), None),
+                ("pu-b>github", "punt-2", False, at("06-12 11:00"), None),
+                ("pu-c>github", "punt-3", True, at("06-12 10:00"), at("06-12 12:00")),
+                ("pu-d>github", "punt-3", False, at("06-12 12:00"), None),
+                ("pu-e>github", "punt-4", False, at("06-12 11:30"), None),
+                ("pu-f>github", "punt-5", True, at("06-12 10:00"), None),
+                ("pu-g>github", "punt-5", False, at("06-12 11:00"), None),
+                ("pu-h>github", "punt-1", True, at("06-12 12:10"), at("06-12 12:30")),
+                ("pu-i>github", "punt-1", False, at("06-12 12:30"), None),
+            ],
+        },
+    ),
+    Case(
+        "no build is known to be missing from the first run on, and but for what was lost",
+        rowed(),
+        rows={
+            """select split_part(deployment_key, ':', 3), build, ci_run_key
+               from metrics.metric_change_evidence
+               where service_key in ('unassigned:github:yard/oar', 'unassigned:github:yard/row')
+               order by 1""": [
+                ("oar-1", "no", None), ("oar-2", "yes", "github:run:OAR2:1"),
+                ("oar-3", "no", None), ("oar-4", "not_known", None), ("oar-5", "no", None),
+                ("oar-6", "no", "github:run:OAR4:1"), ("row-1", "no", None),
+                ("row-2", "yes", "jenkins:build:yard/rower:2"),
+            ],
+            # Ten minutes of the hour were those of Jenkins.
+            """select pipeline, built_changes, lead_time_s, lead_time_in_ci_s,
+                   round(lead_time_in_ci_share, 6)
+               from metrics.metric_ci_health
+               where repository in ('yard/oar', 'yard/row') order by 1""": [
+                ("ci.yml", 1, 0, 0, None), ("yard/rower", 1, 3600, 600, round(1 / 6, 6)),
+            ],
+            # In Los Angeles the gap lies in April.
+            """select month_start, is_history_known from metrics.metric_ci_health
+               where repository = 'harbour/mole' order by 1""": [
+                (day("04-01"), False), (day("05-01"), True),
             ],
         },
     ),

@@ -219,7 +219,7 @@ CASES = [
         ],
         rows={
             """select ci_job_key, split_part(ci_run_key, ':', 3), job, result, queue_s, run_s
-               from marts.fct_ci_jobs where source_system = 'inbox' order by 1""": [
+               from marts.fct_ci_jobs where ci_run_key like 'inbox:tekton:%' order by 1""": [
                 ("inbox:tekton:task-3:1:task-3", "task-3", "alone", "unknown", None, None),
                 ("inbox:tekton:tasks:1:task-1", "tasks", "unit", "success", None, 240),
                 ("inbox:tekton:tasks:1:task-2", "tasks", "lint", "cancelled", 10, 530),

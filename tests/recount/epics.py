@@ -76,13 +76,14 @@ def capitalisation_evidence(tables: Tables) -> Iterator[Row]:
         if visit["flow_state"] == "active":
             visits[visit["work_item_key"]].append(visit)
     flows = tables.by("fct_work_item_flows", "work_item_key")
+    states = tables.by("dim_stages", "stage_key")
     transitions = {
         (row["work_item_key"], row["changed_at"]): row["stage_transition_key"]
         for row in sorted(
-            tables.rows("fct_stage_transitions"), key=lambda row: row["stage_transition_key"],
-            reverse=True,
+            tables.rows("fct_stage_transitions"), key=lambda row: -row["transition_seq"]
         )
-    }  # fmt: skip
+        if states[f"{row['workflow']}:{row['to_stage']}"]["flow_state"] in ("wait", "active")
+    }
     changes = tables.by("fct_changes", "change_key")
     brought = tables.by("bridge_deployment_changes", "change_key")
     released = defaultdict(list)

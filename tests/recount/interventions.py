@@ -204,7 +204,7 @@ class Chart:
             self.centre = nine_digits(sum(values, Fraction()) / self.n)
             self.upper = nine_digits(self.centre + Fraction(266, 100) * self.range)
             self.lower = nine_digits(self.centre - Fraction(266, 100) * self.range)
-            self.sigma = Fraction(266, 300) * self.range
+            self.sigma = (self.upper - self.centre) / 3
             if good == 1:
                 self.lower = max(self.lower, Fraction())
 
@@ -311,7 +311,7 @@ def effects(trial: Trial) -> tuple[list[float | None], float | None]:
         return [None] * 3, None
     is_time = measure in TIMES
     wanted = math.log1p(expected) if is_time else float(chart.centre) * expected
-    likely = power(abs(wanted) / float(chart.sigma))
+    likely = power(abs(wanted) / float(chart.sigma)) if chart.sigma else None
     if after is None:
         return [None] * 3, likely
     change = float(after - chart.centre)

@@ -17,7 +17,14 @@ WEEKS, DAYS, TRIALS, SEED, LEAST = 26, 364, 40, 20240229, 30
 DAY, WEEK = 86400, 7 * 86400
 MEASURES = ("flow_days", "finished_a_week", "items_in_flow", "queued_items")
 DRAWN = "drawn: tests/flow/test_scenarios.py holds the simulation against a plain one"
-ASSUMPTIONS = "words that depend on the change alone"
+ASSUMED = {
+    "as_is": "the coming year is like the weeks that were drawn from",
+    "capacity": "who is added works as fast as the others from the first day on",
+    "faster": "all work at the stage takes as much less, and nothing else changes",
+    "no_wait": "nothing takes the place of what is removed, and no more comes back",
+    "batch_size": "a batch goes on when it is whole, however long that takes",
+    "wip_limit": "work takes as long as before; what waits outside counts as well",
+}
 
 
 class Line:
@@ -129,7 +136,7 @@ def decided(scenario: Row, rate: Row | None, changes: Row) -> tuple[list[float |
 @recounts(
     "metric_scenarios",
     as_is=DRAWN, value_low=DRAWN, value_median=DRAWN, value_high=DRAWN,
-    change_low=DRAWN, change_median=DRAWN, change_high=DRAWN, assumption=ASSUMPTIONS,
+    change_low=DRAWN, change_median=DRAWN, change_high=DRAWN,
 )  # fmt: skip
 def scenarios(tables: Tables) -> Iterator[Row]:
     """Line by line, the one as it is first."""
@@ -193,6 +200,7 @@ def scenarios(tables: Tables) -> Iterator[Row]:
                     "observed": line.observed(measure) if line and is_known else None,
                     "gain_low": gains[0], "gain_median": gains[1], "gain_high": gains[2],
                     "scenario_cost": scenario["cost"], "decision": decision,
+                    "assumption": ASSUMED[scenario["change"]],
                     "arrivals_n": line.came if line and is_known else None,
                     "horizon_days": DAYS, "trials": TRIALS, "seed": SEED,
                     "window_start": line and line.monday - timedelta(weeks=WEEKS),

@@ -11,17 +11,11 @@ words as (
 
     window words_of_one as (
         partition by
-            kind,
-            coalesce(
-                change_key,
-                change_request_key,
-                deployment_key,
-                deployment_id,
-                sha || '|' || coalesce(raw_environment, ''),
-                approval_id
-            ),
-            -- A change request has one approval, whoever gives it.
-            case when kind = 'change_request' then '' else coalesce(approver_key, approval_id) end
+            coalesce(change_key, change_request_key, deployment_id, sha),
+            case when deployment_id is null then raw_environment end,
+            -- A change request has one approval, whoever gives it. What nobody is known to have
+            -- said stands alone.
+            case when kind <> 'change_request' then coalesce(approver_key, approval_id) end
         order by decided_at, approval_id
     )
 
@@ -70,7 +64,7 @@ named as (
     inner join deployments
         on given.deployment_id = deployments.deployment_id
 
-    union
+    union all
 
     select
         given.approval_id,

@@ -226,6 +226,23 @@ by_month as (
 
 ),
 
+by_item as (
+
+    select
+        epic_key,
+        work_item_key,
+        month_start,
+        level,
+        work_type,
+        sum(sign * {{ seconds_between('starts_at', 'ends_at') }}) as active_s
+
+    from by_month
+
+    group by 1, 2, 3, 4, 5
+
+),
+
+-- An item that was blocked all the time, or that ended with the month before, is none of them.
 measured as (
 
     select
@@ -233,21 +250,28 @@ measured as (
         month_start,
         level,
         work_type,
-        sum(sign * {{ seconds_between('starts_at', 'ends_at') }}) as active_s,
-        count(distinct work_item_key) as item_count
+        sum(active_s) as active_s,
+        count(*) as item_count
 
-    from by_month
+    from by_item
+
+    where active_s > 0
 
     group by 1, 2, 3, 4
 
 ),
 
+-- Of several moves in that second the first one that commits it.
 commitments as (
 
     select
         flows.work_item_key,
         flows.committed_at,
-        min(transitions.stage_transition_key) as committed_stage_transition_key
+        transitions.stage_transition_key as committed_stage_transition_key,
+        row_number() over (
+            partition by flows.work_item_key
+            order by transitions.transition_seq
+        ) as row_num
 
     from {{ ref('fct_work_item_flows') }} as flows
 
@@ -256,7 +280,12 @@ commitments as (
             flows.work_item_key = transitions.work_item_key
             and flows.committed_at = transitions.changed_at
 
-    group by 1, 2
+    inner join {{ ref('dim_stages') }} as stages
+        on
+            transitions.workflow = stages.workflow
+            and transitions.to_stage = stages.stage
+
+    where stages.flow_state in ('wait', 'active')
 
 ),
 
@@ -328,12 +357,10 @@ final as (
         on measured.epic_key = scopes.epic_key
 
     left join commitments
-        on measured.epic_key = commitments.work_item_key
+        on measured.epic_key = commitments.work_item_key and commitments.row_num = 1
 
     left join releases
         on measured.epic_key = releases.epic_key and releases.row_num = 1
-
-    where measured.active_s > 0
 
 )
 

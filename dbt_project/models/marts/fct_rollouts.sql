@@ -8,7 +8,7 @@ zones as (
 
     from {{ ref('dim_services') }} as services
 
-    left join {{ ref('dim_value_streams') }} as value_streams
+    inner join {{ ref('dim_value_streams') }} as value_streams
         on services.value_stream_key = value_streams.value_stream_key
 
 ),
@@ -17,11 +17,11 @@ deployments as (
 
     select
         deployments.*,
-        coalesce(zones.time_zone, 'UTC') as time_zone
+        zones.time_zone
 
     from {{ ref('fct_deployments') }} as deployments
 
-    left join zones
+    inner join zones
         on deployments.service_key = zones.service_key
 
     where deployments.release_deployment_key is not null

@@ -35,7 +35,7 @@ steps as (
         week_start,
         sum(step_s) as week_s,
         sum(queued_items * step_s) as queued_item_s,
-        sum(case when queued_items > 0 then step_s else 0 end) as queued_s
+        sum(case when queued_items > 0 then step_s end) as queued_s
 
     from {{ ref('measure_station_steps') }}
 
@@ -57,7 +57,6 @@ weeks as (
         case
             when steps.week_start >= interventions.starts_on then 'after'
             when steps.week_start + interval '7' day <= interventions.starts_on then 'before'
-            else 'between'
         end as phase
 
     from interventions
@@ -160,7 +159,7 @@ served as (
 
     from passages
 
-    where is_served and left_at is not null
+    where is_served
 
     group by 1, 2
 
@@ -172,7 +171,7 @@ of_station as (
         chosen.*,
         coalesce(arrivals.arrivals, 0) as arrivals,
         coalesce(served.served_items, 0) as served_items,
-        coalesce(served.timed_items, 0) as timed_items,
+        served.timed_items,
         served.log_h
 
     from chosen

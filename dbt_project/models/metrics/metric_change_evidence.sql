@@ -155,8 +155,7 @@ reviews as (
         on described.change_key = approvals.change_key
 
     where
-        approvals.is_approved
-        and not approvals.is_by_program
+        not approvals.is_by_program
         and approvals.approver_key is distinct from described.author_key
         and approvals.decided_at <= described.merged_at
         and coalesce(approvals.withdrawn_at, timestamp '9999-12-31') > described.merged_at
@@ -259,60 +258,20 @@ known_runs as (
 
 ),
 
--- Read in order of time, what lies between the ends of a gap is not known.
-moments as (
-
-    select
-        metric_change_evidence_key,
-        repository,
-        finished_at as happened_at,
-        0 as opened,
-        1 as sort_order
-    from described
-
-    union all
-
-    select
-        cast(null as varchar) as metric_change_evidence_key,
-        scope as repository,
-        coalesce(gap_from, timestamp '0001-01-01') as happened_at,
-        1 as opened,
-        0 as sort_order
-    from {{ ref('history_gaps') }}
-
-    union all
-
-    select
-        cast(null as varchar) as metric_change_evidence_key,
-        scope as repository,
-        gap_to as happened_at,
-        -1 as opened,
-        0 as sort_order
-    from {{ ref('history_gaps') }}
-
-),
-
-gapped as (
-
-    select
-        metric_change_evidence_key,
-        sum(opened) over (
-            partition by repository
-            order by happened_at, sort_order
-            rows between unbounded preceding and current row
-        ) as open_gaps
-
-    from moments
-
-),
-
+-- What lies within a gap is not known.
 unknown_builds as (
 
-    select metric_change_evidence_key
+    select described.metric_change_evidence_key
 
-    from gapped
+    from described
 
-    where open_gaps > 0
+    inner join {{ ref('history_gaps') }} as gaps
+        on
+            described.repository = gaps.scope
+            and described.finished_at >= coalesce(gaps.gap_from, timestamp '0001-01-01')
+            and described.finished_at < gaps.gap_to
+
+    group by 1
 
 ),
 

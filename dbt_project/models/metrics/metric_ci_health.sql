@@ -4,11 +4,11 @@ zones as (
 
     select
         services.service_key,
-        coalesce(value_streams.time_zone, 'UTC') as time_zone
+        value_streams.time_zone
 
     from {{ ref('dim_services') }} as services
 
-    left join {{ ref('dim_value_streams') }} as value_streams
+    inner join {{ ref('dim_value_streams') }} as value_streams
         on services.value_stream_key = value_streams.value_stream_key
 
 ),
@@ -268,7 +268,7 @@ final as (
         cast(delivered.lead_time_in_ci_s as double) / nullif(delivered.lead_time_s, 0)
             as lead_time_in_ci_share,
         coalesce(delivered.priced_changes, 0) as priced_changes,
-        delivered.priced_changes_cost / nullif(delivered.priced_changes, 0) as cost_per_change,
+        delivered.priced_changes_cost / delivered.priced_changes as cost_per_change,
         unknown.pipeline_key is null as is_history_known,
         cast(months.month_start + interval '1' month as date)
         <= cast({{ local_time(as_of(), 'pipelines.time_zone') }} as date) as is_complete_period,

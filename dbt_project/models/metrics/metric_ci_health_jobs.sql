@@ -4,11 +4,11 @@ zones as (
 
     select
         services.service_key,
-        coalesce(value_streams.time_zone, 'UTC') as time_zone
+        value_streams.time_zone
 
     from {{ ref('dim_services') }} as services
 
-    left join {{ ref('dim_value_streams') }} as value_streams
+    inner join {{ ref('dim_value_streams') }} as value_streams
         on services.value_stream_key = value_streams.value_stream_key
 
 ),

@@ -29,7 +29,7 @@ ranges_of_phases as (
 
     from points
 
-    where good_side is not null and phase <> 'watch'
+    where good_side is not null
 
 ),
 
@@ -78,11 +78,10 @@ drawn as (
             when good_side = 1 and centre < 2.66 * mean_range then 0
             else round(centre - 2.66 * mean_range, 9)
         end as lower_limit,
-        -- 1 where it is better, -1 where it is worse than the centre.
+        -- 1 where it is better, -1 where it is worse than the centre, null where it is neither.
         case
             when cast(value as double) > centre then good_side
             when cast(value as double) < centre then -good_side
-            else 0
         end as side
 
     from limited
@@ -93,7 +92,7 @@ runs as (
 
     select
         *,
-        (reading > upper_limit or reading < lower_limit) and centre is not null as is_out,
+        reading > upper_limit or reading < lower_limit as is_out,
         point_no - row_number() over (
             partition by intervention_key, measure, phase, side
             order by point_no
@@ -107,11 +106,11 @@ counted as (
 
     select
         *,
-        case when side <> 0 then row_number() over (
+        case when side is not null then row_number() over (
             partition by intervention_key, measure, phase, side, run_no
             order by point_no
         ) else 0 end as run_length,
-        sum(case when is_out then 1 else 0 end) over (
+        sum(case when is_out then 1 end) over (
             partition by intervention_key, measure, phase, side
             order by point_no
             rows between unbounded preceding and current row

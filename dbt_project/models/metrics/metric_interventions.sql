@@ -82,10 +82,10 @@ told as (
             when charts.worse_to is not null then 'worse'
             else 'none'
         end as signal,
-        case
-            when charts.trial_centre is null or averages.watch_weeks < 8 then null
-            when charts.watch_signals = 0 then false
-            when averages.measure in ('work_time', 'flow_time')
+        averages.watch_weeks >= 8
+        and charts.watch_signals > 0
+        and case
+            when averages.measure = 'work_time'
                 then averages.watch_late_mean > (charts.centre + charts.trial_centre) / 2
             else averages.watch_late_mean < (charts.centre + charts.trial_centre) / 2
         end as is_lost
@@ -112,8 +112,8 @@ of_measures as (
             as better_from,
         min(case when measure in ('work_time', 'output') and signal = 'worse' then worse_from end)
             as worse_from,
-        max(case when measure = 'work_time' and is_lost then 1 else 0 end) as is_work_time_lost,
-        max(case when measure = 'output' and is_lost then 1 else 0 end) as is_output_lost
+        bool_or(measure = 'work_time' and is_lost) as is_work_time_lost,
+        bool_or(measure = 'output' and is_lost) as is_output_lost
 
     from told
 
@@ -221,22 +221,21 @@ joined as (
         constraints_then.before_stage_key,
         constraints_then.now_stage_key,
         case
-            when coalesce(of_station.trial_weeks, 0) < 13 or of_station.baseline_weeks < 1
-                then null
-            when
-                of_station.queue_late < 0.2 * of_station.queue_baseline
-                and of_station.arrivals_after >= 0.95 * of_station.arrivals_before
-                then 'better'
-            when
-                of_station.queue_late > 5 * of_station.queue_baseline
-                and of_station.arrivals_after <= 1.05 * of_station.arrivals_before
-                then 'worse'
-            else 'none'
+            when of_station.trial_weeks >= 13 and of_station.baseline_weeks > 0
+                then
+                    case
+                        when
+                            of_station.queue_late < 0.2 * of_station.queue_baseline
+                            and of_station.arrivals_after >= 0.95 * of_station.arrivals_before
+                            then 'better'
+                        when
+                            of_station.queue_late > 5 * of_station.queue_baseline
+                            and of_station.arrivals_after <= 1.05 * of_station.arrivals_before
+                            then 'worse'
+                        else 'none'
+                    end
         end as queue_signal,
-        case
-            when of_station.watch_weeks < 8 then null
-            else of_station.queue_now > 0.5 * of_station.queue_baseline
-        end as is_queue_lost
+        of_station.queue_now > 0.5 * of_station.queue_baseline as is_queue_lost
 
     from interventions
 
@@ -260,20 +259,21 @@ led as (
 
     select
         *,
-        coalesce(work_time_signal = 'better', false)
-        or coalesce(output_signal = 'better', false)
-        or coalesce(queue_signal = 'better', false) as is_better,
-        coalesce(work_time_signal = 'worse', false)
-        or coalesce(output_signal = 'worse', false)
-        or coalesce(queue_signal = 'worse', false) as is_worse,
+        coalesce(
+            work_time_signal = 'better' or output_signal = 'better' or queue_signal = 'better',
+            false
+        ) as is_better,
+        coalesce(
+            work_time_signal = 'worse' or output_signal = 'worse' or queue_signal = 'worse', false
+        ) as is_worse,
         -- Of a queue that grew although less came nobody says that it is better, and so on.
         queue_after <= queue_before or arrivals_after > arrivals_before as may_be_better,
         queue_after >= queue_before or arrivals_after < arrivals_before as may_be_worse,
         case
             when work_time_signal = 'better' then is_work_time_lost
             when output_signal = 'better' then is_output_lost
-            when queue_signal = 'better' then case when is_queue_lost then 1 else 0 end
-        end as lost,
+            else is_queue_lost
+        end as is_lost,
         case
             when measure in ('work_time', 'flow_time') then ln(1 + expected_effect)
             else centre * expected_effect
@@ -295,13 +295,14 @@ judged as (
         case
             when last_week_start is null then 'nothing_came_there'
             when trial_weeks = 0 then 'no_week_since_it_began'
-            when not coalesce(has_limits, false) then 'no_limits'
+            when not has_limits then 'no_limits'
             when is_better and is_worse then 'leading_measures_disagree'
             when is_better and not may_be_better then 'queue_grew'
             when is_worse and not may_be_worse then 'queue_fell'
             when not is_better and not is_worse then 'no_signal'
         end as no_verdict_reason,
-        abs(expected_change) / sigma as expected_sigmas
+        -- To nine digits all values of a baseline may be the same one.
+        abs(expected_change) / nullif(sigma, 0) as expected_sigmas
 
     from led
 
@@ -316,21 +317,21 @@ measured as (
                 no_verdict_reason
                 in ('nothing_came_there', 'no_week_since_it_began', 'no_limits') then 'not_known'
             when no_verdict_reason is not null then 'no_signal_yet'
-            when is_better and watch_weeks >= 8 and lost = 1 then 'reverted'
+            when is_better and watch_weeks >= 8 and is_lost then 'reverted'
             when is_better then 'improved'
             else 'worse'
         end as verdict,
         case
             when measure in ('work_time', 'flow_time') then exp(actual_change) - 1
-            else actual_change / nullif(centre, 0)
+            else actual_change / centre
         end as actual_effect,
         case
             when measure in ('work_time', 'flow_time') then exp(actual_change - half_width) - 1
-            else (actual_change - half_width) / nullif(centre, 0)
+            else (actual_change - half_width) / centre
         end as actual_effect_low,
         case
             when measure in ('work_time', 'flow_time') then exp(actual_change + half_width) - 1
-            else (actual_change + half_width) / nullif(centre, 0)
+            else (actual_change + half_width) / centre
         end as actual_effect_high
 
     from judged
