@@ -503,7 +503,7 @@ NOT_OBSERVED = {
     " metric_epic_progress, metric_dependencies": (
         *("cancelled_count", "child_count", "done_count", "done_points", "done_share"),
         *("dated_dependency_count", "dependency_count", "dependency_wait_s", "held_up_items"),
-        *("dependent_items", "open_dependency_count"),
+        *("dependent_items", "late_count", "open_dependency_count"),
         *("open_count", "points", "started_count", "window_done_count"),
         *("items", "open_active_s", "open_wait_s", "pace_n", "pace_p50_s", "pace_p85_s"),
         *("pace_p95_s", "predictability_share", "wip"),

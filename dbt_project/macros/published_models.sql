@@ -66,6 +66,7 @@
         'metric_dependencies',
         'metric_dora',
         'metric_dora_weeks',
+        'metric_epic_backtests',
         'metric_epic_progress',
         'metric_flow',
         'metric_flow_days',
