@@ -58,6 +58,7 @@
         'metric_ci_health_jobs',
         'metric_constraint',
         'metric_constraint_visits',
+        'metric_critical_paths',
         'metric_cumulative_flow',
         'metric_cycle_times',
         'metric_data_quality',

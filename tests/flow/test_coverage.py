@@ -111,13 +111,16 @@ def held(kind: str, days: int) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_85_percent_certain_holds_in_75_to_95_of_100(kind: str) -> None:
-    """Of four weeks: with 400 forecasts and more a share is known to two points."""
+    """Of four weeks: of 300 forecasts and more a share is known to two points.
+
+    Who releases weekly is done on a release day: a week less is too bold, and that day is sure.
+    """
     found = held(kind, 28)
     for name, rows in found.items():
         half, most, nearly = rows.mean(axis=0)
         print(f"\n{kind}, {name}: n {len(rows)}, P50 {half:.2f}, P85 {most:.3f}, P95 {nearly:.2f}")
     assert len(found["ours"]) > 300
-    for name in ("ours", "ours, when"):
-        assert 0.75 <= found[name].mean(axis=0)[1] <= 0.95
+    assert 0.75 <= found["ours"].mean(axis=0)[1] <= 0.95
+    assert 0.75 <= found["ours, when"].mean(axis=0)[1] <= (1 if "release" in kind else 0.95)
     if "release" in kind:  # which nobody would have noticed, had the test no teeth
         assert found["days"].mean(axis=0)[1] > 0.97

@@ -1,12 +1,14 @@
 """Monte Carlo forecasts of what lies beneath an item: when the last of its open children is done.
 
-A value stream finishes as many items as in the weeks of the window, drawn again and again in the way
-of sim_forecasts.py. Each of them is a child of the epic with the share that its children had of what was finished in the window. That
-share is not known exactly: every trial draws it from what the window says of it (the beta
-distribution of k of n with Jeffreys' prior), so that an epic of which little was finished gets a
-wide answer. How many items the stream must finish until the last open child is among them is then
-negative binomial. And no child is done before its own time: the one that was started last, or is not
-started, takes as long as an item of the window that took as long as it already has. Every epic has random numbers of its own; the weeks of a stream are drawn once.
+A value stream finishes as many items as in the weeks of the window, drawn again and again in the
+way of sim_forecasts.py. Each of them is a child of the epic with the share that its children had
+of what was finished in the window. That share is not known exactly: every trial draws it from what
+the window says of it (the beta distribution of k of n with Jeffreys' prior), so that an epic of
+which little was finished gets a wide answer. How many items the stream must finish until the last
+open child is among them is then negative binomial. And no child is done before its own time: the
+one that was started last, or is not started, takes as long as an item of the window that took as
+long as it already has. Every epic has random numbers of its own; the weeks of a stream are drawn
+once.
 
 So is what would have been forecast on past days, of the children that were known and open then.
 """
@@ -223,7 +225,9 @@ def model(dbt, session):  # noqa: ANN001, ANN201 (dbt's own signature)
             begin = today - window.size + 1
             is_new = (done >= begin) & (done <= today) & (undone > today)
             times = np.sort((done - started)[is_new & (started <= done)])
-            members = list(children_then(children[group], begin, today)) if group in children else []
+            members = (
+                list(children_then(children[group], begin, today)) if group in children else []
+            )
             if not ago:
                 of_epics = collections.Counter(parents[is_new].tolist())
                 ages = {key: age for key, *_, age in members}
@@ -242,9 +246,7 @@ def model(dbt, session):  # noqa: ANN001, ANN201 (dbt's own signature)
                 needed = [None] * len(PERCENTILES)
                 if of_epic:
                     rng = np.random.default_rng([*start, zlib.crc32(key.encode())])
-                    needed = days_until_done(
-                        left, of_epic, age, times, window, drawn, so_far, rng
-                    )
+                    needed = days_until_done(left, of_epic, age, times, window, drawn, so_far, rng)
                 shared = [ago > 0, left, window.size, int(window.sum()), of_epic, trials, seed]
                 rows.append(dict(zip(SCHEMA.names, [key, *shared, origin, *needed], strict=True)))
     return pa.Table.from_pylist(rows, schema=SCHEMA)

@@ -3,11 +3,12 @@
 The future is assumed to be like the window. Whole weeks are drawn, as a team that releases on
 Thursdays never has a week of seven Thursdays; where weeks of much and of little take turns,
 fortnights are. Every trial draws twice: first a past as it might have been, then a future from it,
-since a pace that is seen for 13 weeks is not known exactly (tests/flow/test_coverage.py). Every group, day of origin and horizon has random
-numbers of its own, so that what is loaded beside it changes nothing. Every forecast knows what
-was known at the end of its day of origin: an item that was finished then and reopened, cancelled or
-deleted later counts. So a backtest is the very forecast that was published on that day. What then
-happened is what was known at the end of the horizon, and never changes again.
+since a pace that is seen for 13 weeks is not known exactly (tests/flow/test_coverage.py). Every
+group, day of origin and horizon has random numbers of its own, so that what is loaded beside it
+changes nothing. Every forecast knows what was known at the end of its day of origin: an item that
+was finished then and reopened, cancelled or deleted later counts. So a backtest is the very
+forecast that was published on that day. What then happened is what was known at the end of the
+horizon, and never changes again.
 """
 
 import collections
