@@ -6,7 +6,7 @@ What the answers say of the demo company is held against what truly happened the
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from zoneinfo import ZoneInfo
@@ -496,12 +496,33 @@ def test_q16_dependencies_are_the_links(ask: Ask, made: world.World) -> None:
             is_there = other.id not in made.deleted and other.created <= made.now
             if kind == "Blocks" and end == "outwardIssue" and at <= made.now and is_there:
                 true[issue.stream.name, other.stream.name] += 1
-    found = by(ask(16), "blocking_value_stream", "value_stream")
+    waits = [row for row in ask(16) if row["part"] == "waits"]
+    found = by(waits, "blocking_value_stream", "value_stream")
     assert {key: row["n"] for key, row in found.items()} == true
     # Jira dates no link, and no wait is made up of that.
     assert {row["dated_share"] for row in found.values()} == {0}
     assert {row["wait_days"] for row in found.values()} == {None}
     assert all(row["evidence_items"] for row in found.values())
+
+
+def test_q16_what_decided_the_end_of_an_epic_is_its_last_child(ask: Ask, made: world.World) -> None:
+    """No link of the demo company has a date: a path is the child that ended last, alone."""
+    ends = defaultdict(list)
+    for issue in stories(made):
+        epic, last = issue.state(made.now)["parent"], truth.visits(issue, made.now)[-1]
+        if epic and last.flow_state != "cancelled":
+            ends[epic.key(made.now)].append((done_at(issue, made.now), issue.key(made.now)))
+    found = by([row for row in ask(16) if row["part"] == "critical_path"], "epic")
+    over = {epic: max(at for at, _ in some) for epic, some in ends.items() if all(dict(some))}
+    assert len(over) > 50
+    for epic, end in over.items():
+        row = found[epic]
+        assert row["path_ends_at"] == datetime.fromtimestamp(end, UTC).replace(tzinfo=None)
+        assert row["evidence_items"] in {key for at, key in ends[epic] if at == end}
+        assert row["n"] == 1 and row["path_days"] > 0 and row["wait_days"] == 0
+    # Of an open epic it is one that is under way, if there is one.
+    for epic in {*ends} - {*over}:
+        assert found[epic]["evidence_items"] in {key for at, key in ends[epic] if not at}
 
 
 def test_q17_epics_are_as_far_as_they_are(ask: Ask, made: world.World) -> None:

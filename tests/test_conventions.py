@@ -531,10 +531,11 @@ NOT_OBSERVED = {
         *("wip_by_stage", "wip_limit", "wip_s"),
     ),
     "of one moment: metric_value_stream_map_totals, metric_aging_wip, metric_forecast,"
-    " metric_epic_progress, metric_dependencies": (
+    " metric_epic_progress, metric_dependencies, metric_critical_paths": (
         *("cancelled_count", "child_count", "done_count", "done_points", "done_share"),
         *("dated_dependency_count", "dependency_count", "dependency_wait_s", "held_up_items"),
-        *("dependent_items", "open_dependency_count"),
+        *("dependent_items", "held_up_s", "late_count", "open_dependency_count", "path_held_up_s"),
+        *("path_s", "step_count", "step_s"),
         *("open_count", "points", "started_count", "window_done_count"),
         *("items", "open_active_s", "open_wait_s", "pace_n", "pace_p50_s", "pace_p85_s"),
         *("pace_p95_s", "predictability_share", "wip"),

@@ -2,7 +2,7 @@
 -- the rows, or says how a forecast was made.
 {%- set are_no_measures = [
     'attempt_no', 'horizon_days', 'ordinal', 'percentile', 'phase_no', 'point_no', 'seed',
-    'stay_no', 'trials', 'window_days'
+    'stay_no', 'step_no', 'trials', 'window_days'
 ] %}
 {%- set published = [] %}
 {%- for node in graph.nodes.values() | sort(attribute='unique_id') if execute %}

@@ -163,7 +163,7 @@ FLOW_PAGES = (
                 "forecast",
                 ("forecast",),
                 "How many, and when",
-                "By drawing days of the last 90 again and again (zero days included): at least so "
+                "By drawing the last 13 weeks again and again, each as a whole: at least so "
                 "many items in so many days, or at most so many days until what is in flow is "
                 "finished, with that certainty. It says what is likely if the next weeks are like "
                 "the last ones. Source: metrics.metric_forecast.",

@@ -214,7 +214,8 @@ PAGES = (
                 "How far, and when done",
                 "Done share: children done over children not cancelled. Dates: the day by which "
                 "the last open child is done with 50, 85 and 95 % certainty, drawn from what the "
-                "value stream finished lately (n). "
+                "value stream finished lately (n), and no sooner than its own work takes. How "
+                "often such days held is in metrics.metric_epic_backtests. "
                 "Source: metrics.metric_epic_progress.",
                 "No item of this value stream has children.",
                 chart=True,

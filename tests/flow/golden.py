@@ -84,10 +84,10 @@ def charted() -> list[Issue]:
 
 
 def regular() -> list[Issue]:
-    """Return the items of the forecasts: one done on every third of 60 days, and one open."""
+    """Return the items of the forecasts: one done on every third of 63 days, and one open."""
     items = []
-    for no in range(20):
-        day_ = datetime(2024, 5, 2) + timedelta(days=3 * no)
+    for no in range(21):
+        day_ = datetime(2024, 4, 29) + timedelta(days=3 * no)
         items.append(
             Issue(
                 f"REG-{no + 1}",
@@ -97,7 +97,7 @@ def regular() -> list[Issue]:
                 """,
             )
         )
-    return [*items, Issue("REG-21", "2024-06-30 09:00 created in In Progress")]
+    return [*items, Issue("REG-22", "2024-06-30 09:00 created in In Progress")]
 
 
 def shop() -> list[Any]:
@@ -1404,38 +1404,39 @@ CASES = [
         },
     ),
     Case(
-        "forecasts draw days, empty ones too, from what was known at their origin",
+        "forecasts draw weeks, from what was known at their origin",
         regular(),
         rows={
-            # An item on a third of the days: binomial. Of 14 days, P(X <= 4) = .4755 and
-            # P(X <= 5) = .6898; P(X <= 2) = .1053 and P(X <= 3) = .2612; P(X <= 1) = .0274.
-            # Of 28 days, P(X <= 8) = .3772 and P(X <= 9) = .5355; P(X <= 6) = .1262 and
-            # P(X <= 7) = .2348; P(X <= 4) = .0211 and P(X <= 5) = .0571.
+            # Nine weeks from 29 April on: of 2, 2, 3, 2, 2, 3, 2, 2, 3 items. Of the weeks that a
+            # trial draws first, K are of three, by the binomial of nine thirds. Two of them have
+            # then four items with a chance of E((1 - K/9)^2) = .4691, five with .3951, six with
+            # .1358; four have 8, 9, 10 or more with .2627, .3284, .4089. So at least 5 in half
+            # and 4 always; at least 9 in half, 8 always.
             """select horizon_days, percentile, value, n, window_days, forecast_date
                from metrics.metric_forecast
                where value_stream_key = 'regular' and kind = 'how_many' and horizon_days < 84
                order by 1, 2""": [
-                (14, 50, 5, 20, 60, day("07-14")), (14, 85, 3, 20, 60, day("07-14")),
-                (14, 95, 2, 20, 60, day("07-14")), (28, 50, 9, 20, 60, day("07-28")),
-                (28, 85, 7, 20, 60, day("07-28")), (28, 95, 5, 20, 60, day("07-28")),
+                (14, 50, 5, 21, 63, day("07-14")), (14, 85, 4, 21, 63, day("07-14")),
+                (14, 95, 4, 21, 63, day("07-14")), (28, 50, 9, 21, 63, day("07-28")),
+                (28, 85, 8, 21, 63, day("07-28")), (28, 95, 8, 21, 63, day("07-28")),
             ],
-            # The open item: 1 - (2/3)^d is .3333, .5556 on days 1, 2; .8025, .8683 on days 4, 5;
-            # .9415, .9610 on days 7, 8.
+            # The open item: a week has its first one on the first, second or third day, a third
+            # of the weeks each.
             """select percentile, items, value, origin_date, forecast_date
                from metrics.metric_forecast
                where value_stream_key = 'regular' and kind = 'when' order by 1""": [
-                (50, 1, 2, day("06-30"), day("07-02")), (85, 1, 5, day("06-30"), day("07-05")),
-                (95, 1, 8, day("06-30"), day("07-08")),
+                (50, 1, 2, day("06-30"), day("07-02")), (85, 1, 3, day("06-30"), day("07-03")),
+                (95, 1, 3, day("06-30"), day("07-03")),
             ],
             """select predictability_share from metrics.metric_forecast
                where value_stream_key = 'regular' and horizon_days = 14 and percentile = 50""": [
-                (0.4,)
+                (0.8,)
             ],
-            # Four weeks earlier: 32 days and ten items were known, and ten followed.
+            # Four weeks earlier: 35 days and eleven items were known, and ten followed.
             """select origin_date, horizon_days, n, actual, count(*)
                from metrics.metric_forecast_backtests
                where value_stream_key = 'regular' group by all""": [
-                (day("06-02"), 28, 10, 10, 3),
+                (day("06-02"), 28, 11, 10, 3),
             ],
             """select percentile, n, hits, coverage_share, first_origin_date
                from metrics.metric_forecast_calibration
@@ -1611,6 +1612,7 @@ from tests.flow import (
     golden_field_desk,
     golden_field_jira,
     golden_interventions,
+    golden_paths,
     golden_periods,
     golden_releases,
     golden_servicedesk,
@@ -1626,6 +1628,7 @@ for topic in (
     golden_delivery,
     golden_edges,
     golden_epics,
+    golden_paths,
     golden_evidence,
     golden_field_delivery,
     golden_field_desk,

@@ -1,6 +1,7 @@
 """What the drawing of forecasts rests on, where a person can tell the answer without drawing."""
 
 import importlib.util
+import inspect
 from datetime import date, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -42,7 +43,7 @@ def drawn(
     """Return the forecasts of a group by origin (days ago), kind, horizon and percentile."""
     rows = simulation.forecasts(
         group, *stays(finished), len(finished), load, LAST_DAY,
-        seed=seed, trials=2000, window_days=90,
+        seed=seed, trials=2000, window_days=91,
     )  # fmt: skip
     return {
         (
@@ -53,13 +54,13 @@ def drawn(
     }  # fmt: skip
 
 
-def test_the_window_is_the_last_ninety_days_before_the_origin(simulation: ModuleType) -> None:
-    found = drawn(simulation, [5] * 100 + [1] * 90, load=7)
+def test_the_window_is_the_last_thirteen_weeks_before_the_origin(simulation: ModuleType) -> None:
+    found = drawn(simulation, [5] * 100 + [1] * 91, load=7)
     for percentile in (50, 85, 95):
         assert found[0, "how_many", 14, percentile] == 14
         assert found[0, "how_many", 84, percentile] == 84
         assert found[0, "when", None, percentile] == 7
-        # Before the last ninety days lie a hundred others, of which the last ninety are drawn.
+        # Before the last 91 days lie a hundred others, of which the last 91 are drawn.
         assert found[112, "how_many", 28, percentile] == 140
     assert 28 < found[56, "how_many", 28, 50] < 140
 
@@ -67,6 +68,40 @@ def test_the_window_is_the_last_ninety_days_before_the_origin(simulation: Module
 def test_regular_work_is_done_on_the_day_when_the_last_item_is(simulation: ModuleType) -> None:
     found = drawn(simulation, [3] * 90, load=100)
     assert {found[0, "when", None, percentile] for percentile in (50, 85, 95)} == {34}
+
+
+def test_weeks_are_drawn_whole(simulation: ModuleType) -> None:
+    """Five items on each third day of a week: no future has more of them, or fewer, or others."""
+    found = drawn(simulation, [0, 0, 5, 0, 0, 0, 0] * 20, load=11)
+    for percentile in (50, 85, 95):
+        assert found[0, "how_many", 28, percentile] == 20
+        assert found[0, "when", None, percentile] == 17
+    # Two days more than whole weeks: the first two are no part of the window.
+    assert simulation.blocks(np.array([9, 9] + [1] * 84)).sum() == 84
+
+
+def test_fortnights_are_drawn_where_weeks_take_turns(simulation: ModuleType) -> None:
+    much, little = [0, 9, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0]
+    found = drawn(simulation, (much + little) * 8, load=11)
+    for percentile in (50, 85, 95):
+        assert found[0, "how_many", 14, percentile] == 10
+        assert found[0, "how_many", 84, percentile] == 60
+        assert found[0, "when", None, percentile] == 16
+    # Of seven weeks nobody can tell, and pairs of them are as good as others.
+    assert simulation.blocks(np.array((much + little) * 3 + much)).shape == (7, 7)
+    assert simulation.blocks(np.array(much * 4 + little * 4)).shape == (8, 7)
+    assert simulation.blocks(np.array((little + much) * 6 + little)).shape == (6, 14)
+
+
+def test_a_pace_is_not_known_exactly(simulation: ModuleType) -> None:
+    """Of one good week in thirteen a trial's own past has none, one, two or more.
+
+    Without it in 28 days: (12/13)^4 = .726 if the past were certain. A drawn past has it k times
+    with the binomial's chance, and the mean of (1 - k/13)^4 over it is .753.
+    """
+    rows = np.array([[7, 0, 0, 0, 0, 0, 0]] + [[0] * 7] * 12)
+    drawn = simulation.futures(13, 4, 200_000, np.random.default_rng(1))
+    assert abs((rows.sum(axis=1)[drawn].sum(axis=1) == 0).mean() - 0.753) < 0.004
 
 
 def test_too_little_history_says_nothing(simulation: ModuleType) -> None:
@@ -96,7 +131,7 @@ def test_a_backtest_is_the_forecast_of_its_day(simulation: ModuleType) -> None:
     backtests = drawn(simulation, finished)
     rows = simulation.forecasts(
         "a", *stays(finished[:-28]), 172, 0, LAST_DAY - timedelta(days=28),
-        seed=1, trials=2000, window_days=90,
+        seed=1, trials=2000, window_days=91,
     )  # fmt: skip
     published = {
         row["percentile"]: row["value"]
@@ -116,23 +151,23 @@ def test_a_backtest_knows_what_was_known_on_its_day(simulation: ModuleType) -> N
         return {
             (LAST_DAY - row["origin_date"]).days: (row["n"], row["value"], row["actual"])
             for row in simulation.forecasts(
-                "a", done, undone, 120, 0, LAST_DAY, seed=1, trials=200, window_days=90
+                "a", done, undone, 120, 0, LAST_DAY, seed=1, trials=200, window_days=91
             )
             if row["percentile"] == 85 and row["horizon_days"] == 28
         }
 
     found = backtest(undone)
     # The origins are the days 119, 91, 63 and 35. On day 91 nothing had been reopened yet.
-    assert found[28] == (90, 28, 28)
+    assert found[28] == (91, 28, 28)
     # From day 64 on every item stays; of the horizon of day 35 nothing was reopened on day 63.
-    assert found[56] == (64, 28, 28)
-    assert found[84] == (36, 28, 28)
-    # The last ninety days are 30 to 119: those before 64 are open again.
+    assert found[56] == (63, 28, 28)
+    assert found[84] == (35, 28, 28)
+    # The last 13 weeks are the days 29 to 119: those before 64 are open again.
     assert found[0][0] == 56
     # What was finished in a horizon and reopened within it did not happen.
     again = backtest(np.where((done >= 70) & (done < 80), 85, NEVER))
     assert again[56][2] == 18
-    assert again[28][0] == 80
+    assert again[28][0] == 81
     # Finished and reopened on one day: nobody ever saw it finished.
     assert backtest(np.where(done == 70, 70, NEVER))[56][2] == 27
 
@@ -145,13 +180,16 @@ def test_epics_are_done_in_time_as_often_as_the_forecast_says() -> None:
     """
     epics, world, in_time, sooner = model("sim_epics"), np.random.default_rng(11), 0, 0
     for _ in range(300):
-        window = world.poisson(1.0, 90)
+        window = world.poisson(1.0, (13, 7))
         of_epic = world.binomial(window.sum(), 0.1)
         future = np.cumsum(world.binomial(world.poisson(1.0, 3000), 0.1))
         left = int(world.integers(1, 12))
         ends = 1 + int((future < left).sum())
-        so_far = epics.finished_so_far(window, 1000, np.random.default_rng(1))
-        p50, p85, _ = epics.days_until_done(left, of_epic, window.sum(), so_far, world)
+        drawn = epics.futures(13, 105, 1000, world)
+        so_far = np.cumsum(window.sum(axis=1)[drawn], axis=1)
+        p50, p85, _ = epics.days_until_done(
+            left, of_epic, 0, np.zeros(1, int), window, drawn, so_far, world
+        )
         in_time += p85 is None or ends <= p85
         sooner += p50 is None or ends <= p50
     assert 0.77 < in_time / 300 < 0.93
@@ -159,14 +197,34 @@ def test_epics_are_done_in_time_as_often_as_the_forecast_says() -> None:
 
 
 def test_an_epic_that_is_all_of_its_stream_is_done_with_it() -> None:
-    """With nothing to draw, the answer is known: a stream of two a day, all of them the epic's."""
+    """With nothing to draw, the answer is known: two millions a day, all of them the epic's."""
     epics = model("sim_epics")
-    so_far = epics.finished_so_far(np.full(90, 2), 10_000, np.random.default_rng(1))
-    assert so_far.shape == (730, 10_000) and (so_far[9] == 20).all()
-    [p50, p85, p95] = epics.days_until_done(20, 10**9, 10**9, so_far, np.random.default_rng(2))
-    assert [p50, p85, p95] == [10, 10, 10]
-    [*never] = epics.days_until_done(2000, 10**9, 10**9, so_far, np.random.default_rng(2))
-    assert never == [None, None, None]
+    million = 10**6
+    rows, random = np.full((13, 7), 2 * million), np.random.default_rng(1)
+    drawn = epics.futures(13, 105, 1000, random)
+    so_far = np.cumsum(rows.sum(axis=1)[drawn], axis=1)
+
+    def days(left: int, age: int, times: list[int]) -> list[int | None]:
+        return epics.days_until_done(
+            left * million, int(rows.sum()), age, np.array(times), rows, drawn, so_far, random
+        )
+
+    assert days(19, 0, [3]) == [10, 10, 10]
+    assert days(2000, 0, [3]) == [None, None, None]
+    # No child is done before its own time, of which four days are over.
+    assert days(1, 0, [3, 12, 12]) == [12, 12, 12]
+    assert days(1, 4, [3, 12, 12]) == [8, 8, 8]
+    # Nothing ever took as long as this one has: nobody knows.
+    assert days(1, 13, [3, 12, 12]) == [1, 1, 1]
+
+
+def test_both_models_draw_alike(simulation: ModuleType) -> None:
+    """Python models of dbt cannot share code, so what they share is held equal."""
+    epics = model("sim_epics")
+    for name in ("blocks", "futures", "days_until", "certain", "known"):
+        assert inspect.getsource(getattr(epics, name)) == inspect.getsource(
+            getattr(simulation, name)
+        )
 
 
 def test_what_is_85_percent_certain_comes_true_about_as_often_in_the_demo_company(

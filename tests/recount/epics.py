@@ -3,6 +3,7 @@
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -10,7 +11,18 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from tests.recount.forecasts import SEED, TRIALS, groups, known_on, stays_of_items
+from tests.recount.forecasts import (
+    SEED,
+    TRIALS,
+    by_certainty,
+    futures,
+    groups,
+    reached,
+    size,
+    stays_of_items,
+    window_of,
+)
+from tests.recount.periods import day_in, zones
 from tests.recount.plain import UTC, grouped, local_day
 from tests.recount.registry import Row, Tables, recounts
 
@@ -125,46 +137,182 @@ def capitalisation_evidence(tables: Tables) -> Iterator[Row]:
                 }
 
 
-def forecast(
-    key: str, epic: str, left: int, group: tuple, tables: Tables, pace: dict[tuple, tuple]
-) -> Row:
+@dataclass(frozen=True)
+class Child:
+    """A stay of an item that is not cancelled, while it lay beneath another one."""
+
+    item: str
+    is_done: bool
+    is_own: bool
+    started: date | None
+    entered: date
+    since: date
+    until: date
+
+    def is_there(self, day: date) -> bool:
+        return self.since <= day < self.until
+
+
+@lru_cache(maxsize=4)
+def children_of(tables: Tables) -> dict[tuple[str, str, str], list[Child]]:
+    """Return the stays of children, by the item above, their workflow and their level."""
+    local, versions = zones(tables), tables.by("dim_work_items", "work_item_version_key")
+    now = {row["work_item_key"]: row for row in versions.values() if row["is_current"]}
+    started = starts(tables)
+    above = grouped(
+        (row for row in tables.rows("bridge_work_item_links") if row["link_type"] == "parent"),
+        "from_key",
+    )
+    found = defaultdict(list)
+    for visit in tables.rows("fct_stage_visits"):
+        item, then = visit["work_item_key"], versions[visit["work_item_version_key"]]
+        if visit["flow_state"] == "cancelled":
+            continue
+        zone = local[then["value_stream_key"]]
+        for link in above.get(item, []):
+            since = max(visit["entered_at"], link["valid_from"])
+            until = min(visit["exited_at"] or datetime.max, link["valid_to"] or datetime.max)
+            if since >= until or link["to_key"] not in now:
+                continue
+            found[link["to_key"], now[item]["workflow"], then["level"]].append(
+                Child(
+                    item, visit["flow_state"] == "done",
+                    then["value_stream_key"] == now[link["to_key"]]["value_stream_key"],
+                    started[item] and day_in(zone, started[item]),
+                    *(day_in(zone, at) for at in (visit["entered_at"], since)),
+                    date.max if until == datetime.max else day_in(zone, until),
+                )
+            )  # fmt: skip
+    return found
+
+
+def age_on(day: date, children: list[Child]) -> int:
+    """Return for how many days the open child has been worked on that was taken up last."""
+    starts = [min(c.started or day, day) for c in children if c.is_there(day) and not c.is_done]
+    return (day - max(starts, default=day)).days
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a stream had finished at the end of a day: its blocks, and the stays in done."""
+
+    group: tuple[str, str, str]
+    origin: date
+    rows: list[list[int]]
+    stays: list[tuple[str, date, date]]
+
+    @property
+    def recent(self) -> list[tuple[str, date]]:
+        """Return what was finished in the window, and when."""
+        begins = self.origin - timedelta(days=size(self.rows)[0] - 1)
+        return [
+            (item, came)
+            for item, came, gone in self.stays
+            if begins <= came <= self.origin < gone
+        ]  # fmt: skip
+
+    def drawn(
+        self, key: str, left: int, of_epic: int, age: int, tables: Tables
+    ) -> dict[int, int | None]:
+        """Return by certainty after how many days the last of the open children is done."""
+        start = [SEED, self.origin.toordinal()]
+        stream = np.random.default_rng([*start, zlib.crc32("|".join(self.group).encode())])
+        own = np.random.default_rng([*start, zlib.crc32(key.encode())])
+        share = own.beta(of_epic + 0.5, size(self.rows)[1] - of_epic + 0.5, TRIALS)
+        needed = left + own.negative_binomial(left, share)
+        days = reached(needed, futures(self.rows, 730, stream))
+        started, zone = starts(tables), zones(tables)[self.group[0]]
+        times = [
+            (came - day_in(zone, started[item])).days
+            for item, came in self.recent
+            if started[item] and day_in(zone, started[item]) <= came
+        ]
+        longer = sorted(time - age for time in times if time >= age)
+        if longer:
+            picks = own.integers(0, len(longer), TRIALS, dtype=np.int32)
+            days = [max(day, longer[pick]) for day, pick in zip(days, picks, strict=True)]
+        return by_certainty(days)
+
+
+@lru_cache(maxsize=4)
+def starts(tables: Tables) -> dict[str, datetime | None]:
+    """Return when work on each item first started."""
+    return {row["work_item_key"]: row["started_at"] for row in tables.rows("fct_work_item_flows")}
+
+
+def pace_on(origin: date, first: date, group: tuple, tables: Tables) -> Pace | None:
+    """Return the pace of a stream at the end of a day; none where it had finished too little."""
+    stays = stays_of_items(tables).get(group, [])
+    rows = window_of([(came, gone) for _, came, gone in stays], first, origin)
+    return Pace(group, origin, rows, stays) if rows else None
+
+
+def forecast(key: str, epic: str, left: int, pace: Pace | None, tables: Tables) -> Row:
     """Return what is forecast of an item, or why nothing is."""
     names = ("window_days", "n", "window_done_count", "trials", "seed", "origin_date")
     dates = ("done_p50_date", "done_p85_date", "done_p95_date")
     nothing: Row = dict.fromkeys((*names, *dates))
     if not left:
         return {"no_forecast_reason": "nothing_is_open", **nothing}
-    first, origin, stays = pace.get(group, (None, None, []))
-    window = [] if origin is None or origin < first else known_on(stays, first, origin)[-90:]
-    if len(window) < 28 or sum(window) < 10:
+    if pace is None:
         return {"no_forecast_reason": "stream_finished_too_little", **nothing}
-    begins = origin - timedelta(days=len(window) - 1)
-    of_epic = sum(
-        begins <= came <= origin < gone and parents(tables).get(item) == epic
-        for item, came, gone in stays_of_items(tables)[group]
-    )
-    told = (len(window), sum(window), of_epic, TRIALS, SEED, origin)
+    of_epic = sum(parents(tables).get(item) == epic for item, _ in pace.recent)
+    told = (*size(pace.rows), of_epic, TRIALS, SEED, pace.origin)
     found: Row = {"no_forecast_reason": None, **nothing, **dict(zip(names, told, strict=True))}
     if not of_epic:
         return found | {"no_forecast_reason": "no_child_was_finished"}
-    paces = np.random.default_rng([SEED, origin.toordinal(), zlib.crc32("|".join(group).encode())])
-    drawn = np.asarray(window)[paces.integers(0, len(window), (730, TRIALS), dtype=np.int32)]
-    own = np.random.default_rng([SEED, origin.toordinal(), zlib.crc32(key.encode())])
-    share = own.beta(of_epic + 0.5, sum(window) - of_epic + 0.5, TRIALS)
-    needed = left + own.negative_binomial(left, share)
-    # Day by day: who is done with it drops out.
-    ends, waits = np.full(TRIALS, 731), needed.astype(np.int64)
-    for day, finished in enumerate(drawn, start=1):
-        is_open = waits > 0
-        waits = waits - finished
-        ends[is_open & (waits <= 0)] = day
-    order = sorted(int(day) for day in ends)
+    age = age_on(pace.origin, children_of(tables).get((epic, *pace.group[1:]), []))
+    days = pace.drawn(key, left, of_epic, age, tables)
     for percentile, name in zip((50, 85, 95), dates, strict=True):
-        day = order[percentile * TRIALS // 100 - 1]
-        found[name] = origin + timedelta(days=day) if day <= 730 else None
+        found[name] = days[percentile] and pace.origin + timedelta(days=days[percentile])
     if found["done_p50_date"] is None:
         found["no_forecast_reason"] = "later_than_730_days"
     return found
+
+
+@recounts("metric_epic_backtests")
+def epic_backtests(tables: Tables) -> Iterator[Row]:
+    """Every twelve weeks back, epic by epic."""
+    now = {row["work_item_key"]: row for row in tables.rows("dim_work_items") if row["is_current"]}
+    known = {group: (first, last) for group, _, first, last, _ in groups(tables)}
+    for (epic, workflow, level), children in children_of(tables).items():
+        group = now[epic]["value_stream_key"], workflow, level
+        first, last = known.get(group, (date.max, date.min))
+        key, origin = f"{epic}|{workflow}|{level}", last
+        while origin - first >= timedelta(days=84):
+            origin -= timedelta(days=84)
+            left = {c.item for c in children if c.is_there(origin) and not c.is_done}
+            pace = pace_on(origin, first, group, tables) if left else None
+            if pace is None:
+                continue
+            recent = set(pace.recent)
+            of_epic = sum(
+                c.is_done and c.is_own and c.is_there(origin) and (c.item, c.entered) in recent
+                for c in children
+            )
+            if not of_epic:
+                continue
+            drawn = pace.drawn(key, len(left), of_epic, age_on(origin, children), tables)
+            for percentile, days in drawn.items():
+                ends = None if days is None else origin + timedelta(days=days)
+                if ends is None or ends > last:
+                    continue
+                late = left & {c.item for c in children if c.is_there(ends) and not c.is_done}
+                yield {
+                    "metric_epic_backtest_key": f"{key}|{percentile}|{origin}",
+                    "work_item_key": epic,
+                    "value_stream_key": group[0],
+                    "workflow": workflow,
+                    "level": level,
+                    "percentile": percentile,
+                    "open_count": len(left),
+                    "late_count": len(late),
+                    "n": size(pace.rows)[1],
+                    "window_done_count": of_epic,
+                    "is_hit": not late,
+                    "origin_date": origin,
+                    "forecast_date": ends,
+                }
 
 
 @lru_cache(maxsize=4)
@@ -184,8 +332,8 @@ def epic_progress(tables: Tables) -> Iterator[Row]:
         row["work_item_key"]: row for row in tables.rows("dim_work_items") if row["is_current"]
     }
     flows = tables.by("fct_work_item_flows", "work_item_key")
-    pace: dict[tuple, tuple[date, date, list]] = {
-        group: (first, last, stays) for group, stays, first, last, _ in groups(tables)
+    paces = {
+        group: pace_on(last, first, group, tables) for group, _, first, last, _ in groups(tables)
     }
     families: dict[tuple, list[str]] = defaultdict(list)
     for child, parent in parents(tables).items():
@@ -223,7 +371,9 @@ def epic_progress(tables: Tables) -> Iterator[Row]:
             "done_points": sum(points.get("done", [])) if counted else None,
             "first_started_at": min(starts, default=None),
             "last_done_at": max(ends, default=None),
-            **forecast(key, parent, len(ended["open"]), (stream, workflow, level), tables, pace),
+            **forecast(
+                key, parent, len(ended["open"]), paces.get((stream, workflow, level)), tables
+            ),
         }
 
 

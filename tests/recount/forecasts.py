@@ -1,13 +1,15 @@
 """Recounts of the forecasts, from the moves of the items to what came of them.
 
 A forecast of chance is repeatable because its random numbers are: they are part of its definition,
-and are drawn here as it says (one generator for the seed, the group, the day and the horizon).
+and are drawn here as it says (one generator for the seed, the group, the day and the horizon; first
+a past of as many blocks as there are, then which of them follow each other).
 """
 
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -69,26 +71,58 @@ def generator(group: Group, origin: date, *more: int) -> np.random.Generator:
     return np.random.default_rng([SEED, name, origin.toordinal(), *more])
 
 
-def at_least(window: list[int], days: int, rng: np.random.Generator) -> dict[int, int]:
+def blocks_of(window: list[int]) -> list[list[int]]:
+    """Return the last whole weeks, or fortnights where much and little take turns."""
+    weeks = [window[day : day + 7] for day in range(len(window) % 7, len(window), 7)]
+    sums = [Fraction(sum(week)) for week in weeks]
+    if len(weeks) < 8:
+        return weeks
+
+    def centred(values: list[Fraction]) -> list[Fraction]:
+        return [value - sum(values) / len(values) for value in values]
+
+    one, other = centred(sums[:-1]), centred(sums[1:])
+    together = sum(a * b for a, b in zip(one, other, strict=True))
+    if together < 0 and together**2 > sum(a * a for a in one) * sum(b * b for b in other) / 4:
+        first = len(weeks) % 2
+        return [weeks[no] + weeks[no + 1] for no in range(first, len(weeks), 2)]
+    return weeks
+
+
+def futures(rows: list[list[int]], days: int, rng: np.random.Generator) -> np.ndarray:
+    """Return what is finished on each day of each trial: a past is drawn, and a future from it."""
+    ahead = -(-days // len(rows[0]))
+    past = rng.integers(0, len(rows), (TRIALS, len(rows)), dtype=np.int32)
+    chosen = rng.integers(0, len(rows), (TRIALS, ahead))
+    blocks = past[np.arange(TRIALS)[:, None], chosen]
+    return np.asarray(rows)[blocks].reshape(TRIALS, -1)[:, :days]
+
+
+def at_least(rows: list[list[int]], days: int, rng: np.random.Generator) -> dict[int, int]:
     """Return by certainty how many items the futures reach: half of them, 85 and 95 in 100."""
-    drawn = rng.integers(0, len(window), (TRIALS, days), dtype=np.int32)
-    sums = sorted(int(total) for total in np.asarray(window)[drawn].sum(axis=1))
+    sums = sorted(int(total) for total in futures(rows, days, rng).sum(axis=1))
     return {percentile: sums[(100 - percentile) * TRIALS // 100 - 1] for percentile in (50, 85, 95)}
 
 
-def done_after(window: list[int], items: int, rng: np.random.Generator) -> dict[int, int | None]:
-    """Return by certainty after how many days the futures reach so many items."""
-    drawn = np.empty((TRIALS, 0), dtype=np.int64)
-    while drawn.shape[1] < 730 and (drawn.sum(axis=1) < items).any():
-        days = rng.integers(0, len(window), (TRIALS, 30), dtype=np.int32)
-        drawn = np.hstack([drawn, np.asarray(window)[days]])
-    reached = np.cumsum(drawn, axis=1) >= items
-    needed = sorted(
-        int(first) + 1 if is_reached else 10**6
-        for first, is_reached in zip(reached.argmax(axis=1), reached.any(axis=1), strict=True)
-    )
-    found = {percentile: needed[percentile * TRIALS // 100 - 1] for percentile in (50, 85, 95)}
+def reached(items: Any, drawn: np.ndarray) -> list[int]:
+    """Return on which day each future has finished so many items; far away where it never has."""
+    is_enough = np.cumsum(drawn, axis=1) >= np.broadcast_to(items, TRIALS)[:, None]
+    return [
+        int(first) + 1 if is_ever else 10**6
+        for first, is_ever in zip(is_enough.argmax(axis=1), is_enough.any(axis=1), strict=True)
+    ]
+
+
+def by_certainty(days: list[int]) -> dict[int, int | None]:
+    """Return the day by which half of the futures, 85 and 95 in 100 are there."""
+    order = sorted(days)
+    found = {percentile: order[percentile * TRIALS // 100 - 1] for percentile in (50, 85, 95)}
     return {percentile: day if day <= 730 else None for percentile, day in found.items()}
+
+
+def done_after(rows: list[list[int]], items: int, rng: np.random.Generator) -> dict:
+    """Return by certainty after how many days the futures reach so many items."""
+    return by_certainty(reached(items, futures(rows, 730, rng)))
 
 
 def groups(tables: Tables) -> Iterator[tuple[Group, list[tuple[date, date]], date, date, int]]:
@@ -105,12 +139,17 @@ def groups(tables: Tables) -> Iterator[tuple[Group, list[tuple[date, date]], dat
         yield group, stays.get(group, []), first, last, load_now[group]
 
 
-def window_of(stays: list[tuple[date, date]], first: date, origin: date) -> list[int] | None:
-    """Return the last 90 days that are known; none where days or items are too few."""
+def window_of(stays: list[tuple[date, date]], first: date, origin: date) -> list | None:
+    """Return the blocks of the last 13 weeks that are known; none where they are too few."""
     if origin < first:
         return None
-    window = known_on(stays, first, origin)[-90:]
-    return window if len(window) >= 28 and sum(window) >= 10 else None
+    rows = blocks_of(known_on(stays, first, origin)[-91:])
+    return rows if size(rows)[0] >= 28 and size(rows)[1] >= 10 else None
+
+
+def size(rows: list[list[int]]) -> tuple[int, int]:
+    """Return how many days and items are in the blocks."""
+    return sum(map(len, rows)), sum(map(sum, rows))
 
 
 def grain(group: Group) -> Row:
@@ -144,8 +183,8 @@ def forecast(tables: Tables) -> Iterator[Row]:
                     "predictability_share": (
                         values[95] / values[50] if kind == "how_many" and values[50] else None
                     ),
-                    "window_days": len(window),
-                    "n": sum(window),
+                    "window_days": size(window)[0],
+                    "n": size(window)[1],
                     "trials": TRIALS,
                     "seed": SEED,
                     "origin_date": origin,
@@ -172,7 +211,7 @@ def backtests(tables: Tables) -> Iterator[Row]:
                         "percentile": percentile,
                         "value": value,
                         "actual": actual,
-                        "n": sum(window),
+                        "n": size(window)[1],
                         "is_hit": actual >= value,
                         "origin_date": origin,
                     }

@@ -45,9 +45,11 @@ evidence as (
 
 ),
 
-final as (
+waits as (
 
     select
+        'waits' as part,
+        cast(null as varchar) as epic,
         blocking_streams.name as blocking_value_stream,
         streams.name as value_stream,
         counted.level,
@@ -62,6 +64,8 @@ final as (
         {{ days_of('counted.dependency_wait_s') }} as wait_days,
         {{ days_of('counted.dependency_wait_s') }} / nullif(counted.held_up_items, 0)
             as wait_mean_days,
+        cast(null as double) as path_days,
+        cast(null as timestamp) as path_ends_at,
         evidence.evidence_items
 
     from {{ ref('metric_dependencies') }} as counted
@@ -77,6 +81,52 @@ final as (
             counted.blocking_value_stream_key = evidence.blocking_value_stream_key
             and counted.value_stream_key = evidence.value_stream_key
             and counted.level = evidence.level
+
+),
+
+paths as (
+
+    select
+        'critical_path' as part,
+        epics.item_key as epic,
+        cast(null as varchar) as blocking_value_stream,
+        streams.name as value_stream,
+        steps.epic_level as level,
+        max(
+            case when steps.step_value_stream_key <> steps.value_stream_key then 1 else 0 end
+        ) = 1 as is_between_streams,
+        max(steps.step_count) as n,
+        cast(null as bigint) as dependent_items,
+        cast(null as bigint) as open_dependencies,
+        cast(null as bigint) as dated_dependencies,
+        cast(null as double) as dated_share,
+        cast(null as bigint) as held_up_items,
+        {{ days_of('max(steps.path_held_up_s)') }} as wait_days,
+        cast(null as double) as wait_mean_days,
+        {{ days_of('max(steps.path_s)') }} as path_days,
+        max(steps.ends_at) as path_ends_at,
+        {{ first_five('items.item_key', 'steps.step_no') }} as evidence_items
+
+    from {{ ref('metric_critical_paths') }} as steps
+
+    inner join {{ ref('dim_work_items') }} as epics
+        on steps.work_item_version_key = epics.work_item_version_key
+
+    inner join {{ ref('dim_work_items') }} as items
+        on steps.step_work_item_key = items.work_item_key and items.is_current
+
+    inner join {{ ref('dim_value_streams') }} as streams
+        on steps.value_stream_key = streams.value_stream_key
+
+    group by steps.work_item_key, 1, 2, 3, 4, 5
+
+),
+
+final as (
+
+    select * from waits
+    union all
+    select * from paths
 
 )
 

@@ -39,6 +39,23 @@ evidence as (
 
 ),
 
+record as (
+
+    select
+        value_stream_key,
+        workflow,
+        level,
+        cast(count(*) as bigint) as backtests,
+        cast(count(case when is_hit then 1 end) as bigint) as hits
+
+    from {{ ref('metric_epic_backtests') }}
+
+    where percentile = 85
+
+    group by 1, 2, 3
+
+),
+
 final as (
 
     select
@@ -61,6 +78,10 @@ final as (
         cast(progress.done_p95_date - progress.done_p50_date as bigint) as days_between,
         progress.no_forecast_reason as why_no_forecast,
         progress.window_done_count as finished_before,
+        coalesce(record.backtests, 0) as backtests,
+        coalesce(record.hits, 0) as hits,
+        {{ share_interval('record.hits', 'record.backtests', 'low') }} as coverage_low_share,
+        {{ share_interval('record.hits', 'record.backtests', 'high') }} as coverage_high_share,
         evidence.evidence_items,
         progress.origin_date as forecast_on
 
@@ -77,6 +98,12 @@ final as (
             progress.work_item_key = evidence.parent_work_item_key
             and progress.workflow = evidence.workflow
             and progress.level = evidence.level
+
+    left join record
+        on
+            progress.value_stream_key = record.value_stream_key
+            and progress.workflow = record.workflow
+            and progress.level = record.level
 
 )
 

@@ -35,6 +35,8 @@ final as (
         work_items.value_stream_key,
         current_items.workflow,
         work_items.level,
+        cast({{ local_time('flows.started_at', 'value_streams.time_zone') }} as date)
+            as started_date,
         cast({{ local_time('visits.entered_at', 'value_streams.time_zone') }} as date)
             as done_date,
         cast({{ local_time('visits.exited_at', 'value_streams.time_zone') }} as date)
@@ -47,6 +49,9 @@ final as (
 
     inner join current_items
         on visits.work_item_key = current_items.work_item_key
+
+    inner join {{ ref('fct_work_item_flows') }} as flows
+        on visits.work_item_key = flows.work_item_key
 
     inner join {{ ref('dim_value_streams') }} as value_streams
         on work_items.value_stream_key = value_streams.value_stream_key

@@ -9,6 +9,7 @@ children as (
 forecasts as (
 
     select * from {{ ref('sim_epics') }}
+    where not is_backtest
 
 ),
 

@@ -1,9 +1,11 @@
--- One row per value stream and kind of work: how often its forecasts of 85 % held.
+-- One row per value stream and kind of work: how often the days held by which all open items of an
+-- epic were forecast to be done with 85 %.
 select
     value_stream_key as stream,
     workflow || '/' || level as work,
-    n,
-    hits
-from metrics.metric_forecast_calibration
+    count(*) as n,
+    count(*) filter (is_hit) as hits
+from metrics.metric_epic_backtests
 where percentile = 85
+group by 1, 2
 order by stream, work
