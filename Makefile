@@ -45,8 +45,8 @@ install: .venv/installed
 # removed first where its lock has changed.
 .venv-superset/installed: publish/superset/requirements.lock | .venv/installed
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-superset
-	env -u PYTHONDONTWRITEBYTECODE VIRTUAL_ENV=$(CURDIR)/.venv-superset $(BIN)/uv pip sync \
-		--quiet --require-hashes --compile-bytecode publish/superset/requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/.venv-superset $(BIN)/uv pip sync \
+		--quiet --require-hashes publish/superset/requirements.lock
 	@touch $@
 
 superset: install .venv-superset/installed

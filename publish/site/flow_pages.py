@@ -227,4 +227,25 @@ FLOW_PAGES = (
             ),
         ),
     ),
+    Page(
+        "months",
+        "By month",
+        "By month",
+        "Flow",
+        (
+            Section(
+                "months",
+                ("months",),
+                "The metrics of flow, month by month",
+                "What MetricFlow, the dashboards and the MCP server say too. Months are those of "
+                "the value stream's time zone. n: finished items with a flow time; no percentile "
+                "of fewer than ten. Load is what was in flow on the last day of the month. "
+                "Source: metrics.metric_flow_month_totals.",
+                "Nothing of this work happened in this range.",
+                at={"months": "month_start"},
+                links={"velocity": "state=finished&month={month_start}"},
+                labels={"velocity": "Items finished", "month_start": "Month"},
+            ),
+        ),
+    ),
 )

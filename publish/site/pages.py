@@ -30,6 +30,7 @@ PAGES = (
                 at={"dora": "month_start"},
                 labels={
                     "lead_time_p50_s": "Lead time P50",
+                    "lead_time_p85_s": "Lead time P85",
                     "recovery_time_p50_s": "Recovery P50",
                     "changes": "Changes (n of lead time)",
                 },
@@ -44,6 +45,18 @@ PAGES = (
                 "marts.bridge_incident_deployments.",
                 "No incident was opened in this range.",
                 at={"incidents": "opened_at"},
+            ),
+            Section(
+                "agreements",
+                ("agreements",),
+                "Agreements of incidents, month by month",
+                "By priority and by what was agreed: a response or a resolution in time, or the "
+                "incident as a whole. n: agreements that ended in the month and were judged. "
+                "Source: metrics.metric_incident_sla.",
+                "No agreement of an incident was open in this range.",
+                at={"agreements": "month_start"},
+                labels={"month_start": "Month", "ended": "n"},
+                hidden=("level",),
             ),
         ),
         has_works=False,

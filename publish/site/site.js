@@ -264,6 +264,7 @@ const FILTERS = {
   state: (row, value) => row.state === value,
   week: (row, value) => row.finished_date !== null && row.finished_date >= value && row.finished_date < nextWeek(value),
   weeks: (row, value) => row.finished_date !== null && row.finished_date >= value.split("_")[0] && row.finished_date < value.split("_")[1],
+  month: (row, value) => row.finished_date !== null && row.finished_date.slice(0, 7) === value.slice(0, 7),
   label: (row, value) => row.label === value,
   visited: (row, value) => (row.visited ?? []).includes(value),
   work_type: (row, value) => row.work_type === value,
@@ -289,7 +290,7 @@ function itemsBehind(choice) {
   const names = new Set(wanted.map(([name]) => name));
   const window = page.ranges.find((range) => range.key === choice.range);
   const inRange = (row) => row.finished_date === null || (row.finished_date >= window.window_start && row.finished_date < window.window_end);
-  const isFree = names.has("week") || names.has("weeks") || names.has("any") || names.has("unmapped");
+  const isFree = names.has("week") || names.has("weeks") || names.has("month") || names.has("any") || names.has("unmapped");
   return tables.items.filter(
     (row) =>
       (names.has("any") || row.work === choice.work) &&
@@ -390,7 +391,7 @@ async function draw() {
   }
   if (page.name === "trace") drawTrace();
   if (page.name === "items") drawChips(choice);
-  for (const link of document.querySelectorAll("nav a, .brand a")) {
+  for (const link of document.querySelectorAll("nav a:not(.plain), .brand a")) {
     link.setAttribute("href", link.getAttribute("href").split("#")[0] + address({ ...choice, more: [] }));
   }
   const sections = [...document.querySelectorAll(".picture")].filter((one) => one.id in page.sections);
