@@ -137,7 +137,7 @@ def check(wish: Wish) -> None:
     from extract.settings import file_faults, slips, switch_of
     from extract.sources import SOURCES
     from extract.tables import instant
-    from orchestration import access, alerts, seeds, serving, when
+    from orchestration import access, alerts, open_lineage, seeds, serving, when
     from orchestration.failures import nothing_loaded
     from orchestration.versions import fault_of_kept
 
@@ -153,7 +153,7 @@ def check(wish: Wish) -> None:
         faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
     faults += [*_faults_of_span(wish.span), *slips(), *fault_of_kept(), *_faults_of_forms()]
     faults += [
-        *filter(None, [fault_of_home(), serving.fault_of_postgres()]),
+        *filter(None, [fault_of_home(), serving.fault_of_postgres(), open_lineage.fault()]),
         *access.faults(),
         *alerts.faults(),
         *when.faults(),

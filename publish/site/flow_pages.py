@@ -98,8 +98,9 @@ FLOW_PAGES = (
                 ("xmr",),
                 "Flow time per week, with the limits of its baseline",
                 "Mean of the logarithms of the hours of the items finished in the week, drawn in "
-                "days. Limits are frozen at their baseline. A point outside, or eight on one side, "
-                "is a signal: a question, no proof. Source: metrics.metric_xmr.",
+                "days. Band and dashed line: limits and centre, frozen at their baseline. A "
+                "triangle is a signal, a point outside or eight on one side: a question, no proof. "
+                "Source: metrics.metric_xmr.",
                 "No week of this range has a value.",
                 chart=True,
                 at={"xmr": "week_start"},

@@ -72,8 +72,9 @@ PAGES = (
                 ("ci",),
                 "Pipelines by month",
                 "Attempts with a verdict (n: judged attempts), how many failed, how many were "
-                "flaky (the same commit failed and passed), how long runs take and wait. No "
-                "percentile of fewer than ten. Source: metrics.metric_ci_health.",
+                "flaky (the same commit failed and passed), how long runs take and wait. A hollow "
+                "point is of fewer than ten attempts and on no line; no percentile of fewer than "
+                "ten. Source: metrics.metric_ci_health.",
                 "No pipeline ran in this range.",
                 chart=True,
                 at={"ci": "month_start"},
@@ -327,9 +328,10 @@ PAGES = (
                 "flaws",
                 ("flaws",),
                 "What is measured of the data, by source",
-                "How much of each source is so; most are flaws, `history complete` is none. "
+                "How much of each source is so; most are flaws, history complete is none. "
                 "Source: metrics.metric_data_quality.",
                 "No flaw is measured.",
+                labels={"affected_share": "Share"},
             ),
             Section(
                 "unmapped",
