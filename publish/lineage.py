@@ -138,10 +138,12 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding
 color:#1b1f24;background:#fff}h1,h2{line-height:1.2}a{color:#0b57d0}
 table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-top:1px solid #d0d7de}
-code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}.few{color:#57606a}
+code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}
+h3 code{font-size:16px}.few{color:#57606a}
 section{margin-top:2rem}nav a{display:inline-block;margin-right:.8rem}
 @media (prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}a{color:#7ab7ff}
 th,td{border-color:#30363d}.few{color:#9da7b1}}
+@media(min-width:40rem){td:first-child code{overflow-wrap:normal}}
 @media(max-width:40rem){table,tr,td,tbody{display:block}thead{display:none}}
 """
 

@@ -318,7 +318,8 @@ def test_every_tile_leads_to_its_items(tab, site: Path) -> None:
         ("Flow time P85", n),
     ):
         opened(tab, site, "index", "#stream=platform&work=software/story&range=52")
-        tab.locator(".tile", has=tab.locator(f"dt:text-is('{name}')")).locator("dd a").click()
+        named = tab.locator("dt", has_text=re.compile(f"^{name}$"))
+        tab.locator(".tile", has=named).locator("dd a").click()
         tab.wait_for_url(re.compile("items.html"))
         tab.wait_for_selector("body[data-drawn] #items tbody tr")
         assert shown_rows(tab, "items") == count, name
