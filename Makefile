@@ -25,7 +25,7 @@ help:
 	@echo "make bench  what a build costs and how it grows with the data: SIZE=2k, 10k, 100k or 1M"
 	@echo "make dev    Dagster on http://127.0.0.1:3000"
 	@echo "make bench-extract  what the extraction of 100,000 issues, incidents, pull requests and runs costs, measured"
-	@echo "make lineage  report/lineage.html: from each metric to the fields of the APIs that it is made of"
+	@echo "make lineage  report/lineage.html, from each metric to the fields of the APIs that it is made of, and dbt's documentation"
 	@echo "make lint   ruff and sqlfluff"
 	@echo "make audit  the locked packages against the known holes, as far as these can be asked"
 	@echo "make clean  remove the environment; $(FLOWHOUSE_HOME) stays"
@@ -45,8 +45,8 @@ install: .venv/installed
 # removed first where its lock has changed.
 .venv-superset/installed: publish/superset/requirements.lock | .venv/installed
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-superset
-	env -u PYTHONDONTWRITEBYTECODE VIRTUAL_ENV=$(CURDIR)/.venv-superset $(BIN)/uv pip sync \
-		--quiet --require-hashes --compile-bytecode publish/superset/requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/.venv-superset $(BIN)/uv pip sync \
+		--quiet --require-hashes publish/superset/requirements.lock
 	@touch $@
 
 superset: install .venv-superset/installed

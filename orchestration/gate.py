@@ -144,7 +144,7 @@ def check(request: RefreshRequest) -> None:
     from extract.settings import file_faults, switch_of, unknown_settings
     from extract.sources import SOURCES
     from extract.tables import instant
-    from orchestration import access, alerts, seeds, serving, when
+    from orchestration import access, alerts, open_lineage, seeds, serving, when
     from orchestration.failures import nothing_loaded
     from orchestration.versions import fault_of_kept
 
@@ -165,7 +165,7 @@ def check(request: RefreshRequest) -> None:
         *_faults_of_forms(),
     ]
     faults += [
-        *filter(None, [fault_of_home(), serving.fault_of_postgres()]),
+        *filter(None, [fault_of_home(), serving.fault_of_postgres(), open_lineage.fault()]),
         *access.faults(),
         *alerts.faults(),
         *when.faults(),

@@ -74,7 +74,7 @@ def published_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResu
     pool=POOL,
 )
 def published_report() -> dg.MaterializeResult:
-    """One self-contained page of pictures of where work waits, drawn from the published file."""
+    """The static site: pages of verdicts and pictures, drawn from the published file."""
     began = time.monotonic()
     with access.for_readers():
         path = write_report(published_folder() / "warehouse.duckdb", report_file())

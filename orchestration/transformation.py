@@ -38,7 +38,7 @@ from extract.patches import apply
 from extract.raw_store import opened
 from extract.sources import SOURCES
 from extract.tables import instant
-from orchestration import changes, quick_dbt, rebuild
+from orchestration import changes, open_lineage, quick_dbt, rebuild
 from orchestration.cutoff import Cutoff, watch
 from orchestration.environment import DBT_PROJECT, build_file, expectation_results_file
 from orchestration.failures import BAD, WITHOUT_ROWS, keep_log, line_of_node, summary_of_build
@@ -57,6 +57,9 @@ PUBLISHED = ("marts", "metrics", "meta", "bi")
 """Schemas that leave the working warehouse."""
 
 apply(OF_DAGSTER)
+
+REPORT = "report"
+"""The exposure that is an asset of its own (`publication.py`)."""
 
 LEFT_OUT = "left_out.json"
 """What a build says of what it need not make, beside dbt's results."""
@@ -242,6 +245,7 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
         for with_rows in (True, False)
     )
     kept_log = keep_log(dbt_log(), context.run_id)
+    open_lineage.append(results, manifest, context.run_id)
     shutil.rmtree(results.parent, ignore_errors=True)
     if not is_good:
         raise dg.Failure(
@@ -459,17 +463,19 @@ def build_exposures(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
     """Describe every exposure as an external asset, so that lineage ends where people look.
 
     What it reads of the published file, it reads there; the models behind it are the file's own.
+    The report is left out: that is written here, and is the asset `published/report`.
     """
     return [
         dg.AssetSpec(
             ["exposure", exposure["name"]],
-            deps=[["published", "report" if exposure["name"] == "report" else "warehouse"]],
+            deps=[["published", "warehouse"]],
             owners=OWNERS,
             description=exposure["description"],
             group_name="exposures",
             kinds={exposure["type"]},
         )
         for exposure in manifest["exposures"].values()
+        if exposure["name"] != REPORT
     ]
 
 

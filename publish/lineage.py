@@ -138,21 +138,24 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding
 color:#1b1f24;background:#fff}h1,h2{line-height:1.2}a{color:#0b57d0}
 table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-top:1px solid #d0d7de}
-code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}.few{color:#57606a}
+code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}
+h3 code{font-size:16px}.few{color:#57606a}
 section{margin-top:2rem}nav a{display:inline-block;margin-right:.8rem}
 @media (prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}a{color:#7ab7ff}
 th,td{border-color:#30363d}.few{color:#9da7b1}}
+@media(min-width:40rem){td:first-child code{overflow-wrap:normal}}
 @media(max-width:40rem){table,tr,td,tbody{display:block}thead{display:none}}
 """
 
 
-def page(paths: Paths, metrics: Mapping[str, str], made_of: str) -> str:
+def page(paths: Paths, metrics: Mapping[str, str], made_of: str, dbt_docs: str = "") -> str:
     """Return the page.
 
     Args:
         paths: What columns rest on.
         metrics: The definition of each metric.
         made_of: What the page was made from, in words.
+        dbt_docs: The file of dbt's documentation beside it; empty where there is none.
     """
     graph = paths.graph
     marts: set[Column] = set()
@@ -173,6 +176,7 @@ def page(paths: Paths, metrics: Mapping[str, str], made_of: str) -> str:
         sections.append(
             f'<section id="{escape(metric)}"><h3><code>{escape(metric)}</code></h3>'
             f"<p>{escape(metrics[metric])}"
+            f' <a href="definitions.html#{escape(metric)}">Definition</a>'
             "<table><thead><tr><th>Stands in<th>Made of columns of marts</thead>"
             f"{''.join(rows)}</table></section>"
         )
@@ -190,13 +194,16 @@ def page(paths: Paths, metrics: Mapping[str, str], made_of: str) -> str:
             f"<th>Columns of staging<th>Fields of the raw table<th>Endpoint</thead>{''.join(rows)}"
             "</table></section>"
         )
+    docs = f' \u00b7 <a href="{escape(dbt_docs)}">dbt\'s documentation</a>' if dbt_docs else ""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         "<title>Where numbers come from</title>"
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\';'
         "style-src 'unsafe-inline'\">"
-        f"<style>{STYLE}</style><h1>Where numbers come from</h1>"
+        f"<style>{STYLE}</style>"
+        '<p><a href="index.html">flowhouse</a> \u00b7 <a href="definitions.html">Definitions</a>'
+        f"{docs}<h1>Where numbers come from</h1>"
         "<p>From a metric to the columns of marts that it is made of, and from each of them to the"
         " fields of the APIs. A column is made of another one if its value is; what only joins or"
         " filters is left out. Where seeds alone decide a value, its rows are counted: then the key"
@@ -211,9 +218,11 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"<code>{escape(name)}</code>" for name in names)
 
 
-def write_page(paths: Paths, metrics: Mapping[str, str], made_of: str, target: Path) -> Path:
+def write_page(
+    paths: Paths, metrics: Mapping[str, str], made_of: str, target: Path, dbt_docs: str = ""
+) -> Path:
     """Write the page and return its path."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}")
-    draft.write_text(page(paths, metrics, made_of))
+    draft.write_text(page(paths, metrics, made_of, dbt_docs))
     return draft.replace(target)

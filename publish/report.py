@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache, lru_cache
 from importlib.metadata import version
@@ -36,6 +36,12 @@ MOST_POINTS = 5_000
 PAGES_ON_RAW_TABLES = "expectations/index.html"
 """The page of the expectations on raw tables, beside the report."""
 
+LINEAGE, DBT_DOCS = "lineage.html", "dbt_docs.html"
+"""What `make lineage` writes beside the report: the site leads to what of them is there."""
+
+TILES = {"velocity", "flow_time_p50_s", "flow_time_p85_s", "wip_items", "unmapped_items"}
+"""Metrics that tiles of the first page name, and no column of its tables does."""
+
 SETUP = ("moments", "ranges", "setup", "mapped")
 OF_A_STREAM = (
     "constraints", "signals", "restated", "epics", "calibrations", "breakages", "broken",
@@ -56,8 +62,11 @@ def write_report(warehouse: Path, target: Path) -> Path:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        pages = target.parent / PAGES_ON_RAW_TABLES
-        site = Site(connection, _vega(target.parent), has_pages=pages.exists())
+        beside = {
+            name for name in (PAGES_ON_RAW_TABLES, LINEAGE, DBT_DOCS)
+            if (target.parent / name).exists()
+        }  # fmt: skip
+        site = Site(connection, _vega(target.parent), beside)
         for page in reversed(PAGES):
             path = target if page is PAGES[0] else target.with_name(page.file)
             _replace(path, site.page(page))
@@ -91,7 +100,7 @@ class Site:
     """What all pages share: the prepared tables, who may be chosen, the scripts."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, vega: str, *, has_pages: bool
+        self, connection: duckdb.DuckDBPyConnection, vega: str, beside: Collection[str]
     ) -> None:
         self.connection = connection
         prepare(connection, RANGES)
@@ -108,7 +117,9 @@ class Site:
             "sources": _records(table(connection, "sources")),
             "gaps": _records(table(connection, "gaps")),
             "restated": next(iter(_records(table(connection, "restated"))), {}),
-            "pages": PAGES_ON_RAW_TABLES if has_pages else "",
+            "pages": PAGES_ON_RAW_TABLES if PAGES_ON_RAW_TABLES in beside else "",
+            "lineage": LINEAGE if LINEAGE in beside else "",
+            "dbt_docs": DBT_DOCS if DBT_DOCS in beside else "",
             "works": self.works,
             "definitions": self.definitions,
             "themes": themes(),
@@ -142,6 +153,8 @@ class Site:
         metrics = {one["metric"] for one in self.definitions}
         tables = {name: table(self.connection, name) for name in names}
         shown = {column for one in tables.values() for column in one["columns"]}
+        if page is PAGES[0]:
+            shown |= TILES
         return _embeddable(
             {
                 "name": page.name,

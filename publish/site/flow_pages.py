@@ -98,8 +98,9 @@ FLOW_PAGES = (
                 ("xmr",),
                 "Flow time per week, with the limits of its baseline",
                 "Mean of the logarithms of the hours of the items finished in the week, drawn in "
-                "days. Limits are frozen at their baseline. A point outside, or eight on one side, "
-                "is a signal: a question, no proof. Source: metrics.metric_xmr.",
+                "days. Band and dashed line: limits and centre, frozen at their baseline. A "
+                "triangle is a signal, a point outside or eight on one side: a question, no proof. "
+                "Source: metrics.metric_xmr.",
                 "No week of this range has a value.",
                 chart=True,
                 at={"xmr": "week_start"},
@@ -224,6 +225,27 @@ FLOW_PAGES = (
                 "Source: metrics.metric_cycle_times.",
                 "No item was finished in this range.",
                 links={"finished_items": "state=finished&work_type={work_type}"},
+            ),
+        ),
+    ),
+    Page(
+        "months",
+        "By month",
+        "By month",
+        "Flow",
+        (
+            Section(
+                "months",
+                ("months",),
+                "The metrics of flow, month by month",
+                "What MetricFlow, the dashboards and the MCP server say too. Months are those of "
+                "the value stream's time zone. n: finished items with a flow time; no percentile "
+                "of fewer than ten. Load is what was in flow on the last day of the month. "
+                "Source: metrics.metric_flow_month_totals.",
+                "Nothing of this work happened in this range.",
+                at={"months": "month_start"},
+                links={"velocity": "state=finished&month={month_start}"},
+                labels={"velocity": "Items finished", "month_start": "Month"},
             ),
         ),
     ),

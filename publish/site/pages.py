@@ -30,6 +30,7 @@ PAGES = (
                 at={"dora": "month_start"},
                 labels={
                     "lead_time_p50_s": "Lead time P50",
+                    "lead_time_p85_s": "Lead time P85",
                     "recovery_time_p50_s": "Recovery P50",
                     "changes": "Changes (n of lead time)",
                 },
@@ -45,6 +46,18 @@ PAGES = (
                 "No incident was opened in this range.",
                 at={"incidents": "opened_at"},
             ),
+            Section(
+                "agreements",
+                ("agreements",),
+                "Agreements of incidents, month by month",
+                "By priority and by what was agreed: a response or a resolution in time, or the "
+                "incident as a whole. n: agreements that ended in the month and were judged. "
+                "Source: metrics.metric_incident_sla.",
+                "No agreement of an incident was open in this range.",
+                at={"agreements": "month_start"},
+                labels={"month_start": "Month", "ended": "n"},
+                hidden=("level",),
+            ),
         ),
         has_works=False,
     ),
@@ -59,8 +72,9 @@ PAGES = (
                 ("ci",),
                 "Pipelines by month",
                 "Attempts with a verdict (n: judged attempts), how many failed, how many were "
-                "flaky (the same commit failed and passed), how long runs take and wait. No "
-                "percentile of fewer than ten. Source: metrics.metric_ci_health.",
+                "flaky (the same commit failed and passed), how long runs take and wait. A hollow "
+                "point is of fewer than ten attempts and on no line; no percentile of fewer than "
+                "ten. Source: metrics.metric_ci_health.",
                 "No pipeline ran in this range.",
                 chart=True,
                 at={"ci": "month_start"},
@@ -315,9 +329,10 @@ PAGES = (
                 "flaws",
                 ("flaws",),
                 "What is measured of the data, by source",
-                "How much of each source is so; most are flaws, `history complete` is none. "
+                "How much of each source is so; most are flaws, history complete is none. "
                 "Source: metrics.metric_data_quality.",
                 "No flaw is measured.",
+                labels={"affected_share": "Share"},
             ),
             Section(
                 "unmapped",

@@ -27,11 +27,11 @@ function duration(seconds) {
   return `${sign}${days < 100 ? days.toFixed(1) : Math.round(days).toLocaleString("en")} d`;
 }
 
-const share = (value) => (value === null || value === undefined ? "–" : `${(100 * value).toFixed(1)} %`);
+const share = (value) => (value === null || value === undefined ? "–" : `${(100 * value).toFixed(1)} %`.replace("-", "−"));
 const count = (value) =>
   value === null || value === undefined ? "–" : value.toLocaleString("en", { maximumFractionDigits: 2 });
 const instant = (value) => (value ? `${value.slice(0, 10)} ${value.slice(11, 16)}` : "–");
-const FORMATS = { _s: duration, _share: share, _at: instant };
+const FORMATS = { _s: duration, _share: share, _at: instant, month_start: (value) => value?.slice(0, 7) ?? "–" };
 const isWeb = (address) => typeof address === "string" && /^https?:\/\/\S+$/.test(address);
 
 // A column `x_s` gains `x_d` (days, for axes) and `x_text` (for labels).
@@ -165,11 +165,11 @@ function drawMark({ stream }) {
     : `⚠ Says too little: ${one.name} (${share(one.unmapped_share)}) of the time in statuses without a stage. flowhouse status --seeds prints the lines that map them.`;
 }
 
-const COLUMNS = { is_complete_period: "Over", is_complete_week: "Over", item_key: "Item", n: "n" };
+const COLUMNS = { is_complete_period: "Over", is_complete_week: "Over", item_key: "Item", month_start: "Month", n: "n", week_start: "Week from" };
 const suffix = (column) => column.match(/_s$|_share$|_at$/)?.[0];
 
 function heading(column, labels) {
-  const words = labels[column] ?? COLUMNS[column] ?? column.replace(/_(s|share|at|date)$/, "").replaceAll("_", " ").replace(/ p(\d\d)$/, " P$1");
+  const words = labels[column] ?? COLUMNS[column] ?? column.replace(/^is_|_(s|share|at|date)$/g, "").replaceAll("_", " ").replace(/ p(\d\d)$/, " P$1");
   const name = element("th", null, { scope: "col" });
   const text = words === "n" || words.startsWith("n of ") ? words : words[0].toUpperCase() + words.slice(1);
   name.append(page.metrics.includes(column) ? element("a", text, { href: `definitions.html#${column}`, title: "Definition" }) : text);
@@ -180,7 +180,7 @@ function heading(column, labels) {
 function cell(row, column, section, choice, isNumeric) {
   const value = row[column];
   const isNumber = typeof value === "number";
-  const format = FORMATS[suffix(column)] ?? (column === "value" || column === "expected" || column === "target" ? (v) => measure(v, row.metric) : null);
+  const format = FORMATS[suffix(column) ?? column] ?? (column === "value" || column === "expected" || column === "target" ? (v) => measure(v, row.metric) : null);
   const text = format ? format(value) : isNumber ? count(value) : typeof value === "boolean" ? (value ? "yes" : "no") : value ?? "–";
   const made = element("td", null, isNumeric ? { class: "number" } : {});
   if (!isNumeric && String(text).length < 34) made.className = "short";
@@ -226,16 +226,17 @@ function drawTable(holder, name, rows, section, choice, title) {
     }
   };
   fill(0, MOST_ROWS);
-  const words = element("p", `n = ${count(rows.length)} rows`, { class: "count" });
+  const total = `n = ${count(rows.length)} row${rows.length === 1 ? "" : "s"}`;
+  const words = element("p", total, { class: "count" });
   if (rows.length > MOST_ROWS) {
     const more = element("button", `Show all ${count(rows.length)}`, { type: "button" });
     words.append(`, the first ${MOST_ROWS} are shown. `, more);
     more.addEventListener("click", () => {
       fill(MOST_ROWS);
-      words.textContent = `n = ${count(rows.length)} rows`;
+      words.textContent = total;
     });
   }
-  holder.append(table, words);
+  holder.append(words, table);
 }
 
 const views = new Map();
@@ -264,6 +265,7 @@ const FILTERS = {
   state: (row, value) => row.state === value,
   week: (row, value) => row.finished_date !== null && row.finished_date >= value && row.finished_date < nextWeek(value),
   weeks: (row, value) => row.finished_date !== null && row.finished_date >= value.split("_")[0] && row.finished_date < value.split("_")[1],
+  month: (row, value) => row.finished_date !== null && row.finished_date.slice(0, 7) === value.slice(0, 7),
   label: (row, value) => row.label === value,
   visited: (row, value) => (row.visited ?? []).includes(value),
   work_type: (row, value) => row.work_type === value,
@@ -289,7 +291,7 @@ function itemsBehind(choice) {
   const names = new Set(wanted.map(([name]) => name));
   const window = page.ranges.find((range) => range.key === choice.range);
   const inRange = (row) => row.finished_date === null || (row.finished_date >= window.window_start && row.finished_date < window.window_end);
-  const isFree = names.has("week") || names.has("weeks") || names.has("any") || names.has("unmapped");
+  const isFree = names.has("week") || names.has("weeks") || names.has("month") || names.has("any") || names.has("unmapped");
   return tables.items.filter(
     (row) =>
       (names.has("any") || row.work === choice.work) &&
@@ -346,7 +348,14 @@ function drawTrace() {
   byId("key").value = key;
   found.replaceChildren();
   document.body.dataset.traced = key;
-  if (!key) return;
+  if (!key) {
+    const examples = element("p", "For example: ", { class: "count" });
+    for (const row of tables.traces.filter((one) => one.is_complete).slice(0, 3)) {
+      examples.append(element("a", row.item_key, { href: `#${new URLSearchParams({ key: row.item_key })}` }), " ");
+    }
+    if (examples.children.length) found.append(examples);
+    return;
+  }
   const item = tables.traces.find((row) => row.item_key === key);
   if (!item) {
     found.append(element("p", `We know no way of ${key}: no issue or pull request of that key is among the newest ${count(tables.traces.length)} traced ones.`, { class: "none" }));
@@ -390,7 +399,7 @@ async function draw() {
   }
   if (page.name === "trace") drawTrace();
   if (page.name === "items") drawChips(choice);
-  for (const link of document.querySelectorAll("nav a, .brand a")) {
+  for (const link of document.querySelectorAll("nav a:not(.plain), .brand a")) {
     link.setAttribute("href", link.getAttribute("href").split("#")[0] + address({ ...choice, more: [] }));
   }
   const sections = [...document.querySelectorAll(".picture")].filter((one) => one.id in page.sections);

@@ -209,7 +209,8 @@ def test_the_graph_leads_from_the_endpoints_to_the_report(dev: Dev) -> None:
 
     for name, of in zip(LINE[1:], LINE):
         assert name in above(of), f"{of} does not rest on {name}"
-    assert parents["exposure/report"] == {"published/report"}
+    assert parents["published/report"] == {"published/warehouse"}
+    assert "exposure/report" not in parents
 
 
 def test_the_daemon_ends_the_killed_refresh_and_the_next_run_fails_on_a_visible_check(
@@ -270,7 +271,7 @@ def test_a_person_sees_the_graph_and_the_failing_check(dev: Dev, pictures: Path)
         for name, path, shown in (
             ("check", "/assets/jira/issues?view=checks&checkDetail=meets_expectations", [FAULT]),
             ("graph", "/asset-groups", GROUPS),
-            ("report", f"/assets/exposure/report?{UPSTREAM}", ["published", "warehouse"]),
+            ("report", f"/assets/published/report?{UPSTREAM}", ["published", "warehouse"]),
             ("endpoint", f"/assets/jira/histories?{AROUND}", ["staging", "stg_jira"]),
         ):
             page.goto(f"{dev.address}{path}", timeout=120_000)

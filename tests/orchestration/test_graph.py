@@ -141,9 +141,19 @@ def test_raw_tables_and_what_is_published_must_be_fresh(graph: Any) -> None:
     assert {key for key in must if graph.get(key).freshness_policy is None} == set()
 
 
-def test_the_report_that_people_read_is_the_one_that_is_published(graph: Any) -> None:
-    shown = graph.get(dg.AssetKey(["exposure", "report"]))
-    assert names(shown.parent_keys) == {"published/report"}
+def test_what_people_look_at_is_there_once(graph: Any) -> None:
+    """Each exposure of dbt is one node; the report is the asset that is written, and no second."""
+    from orchestration.transformation import dbt_manifest
+
+    told = {exposure["name"] for exposure in dbt_manifest()["exposures"].values()}
+    ends = sorted(key.path[-1] for key in graph.get_all_asset_keys() if key.path[-1] in told)
+    assert ends == sorted(told) and "report" in told
+    assert names(graph.get(dg.AssetKey(["published", "report"])).parent_keys) == {
+        "published/warehouse"
+    }
+    for name in told - {"report"}:
+        shown = graph.get(dg.AssetKey(["exposure", name]))
+        assert names(shown.parent_keys) == {"published/warehouse"}
 
 
 @pytest.mark.parametrize("job", ["refresh", "backfill", "refresh_jira"])

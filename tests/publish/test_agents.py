@@ -1,11 +1,8 @@
 """`flowhouse mcp` as an agent sees it: the SDK's own client, over stdio, on the demo company."""
 
-import asyncio
 import csv
 import os
-import queue
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +10,6 @@ from typing import Any
 
 import duckdb
 import pytest
-from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 
 from demo import truth, world
@@ -21,47 +17,11 @@ from demo.company import STREAMS
 from publish.agents import TOOLS, server
 from publish.guarded import MOST_SIGNS
 from publish.snapshot import publish
+from tests.publish.agent import Agent
 from tests.publish.published_file import write_published_file
 
 FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
 SEED = Path(__file__).parents[2] / "dbt_project" / "seeds" / "defaults" / "metrics.csv"
-
-
-class Agent:
-    """A client that stays connected while tests ask it one after the other."""
-
-    def __init__(self, of: Any) -> None:
-        self.asked: queue.Queue = queue.Queue()
-        self.told: queue.Queue = queue.Queue()
-        threading.Thread(target=lambda: asyncio.run(self._live(of)), daemon=True).start()
-
-    async def _live(self, of: Any) -> None:
-        async with Client(of) as client:
-            while task := await asyncio.to_thread(self.asked.get):
-                try:
-                    self.told.put(await task(client))
-                except Exception as error:
-                    self.told.put(error)
-
-    def does(self, task: Callable[[Client], Any]) -> Any:
-        self.asked.put(task)
-        found = self.told.get(timeout=60)
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    def ask(self, tool: str, **words: Any) -> dict:
-        result = self.does(lambda client: client.call_tool(tool, words))
-        assert not result.is_error, result.content
-        return result.structured_content
-
-    def refusal(self, tool: str, **words: Any) -> str:
-        result = self.does(lambda client: client.call_tool(tool, words))
-        assert result.is_error, result.structured_content
-        return result.content[0].text
-
-    def leaves(self) -> None:
-        self.asked.put(None)
 
 
 @pytest.fixture(scope="module")

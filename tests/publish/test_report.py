@@ -348,6 +348,11 @@ def test_nothing_is_loaded_from_a_network(report: Path, page: Page) -> None:
     assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
 
 
+def test_without_a_lineage_page_definitions_say_how_to_write_it(report: Path) -> None:
+    html = report.with_name("definitions.html").read_text(encoding="utf-8")
+    assert "make lineage" in html and "lineage.html" not in html
+
+
 def test_an_empty_warehouse_gives_a_page_that_says_so(tmp_path: Path) -> None:
     empty = write_published_file(tmp_path / "warehouse.duckdb", is_empty=True)
     page = write_report(empty, tmp_path / "index.html").read_text()

@@ -120,7 +120,7 @@ def unfold(tab, section: str) -> None:
 def shown_rows(tab, section: str) -> int:
     """Return how many rows a table says it has."""
     words = tab.locator(f"#{section} .count").first.inner_text()
-    return int(re.search(r"n = ([\d,]+) rows", words)[1].replace(",", ""))
+    return int(re.search(r"n = ([\d,]+) rows?", words)[1].replace(",", ""))
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -231,6 +231,15 @@ NUMBERS = {
         group by work_type order by n desc, work_type
         """,
     ),
+    "months": (
+        "#months", "velocity",
+        """
+        select strftime(month_start, '%Y-%m'), velocity from metrics.metric_flow_month_totals
+        where value_stream_key = 'payments' and workflow = 'software' and level = 'story'
+            and month_start >= date '2025-06-01'
+        order by month_start desc
+        """,
+    ),
     "map": (
         "#map", "wip",
         """
@@ -246,7 +255,12 @@ NUMBERS = {
 
 @pytest.mark.parametrize(
     ("page", "name"),
-    [("throughput", "throughput"), ("distribution", "types"), ("map", "map")],
+    [
+        ("throughput", "throughput"),
+        ("distribution", "types"),
+        ("map", "map"),
+        ("months", "months"),
+    ],
 )
 def test_a_number_leads_to_as_many_items_and_each_to_its_ticket(
     tab, site: Path, published: Path, page: str, name: str
@@ -272,6 +286,27 @@ def test_a_number_leads_to_as_many_items_and_each_to_its_ticket(
     assert ticket.get_attribute("href") == f"https://tickets.example/{ticket.inner_text()}"
 
 
+def test_every_tile_but_late_leads_to_its_definition(tab, site: Path) -> None:
+    opened(tab, site, "index")
+    links = [link.get_attribute("href") for link in tab.locator(".tile dt a").all()]
+    assert links == [
+        f"definitions.html#{metric}"
+        for metric in (
+            "velocity", "flow_time_p50_s", "flow_time_p85_s", "flow_efficiency_share", "wip_items",
+        )
+    ]  # fmt: skip
+    opened(tab, site, "definitions")
+    assert all(tab.locator(link.removeprefix("definitions.html")).count() == 1 for link in links)
+
+
+def test_a_trace_begins_with_examples(tab, site: Path) -> None:
+    opened(tab, site, "trace")
+    key = tab.locator("#found a").first.inner_text()
+    tab.locator("#found a").first.click()
+    tab.wait_for_selector(f'body[data-traced="{key}"]')
+    assert "known from idea to production" in tab.locator("#found").inner_text()
+
+
 def test_every_tile_leads_to_its_items(tab, site: Path) -> None:
     opened(tab, site, "index", "#stream=platform&work=software/story&range=52")
     expected = tiles(tab)
@@ -283,7 +318,8 @@ def test_every_tile_leads_to_its_items(tab, site: Path) -> None:
         ("Flow time P85", n),
     ):
         opened(tab, site, "index", "#stream=platform&work=software/story&range=52")
-        tab.locator(".tile", has=tab.locator(f"dt:text-is('{name}')")).locator("dd a").click()
+        named = tab.locator("dt", has_text=re.compile(f"^{name}$"))
+        tab.locator(".tile", has=named).locator("dd a").click()
         tab.wait_for_url(re.compile("items.html"))
         tab.wait_for_selector("body[data-drawn] #items tbody tr")
         assert shown_rows(tab, "items") == count, name

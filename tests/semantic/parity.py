@@ -13,6 +13,8 @@ import duckdb
 from tests.semantic.compiled import Compiler
 
 Reading = dict[tuple, float | None]
+OF_VALUES = ("_share", "p50_s", "p85_s", "p95_s")
+"""How metrics end that are no counts: nought of them is a value, and not nothing."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ def observed(link: duckdb.DuckDBPyConnection, metric: str) -> Reading:
 
 def reading(metric: str, link: duckdb.DuckDBPyConnection, sql: str) -> Reading:
     """Return rows whose last column is a value; where nothing is counted a count has no row."""
-    empty = (None,) if metric.endswith(("_share", "p50_s", "p85_s", "p95_s")) else (None, 0)
+    empty = (None,) if metric.endswith(OF_VALUES) else (None, 0)
     return {
         tuple(row[:-1]): float(row[-1])
         for row in link.execute(sql).fetchall()

@@ -25,7 +25,7 @@ def mf(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_line_of_the_readme_answers(demo_home: Path) -> None:
-    [line] = re.findall(r"flowhouse mf (query [^`]*)", README.read_text())
+    [line] = re.findall(r"flowhouse mf (query .*)", README.read_text())
     words = line.split()
     metric = words[words.index("--metrics") + 1].split(",")[0]
     done = mf(demo_home, *words, "--decimals", "6")
@@ -41,6 +41,24 @@ def test_the_line_of_the_readme_answers(demo_home: Path) -> None:
             """
         ).fetchall()
     assert sorted((month, stream, int(n)) for month, stream, n, *_ in rows) == sorted(expected)
+
+
+def test_what_read_it_says_works_after_make_demo(demo_home: Path) -> None:
+    """But for `make lineage`, which tests/publish/test_lineage.py runs."""
+    told = README.read_text().split("## Read it\n")[1].split("### ")[0]
+    block = [line.removeprefix("    ") for line in told.splitlines() if line.startswith("    ")]
+    home, bin = str(demo_home), str(Path(sys.executable).parent)
+    script = "\n".join(line for line in block if "make lineage" not in line)
+    assert script.count(".flowhouse/demo") == script.count(".venv/bin/") == 2
+    done = subprocess.run(
+        ["bash", "-euc", script.replace(".flowhouse/demo", home).replace(".venv/bin", bin)],
+        env={**os.environ, **DEMO},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "payments" in done.stdout and "velocity" in done.stdout
 
 
 def test_the_layer_is_valid_and_fits_the_published_tables(demo_home: Path) -> None:

@@ -7,12 +7,15 @@ select
     dora.failed_deployments,
     dora.change_fail_share,
     dora.assumed_failed_deployments,
+    dora.deployed_changes,
     dora.changes,
     dora.lead_time_p50_s,
+    dora.lead_time_p85_s,
     dora.lead_time_coverage_share,
     dora.recovered_deployments,
     dora.recovery_time_p50_s,
     dora.deployment_rework_share,
+    dora.commit_coverage_share,
     dora.is_complete_period
 from metrics.metric_dora as dora
 inner join marts.dim_services as services

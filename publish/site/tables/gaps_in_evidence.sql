@@ -7,10 +7,10 @@ select
     changes.item_url as change_url,
     items.item_key,
     items.item_url,
-    evidence.review,
-    evidence.build,
-    evidence.approval,
-    evidence.separation
+    replace(evidence.review, '_', ' ') as review,
+    replace(evidence.build, '_', ' ') as build,
+    replace(evidence.approval, '_', ' ') as approval,
+    replace(evidence.separation, '_', ' ') as separation
 from metrics.metric_change_evidence as evidence
 inner join marts.dim_services as services
     on evidence.service_key = services.service_key and services.is_current

@@ -11,7 +11,7 @@ select
     coalesce(streams.name, blocking.stream) as of_value_stream,
     links.valid_from as since_at,
     blocked_flows.outcome = 'open' and blocking_flows.outcome = 'open' as is_open,
-    links.method as known_by
+    replace(links.method, '_', ' ') as known_by
 from marts.bridge_work_item_links as links
 inner join items as blocking on links.from_key = blocking.work_item_key
 inner join items as blocked on links.to_key = blocked.work_item_key
