@@ -525,9 +525,12 @@ CASES: list[Case] = [
                where value_stream_key = 'shop' and waste = 'overproduction'""": [
                 ("done_and_not_deployed", "low", 1)
             ],
-            # What was finished in June has not had its thirty days.
-            """select count(*) from metrics.metric_waste
-               where waste = 'overproduction' and month_start >= date '2024-06-01'""": [(0,)],
+            # What was finished in June has not had its thirty days, but for EPC-25 and EPC-35 of
+            # golden_epics.py, which were finished as June began in Berlin.
+            """select value_stream_key, waste_count from metrics.metric_waste
+               where waste = 'overproduction' and month_start >= date '2024-06-01'""": [
+                ("epic", 2)
+            ],
         },
     ),
 ]

@@ -898,7 +898,7 @@ CASES = [
         rows={
             """select ci_run_key, result, queue_s / 60, run_s / 60, is_flaky from marts.fct_ci_runs
                where
-                    coalesce(repository, '') not similar to '(field|yard)/.*'
+                    coalesce(repository, '') not similar to '(field|harbour|yard)/.*'
                     and source_system <> 'jenkins' and ci_run_key not like 'inbox:tekton:%'
                     and ci_run_key not like 'github:run:trail-%'
                order by 1""": [

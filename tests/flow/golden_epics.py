@@ -241,19 +241,28 @@ CASES: list[Case] = [
         },
     ),
     Case(
-        "an item counts beneath an epic for the seconds of work on it that it lay there, not blocked",
+        "work counts beneath the epics an item lay beneath, to the second, less what was blocked",
         [
-            # Created, begun and shown in one second: the second move commits it.
+            # Created, begun and blocked in one second: the second move commits it. A status that
+            # nobody mapped commits nothing.
             Issue(
                 "EPC-20",
                 """
                 2024-05-20 09:00 created in Backlog
                 2024-05-20 09:00 In Progress
-                2024-05-20 09:00 In Review
+                2024-05-20 09:00 Blocked
                 """,
                 kind="Epic",
             ),
-            Issue("EPC-21", "2024-05-20 09:00 created in Backlog", kind="Epic"),
+            Issue(
+                "EPC-21",
+                """
+                2024-05-20 09:00 created in Backlog
+                2024-05-21 09:00 Quarantine
+                2024-05-22 09:00 Blocked
+                """,
+                kind="Epic",
+            ),
             Issue(
                 "EPC-22",  # two hours beneath the one epic, then three beneath the other
                 """
@@ -318,6 +327,17 @@ CASES: list[Case] = [
                 ),
                 {"parent": {"id": "EPC-20", "key": "EPC-20"}},
                 created="2024-06-05 08:00",
+            ),
+            # Blocked meanwhile, beneath no epic.
+            Issue(
+                "EPC-36",
+                """
+                2024-06-05 10:00 created in In Progress
+                2024-06-05 10:30 Flagged: Impediment
+                2024-06-05 10:40 Flagged:
+                2024-06-05 10:50 Done
+                """,
+                kind="Sub-task",
             ),
             # It lay beneath the epic for eight hours. Two sub-tasks, one of them of a story below
             # it, had left it before, and lie there by another story from 10:00 on; what came to it
@@ -392,7 +412,7 @@ CASES: list[Case] = [
                         (date(2024, 6, 1), "task", "unassigned", 10 * H, 2),
                     )
                 ),
-                ("EPC-21", date(2024, 6, 1), "story", "feature", 3 * H, 1, None,
+                ("EPC-21", date(2024, 6, 1), "story", "feature", 3 * H, 1, "jira:EPC-21:3",
                  at("06-03 12:00"), at("06-12 11:00"), "github:deployment:keel-2",
                  at("06-03 11:00")),
             ],

@@ -398,8 +398,9 @@ def punted() -> list[Any]:
         # Two who did not say who they are.
         ("f", "granted", "10:00", of(1303)),
         ("g", "rejected", "11:00", of(1303)),
-        # Of one deployment, once with its place and once without.
+        # Of two deployments, of one with its place and without.
         ("h", "granted", "12:10", {"deployment_id": "punt-1", "environment": places[0], **eve}),
+        ("j", "rejected", "12:20", {"deployment_id": "punt-2", **eve}),
         ("i", "rejected", "12:30", {"deployment_id": "punt-1", **eve}),
     )
     return [
@@ -788,7 +789,7 @@ CASES = [
         },
     ),
     Case(
-        "who says otherwise takes back an approval of the same, not of another place or of a stranger",
+        "an approval is taken back by whoever gave it, for the same commit and the same place",
         punted(),
         rows={
             """select split_part(approval_key, ':', 3), split_part(deployment_key, ':', 3),
@@ -804,6 +805,7 @@ CASES = [
                 ("pu-g>github", "punt-5", False, at("06-12 11:00"), None),
                 ("pu-h>github", "punt-1", True, at("06-12 12:10"), at("06-12 12:30")),
                 ("pu-i>github", "punt-1", False, at("06-12 12:30"), None),
+                ("pu-j>github", "punt-2", False, at("06-12 12:20"), None),
             ],
         },
     ),
@@ -818,7 +820,7 @@ CASES = [
                 ("oar-1", "no", None), ("oar-2", "yes", "github:run:OAR2:1"),
                 ("oar-3", "no", None), ("oar-4", "not_known", None), ("oar-5", "no", None),
                 ("oar-6", "no", "github:run:OAR4:1"), ("row-1", "no", None),
-                ("row-2", "yes", "jenkins:build:yard/rower:2"),
+                ("row-2", "yes", "jenkins:build:yard/rower:2:1718283000"),
             ],
             # Ten minutes of the hour were those of Jenkins.
             """select pipeline, built_changes, lead_time_s, lead_time_in_ci_s,

@@ -149,6 +149,48 @@ def of_drain() -> list[Issue]:
     return queued("DRN", *((0 if no else 73, how_many, 0) for no, how_many in enumerate(tested_)))
 
 
+def of_creek() -> list[Issue]:
+    """Return a queue of 55 weeks: 10 for twenty, 1 for 26, and 5; one comes a week, but for 5."""
+    odd, even = (1, 1, 0), (1, 0, 1)
+    return queued("CRK", *TEN, (1, 0, 10), *[odd, even] * 12, odd, (5, 0, 1), *[odd, even] * 4)
+
+
+def of_slack() -> list[Issue]:
+    """Return a queue of 33 weeks: ten for twenty, then one; 1.5 come a week, then one."""
+    return queued("SLK", TEN[0], (11, 1, 10), *TEN[2:], (1, 0, 10), *[(1, 0, 1)] * 12)
+
+
+def of_swell() -> list[Issue]:
+    """Return a queue of 33 weeks: one for twenty, then ten; 20 come, then 14 in 13 weeks."""
+    return queued("SWL", *ONE, (9, 0, 0), *[(1, 1, 0), (0, 0, 0)] * 5, *[(0, 0, 0)] * 2)
+
+
+WORKED = {
+    "SHA": [*[1, 2] * 13, 1, 4.5, *[2] * 7],
+    "SHB": [*[1, 2] * 13, *[2] * 8, 3],
+    "SHC": [*[1] * 8, *[5] * 8, *[1, 2] * 5, *[2, 4] * 4, 2],
+    "SHD": [*[5] * 8, *[1] * 8, *[5] * 10],
+}
+"""Weeks after twenty of 4 and 16 hours in turn: the hours of work are powers of two."""
+
+
+def of_shifts() -> list[Issue]:
+    """Return lines in which one item a week is worked on at once, and waits for nobody."""
+    items = []
+    for project, powers in WORKED.items():
+        powers = [*[2, 4] * 10, *powers]
+        for no, power in enumerate(powers):
+            begins = FIRST + timedelta(weeks=WEEKS - len(powers) + no)
+            done = begins + timedelta(seconds=round(3600 * 2**power))
+            items.append(
+                Issue(
+                    f"{project}-{no + 1}",
+                    f"{begins:%Y-%m-%d %H:%M} created in In Test\n{done:%Y-%m-%d %H:%M:%S} Done",
+                )
+            )
+    return items
+
+
 def of_still() -> list[Issue]:
     """Return what is tested in 21 weeks: for one, two and two hours, the first for 1, 1 and 4.
 
@@ -290,16 +332,25 @@ CASES: list[Case] = [
         "a verdict needs one side, a queue that does not tell the contrary, and what lasts is kept",
         [
             *of_wax(), *of_wane(), *of_ebb(), *of_flood(), *of_keep(), *of_drain(), *of_still(),
-            *of_strait(),
+            *of_strait(), *of_creek(), *of_slack(), *of_swell(), *of_shifts(),
         ],
         rows={
             """select intervention_key, verdict, no_verdict_reason, confirmation, sustainment,
                  signal_week_start, trial_weeks, work_time_signal, output_signal, queue_signal
                from metrics.metric_interventions
-               where (value_stream_key in ('wax', 'wane', 'ebb', 'flood', 'keep', 'still')
+               where (value_stream_key in ('wax', 'wane', 'ebb', 'flood', 'keep', 'still', 'creek',
+                     'slack', 'swell', 'shift-a', 'shift-b', 'shift-c', 'shift-d')
                    and intervention_key not like '%-at-%')
                  or intervention_key in ('drain-100', 'strait-la')
                order by 1""": [
+                # At last five queue: half of ten, or more than half of what it was a week later;
+                # after seven weeks nobody asks.
+                ("creek-held", "improved", None, "not_yet", "holding", None, 26, None, "none",
+                 "better"),
+                ("creek-lost", "reverted", None, "not_yet", "lost", None, 26, None, "none",
+                 "better"),
+                ("creek-new", "improved", None, "not_yet", "not_watched_yet", None, 26, None,
+                 "none", "better"),
                 # What queued long before is tested now: the times grow.
                 ("drain-100", "improved", None, "old_queue_drains", "not_watched_yet", week(55), 8,
                  None, "better", None),
@@ -321,11 +372,24 @@ CASES: list[Case] = [
                  "none"),
                 ("keep-new", "improved", None, "not_yet", "not_watched_yet", week(30), 26, None,
                  "better", "none"),
+                # The power was 3 and is 1.5. Of the last eight weeks it is more than 2.25, of seven
+                # or nine it is not; in the next line it is 2.125. In the third it is three, and
+                # goes up and down: that is no signal. What a trial says last is what counts.
+                ("shift-a", "reverted", None, "confirmed", "lost", week(28), 26, "better", None,
+                 "none"),
+                ("shift-b", "improved", None, "confirmed", "holding", week(28), 26, "better", None,
+                 "none"),
+                ("shift-c", "improved", None, "confirmed", "holding", week(28), 26, "better", None,
+                 "none"),
+                ("shift-d", "worse", None, "confirmed", None, week(37), 26, "worse", None, "none"),
+                # The queue is as short or as long because less came, or more.
+                ("slack", "worse", None, "not_yet", None, week(50), 13, None, "worse", "none"),
                 ("still-none", "no_signal_yet", "no_signal", None, None, None, 1, "none", None,
                  None),
                 ("still-some", "no_signal_yet", "no_signal", None, None, None, 1, "none", None,
                  None),
                 ("strait-la", "not_known", "no_limits", None, None, None, 2, None, None, None),
+                ("swell", "no_signal_yet", "no_signal", None, None, None, 13, None, "none", "none"),
                 # Of 13 weeks the queue tells, of 12 it does not. One comes every week all the time.
                 ("wane-both", "no_signal_yet", "leading_measures_disagree", None, None, None, 13,
                  None, "worse", "better"),

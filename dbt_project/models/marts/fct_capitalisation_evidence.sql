@@ -261,7 +261,7 @@ measured as (
 
 ),
 
--- Of several moves in that second the first one that commits it.
+-- The first move that commits it: in one second it may have been created, and moved on.
 commitments as (
 
     select
@@ -281,9 +281,7 @@ commitments as (
             and flows.committed_at = transitions.changed_at
 
     inner join {{ ref('dim_stages') }} as stages
-        on
-            transitions.workflow = stages.workflow
-            and transitions.to_stage = stages.stage
+        on transitions.workflow || ':' || transitions.to_stage = stages.stage_key
 
     where stages.flow_state in ('wait', 'active')
 

@@ -55,7 +55,7 @@ limited as (
         points.*,
         averages.baseline_n,
         case when averages.mean_range > 0 then averages.centre end as centre,
-        case when averages.mean_range > 0 then averages.mean_range end as mean_range
+        averages.mean_range
 
     from points
 

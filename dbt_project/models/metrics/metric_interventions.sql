@@ -108,10 +108,9 @@ of_measures as (
         {%- endfor %}
         max(case when measure in ('work_time', 'output') then centre end) is not null
             as has_limits,
-        min(case when measure in ('work_time', 'output') and signal = 'better' then better_from end)
-            as better_from,
-        min(case when measure in ('work_time', 'output') and signal = 'worse' then worse_from end)
-            as worse_from,
+        -- Where one of them has had both, it is no verdict, or the latest one.
+        min(case when measure in ('work_time', 'output') then better_from end) as better_from,
+        min(case when measure in ('work_time', 'output') then worse_from end) as worse_from,
         bool_or(measure = 'work_time' and is_lost) as is_work_time_lost,
         bool_or(measure = 'output' and is_lost) as is_output_lost
 
