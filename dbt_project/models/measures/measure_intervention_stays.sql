@@ -55,7 +55,7 @@ followed as (
     from stays
 
     window in_order as (
-        partition by intervention_key, work_item_key, line_key
+        partition by intervention_key, work_item_key
         order by entered_at, transition_seq
     )
 
@@ -66,7 +66,7 @@ numbered as (
     select
         *,
         sum(is_arrival) over (
-            partition by intervention_key, work_item_key, line_key
+            partition by intervention_key, work_item_key
             order by entered_at, transition_seq
             rows between unbounded preceding and current row
         ) as passage_no
