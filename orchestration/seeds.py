@@ -28,7 +28,7 @@ METRICS = ROOT / "dbt_project" / "models" / "metrics"
 
 NO_MEASURES = {
     *("attempt_no", "horizon_days", "ordinal", "percentile", "phase_no", "point_no", "seed"),
-    *("stay_no", "trials", "window_days"),
+    *("stay_no", "step_no", "trials", "window_days"),
 }
 """Numbers of the metrics tables without a line there; the test on metrics has the same ones."""
 

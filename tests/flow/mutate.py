@@ -578,6 +578,16 @@ MUTATIONS = [
         "100 - percentile for percentile", "percentile for percentile",
     ),
     Mutation(
+        "what was waited for last is on the critical path",
+        "models/measures/measure_critical_steps.py",
+        "latest = max(", "latest = min(",
+    ),
+    Mutation(
+        "of two that end at once the longer one is the critical path",
+        "models/measures/measure_critical_steps.py",
+        "return min(paths", "return max(paths",
+    ),
+    Mutation(
         "as many as forecast is a hit",
         f"{METRICS}/metric_forecast_backtests.sql",
         "actual >= value", "actual > value",

@@ -111,3 +111,22 @@ def test_charts_in_which_nothing_changes_are_alarmed_as_often_as_published(
             alarms += is_alarmed(points[start : start + 20], points[start + 20 : start + 46])
     assert charts > 1400
     assert alarms / charts == pytest.approx(expected, abs=0.04)
+
+
+def test_an_improvement_of_one_standard_deviation_is_found_in_26_weeks(
+    simulation: ModuleType,
+) -> None:
+    """By a chart whose baseline is what the model would choose; and on the good side of it."""
+    dice = np.random.default_rng(26)
+    found = better = charts = 0
+    for _ in range(1500):
+        points = dice.normal(size=46).round(9)
+        points[20:] -= 1
+        if simulation.is_stable([round(float(point) * UNIT) for point in points[:20]]):
+            charts += 1
+            is_found = is_alarmed(points[:20], points[20:])
+            found += is_found
+            better += is_found and points[20:].mean() < points[:20].mean()
+    print(f"\n1 sigma in 26 weeks: found in {found} of {charts}, {better} as an improvement")
+    assert charts > 1000
+    assert better / charts >= 0.8

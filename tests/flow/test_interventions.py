@@ -170,6 +170,7 @@ def test_a_change_of_some_standard_deviations_is_found_as_often_as_power_share_s
         run = np.where(after[:, week] < centre, run + 1, 0)
         outside += after[:, week] < limit
         is_found |= (run >= 8) | (outside >= 3)
+    print(f"\n{sigmas} standard deviations in 26 weeks: found in {is_found.mean():.1%}")
     assert POWER[sigmas] <= is_found.mean() <= POWER[sigmas] + 0.02
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -201,7 +201,14 @@ class Pace:
     rows: list[list[int]]
     stays: list[tuple[str, date, date]]
 
-    @property
+    @cached_property
+    def so_far(self) -> np.ndarray:
+        """Return what each future of the stream has finished by the end of each day."""
+        name = zlib.crc32("|".join(self.group).encode())
+        stream = np.random.default_rng([SEED, self.origin.toordinal(), name])
+        return np.cumsum(futures(self.rows, 730, stream), axis=1, dtype=np.int32)
+
+    @cached_property
     def recent(self) -> list[tuple[str, date]]:
         """Return what was finished in the window, and when."""
         begins = self.origin - timedelta(days=size(self.rows)[0] - 1)
@@ -215,12 +222,10 @@ class Pace:
         self, key: str, left: int, of_epic: int, age: int, tables: Tables
     ) -> dict[int, int | None]:
         """Return by certainty after how many days the last of the open children is done."""
-        start = [SEED, self.origin.toordinal()]
-        stream = np.random.default_rng([*start, zlib.crc32("|".join(self.group).encode())])
-        own = np.random.default_rng([*start, zlib.crc32(key.encode())])
+        own = np.random.default_rng([SEED, self.origin.toordinal(), zlib.crc32(key.encode())])
         share = own.beta(of_epic + 0.5, size(self.rows)[1] - of_epic + 0.5, TRIALS)
         needed = left + own.negative_binomial(left, share)
-        days = reached(needed, futures(self.rows, 730, stream))
+        days = reached(needed, self.so_far)
         started, zone = starts(tables), zones(tables)[self.group[0]]
         times = [
             (came - day_in(zone, started[item])).days
@@ -240,6 +245,7 @@ def starts(tables: Tables) -> dict[str, datetime | None]:
     return {row["work_item_key"]: row["started_at"] for row in tables.rows("fct_work_item_flows")}
 
 
+@lru_cache(maxsize=10)
 def pace_on(origin: date, first: date, group: tuple, tables: Tables) -> Pace | None:
     """Return the pace of a stream at the end of a day; none where it had finished too little."""
     stays = stays_of_items(tables).get(group, [])
@@ -275,7 +281,10 @@ def epic_backtests(tables: Tables) -> Iterator[Row]:
     """Every twelve weeks back, epic by epic."""
     now = {row["work_item_key"]: row for row in tables.rows("dim_work_items") if row["is_current"]}
     known = {group: (first, last) for group, _, first, last, _ in groups(tables)}
-    for (epic, workflow, level), children in children_of(tables).items():
+    families = sorted(
+        children_of(tables).items(), key=lambda pair: (now[pair[0][0]]["value_stream_key"], pair[0])
+    )
+    for (epic, workflow, level), children in families:
         group = now[epic]["value_stream_key"], workflow, level
         first, last = known.get(group, (date.max, date.min))
         key, origin = f"{epic}|{workflow}|{level}", last

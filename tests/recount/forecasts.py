@@ -104,13 +104,15 @@ def at_least(rows: list[list[int]], days: int, rng: np.random.Generator) -> dict
     return {percentile: sums[(100 - percentile) * TRIALS // 100 - 1] for percentile in (50, 85, 95)}
 
 
-def reached(items: Any, drawn: np.ndarray) -> list[int]:
-    """Return on which day each future has finished so many items; far away where it never has."""
-    is_enough = np.cumsum(drawn, axis=1) >= np.broadcast_to(items, TRIALS)[:, None]
-    return [
-        int(first) + 1 if is_ever else 10**6
-        for first, is_ever in zip(is_enough.argmax(axis=1), is_enough.any(axis=1), strict=True)
-    ]
+def reached(items: Any, so_far: np.ndarray) -> list[int]:
+    """Return on which day each future has finished so many items; far away where it never has.
+
+    A row of `so_far` is what one has finished by the end of each day.
+    """
+    is_enough = so_far >= np.broadcast_to(items, TRIALS)[:, None]
+    first = is_enough.argmax(axis=1)
+    is_ever = is_enough[np.arange(TRIALS), first]
+    return np.where(is_ever, first + 1, 10**6).tolist()
 
 
 def by_certainty(days: list[int]) -> dict[int, int | None]:
@@ -122,7 +124,7 @@ def by_certainty(days: list[int]) -> dict[int, int | None]:
 
 def done_after(rows: list[list[int]], items: int, rng: np.random.Generator) -> dict:
     """Return by certainty after how many days the futures reach so many items."""
-    return by_certainty(reached(items, futures(rows, 730, rng)))
+    return by_certainty(reached(items, np.cumsum(futures(rows, 730, rng), axis=1)))
 
 
 def groups(tables: Tables) -> Iterator[tuple[Group, list[tuple[date, date]], date, date, int]]:
