@@ -54,11 +54,14 @@ def _append(results: Path, manifest: Path, refresh_id: str, target: Path) -> int
 
     told = json.loads(manifest.read_text())
     for result in json.loads(results.read_text())["results"]:  # columns are read from statements
-        told["nodes"][result["unique_id"]]["compiled_code"] = result["compiled_code"]
+        if node := told["nodes"].get(result["unique_id"]):  # and no exposure
+            node["compiled_code"] = result.get("compiled_code")
     results.with_name(manifest.name).write_text(json.dumps(told))
+    reader_log = log.getChild("openlineage")
+    reader_log.setLevel(logging.ERROR)  # not every statement can be followed column by column
     reader = DbtLocalArtifactProcessor(
         project_dir=str(DBT_PROJECT), target_path=str(results.parent),
-        producer=PRODUCER, job_namespace=NAMESPACE, logger=log,
+        producer=PRODUCER, job_namespace=NAMESPACE, logger=reader_log,
     )  # fmt: skip
     reader.dbt_run_metadata = ParentRunMetadata(refresh_id, "refresh", NAMESPACE)
     target.parent.mkdir(parents=True, exist_ok=True)

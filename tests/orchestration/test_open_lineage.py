@@ -28,6 +28,7 @@ def results(manifest: Path, tmp_path: Path) -> Path:
     keys = json.loads(manifest.read_text())["nodes"]
     [test] = [key for key in keys if key.startswith(f"test.flowhouse.{TEST}")]
     ended = [f"model.flowhouse.{name}" for name in (FLOWS, TOTALS, TIMES)] + [test]
+    ended += ["seed.flowhouse.metrics", "exposure.flowhouse.report"]
     moment = {"started_at": "2026-01-01T06:00:00Z", "completed_at": "2026-01-01T06:00:01Z"}
     file = tmp_path / "run" / "run_results.json"
     file.parent.mkdir()
