@@ -231,7 +231,7 @@ MUTATIONS = [
     Mutation(
         "a refusal takes back what the same person granted",
         f"{MARTS}/fct_approvals.sql",
-        "                deployment_id,\n", "",
+        "change_request_key, deployment_id, sha", "change_request_key, sha",
     ),
     Mutation(
         "a status that means blocked is a block",
@@ -915,8 +915,8 @@ MUTATIONS = [
     Mutation(
         "a program reviews nothing",
         f"{METRICS}/metric_change_evidence.sql",
-        "        and not approvals.is_by_program\n        and approvals.approver_key is distinct",
-        "        and approvals.approver_key is distinct",
+        "        not approvals.is_by_program\n        and approvals.approver_key is distinct",
+        "        approvals.approver_key is distinct",
     ),
     Mutation(
         "a review after the merge is none",
