@@ -31,6 +31,8 @@ def past() -> list[Issue]:
     items = []
     for no in range(15):
         done = datetime(2024, 3, 4, 9) + timedelta(days=7 * (no // 3) + 2 * (no % 3))
+        if not no:  # on Monday, as they say in Auckland
+            done = datetime(2024, 3, 3, 12, 30)
         moves = (
             f"{done - timedelta(days=1):%Y-%m-%d %H:%M} created in In Progress\n"
             f"{done:%Y-%m-%d %H:%M} Done"
@@ -515,7 +517,8 @@ CASES: list[Case] = [
         [
             Issue("PST-1", "2024-03-01 09:00 created in In Progress", kind="Epic"),
             *past(),
-            # Open on Sunday, 7 April: one that is done on Monday, one a week later, one given up.
+            # Open on Sunday, 7 April, in Auckland: one that is done on Monday, one on Tuesday of
+            # the week after (there; it was moved on Sunday), one given up, one laid elsewhere.
             Issue(
                 "PST-31",
                 """
@@ -528,7 +531,8 @@ CASES: list[Case] = [
                 "PST-32",
                 """
                 2024-04-05 09:00 created in In Progress
-                2024-04-15 09:00 Done
+                2024-04-07 09:00 In Review
+                2024-04-15 12:30 Done
                 """,
                 parent="PST-1",
             ),
@@ -540,13 +544,21 @@ CASES: list[Case] = [
                 """,
                 parent="PST-1",
             ),
-            # Not there yet, and not below it yet.
+            Issue(
+                "PST-37",
+                """
+                2024-04-05 09:00 created in In Progress
+                2024-04-09 09:00 Parent: PST-2
+                """,
+                parent="PST-1",
+            ),
+            # Not there yet, and not below it before Monday there.
             Issue("PST-34", "2024-04-08 09:00 created in In Progress", parent="PST-1"),
             Issue(
                 "PST-35",
                 """
                 2024-04-05 09:00 created in In Progress
-                2024-04-08 09:00 Parent: PST-1
+                2024-04-07 12:30 Parent: PST-1
                 """,
             ),
             # Its one child was never among what was finished.
@@ -555,9 +567,9 @@ CASES: list[Case] = [
         ],
         rows={
             # Every week has three items, on its first, third and fifth day, and of 15 all were
-            # children: the share s is drawn from a beta of 15.5 and 0.5. The next three are the
-            # three with E(s^3) = .914, and so all are done on Friday in 50 and 85 of 100; a fourth
-            # is needed for 95, and that is of the Monday after.
+            # children: the share s is drawn from a beta of 15.5 and 0.5. The next four are the
+            # four with E(s^4) = .890, and so all are done on the second Monday in 50 and 85 of
+            # 100; a fifth is needed for 95, and that is of the Wednesday after.
             """select replace(work_item_key, 'jira:', ''), value_stream_key, level, percentile,
                    open_count, late_count, n, window_done_count, is_hit, origin_date, forecast_date
                from metrics.metric_epic_backtests where value_stream_key = 'past'
@@ -567,7 +579,7 @@ CASES: list[Case] = [
                     "past",
                     "story",
                     percentile,
-                    3,
+                    4,
                     late,
                     15,
                     15,
@@ -575,7 +587,7 @@ CASES: list[Case] = [
                     date(2024, 4, 7),
                     date(2024, 4, ends),
                 )
-                for percentile, late, ends in ((50, 1, 12), (85, 1, 12), (95, 0, 15))
+                for percentile, late, ends in ((50, 1, 15), (85, 1, 15), (95, 0, 17))
             ],
         },
     ),

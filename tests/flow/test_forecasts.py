@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import time
 from datetime import date, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -265,3 +266,18 @@ def test_dates_of_epics_held_about_as_often_as_said_in_the_demo_company(demo_bui
     assert n > 100 and epics > 80
     assert half < most < nearly
     assert 0.75 <= most <= 0.95
+
+
+def test_two_hundred_epics_take_less_than_five_seconds() -> None:
+    """Of 10,000 trials each; of the processor, as others work on this machine too."""
+    epics, random, began = model("sim_epics"), np.random.default_rng(1), time.process_time()
+    rows = random.poisson(1.1, (13, 7))
+    drawn = epics.futures(13, 105, 10_000, random)
+    so_far = np.cumsum(rows.sum(axis=1)[drawn], axis=1)
+    for no in range(200):
+        epics.days_until_done(
+            1 + no % 15, 1 + no % 9, 3, np.arange(30), rows, drawn, so_far, random
+        )
+    took = time.process_time() - began
+    print(f"\n200 epics: {took:.1f} s of the processor")
+    assert took < 5

@@ -59,8 +59,6 @@ dated as (
             ) as forecast_date
 
         from forecasts
-
-        where days_p{{ percentile }} is not null
     {%- endfor %}
 
 ),
@@ -93,7 +91,7 @@ late as (
         judged.epic_children_key,
         judged.percentile,
         judged.origin_date,
-        count(distinct later.work_item_key) as late_count
+        count(*) as late_count
 
     from judged
 
