@@ -52,11 +52,11 @@ def _append(results: Path, manifest: Path, refresh_id: str, target: Path) -> int
 
     from orchestration.environment import DBT_PROJECT
 
-    told = json.loads(manifest.read_text())
+    nodes = json.loads(manifest.read_text())
     for result in json.loads(results.read_text())["results"]:  # columns are read from statements
-        if node := told["nodes"].get(result["unique_id"]):  # and no exposure
+        if node := nodes["nodes"].get(result["unique_id"]):  # and no exposure
             node["compiled_code"] = result.get("compiled_code")
-    results.with_name(manifest.name).write_text(json.dumps(told))
+    results.with_name(manifest.name).write_text(json.dumps(nodes))
     reader_log = log.getChild("openlineage")
     reader_log.setLevel(logging.ERROR)  # not every statement can be followed column by column
     reader = DbtLocalArtifactProcessor(

@@ -214,8 +214,8 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     ),
     (
         "a limit of a stage", "own/scenarios", "wip_limit,,12", "wip_limit,review,12",
-        [f"{C}/scenarios.csv line 6: stage 'review' of wip_limit must be empty: it is of the whole"
-         " line"],
+        [f"{C}/scenarios.csv line 6: stage 'review' of wip_limit must be empty: it is of all"
+         " stages together"],
     ),
     (
         "a batch of one", "own/scenarios", "review,10", "review,1",

@@ -672,13 +672,13 @@ def test_v1_a_new_field_is_named_and_its_value_is_loaded_by_id_once_it_is_allowe
     site.fields["customfield_8"] = ("Auditor", "user", "userpicker")
     person = PEOPLE[8]
     for issue in list(site.issues.values())[4:10]:
-        issue.extra |= {"customfield_9": 4711.0, "customfield_8": person}
+        issue.extra |= {"customfield_9": 4711.25, "customfield_8": person}
     list(site.issues.values())[4].change(site.now, site)
     site.now += HOUR
     work = home.load("jira")
     told = "new fields, not loaded: Risk score (customfield_9, number), Auditor (customfield_8,"
     assert told in messages(work)
-    assert "4711" not in home.texts("jira")
+    assert "4711.25" not in home.texts("jira")
     assert {a.status for a in work.audits} == {"complete"}
     monkeypatch.setenv("SOURCES__JIRA__FIELDS", '["customfield_9", "customfield_8"]')
     site.journal.clear()
@@ -694,7 +694,7 @@ def test_v1_a_new_field_is_named_and_its_value_is_loaded_by_id_once_it_is_allowe
         "where payload->>'$.fields.customfield_9' is not null order by 1",
     )
     key = person_key("jira", person["accountId"])
-    assert filled == [(10_000 + n, 4711.0, key) for n in range(4, 10)]
+    assert filled == [(10_000 + n, 4711.25, key) for n in range(4, 10)]
     assert "Planted" not in home.texts("jira")
     assert raw(home) == oracle(site)
 

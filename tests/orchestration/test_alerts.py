@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from email import policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -62,10 +63,13 @@ class Post:
 @pytest.fixture
 def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     handler = Post()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        controller = Controller(handler, hostname="127.0.0.1", port=port)
+        with suppress(OSError):  # another worker's server may have taken the port in between
+            controller.start()
+            break
     monkeypatch.setenv("FLOWHOUSE_ALERT_SMTP", f"127.0.0.1:{port}")
     monkeypatch.setenv("FLOWHOUSE_ALERT_MAIL", "duty@example.com, boss@example.com")
     yield handler

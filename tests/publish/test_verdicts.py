@@ -32,7 +32,7 @@ QUESTIONS = (
 def told(file: Path) -> dict[str, dict[str, str]]:
     """Return the words of the first page by value stream and question."""
     with duckdb.connect(str(file), read_only=True) as connection:
-        html = Site(connection, "", has_pages=False).page(PAGES[0])
+        html = Site(connection, "", beside=()).page(PAGES[0])
     found = {}
     for part in html.split('<div class="verdicts" data-stream="')[1:]:
         stream, _, rest = part.partition('"')

@@ -258,20 +258,60 @@ known_runs as (
 
 ),
 
--- What lies within a gap is not known.
-unknown_builds as (
+-- Read in order of time, what lies between the ends of a gap is not known.
+moments as (
 
-    select described.metric_change_evidence_key
-
+    select
+        metric_change_evidence_key,
+        repository,
+        finished_at as happened_at,
+        0 as opened,
+        1 as sort_order
     from described
 
-    inner join {{ ref('history_gaps') }} as gaps
-        on
-            described.repository = gaps.scope
-            and described.finished_at >= coalesce(gaps.gap_from, timestamp '0001-01-01')
-            and described.finished_at < gaps.gap_to
+    union all
 
-    group by 1
+    select
+        cast(null as varchar) as metric_change_evidence_key,
+        scope as repository,
+        coalesce(gap_from, timestamp '0001-01-01') as happened_at,
+        1 as opened,
+        0 as sort_order
+    from {{ ref('history_gaps') }}
+
+    union all
+
+    select
+        cast(null as varchar) as metric_change_evidence_key,
+        scope as repository,
+        gap_to as happened_at,
+        -1 as opened,
+        0 as sort_order
+    from {{ ref('history_gaps') }}
+
+),
+
+gapped as (
+
+    select
+        metric_change_evidence_key,
+        sum(opened) over (
+            partition by repository
+            order by happened_at, sort_order
+            rows between unbounded preceding and current row
+        ) as open_gaps
+
+    from moments
+
+),
+
+unknown_builds as (
+
+    select metric_change_evidence_key
+
+    from gapped
+
+    where open_gaps > 0
 
 ),
 
