@@ -435,16 +435,19 @@ def test_every_setting_that_a_source_reads_is_listed_in_env_example() -> None:
 
 
 def test_the_workflow_runs_what_a_merge_asks_for() -> None:
-    [job] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    [job] = workflow["jobs"].values()
     assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert "schedule" in workflow[True]  # YAML 1.1 reads `on` as true
+    assert job["env"]["NIGHT"] == "${{ github.event_name == 'schedule' && '1' || '' }}"
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
 def test_no_lane_is_left_out_and_no_long_file_renamed_away() -> None:
     told = re.findall(r"^ *make (.+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
     assert [words.split()[0] for words in told] == [
-        "lint", "demo", "test", "test-long", "test-serving", "faults", "mutate-sample",
-        "test-superset", "bench",
+        "lint", "demo", "test", "test-serving", "mutate-sample", "test-superset", "bench",
+        "test-long", "faults",
     ]  # fmt: skip
     files = [path.as_posix() for path in (ROOT / "tests").rglob("test_*.py")]
     assert [name for name in LONG if not any(path.endswith(f"/{name}") for path in files)] == []
