@@ -25,6 +25,7 @@ from filelock import FileLock
 
 from demo import serve, world
 from publish.facts import OWN_TABLES
+from tests.built import DEMO
 from tests.publish.published_file import embedded_data, embedded_text
 
 ROOT = Path(__file__).parents[1]
@@ -76,8 +77,7 @@ class Company:
             **os.environ,
             **self.servers.env,
             "FLOWHOUSE_HOME": str(self.home),
-            "FLOWHOUSE_COMPANY": "demo",
-            "FLOWHOUSE_PSEUDONYM_KEY": "a test's key",
+            **DEMO,
             **settings,
         }
         return subprocess.run(

@@ -19,6 +19,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from orchestration.life import LIFE_SIGN
 from orchestration.outcome import KILLED
+from tests.built import DEMO
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 LOCATION, REPOSITORY = "orchestration.definitions", "__repository__"
@@ -162,8 +163,7 @@ def dev(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
             env={
                 **os.environ,
                 "FLOWHOUSE_HOME": str(home),
-                "FLOWHOUSE_COMPANY": "demo",
-                "FLOWHOUSE_PSEUDONYM_KEY": "a test's key",
+                **DEMO,
                 "SOURCES__INBOX__PATH": str(inbox),
             },
             stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
