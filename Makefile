@@ -21,7 +21,7 @@ help:
 	@echo "make faults refreshes that are killed, stopped, starved, lied to: all cases, or COUNT= of them, drawn by SEED="
 	@echo "make week   a week of recorded days, refreshed every night by Dagster's schedule, held against one full load; NIGHTS= of them"
 	@echo "make mutate breaks every rule of the published models, one at a time; a test must notice each"
-	@echo "make mutate-sample  600 of them, drawn by SEED=, and a fault of each invariant"
+	@echo "make mutate-sample  200 of them, drawn by SEED=, and a fault of each invariant"
 	@echo "make bench  what a build costs and how it grows with the data: SIZE=2k, 10k, 100k or 1M"
 	@echo "make dev    Dagster on http://127.0.0.1:3000"
 	@echo "make bench-extract  what the extraction of 100,000 issues, incidents, pull requests and runs costs, measured"
@@ -88,7 +88,7 @@ mutate: demo
 	@$(BIN)/python -m tests.flow.proofs $(FLOWHOUSE_HOME)/proofs
 
 mutate-sample: install
-	@$(BIN)/python -m tests.mutate.run --sample 600 --seed $(SEED) --demo $(FLOWHOUSE_HOME)/demo
+	@$(BIN)/python -m tests.mutate.run --sample 200 --seed $(SEED) --demo $(FLOWHOUSE_HOME)/demo
 	@$(BIN)/python -m tests.flow.faults
 
 bench: install
