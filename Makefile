@@ -9,7 +9,7 @@ PYTEST = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 FLOWHOUSE_HOME ?= $(CURDIR)/.flowhouse
 SEED ?= 1
 
-.PHONY: help install demo superset test test-superset test-long test-serving faults week mutate mutate-sample bench bench-extract lineage lint audit dev clean
+.PHONY: help install demo superset test test-superset test-long test-serving faults week mutate mutate-sample invariants bench bench-extract lineage lint audit dev clean
 
 help:
 	@echo "make demo   the demo company, end to end: servers, refresh, tests, published file, report"
@@ -21,7 +21,8 @@ help:
 	@echo "make faults refreshes that are killed, stopped, starved, lied to: all cases, or COUNT= of them, drawn by SEED="
 	@echo "make week   a week of recorded days, refreshed every night by Dagster's schedule, held against one full load; NIGHTS= of them"
 	@echo "make mutate breaks every rule of the published models, one at a time; a test must notice each"
-	@echo "make mutate-sample  200 of them, drawn by SEED=, and a fault of each invariant"
+	@echo "make mutate-sample  200 of them, drawn by SEED="
+	@echo "make invariants  a fault of each invariant, which it alone must notice"
 	@echo "make bench  what a build costs and how it grows with the data: SIZE=2k, 10k, 100k or 1M"
 	@echo "make dev    Dagster on http://127.0.0.1:3000"
 	@echo "make bench-extract  what the extraction of 100,000 issues, incidents, pull requests and runs costs, measured"
@@ -89,6 +90,8 @@ mutate: demo
 
 mutate-sample: install
 	@$(BIN)/python -m tests.mutate.run --sample 200 --seed $(SEED) --demo $(FLOWHOUSE_HOME)/demo
+
+invariants: install
 	@$(BIN)/python -m tests.flow.faults
 
 bench: install
