@@ -1,5 +1,6 @@
 """What the drawing of forecasts rests on, where a person can tell the answer without drawing."""
 
+import ast
 import importlib.util
 import inspect
 import time
@@ -53,6 +54,20 @@ def drawn(
         ): row["value"]
         for row in rows
     }  # fmt: skip
+
+
+def test_what_two_python_models_share_is_the_same_text() -> None:
+    """dbt hands an engine one file, which cannot import another: a change must reach both."""
+    texts: dict[str, set[str]] = {}
+    files: dict[str, int] = {}
+    for file in (PROJECT / "models").rglob("*.py"):
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and node.name != "model":
+                texts.setdefault(node.name, set()).add(ast.unparse(node))
+                files[node.name] = files.get(node.name, 0) + 1
+    shared = {name for name, count in files.items() if count > 1}
+    assert shared >= {"blocks", "futures", "days_until", "certain", "known"}
+    assert [name for name in sorted(shared) if len(texts[name]) > 1] == []
 
 
 def test_the_window_is_the_last_thirteen_weeks_before_the_origin(simulation: ModuleType) -> None:
