@@ -2,7 +2,6 @@
 
 import ast
 import importlib.util
-import inspect
 import time
 from datetime import date, timedelta
 from pathlib import Path
@@ -234,13 +233,21 @@ def test_an_epic_that_is_all_of_its_stream_is_done_with_it() -> None:
     assert days(1, 13, [3, 12, 12]) == [1, 1, 1]
 
 
-def test_both_models_draw_alike(simulation: ModuleType) -> None:
-    """Python models of dbt cannot share code, so what they share is held equal."""
+def test_of_many_epics_the_same_few_are_gone_back_to_in_any_order() -> None:
     epics = model("sim_epics")
-    for name in ("blocks", "futures", "days_until", "certain", "known"):
-        assert inspect.getsource(getattr(epics, name)) == inspect.getsource(
-            getattr(simulation, name)
-        )
+    many = [(f"epic {n}", 1, 1, 0) for n in range(500)]
+    chosen = epics.few(many, "7")
+    assert chosen == epics.few(many[::-1], "7") and len({*chosen}) == 20
+    assert epics.few(many[:20], "7") and {*epics.few(many[:20], "7")} == {*many[:20]}
+    other = epics.few(many, "8")  # another day, other epics
+    assert len({*chosen} & {*other}) < 10
+
+
+def test_days_are_counted_from_the_first_and_what_has_no_end_has_one_after_all() -> None:
+    epics = model("sim_epics")
+    days = np.array(["2024-03-01", "2024-02-29", "NaT"], dtype="datetime64[ms]")
+    found = epics.days_since(days, np.datetime64("2024-02-28"))
+    assert found.tolist() == [2, 1, epics.NEVER] and epics.NEVER > 3_000_000
 
 
 def test_what_is_85_percent_certain_comes_true_about_as_often_in_the_demo_company(
