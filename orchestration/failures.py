@@ -18,6 +18,8 @@ BAD = ("fail", "error", "runtime error")
 
 NOT_PUBLISHED = "nothing was published"
 
+INTERRUPTED = "the refresh was interrupted; `flowhouse status` says what is published"
+
 EXPECTATIONS = "meets_expectations"
 """The check of a raw table that stops a build."""
 
@@ -61,6 +63,8 @@ def nothing_loaded(reasons: Mapping[str, Iterable[str]], answering: Iterable[str
 def lines_of(entries: Iterable[Any], *, with_rows: bool = True) -> list[str]:
     """Return one line per failed step and check of a run, and that nothing was published.
 
+    Of a run that was interrupted only that is known: it may have been while it published.
+
     Args:
         entries: What Dagster has logged of the run.
         with_rows: Whether the lines may show keys of rows; what leaves the machine must not.
@@ -73,6 +77,8 @@ def lines_of(entries: Iterable[Any], *, with_rows: bool = True) -> list[str]:
             cause, said = _cause_of(error)
             if cause.endswith("NothingLoaded"):  # all other steps failed because of it
                 return [said]
+            if cause == "DagsterExecutionInterruptedError":
+                return [INTERRUPTED]
             if not with_rows and own and WITHOUT_ROWS in own.metadata:
                 said = own.metadata[WITHOUT_ROWS].value
             if cause != "DagsterAssetCheckFailedError":  # the check has a line of its own

@@ -54,14 +54,14 @@ def run_job(
 ) -> tuple[int, list[str]]:
     """Run a job in this process and say what came out; return the exit code and its reasons."""
     began = time.monotonic()
-    from orchestration.termination import end_process_tree
+    from orchestration.termination import end_process_tree, stay_if_asked_to_end
 
     end_process_tree()
     import dagster as dg
 
     from orchestration import environment, outcome
     from orchestration.definitions import loaded
-    from orchestration.failures import NOT_PUBLISHED
+    from orchestration.failures import INTERRUPTED, NOT_PUBLISHED
     from orchestration.status import warnings
 
     loaded()
@@ -88,6 +88,8 @@ def run_job(
     came = outcome.last()
     lines = list(came.lines) if came and came.refresh_id == result.run_id else []
     if not result.success:
+        if INTERRUPTED in lines:
+            stay_if_asked_to_end()
         return FAILED, lines or ["the refresh failed; see `make dev`", NOT_PUBLISHED]
     for warning in warnings(result.run_id):
         log.warning("warning: %s", warning)

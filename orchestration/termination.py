@@ -19,6 +19,8 @@ from pathlib import Path
 GRACE_S = 15
 """How long what was started has to end by itself."""
 
+_asked = threading.Event()
+
 
 def end_process_tree(grace_s: float = GRACE_S) -> None:
     """From now on, end this process and all that it started within some seconds of SIGTERM.
@@ -32,6 +34,16 @@ def end_process_tree(grace_s: float = GRACE_S) -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: None)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_wait, args=(reader, grace_s), daemon=True).start()
+
+
+def stay_if_asked_to_end(patience_s: float = 2) -> None:
+    """Do not return if this process is being ended, by the thread that waits for the signal.
+
+    Dagster's handler interrupts what runs at once, and the thread may not have had its turn yet:
+    the command would end with words of Dagster, and before what it started.
+    """
+    if _asked.wait(patience_s):
+        threading.Event().wait()
 
 
 def end_as_others_do() -> None:
@@ -81,6 +93,7 @@ def run(
 def _wait(reader: int, grace_s: float) -> None:
     while os.read(reader, 1)[0] != signal.SIGTERM:
         pass
+    _asked.set()
     print(
         "flowhouse: was asked to end (SIGTERM); `flowhouse status` says what is published",
         file=sys.stderr,

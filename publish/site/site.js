@@ -183,7 +183,9 @@ function cell(row, column, section, choice, isNumeric) {
   const format = FORMATS[suffix(column) ?? column] ?? (column === "value" || column === "expected" || column === "target" ? (v) => measure(v, row.metric) : null);
   const text = format ? format(value) : isNumber ? count(value) : typeof value === "boolean" ? (value ? "yes" : "no") : value ?? "–";
   const made = element("td", null, isNumeric ? { class: "number" } : {});
-  if (!isNumeric && String(text).length < 34) made.className = "short";
+  const length = String(text).length;
+  // On paper only what is as long as a key or a moment stays in one line.
+  if (!isNumeric && length < 34) made.className = length < 18 ? "short tight" : "short";
   if (column === "status" || column === "state") made.classList.add(`status-${String(text).split(" ")[0]}`);
   const url = column === "item_key" ? row.item_url : row[`${column}_url`];
   if (isWeb(url)) made.append(element("a", text, { href: url, rel: "noopener" }));

@@ -26,6 +26,7 @@ OF_A_REFRESH = {
     "publications", "restatements", "table_versions", "quality_results", "load_audits",
     "int_load_audits_unioned", "refreshes",
     "dim_source_systems", "metric_data_quality",
+    "int_touched_items",  # which items the last build found to be other ones
 }  # fmt: skip
 """Tables that say when and by which refresh something was done, and not what is so."""
 OF_A_LOAD = ("_fetched_at", "_dlt_load_id", "load_id")

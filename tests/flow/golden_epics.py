@@ -5,7 +5,7 @@ The value stream `epic` keeps the time of Berlin: May 2024 begins there on 30 Ap
 
 from datetime import date, datetime, timedelta
 
-from tests.flow.golden import Case, H, at
+from tests.flow.golden import Case, H, at, day
 from tests.flow.golden_field_jira import Shown, custom
 from tests.flow.golden_field_jira import status as moved
 from tests.flow.golden_traces import BLOCKED, link
@@ -43,7 +43,54 @@ def past() -> list[Issue]:
     return items
 
 
+def fair() -> list[Issue]:
+    """Return an item of each working day for nine weeks, and six that are open, of one epic."""
+    days = [datetime(2024, 4, 29) + timedelta(days=no) for no in range(63)]
+    worked = [day for day in days if day.weekday() < 5 and f"{day:%m-%d}" != "05-01"]
+    items = [
+        Issue(
+            f"FAR-{no}",
+            f"{day:%Y-%m-%d} 09:00 created in In Progress\n{day:%Y-%m-%d} 10:00 Done",
+            parent="FAR-1",
+        )
+        for no, day in enumerate(worked, 2)
+    ]
+    still = [
+        Issue(f"FAR-{no}", "2024-06-28 09:00 created in In Progress", parent="FAR-1")
+        for no in range(51, 57)
+    ]
+    return [Issue("FAR-1", "2024-04-28 09:00 created in Backlog", kind="Epic"), *items, *still]
+
+
 CASES: list[Case] = [
+    Case(
+        "a week with holidays finishes as much less as they take of it, and none is promised",
+        fair(),
+        rows={
+            # Five items a week: that of 29 April had four on its four working days. The first week
+            # of July is free, then Tuesday 16 July. So 0, 5, 4 and 5 items, and 8 times 5.
+            """select horizon_days, percentile, value, n, window_days
+               from metrics.metric_forecast
+               where value_stream_key = 'fair' and level = 'story' and kind = 'how_many'
+               order by 1, 2""": [
+                (horizon, percentile, value, 44, 63)
+                for horizon, value in ((14, 5), (28, 14), (84, 54))
+                for percentile in (50, 85, 95)
+            ],
+            # Five by 12 July, 5.8 by Monday; the sixth on the holiday, which is no day to promise.
+            """select percentile, items, forecast_date from metrics.metric_forecast
+               where value_stream_key = 'fair' and level = 'story' and kind = 'when'
+               order by 1""": [
+                (percentile, 6, day("07-17")) for percentile in (50, 85, 95)
+            ],
+            # All that was finished was the epic's: of its share, which is drawn, 94 in 100 trials
+            # say that the next six are its own, nearly all others that six of seven are.
+            """select done_p50_date, done_p85_date, done_p95_date, n, window_done_count
+               from metrics.metric_epic_progress where work_item_key = 'jira:FAR-1'""": [
+                (day("07-17"), day("07-17"), day("07-17"), 44, 44),
+            ],
+        },
+    ),
     Case(
         "the work beneath an epic counts in its month, as long as it lay there and was not blocked",
         [

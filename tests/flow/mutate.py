@@ -573,6 +573,33 @@ MUTATIONS = [
         "[today + 1 :]", "[today:]",
     ),
     Mutation(
+        "what holidays took from a week of the window is given back",
+        SIMULATIONS,
+        "pace = at_full_work(window, then)", "pace = window",
+    ),
+    Mutation(
+        "holidays ahead take their days from a week",
+        SIMULATIONS,
+        "shares).sum(axis=1) + NEARLY", "np.ones_like(shares)).sum(axis=1) + NEARLY",
+    ),
+    Mutation(
+        "no date is a holiday",
+        SIMULATIONS,
+        "days[days == holiday] += 1", "days[days == holiday] += 0",
+    ),
+    Mutation(
+        "a holiday on a free day costs nothing",
+        f"{MEASURES}/measure_holidays.sql",
+        "and extract(isodow from holidays.holiday_date) = hours.iso_weekday",
+        "and hours.iso_weekday = 1",
+    ),
+    Mutation(
+        "dates of epics know the holidays",
+        "models/simulations/sim_epics.py",
+        "so_far = np.cumsum(pace.sum(axis=1)[drawn] * ahead, axis=1)",
+        "so_far = np.cumsum(pace.sum(axis=1)[drawn], axis=1)",
+    ),
+    Mutation(
         "more certainty is fewer items",
         SIMULATIONS,
         "100 - percentile for percentile", "percentile for percentile",

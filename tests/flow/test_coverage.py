@@ -5,6 +5,7 @@ week on every 28 days are forecast from what was before them, and no day twice.
 """
 
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -81,6 +82,12 @@ def weeks_drawn(window: np.ndarray, days: int, random: Random) -> np.ndarray:
     return weeks[random.integers(0, len(weeks), (TRIALS, days // 7))].sum(axis=1)
 
 
+def ahead(sim: ModuleType, window: np.ndarray, days: int, random: Random) -> list[int]:
+    """As flowhouse forecasts where there are no holidays."""
+    rows = sim.blocks(window)
+    return sim.how_many(rows, np.ones(days // rows.shape[1]), TRIALS, random)
+
+
 def held(kind: str, days: int) -> dict[str, np.ndarray]:
     """Return by way of drawing whether each P50, P85 and P95 of a kind held, a row per forecast."""
     sim = model("sim_forecasts")
@@ -89,20 +96,22 @@ def held(kind: str, days: int) -> dict[str, np.ndarray]:
     found: dict[str, list[list[bool]]] = {}
     for line in KINDS[kind](rate, random):
         for origin in range(182, DAYS - days + 1, days):
-            window, ahead = line[origin - 91 : origin], line[origin : origin + days]
+            window, future = line[origin - 91 : origin], line[origin : origin + days]
             if window.sum() < sim.LEAST_ITEMS:
                 continue
-            values = {"ours": sim.how_many(sim.blocks(window), days, TRIALS, random)}
+            values = {"ours": ahead(sim, window, days, random)}
             for name, draw in (("days", days_drawn), ("weeks, once", weeks_drawn)):
                 drawn = draw(window, days, random)
                 values[name] = list(np.percentile(drawn, (50, 15, 5), method="inverted_cdf"))
             for name, least in values.items():
-                found.setdefault(name, []).append([ahead.sum() >= value for value in least])
+                found.setdefault(name, []).append([future.sum() >= value for value in least])
             # When will as many be done as in four weeks of the window? As seen 13 weeks later.
             items = int(window.sum() * days / 91)
             ends = 1 + int((np.cumsum(line[origin:]) < items).sum())
             if items and origin + days + 91 <= DAYS:
-                dates = sim.when(sim.blocks(window), items, TRIALS, random)
+                rows = sim.blocks(window)
+                shares = np.ones(-(-sim.LAST_DAY // rows.shape[1]))
+                dates = sim.when(rows, items, shares, np.array([], int), TRIALS, random)
                 found.setdefault("ours, when", []).append(
                     [date is None or ends <= date for date in dates]
                 )

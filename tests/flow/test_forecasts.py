@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import time
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,9 @@ from tests.flow.scratch import PROJECT
 
 LAST_DAY = date(2024, 6, 30)
 NEVER = 1_000_000
+NONE = np.array([], dtype=int)
+EVER = np.ones(105)
+"""Weeks ahead that lose no working day."""
 
 
 def model(name: str) -> ModuleType:
@@ -39,11 +43,17 @@ def stays(finished: list[int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def drawn(
-    simulation: ModuleType, finished: list[int], *, load: int = 0, group: str = "a", seed: int = 1
+    simulation: ModuleType,
+    finished: list[int],
+    *,
+    load: int = 0,
+    group: str = "a",
+    seed: int = 1,
+    holidays: Sequence[int] = (),
 ) -> dict[tuple, int | None]:
     """Return the forecasts of a group by origin (days ago), kind, horizon and percentile."""
     rows = simulation.forecasts(
-        group, *stays(finished), len(finished), load, LAST_DAY,
+        group, *stays(finished), len(finished), load, LAST_DAY, np.array(holidays, int), 5,
         seed=seed, trials=2000, window_days=91,
     )  # fmt: skip
     return {
@@ -119,6 +129,56 @@ def test_a_pace_is_not_known_exactly(simulation: ModuleType) -> None:
     assert abs((rows.sum(axis=1)[drawn].sum(axis=1) == 0).mean() - 0.753) < 0.004
 
 
+WORKED = [5, 5, 5, 5, 5, 0, 0]
+"""Five items on each of five days; LAST_DAY is a Sunday."""
+
+
+def test_a_week_with_holidays_has_as_much_less(simulation: ModuleType) -> None:
+    """Of 13 weeks of 25 items, the days 0 to 90, Wednesdays of the third and fourth were free."""
+    free = [16, 23]
+    finished = [0 if day in free else n for day, n in enumerate(WORKED * 13)]
+    for holidays, fortnight, month in (
+        (free, 50, 100),  # what was lost then is not lost again
+        ([*free, 91], 45, 95),  # the first Monday ahead
+        ([*free, *range(91, 96)], 25, 75),  # all of the first week
+        ([*free, 96, 97, 91 + 28], 50 - 10, 90),  # two that the second week loses; one after it
+    ):
+        found = drawn(simulation, finished, holidays=holidays)
+        assert {found[0, "how_many", 14, percentile] for percentile in (50, 85, 95)} == {fortnight}
+        assert {found[0, "how_many", 28, percentile] for percentile in (50, 85, 95)} == {month}
+    # As if nobody knew of them: two of thirteen weeks have five items less.
+    assert drawn(simulation, finished)[0, "how_many", 84, 50] < 300
+    assert drawn(simulation, finished, holidays=free)[0, "how_many", 84, 50] == 300
+
+
+def test_no_date_is_a_holiday(simulation: ModuleType) -> None:
+    """20 items of the first week are 4 each on its days; then Tuesday and Wednesday are free."""
+    found = drawn(simulation, WORKED * 13, load=21, holidays=[91, 91 + 8, 91 + 9])
+    # Day 1 was a Monday without work; the 21st item comes on Monday, day 8.
+    assert {found[0, "when", None, percentile] for percentile in (50, 85, 95)} == {8}
+    # In three of five days 3 items each: Monday 23, Tuesday would be 26 and is free, as Wednesday.
+    found = drawn(simulation, WORKED * 13, load=24, holidays=[91, 91 + 8, 91 + 9])
+    assert {found[0, "when", None, percentile] for percentile in (50, 85, 95)} == {11}
+
+
+def test_weeks_without_any_working_day_are_not_drawn(simulation: ModuleType) -> None:
+    """Nor is anything said where no other one is left."""
+    free = [*range(14, 19), *range(21, 26)]
+    finished = [0 if day in free else n for day, n in enumerate(WORKED * 13)]
+    found = drawn(simulation, finished, load=30, holidays=free)
+    assert {found[0, "how_many", 84, percentile] for percentile in (50, 85, 95)} == {300}
+    assert {found[0, "when", None, percentile] for percentile in (50, 85, 95)} == {8}
+    assert drawn(simulation, WORKED * 4, holidays=range(28)) == {}
+
+
+def test_shares_of_days_make_whole_items(simulation: ModuleType) -> None:
+    """Ten items in four of five days, ten times: 0.8 has no exact number in a computer."""
+    rows = simulation.at_full_work(np.full((13, 7), 2 / 7), np.full(13, 0.7))
+    shares = np.full(10, 0.7)
+    values = simulation.how_many(rows, shares, 100, np.random.default_rng(1))
+    assert values == [20, 20, 20]
+
+
 def test_too_little_history_says_nothing(simulation: ModuleType) -> None:
     assert drawn(simulation, [1] * 27) == {}
     assert drawn(simulation, [0] * 80 + [1] * 9) == {}
@@ -145,7 +205,7 @@ def test_a_backtest_is_the_forecast_of_its_day(simulation: ModuleType) -> None:
     finished = [(day * day) % 5 for day in range(200)]
     backtests = drawn(simulation, finished)
     rows = simulation.forecasts(
-        "a", *stays(finished[:-28]), 172, 0, LAST_DAY - timedelta(days=28),
+        "a", *stays(finished[:-28]), 172, 0, LAST_DAY - timedelta(days=28), NONE, 7,
         seed=1, trials=2000, window_days=91,
     )  # fmt: skip
     published = {
@@ -166,7 +226,7 @@ def test_a_backtest_knows_what_was_known_on_its_day(simulation: ModuleType) -> N
         return {
             (LAST_DAY - row["origin_date"]).days: (row["n"], row["value"], row["actual"])
             for row in simulation.forecasts(
-                "a", done, undone, 120, 0, LAST_DAY, seed=1, trials=200, window_days=91
+                "a", done, undone, 120, 0, LAST_DAY, NONE, 7, seed=1, trials=200, window_days=91
             )
             if row["percentile"] == 85 and row["horizon_days"] == 28
         }
@@ -203,8 +263,9 @@ def test_epics_are_done_in_time_as_often_as_the_forecast_says() -> None:
         drawn = epics.futures(13, 105, 1000, world)
         so_far = np.cumsum(window.sum(axis=1)[drawn], axis=1)
         p50, p85, _ = epics.days_until_done(
-            left, of_epic, 0, np.zeros(1, int), window, drawn, so_far, world
-        )
+            left, of_epic, 0, np.zeros(1, int), window.sum(), window, drawn, EVER, so_far, NONE,
+            world,
+        )  # fmt: skip
         in_time += p85 is None or ends <= p85
         sooner += p50 is None or ends <= p50
     assert 0.77 < in_time / 300 < 0.93
@@ -221,8 +282,9 @@ def test_an_epic_that_is_all_of_its_stream_is_done_with_it() -> None:
 
     def days(left: int, age: int, times: list[int]) -> list[int | None]:
         return epics.days_until_done(
-            left * million, int(rows.sum()), age, np.array(times), rows, drawn, so_far, random
-        )
+            left * million, int(rows.sum()), age, np.array(times), int(rows.sum()), rows, drawn,
+            EVER, so_far, NONE, random,
+        )  # fmt: skip
 
     assert days(19, 0, [3]) == [10, 10, 10]
     assert days(2000, 0, [3]) == [None, None, None]
@@ -298,8 +360,9 @@ def test_two_hundred_epics_take_less_than_five_seconds() -> None:
     so_far = np.cumsum(rows.sum(axis=1)[drawn], axis=1)
     for no in range(200):
         epics.days_until_done(
-            1 + no % 15, 1 + no % 9, 3, np.arange(30), rows, drawn, so_far, random
-        )
+            1 + no % 15, 1 + no % 9, 3, np.arange(30), rows.sum(), rows, drawn, EVER, so_far, NONE,
+            random,
+        )  # fmt: skip
     took = time.process_time() - began
     print(f"\n200 epics: {took:.1f} s of the processor")
     assert took < 5

@@ -6,6 +6,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+
+from dagster._utils.error import SerializableErrorInfo
+
+from orchestration.failures import lines_of
+from orchestration.termination import stay_if_asked_to_end
 
 CHILD = """
 import signal, subprocess, sys, time
@@ -23,6 +29,29 @@ signal.signal(signal.SIGTERM, lambda *_: None)  # as Dagster does
 child = subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[1]])
 print(child.pid, flush=True)
 child.wait()
+"""
+
+
+LATE = """
+import os, signal, sys, threading, time
+from orchestration import termination
+read, may_read = os.read, threading.Event()
+def late(reader, count):  # its thread has no turn for half a second
+    found = read(reader, count)
+    may_read.wait()
+    return found
+termination.os.read = late
+termination.end_process_tree(grace_s=1)
+def interrupt(*_):  # as Dagster does
+    raise KeyboardInterrupt
+signal.signal(signal.SIGTERM, interrupt)
+try:
+    print("ready", flush=True)
+    time.sleep(600)
+except KeyboardInterrupt:
+    threading.Timer(0.5, may_read.set).start()
+    termination.stay_if_asked_to_end()
+print("it went on", flush=True)
 """
 
 
@@ -53,3 +82,33 @@ def test_what_ignores_the_signal_is_ended_with_its_children() -> None:
     assert time.monotonic() - began < 10
     assert "was asked to end (SIGTERM)" in command.stderr.read()
     assert running(command.pid) == []
+
+
+def test_what_is_interrupted_first_does_not_end_before_it_has_been_ended() -> None:
+    command = subprocess.Popen(
+        [sys.executable, "-c", LATE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert command.stdout.readline() == "ready\n"
+    os.kill(command.pid, signal.SIGTERM)
+    assert command.wait(timeout=20) == 1
+    assert command.stdout.read() == ""
+    assert "was asked to end (SIGTERM)" in command.stderr.read()
+
+
+def test_who_was_not_asked_to_end_goes_on() -> None:
+    stay_if_asked_to_end(patience_s=0.1)
+
+
+def test_an_interrupted_refresh_says_so_and_nothing_of_what_was_published() -> None:
+    """It may have been while it published; and a class of Dagster's is no text for people."""
+    error = SerializableErrorInfo(
+        "DagsterExecutionInterruptedError\n", [], "DagsterExecutionInterruptedError"
+    )
+    step = SimpleNamespace(
+        is_step_failure=True,
+        step_key="published__warehouse",
+        step_failure_data=SimpleNamespace(error=error, user_failure_data=None),
+    )
+    assert lines_of([SimpleNamespace(dagster_event=step)]) == [
+        "the refresh was interrupted; `flowhouse status` says what is published"
+    ]

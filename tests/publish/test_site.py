@@ -509,6 +509,31 @@ def test_paper_is_light_names_what_it_shows_and_has_the_whole_map(tab, site: Pat
     )
 
 
+@pytest.mark.parametrize("name", BY_NAME)
+def test_on_paper_no_table_is_cut_and_no_date_or_key_broken(tab, site: Path, name: str) -> None:
+    """Chromium shrinks a page of which something is wider than the paper."""
+    tab.emulate_media(media="print", color_scheme="light")
+    opened(tab, site, name)
+    is_wide = tab.evaluate("getComputedStyle(document.body).page") == "wide"
+    most = tab.evaluate("Math.max(0, ...[...document.querySelectorAll('.picture > .rows thead tr')]"
+                        ".map((row) => row.cells.length))")  # fmt: skip
+    assert is_wide == (most > 8)
+    width = round(((297 - 22) if is_wide else (210 - 26)) / 25.4 * 96)
+    tab.set_viewport_size({"width": width, "height": 700})
+    tab.wait_for_timeout(200)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width + 1
+    broken = tab.evaluate(
+        """[...document.querySelectorAll(".picture > .rows :is(td.tight, td.number)")]
+        .filter((cell) => {
+            const words = document.createRange();
+            words.selectNodeContents(cell);
+            return new Set([...words.getClientRects()].map((r) => Math.round(r.bottom))).size > 1;
+        })
+        .map((cell) => cell.textContent)"""
+    )
+    assert broken == []
+
+
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")

@@ -14,9 +14,11 @@ import numpy as np
 from tests.recount.forecasts import (
     SEED,
     TRIALS,
+    Holidays,
     by_certainty,
     futures,
     groups,
+    holidays_of,
     reached,
     size,
     stays_of_items,
@@ -200,13 +202,15 @@ class Pace:
     origin: date
     rows: list[list[int]]
     stays: list[tuple[str, date, date]]
+    holidays: Holidays
 
     @cached_property
     def so_far(self) -> np.ndarray:
         """Return what each future of the stream has finished by the end of each day."""
         name = zlib.crc32("|".join(self.group).encode())
         stream = np.random.default_rng([SEED, self.origin.toordinal(), name])
-        return np.cumsum(futures(self.rows, 730, stream), axis=1, dtype=np.int32)
+        drawn = futures(self.rows, 730, self.origin, self.holidays, stream)
+        return np.cumsum(drawn, axis=1)
 
     @cached_property
     def recent(self) -> list[tuple[str, date]]:
@@ -236,7 +240,7 @@ class Pace:
         if longer:
             picks = own.integers(0, len(longer), TRIALS, dtype=np.int32)
             days = [max(day, longer[pick]) for day, pick in zip(days, picks, strict=True)]
-        return by_certainty(days)
+        return by_certainty(days, self.origin, self.holidays)
 
 
 @lru_cache(maxsize=4)
@@ -250,7 +254,7 @@ def pace_on(origin: date, first: date, group: tuple, tables: Tables) -> Pace | N
     """Return the pace of a stream at the end of a day; none where it had finished too little."""
     stays = stays_of_items(tables).get(group, [])
     rows = window_of([(came, gone) for _, came, gone in stays], first, origin)
-    return Pace(group, origin, rows, stays) if rows else None
+    return Pace(group, origin, rows, stays, holidays_of(group[0], tables)) if rows else None
 
 
 def forecast(key: str, epic: str, left: int, pace: Pace | None, tables: Tables) -> Row:

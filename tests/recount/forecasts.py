@@ -8,8 +8,10 @@ a past of as many blocks as there are, then which of them follow each other).
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,9 @@ from tests.recount.periods import day_in, loads, present, version_at, versions_o
 from tests.recount.registry import Row, Tables, recounts
 
 SEED, TRIALS = 20240229, 10_000
+SLIGHT = 1e-6
+"""Items; sums of shares of working days miss a whole number by less."""
+
 NEVER = date(9999, 12, 31)
 
 Group = tuple[str, str, str]
@@ -89,18 +94,62 @@ def blocks_of(window: list[int]) -> list[list[int]]:
     return weeks
 
 
-def futures(rows: list[list[int]], days: int, rng: np.random.Generator) -> np.ndarray:
-    """Return what is finished on each day of each trial: a past is drawn, and a future from it."""
-    ahead = -(-days // len(rows[0]))
-    past = rng.integers(0, len(rows), (TRIALS, len(rows)), dtype=np.int32)
-    chosen = rng.integers(0, len(rows), (TRIALS, ahead))
+@dataclass(frozen=True)
+class Holidays:
+    """The holidays that cost a value stream a working day, and its working days in a week."""
+
+    days: frozenset[date]
+    working_days: int
+
+    def left(self, first: date, width: int) -> float:
+        """Return the share of its working days that a block from a day on has."""
+        lost = sum((first + timedelta(days=no)) in self.days for no in range(width))
+        return float(1 - Fraction(lost, self.working_days * width // 7))
+
+
+@lru_cache(maxsize=100)
+def holidays_of(stream: str, tables: Tables) -> Holidays:
+    """Return a stream's holidays; Mondays to Fridays are worked where nobody has written hours."""
+    (calendar,) = {
+        row["calendar"]
+        for row in tables.rows("dim_value_streams")
+        if row["value_stream_key"] == stream
+    }
+    weekdays = {
+        row["iso_weekday"] for row in tables.rows("calendars") if row["calendar"] == calendar
+    } or {1, 2, 3, 4, 5}
+    free = {row["holiday_date"] for row in tables.rows("holidays") if row["calendar"] == calendar}
+    return Holidays(frozenset(day for day in free if day.isoweekday() in weekdays), len(weekdays))
+
+
+def futures(
+    rows: list[list[int]], days: int, origin: date, holidays: Holidays, rng: np.random.Generator
+) -> np.ndarray:
+    """Return what is finished on each day of each trial: a past is drawn, and a future from it.
+
+    A block counts per working day that it had, and has as many as the holidays leave it.
+    """
+    width, count = len(rows[0]), len(rows)
+    paced = []
+    for no, row in enumerate(rows):
+        share = holidays.left(origin - timedelta(days=width * (count - no) - 1), width)
+        if share:
+            paced.append([items / share for items in row])
+    ahead = -(-days // width)
+    past = rng.integers(0, len(paced), (TRIALS, len(paced)), dtype=np.int32)
+    chosen = rng.integers(0, len(paced), (TRIALS, ahead))
     blocks = past[np.arange(TRIALS)[:, None], chosen]
-    return np.asarray(rows)[blocks].reshape(TRIALS, -1)[:, :days]
+    shares = [holidays.left(origin + timedelta(days=1 + width * no), width) for no in range(ahead)]
+    found = np.asarray(paced)[blocks] * np.asarray(shares)[None, :, None]
+    return found.reshape(TRIALS, -1)[:, :days]
 
 
-def at_least(rows: list[list[int]], days: int, rng: np.random.Generator) -> dict[int, int]:
+def at_least(
+    rows: list[list[int]], days: int, origin: date, holidays: Holidays, rng: np.random.Generator
+) -> dict[int, int]:
     """Return by certainty how many items the futures reach: half of them, 85 and 95 in 100."""
-    sums = sorted(int(total) for total in futures(rows, days, rng).sum(axis=1))
+    drawn = futures(rows, days, origin, holidays, rng)
+    sums = sorted(int(total + SLIGHT) for total in drawn.sum(axis=1))
     return {percentile: sums[(100 - percentile) * TRIALS // 100 - 1] for percentile in (50, 85, 95)}
 
 
@@ -109,22 +158,29 @@ def reached(items: Any, so_far: np.ndarray) -> list[int]:
 
     A row of `so_far` is what one has finished by the end of each day.
     """
-    is_enough = so_far >= np.broadcast_to(items, TRIALS)[:, None]
+    is_enough = so_far + SLIGHT >= np.broadcast_to(items, TRIALS)[:, None]
     first = is_enough.argmax(axis=1)
     is_ever = is_enough[np.arange(TRIALS), first]
     return np.where(is_ever, first + 1, 10**6).tolist()
 
 
-def by_certainty(days: list[int]) -> dict[int, int | None]:
-    """Return the day by which half of the futures, 85 and 95 in 100 are there."""
+def by_certainty(days: list[int], origin: date, holidays: Holidays) -> dict[int, int | None]:
+    """Return the day by which half of the futures, 85 and 95 in 100 are there; not a holiday."""
     order = sorted(days)
     found = {percentile: order[percentile * TRIALS // 100 - 1] for percentile in (50, 85, 95)}
+    for percentile, day in found.items():
+        while day <= 730 and origin + timedelta(days=day) in holidays.days:
+            day += 1
+        found[percentile] = day
     return {percentile: day if day <= 730 else None for percentile, day in found.items()}
 
 
-def done_after(rows: list[list[int]], items: int, rng: np.random.Generator) -> dict:
+def done_after(
+    rows: list[list[int]], items: int, origin: date, holidays: Holidays, rng: np.random.Generator
+) -> dict:
     """Return by certainty after how many days the futures reach so many items."""
-    return by_certainty(reached(items, np.cumsum(futures(rows, 730, rng), axis=1)))
+    so_far = np.cumsum(futures(rows, 730, origin, holidays, rng), axis=1)
+    return by_certainty(reached(items, so_far), origin, holidays)
 
 
 def groups(tables: Tables) -> Iterator[tuple[Group, list[tuple[date, date]], date, date, int]]:
@@ -164,12 +220,17 @@ def forecast(tables: Tables) -> Iterator[Row]:
         window = window_of(stays, first, origin)
         if window is None:
             continue
+        free = holidays_of(group[0], tables)
         found: list[tuple[str, int | None, dict[int, Any]]] = [
-            ("how_many", days, at_least(window, days, generator(group, origin, days)))
+            (
+                "how_many", days,
+                at_least(window, days, origin, free, generator(group, origin, days)),
+            )
             for days in (14, 28, 84)
-        ]
+        ]  # fmt: skip
         if load:
-            found.append(("when", None, done_after(window, load, generator(group, origin))))
+            values = done_after(window, load, origin, free, generator(group, origin))
+            found.append(("when", None, values))
         for kind, days, values in found:
             for percentile, value in values.items():
                 ahead = value if days is None else days
@@ -203,7 +264,8 @@ def backtests(tables: Tables) -> Iterator[Row]:
             if window is not None:
                 ends = origin + timedelta(days=28)
                 actual = sum(origin < came <= ends < left for came, left in stays)
-                values = at_least(window, 28, generator(group, origin, 28))
+                free = holidays_of(group[0], tables)
+                values = at_least(window, 28, origin, free, generator(group, origin, 28))
                 for percentile, value in values.items():
                     key = [*group, str(percentile), origin.isoformat()]
                     yield {

@@ -40,6 +40,9 @@ NEVER = datetime.date.max.toordinal()
 LEAST_WEEKS = 8
 """Fewer weeks do not show whether they take turns."""
 
+NEARLY = 1e-6
+"""Items; shares of working days make sums that miss a whole number by less."""
+
 Group = tuple[str, str, str]
 
 SCHEMA = pa.schema(
@@ -75,6 +78,28 @@ def blocks(window: np.ndarray) -> np.ndarray:
     return weeks
 
 
+def work_shares(
+    holidays: np.ndarray, a_week: int, first: int, count: int, width: int
+) -> np.ndarray:
+    """Return the share of its working days that holidays leave to each of the blocks from a day on.
+
+    Args:
+        holidays: Days that would be working days.
+        a_week: Working days in a week without holidays.
+        first: First day of the first block.
+        count: Number of blocks.
+        width: Days in a block.
+    """
+    block = (holidays - first) // width
+    lost = np.bincount(block[(block >= 0) & (block < count)], minlength=count)
+    return 1 - lost / (a_week * width // 7)
+
+
+def at_full_work(rows: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return the blocks that had working days, as if none of them had been a holiday."""
+    return rows[shares > 0] / shares[shares > 0, None]
+
+
 def futures(count: int, ahead: int, trials: int, rng: np.random.Generator) -> np.ndarray:
     """Return which of the blocks follow each other in each trial, drawn from a drawn past."""
     past = rng.integers(0, count, (trials, count), dtype=np.int32)
@@ -82,7 +107,11 @@ def futures(count: int, ahead: int, trials: int, rng: np.random.Generator) -> np
 
 
 def days_until(
-    items: int | np.ndarray, rows: np.ndarray, drawn: np.ndarray, so_far: np.ndarray
+    items: int | np.ndarray,
+    rows: np.ndarray,
+    drawn: np.ndarray,
+    shares: np.ndarray,
+    so_far: np.ndarray,
 ) -> np.ndarray:
     """Return on which day of each trial so many items are finished; LAST_DAY + 1 for never.
 
@@ -90,22 +119,28 @@ def days_until(
         items: Items, or those of each trial.
         rows: The blocks.
         drawn: Which of them follow each other in each trial.
+        shares: Share of the working days that is left of each block ahead.
         so_far: What is finished at the end of each of these.
     """
-    items = np.broadcast_to(items, len(drawn))
+    items = np.broadcast_to(items, len(drawn)) - NEARLY
     before = (so_far < items[:, None]).sum(axis=1)
     needed = np.full(len(drawn), LAST_DAY + 1)
     ends = np.flatnonzero(before < drawn.shape[1])
-    last = drawn[ends, before[ends]]
-    left = items[ends] - so_far[ends, before[ends]] + rows.sum(axis=1)[last]
-    within = (np.cumsum(rows, axis=1)[last] < left[:, None]).sum(axis=1)
+    last, share = drawn[ends, before[ends]], shares[before[ends]]
+    left = items[ends] - so_far[ends, before[ends]] + rows.sum(axis=1)[last] * share
+    within = (np.cumsum(rows, axis=1)[last] * share[:, None] < left[:, None]).sum(axis=1)
     needed[ends] = np.minimum(before[ends] * rows.shape[1] + within + 1, LAST_DAY + 1)
     return needed
 
 
-def certain(needed: np.ndarray) -> list[int | None]:
-    """Return the days with 50, 85 and 95 % certainty; None stands for more than LAST_DAY."""
-    days = np.percentile(needed, PERCENTILES, method="inverted_cdf")
+def certain(needed: np.ndarray, holidays: np.ndarray) -> list[int | None]:
+    """Return the days with 50, 85 and 95 % certainty; None stands for more than LAST_DAY.
+
+    Nothing is promised for a holiday: the next day stands in for it.
+    """
+    days = np.percentile(needed, PERCENTILES, method="inverted_cdf").astype(int)
+    for holiday in np.sort(holidays):
+        days[days == holiday] += 1
     return [int(v) if v <= LAST_DAY else None for v in days]
 
 
@@ -114,9 +149,12 @@ def days_until_done(
     of_epic: int,
     age: int,
     times: np.ndarray,
+    n: int,
     rows: np.ndarray,
     drawn: np.ndarray,
+    shares: np.ndarray,
     so_far: np.ndarray,
+    holidays: np.ndarray,
     rng: np.random.Generator,
 ) -> list[int | None]:
     """Return after how many days the last child is done, with 50, 85 and 95 % certainty.
@@ -126,18 +164,22 @@ def days_until_done(
         of_epic: Items of the window that were children of the epic.
         age: Days since the last one of the open children was started; 0 where one is not.
         times: Days from start to done of the items of the window.
-        rows: The blocks of the window.
+        n: Items of the window.
+        rows: The blocks of the window, as if they had had no holidays.
         drawn: Which of them follow each other in each trial.
+        shares: Share of the working days that is left of each block ahead.
         so_far: What is finished at the end of each of these.
+        holidays: Days ahead that would be working days.
         rng: Random numbers of the epic.
     """
-    share = rng.beta(of_epic + 0.5, rows.sum() - of_epic + 0.5, len(drawn))
-    needed = days_until(left + rng.negative_binomial(left, share), rows, drawn, so_far)
+    share = rng.beta(of_epic + 0.5, n - of_epic + 0.5, len(drawn))
+    items = left + rng.negative_binomial(left, share)
+    needed = days_until(items, rows, drawn, shares, so_far)
     longer = times[times >= age] - age
     if len(longer):
         own = longer[rng.integers(0, len(longer), len(drawn), dtype=np.int32)]
         needed = np.minimum(np.maximum(needed, own), LAST_DAY + 1)
-    return certain(needed)
+    return certain(needed, holidays)
 
 
 def known(done: np.ndarray, undone: np.ndarray, day: int) -> np.ndarray:
@@ -235,15 +277,27 @@ def model(dbt, session):  # noqa: ANN001, ANN201 (dbt's own signature)
         ),
         first_days,
     )
+    holidays = collections.defaultdict(list)
+    a_week = collections.defaultdict(lambda: 7)
+    for stream, day, working_days in (
+        dbt.ref("measure_holidays")
+        .project("value_stream_key, holiday_date, working_days_a_week")
+        .fetchall()
+    ):
+        holidays[stream].append(day.toordinal())
+        a_week[stream] = working_days
     rows = []
     for group in sorted(set(finished) & (set(open_now) | set(children))):
         last_day, (parents, started, done, undone) = last_days[group], finished[group]
+        free = np.array(holidays[group[0]], dtype=int) - first_days[group].toordinal()
         for ago in range(0, (last_day - first_days[group]).days + 1, BACKTEST_DAYS):
             today = (last_day - first_days[group]).days - ago
             window = blocks(known(done, undone, today)[-window_days:])
-            if window.size < LEAST_DAYS or window.sum() < LEAST_ITEMS:
+            begin, n = today - window.size + 1, int(window.sum())
+            width, of_week = window.shape[1], a_week[group[0]]
+            pace = at_full_work(window, work_shares(free, of_week, begin, len(window), width))
+            if window.size < LEAST_DAYS or n < LEAST_ITEMS or not len(pace):
                 continue
-            begin = today - window.size + 1
             is_new = (done >= begin) & (done <= today) & (undone > today)
             times = np.sort((done - started)[is_new & (started <= done)])
             members = (
@@ -263,13 +317,16 @@ def model(dbt, session):  # noqa: ANN001, ANN201 (dbt's own signature)
             origin = last_day - datetime.timedelta(days=ago)
             start = [seed, origin.toordinal()]
             rng = np.random.default_rng([*start, zlib.crc32("|".join(group).encode())])
-            drawn = futures(len(window), -(-LAST_DAY // window.shape[1]), trials, rng)
-            so_far = np.cumsum(window.sum(axis=1)[drawn], axis=1)
+            ahead = work_shares(free, of_week, today + 1, -(-LAST_DAY // width), width)
+            drawn = futures(len(pace), len(ahead), trials, rng)
+            so_far = np.cumsum(pace.sum(axis=1)[drawn] * ahead, axis=1)
             for key, left, of_epic, age in members:
                 needed = [None] * len(PERCENTILES)
                 if of_epic:
                     rng = np.random.default_rng([*start, zlib.crc32(key.encode())])
-                    needed = days_until_done(left, of_epic, age, times, window, drawn, so_far, rng)
-                shared = [ago > 0, left, window.size, int(window.sum()), of_epic, trials, seed]
+                    needed = days_until_done(
+                        left, of_epic, age, times, n, pace, drawn, ahead, so_far, free - today, rng
+                    )
+                shared = [ago > 0, left, window.size, n, of_epic, trials, seed]
                 rows.append(dict(zip(SCHEMA.names, [key, *shared, origin, *needed], strict=True)))
     return pa.Table.from_pylist(rows, schema=SCHEMA)
