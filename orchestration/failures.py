@@ -78,7 +78,7 @@ def lines_of(entries: Iterable[Any], *, with_rows: bool = True) -> list[str]:
             if cause.endswith("NothingLoaded"):  # all other steps failed because of it
                 return [said]
             if cause == "DagsterExecutionInterruptedError":
-                return [INTERRUPTED]
+                return [*lines, INTERRUPTED]
             if not with_rows and own and WITHOUT_ROWS in own.metadata:
                 said = own.metadata[WITHOUT_ROWS].value
             if cause != "DagsterAssetCheckFailedError":  # the check has a line of its own
