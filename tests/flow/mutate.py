@@ -590,8 +590,8 @@ MUTATIONS = [
     Mutation(
         "a holiday on a free day costs nothing",
         f"{MEASURES}/measure_holidays.sql",
-        "and extract(isodow from holidays.holiday_date) = hours.iso_weekday",
-        "and hours.iso_weekday = 1",
+        "and extract(isodow from holidays.holiday_date) = weekdays.iso_weekday",
+        "and weekdays.iso_weekday = 1",
     ),
     Mutation(
         "dates of epics know the holidays",

@@ -12,9 +12,36 @@ zones as (
 
 ),
 
+own_hours as (
+
+    select
+        calendar,
+        iso_weekday,
+        lpad(work_start, 5, '0') as work_start,
+        lpad(work_end, 5, '0') as work_end
+
+    from {{ ref('calendars') }}
+
+),
+
+-- A calendar that nobody has written has the standard hours.
 hours as (
 
-    select * from {{ ref('int_working_hours') }}
+    select * from own_hours
+
+    union all
+
+    select
+        zones.calendar,
+        standard.iso_weekday,
+        standard.work_start,
+        standard.work_end
+
+    from (select distinct calendar from zones) as zones
+
+    cross join {{ ref('standard_calendar') }} as standard
+
+    where zones.calendar not in (select own_hours.calendar from own_hours)
 
 ),
 

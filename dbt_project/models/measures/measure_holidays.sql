@@ -6,9 +6,16 @@ value_streams as (
 
 ),
 
-hours as (
+-- The days of the week on which a calendar ever works.
+weekdays as (
 
-    select * from {{ ref('int_working_hours') }}
+    select distinct
+        calendar,
+        extract(isodow from date_day) as iso_weekday
+
+    from {{ ref('dim_calendars') }}
+
+    where is_working_day
 
 ),
 
@@ -26,9 +33,9 @@ weeks as (
 
     select
         calendar,
-        count(distinct iso_weekday) as working_days_a_week
+        count(*) as working_days_a_week
 
-    from hours
+    from weekdays
 
     group by 1
 
@@ -51,10 +58,10 @@ final as (
     inner join weeks
         on value_streams.calendar = weeks.calendar
 
-    inner join hours
+    inner join weekdays
         on
-            value_streams.calendar = hours.calendar
-            and extract(isodow from holidays.holiday_date) = hours.iso_weekday
+            value_streams.calendar = weekdays.calendar
+            and extract(isodow from holidays.holiday_date) = weekdays.iso_weekday
 
 )
 
