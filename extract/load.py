@@ -281,6 +281,7 @@ def _commit(pipeline: dlt.Pipeline) -> dict[str, int]:
         pipeline.load()
         archive.keep(source, raw, counts)
     soundness.seal(raw_store.raw_file(source))
+    soundness.note_step(source)
     return counts
 
 
@@ -363,7 +364,14 @@ def _with_tables(source: str) -> dlt.Pipeline:
 
 
 def _synced(source: str) -> dlt.Pipeline:
+    """Return the pipeline of a source, with the state that its raw file says.
+
+    Nothing is asked of a raw file that is as the last load left it, with dlt's folder beside it.
+    """
+    is_in_step = soundness.is_in_step(source)
     pipeline = raw_store.pipeline_for(source)
+    if is_in_step and not pipeline.has_pending_data and pipeline.default_schema.tables:
+        return pipeline
     with raw_store.writing(source):
         pipeline.abort_packages()
         pipeline.sync_destination()

@@ -160,6 +160,21 @@ def ask_once_what_a_destination_can(pipeline: "dlt.Pipeline") -> None:
         of(config, naming) if config else able.copy()
     )
     pipeline._get_destination_capabilities = able.copy
+    read = destination.configuration
+    kept: dict[tuple[str | None, str | None], Any] = {}
+
+    def configuration(initial: Any, accept_partial: bool = False) -> Any:
+        """Read the settings once for each dataset; every client has connections of its own."""
+        if accept_partial or not initial or initial.credentials or initial.staging_config:
+            return read(initial, accept_partial)
+        of = (initial.dataset_name, initial.default_schema_name)
+        if of not in kept:
+            kept[of] = read(initial)
+        made = kept[of].copy()
+        made.credentials.on_resolved()
+        return made
+
+    destination.configuration = configuration
 
 
 PATCHES = (

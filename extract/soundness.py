@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from extract.raw_store import home, opened
+from extract.raw_store import home, opened, raw_file
 
 SMALLEST = 12_288
 """Bytes of a DuckDB file without a table. DuckDB takes an empty file for a new database."""
@@ -46,6 +46,28 @@ def is_sealed(file: Path) -> bool:
         and note.exists()
         and note.read_text(errors="replace") == _looks(file)
         and not Path(f"{file}.wal").exists()
+    )
+
+
+def _step_of(source: str) -> tuple[Path, str]:
+    """Return where it is noted how a raw file and dlt's copy of it look, and how they look now."""
+    folder = home() / "dlt" / source
+    files = [raw_file(source), folder / "state.json", *sorted(folder.glob("schemas/*"))]
+    looks = [f"{file.name} {_looks(file)}" for file in files if file.exists()]
+    return home() / "seals" / f"{source}.step", "\n".join(looks)
+
+
+def note_step(source: str) -> None:
+    """Note that dlt's folder holds what the raw file says: a load has just written both."""
+    note, looks = _step_of(source)
+    note.write_text(looks)
+
+
+def is_in_step(source: str) -> bool:
+    """Whether a raw file and dlt's folder are as a load left them: what dlt knows is up to date."""
+    note, looks = _step_of(source)
+    return (
+        is_sealed(raw_file(source)) and note.exists() and note.read_text(errors="replace") == looks
     )
 
 

@@ -47,6 +47,7 @@ LONG = (
     "publish/test_site.py",
     "semantic/test_mf.py",
     "publish/test_lineage.py",
+    "test_servicenow_whole.py",
 )
 """Files that refresh whole companies, load day by day, or kill: `make test-long` runs them."""
 

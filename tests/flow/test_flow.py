@@ -127,7 +127,8 @@ def elsewhere(
     rows = scratch.merged(golden.ITEMS)
     for some in rows.values():
         random.Random(1).shuffle(some)
-    yield models_of(home, rows, golden_warehouse, golden.AS_OF, TZ="America/St_Johns")
+    published = "+config.schema:marts +config.schema:metrics"
+    yield models_of(home, rows, golden_warehouse, golden.AS_OF, published, TZ="America/St_Johns")
 
 
 def test_order_of_the_input_the_machines_time_zone_and_a_second_run_change_nothing(
