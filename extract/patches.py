@@ -100,6 +100,35 @@ def _settings_are_counted_again() -> bool:
     return "__iter__" in inspect.getsource(BaseConfiguration.__len__)
 
 
+def _hash_a_schema_once() -> None:
+    """Keep the hashes of the last schemas by what is hashed, in the order in which it stands."""
+    from dlt.common.json import json
+    from dlt.common.schema import utils
+
+    compute, left_out = utils.generate_version_hash, {
+        "version", "version_hash", "imported_version_hash", "previous_hashes"
+    }  # fmt: skip
+    kept: dict[bytes, str] = {}
+
+    def of(schema: Any) -> str:
+        content = json.dumpb({key: part for key, part in schema.items() if key not in left_out})
+        found = kept.get(content)
+        if found is None:
+            found = compute(schema)
+            if len(kept) >= 16:  # each is as large as its schema
+                kept.clear()
+            kept[content] = found
+        return found
+
+    utils.generate_version_hash = of
+
+
+def _schemas_are_hashed_again() -> bool:
+    from dlt.common.schema import utils
+
+    return "sha3_256(" in inspect.getsource(utils.generate_version_hash)
+
+
 def _copied(value: Any) -> Any:
     """Return a copy of what a schema is made of; `copy.deepcopy` looks for cycles besides."""
     if type(value) is dict:
@@ -193,6 +222,14 @@ PATCHES = (
         "BaseConfiguration has a __bool__, or a __len__ that does not iterate",
         _settings_are_counted_again,
         _count_settings_once,
+    ),
+    Patch(
+        "dlt",
+        "1.31.0",
+        "sorts and hashes the whole schema a hundred times in a load, to see whether it is changed",
+        "generate_version_hash is asked of changed schemas only, or keeps what it has computed",
+        _schemas_are_hashed_again,
+        _hash_a_schema_once,
     ),
     Patch(
         "dlt",

@@ -9,13 +9,14 @@ opens, synchronizes and closes SQLite files for each of some three thousand even
 """
 
 import inspect
+import threading
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from extract.patches import Patch
 
-DBT, COMMON, DAGSTER = "1.11.16", "1.39.0", "1.13.27"
+DBT, COMMON, ADAPTERS, DAGSTER = "1.11.16", "1.39.0", "1.24.5", "1.13.27"
 
 
 def _say_what_is_heard() -> None:
@@ -45,6 +46,85 @@ def _messages_are_filled_for_nobody() -> bool:
 
     lines = inspect.getsource(EventManager.fire_event)
     return lines.index("msg_from_base_event") < lines.index("for logger in self.loggers")
+
+
+def _make_messages_when_read() -> None:
+    """Make the message of a small event when somebody reads it; `_say_what_is_heard` does not."""
+    from dbt_common.events.base_types import BaseEvent, EventLevel
+
+    small, make = (EventLevel.DEBUG, EventLevel.TEST), BaseEvent.__init__
+
+    def note(event: BaseEvent, *args: Any, **facts: Any) -> None:
+        if args or event.level_tag() not in small:
+            make(event, *args, **facts)
+        else:
+            vars(event)["_facts"] = facts
+
+    def read(event: BaseEvent, name: str) -> Any:
+        if name != "pb_msg":
+            return getattr(event.pb_msg, name)
+        if "_facts" not in vars(event):
+            raise AttributeError(name)
+        make(event, **vars(event).pop("_facts"))
+        return vars(event)["pb_msg"]
+
+    def write(event: BaseEvent, name: str, value: Any) -> None:
+        if name == "pb_msg":
+            vars(event)[name] = value
+        else:
+            setattr(event.pb_msg, name, value)
+
+    BaseEvent.__init__, BaseEvent.__getattr__, BaseEvent.__setattr__ = note, read, write
+
+
+def _messages_are_made_for_nobody() -> bool:
+    from dbt_common.events.base_types import BaseEvent
+
+    return "ParseDict(" in inspect.getsource(BaseEvent.__init__)
+
+
+AT_EACH_NODE = ("drop_relation", "rename_relation", "get_columns_in_relation")
+"""Macros that an adapter calls by itself, several times at a node."""
+
+
+def _keep_what_a_macro_sees() -> None:
+    """Work out once what the macros see that an adapter calls at each node.
+
+    It is six hundred other macros, and the settings of the run: nothing of the node. What is kept
+    is of one run, and of one thread.
+    """
+    from dbt import selected_resources
+    from dbt.adapters.base.impl import BaseAdapter
+
+    take = BaseAdapter.set_macro_context_generator
+
+    def take_kept(adapter: BaseAdapter, generate: Any) -> None:
+        kept: dict[tuple, tuple] = {}
+
+        def context(macro: Any, config: Any, manifest: Any, package: str | None) -> dict[str, Any]:
+            if macro.name not in AT_EACH_NODE:
+                return generate(macro, config, manifest, package)
+            of = (macro.unique_id, package, threading.get_ident())
+            graph, selected = manifest.flat_graph, selected_resources.SELECTED_RESOURCES
+            run = (macro, config, manifest, graph, selected)
+            known, seen = kept.get(of, ((), {}))
+            if len(known) != len(run) or any(one is not other for one, other in zip(known, run)):
+                seen = generate(macro, config, manifest, package)
+                kept[of] = (run, seen)
+            seen["_sql_results"].clear()  # of the call before
+            return seen
+
+        take(adapter, context)
+
+    BaseAdapter.set_macro_context_generator = take_kept
+
+
+def _macros_are_shown_all_again() -> bool:
+    from dbt.adapters.base.impl import BaseAdapter
+
+    return "self._macro_context_generator(macro, self.config, resolver, project)" in (
+        inspect.getsource(BaseAdapter.execute_macro)
+    )
 
 
 def _flat(namespace: Any) -> Mapping[str, Any]:
@@ -123,6 +203,22 @@ OF_DBT = (
         "EventManager.fire_event looks at the loggers first",
         _messages_are_filled_for_nobody,
         _say_what_is_heard,
+    ),
+    Patch(
+        "dbt-common",
+        COMMON,
+        "makes a message of each event when it happens",
+        "BaseEvent makes its message when it is read",
+        _messages_are_made_for_nobody,
+        _make_messages_when_read,
+    ),
+    Patch(
+        "dbt-adapters",
+        ADAPTERS,
+        "works out all that a macro sees for each call of one by an adapter",
+        "execute_macro keeps the context of a macro",
+        _macros_are_shown_all_again,
+        _keep_what_a_macro_sees,
     ),
     Patch(
         "dbt-core",
