@@ -154,6 +154,56 @@ def _macros_are_searched() -> bool:
     return "_search_order" in inspect.getsource(MacroNamespace.__getitem__)
 
 
+def _sort_macros_once() -> None:
+    """Sort the macros into those of a package, of the project and of dbt once, not for each node.
+
+    Each node still gets callables of its own, which know it.
+    """
+    from dbt.clients.jinja import MacroGenerator
+    from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
+
+    build, new = MacroNamespaceBuilder.build_namespace, MacroGenerator.__new__
+    kept: dict[tuple, tuple] = {}
+
+    def sorted_once(builder: MacroNamespaceBuilder, macros: dict, ctx: dict) -> MacroNamespace:
+        of = (builder.root_package, builder.search_package, *builder.internal_package_names_order)
+        # A manifest puts what it reads into the same dicts. Those that are kept have their own ids.
+        each = [id(macro) for package in macros.values() for macro in package.values()]
+        known = kept.get(of)
+        if known is None or known[0] != each:
+            made = build(builder, macros, ctx)
+            parts = (
+                made.global_namespace, made.local_namespace, made.global_project_namespace,
+                *made.packages.values(),
+            )  # fmt: skip
+            names = [{name: one.macro for name, one in part.items()} for part in parts]
+            kept[of] = (each, names, [*made.packages])
+            return made
+        own: dict[int, MacroGenerator] = {}
+        node, stack = builder.node, builder.thread_ctx
+
+        def callables(part: dict[str, Any]) -> dict[str, MacroGenerator]:
+            found = {}
+            for name, macro in part.items():
+                one = own.get(id(macro))
+                if one is None:
+                    one = own[id(macro)] = new(MacroGenerator)
+                    one.macro, one.context, one.node, one.stack = macro, ctx, node, stack
+                found[name] = one
+            return found
+
+        of_root, of_node, of_dbt, *of_packages = map(callables, known[1])
+        return MacroNamespace(of_root, of_node, of_dbt, dict(zip(known[2], of_packages)))
+
+    MacroNamespaceBuilder.build_namespace = sorted_once
+
+
+def _macros_are_sorted_again() -> bool:
+    from dbt.context.macros import MacroNamespaceBuilder
+
+    return "self.add_macros(" in inspect.getsource(MacroNamespaceBuilder.build_namespace)
+
+
 def _know_dates_once() -> None:
     """Make the tables of month names and the like once, not with the result of each statement."""
     import parsedatetime
@@ -227,6 +277,14 @@ OF_DBT = (
         "MacroNamespace keeps one mapping",
         _macros_are_searched,
         _find_macros_at_once,
+    ),
+    Patch(
+        "dbt-core",
+        DBT,
+        "sorts all macros into namespaces for each node",
+        "MacroNamespaceBuilder keeps what it has sorted",
+        _macros_are_sorted_again,
+        _sort_macros_once,
     ),
     Patch(
         "agate",
