@@ -9,13 +9,14 @@ opens, synchronizes and closes SQLite files for each of some three thousand even
 """
 
 import inspect
+import threading
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from extract.patches import Patch
 
-DBT, COMMON, DAGSTER = "1.11.16", "1.39.0", "1.13.27"
+DBT, COMMON, ADAPTERS, DAGSTER = "1.11.16", "1.39.0", "1.24.5", "1.13.27"
 
 
 def _say_what_is_heard() -> None:
@@ -47,6 +48,85 @@ def _messages_are_filled_for_nobody() -> bool:
     return lines.index("msg_from_base_event") < lines.index("for logger in self.loggers")
 
 
+def _make_messages_when_read() -> None:
+    """Make the message of a small event when somebody reads it; `_say_what_is_heard` does not."""
+    from dbt_common.events.base_types import BaseEvent, EventLevel
+
+    small, make = (EventLevel.DEBUG, EventLevel.TEST), BaseEvent.__init__
+
+    def note(event: BaseEvent, *args: Any, **facts: Any) -> None:
+        if args or event.level_tag() not in small:
+            make(event, *args, **facts)
+        else:
+            vars(event)["_facts"] = facts
+
+    def read(event: BaseEvent, name: str) -> Any:
+        if name != "pb_msg":
+            return getattr(event.pb_msg, name)
+        if "_facts" not in vars(event):
+            raise AttributeError(name)
+        make(event, **vars(event).pop("_facts"))
+        return vars(event)["pb_msg"]
+
+    def write(event: BaseEvent, name: str, value: Any) -> None:
+        if name == "pb_msg":
+            vars(event)[name] = value
+        else:
+            setattr(event.pb_msg, name, value)
+
+    BaseEvent.__init__, BaseEvent.__getattr__, BaseEvent.__setattr__ = note, read, write
+
+
+def _messages_are_made_for_nobody() -> bool:
+    from dbt_common.events.base_types import BaseEvent
+
+    return "ParseDict(" in inspect.getsource(BaseEvent.__init__)
+
+
+AT_EACH_NODE = ("drop_relation", "rename_relation", "get_columns_in_relation")
+"""Macros that an adapter calls by itself, several times at a node."""
+
+
+def _keep_what_a_macro_sees() -> None:
+    """Work out once what the macros see that an adapter calls at each node.
+
+    It is six hundred other macros, and the settings of the run: nothing of the node. What is kept
+    is of one run, and of one thread.
+    """
+    from dbt import selected_resources
+    from dbt.adapters.base.impl import BaseAdapter
+
+    take = BaseAdapter.set_macro_context_generator
+
+    def take_kept(adapter: BaseAdapter, generate: Any) -> None:
+        kept: dict[tuple, tuple] = {}
+
+        def context(macro: Any, config: Any, manifest: Any, package: str | None) -> dict[str, Any]:
+            if macro.name not in AT_EACH_NODE:
+                return generate(macro, config, manifest, package)
+            of = (macro.unique_id, package, threading.get_ident())
+            graph, selected = manifest.flat_graph, selected_resources.SELECTED_RESOURCES
+            run = (macro, config, manifest, graph, selected)
+            known, seen = kept.get(of, ((), {}))
+            if len(known) != len(run) or any(one is not other for one, other in zip(known, run)):
+                seen = generate(macro, config, manifest, package)
+                kept[of] = (run, seen)
+            seen["_sql_results"].clear()  # of the call before
+            return seen
+
+        take(adapter, context)
+
+    BaseAdapter.set_macro_context_generator = take_kept
+
+
+def _macros_are_shown_all_again() -> bool:
+    from dbt.adapters.base.impl import BaseAdapter
+
+    return "self._macro_context_generator(macro, self.config, resolver, project)" in (
+        inspect.getsource(BaseAdapter.execute_macro)
+    )
+
+
 def _flat(namespace: Any) -> Mapping[str, Any]:
     """Return the macros that a node sees by name; what is searched first is added last."""
     if "flat" not in vars(namespace):
@@ -72,6 +152,56 @@ def _macros_are_searched() -> bool:
     from dbt.context.macros import MacroNamespace
 
     return "_search_order" in inspect.getsource(MacroNamespace.__getitem__)
+
+
+def _sort_macros_once() -> None:
+    """Sort the macros into those of a package, of the project and of dbt once, not for each node.
+
+    Each node still gets callables of its own, which know it.
+    """
+    from dbt.clients.jinja import MacroGenerator
+    from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
+
+    build, new = MacroNamespaceBuilder.build_namespace, MacroGenerator.__new__
+    kept: dict[tuple, tuple] = {}
+
+    def sorted_once(builder: MacroNamespaceBuilder, macros: dict, ctx: dict) -> MacroNamespace:
+        of = (builder.root_package, builder.search_package, *builder.internal_package_names_order)
+        # A manifest puts what it reads into the same dicts. Those that are kept have their own ids.
+        each = [id(macro) for package in macros.values() for macro in package.values()]
+        known = kept.get(of)
+        if known is None or known[0] != each:
+            made = build(builder, macros, ctx)
+            parts = (
+                made.global_namespace, made.local_namespace, made.global_project_namespace,
+                *made.packages.values(),
+            )  # fmt: skip
+            names = [{name: one.macro for name, one in part.items()} for part in parts]
+            kept[of] = (each, names, [*made.packages])
+            return made
+        own: dict[int, MacroGenerator] = {}
+        node, stack = builder.node, builder.thread_ctx
+
+        def callables(part: dict[str, Any]) -> dict[str, MacroGenerator]:
+            found = {}
+            for name, macro in part.items():
+                one = own.get(id(macro))
+                if one is None:
+                    one = own[id(macro)] = new(MacroGenerator)
+                    one.macro, one.context, one.node, one.stack = macro, ctx, node, stack
+                found[name] = one
+            return found
+
+        of_root, of_node, of_dbt, *of_packages = map(callables, known[1])
+        return MacroNamespace(of_root, of_node, of_dbt, dict(zip(known[2], of_packages)))
+
+    MacroNamespaceBuilder.build_namespace = sorted_once
+
+
+def _macros_are_sorted_again() -> bool:
+    from dbt.context.macros import MacroNamespaceBuilder
+
+    return "self.add_macros(" in inspect.getsource(MacroNamespaceBuilder.build_namespace)
 
 
 def _know_dates_once() -> None:
@@ -125,12 +255,36 @@ OF_DBT = (
         _say_what_is_heard,
     ),
     Patch(
+        "dbt-common",
+        COMMON,
+        "makes a message of each event when it happens",
+        "BaseEvent makes its message when it is read",
+        _messages_are_made_for_nobody,
+        _make_messages_when_read,
+    ),
+    Patch(
+        "dbt-adapters",
+        ADAPTERS,
+        "works out all that a macro sees for each call of one by an adapter",
+        "execute_macro keeps the context of a macro",
+        _macros_are_shown_all_again,
+        _keep_what_a_macro_sees,
+    ),
+    Patch(
         "dbt-core",
         DBT,
         "searches five namespaces for each macro that a node sees",
         "MacroNamespace keeps one mapping",
         _macros_are_searched,
         _find_macros_at_once,
+    ),
+    Patch(
+        "dbt-core",
+        DBT,
+        "sorts all macros into namespaces for each node",
+        "MacroNamespaceBuilder keeps what it has sorted",
+        _macros_are_sorted_again,
+        _sort_macros_once,
     ),
     Patch(
         "agate",

@@ -225,13 +225,19 @@ def test_the_table_of_proofs_names_every_test_and_fault_and_nothing_failed() -> 
     assert "unnoticed" not in part
 
 
+@pytest.fixture(scope="module")
+def company(
+    golden_warehouse: scratch.ScratchWarehouse, tmp_path_factory: pytest.TempPathFactory
+) -> faults.Company:
+    """A copy to try faults in; each leaves it as it was, which its test holds."""
+    home = tmp_path_factory.mktemp("faults") / "home"
+    shutil.copytree(golden_warehouse.home, home, symlinks=True)
+    return faults.Company(home)
+
+
 @pytest.mark.parametrize("name", ["littles_law_holds_exactly", "every_mapped_stage_exists"])
-def test_an_invariant_notices_its_fault_alone(
-    name: str, golden_warehouse: scratch.ScratchWarehouse, tmp_path: Path
-) -> None:
+def test_an_invariant_notices_its_fault_alone(name: str, company: faults.Company) -> None:
     """Two of what `make mutate` tries with every one."""
-    shutil.copytree(golden_warehouse.home, tmp_path / "home", symlinks=True)
-    company = faults.Company(tmp_path / "home")
     (fault,) = [fault for fault in faults.FAULTS if fault.only == name]
     assert company.noticed(fault) == {name}
     assert company.found() == company.before
@@ -241,11 +247,7 @@ ONE_ROW = {"every_finished_attempt_is_counted", "facts_are_as_many_as_their_sour
 """Compare two numbers."""
 
 
-def test_no_invariant_compares_all_with_all(
-    golden_warehouse: scratch.ScratchWarehouse, tmp_path: Path
-) -> None:
-    shutil.copytree(golden_warehouse.home, tmp_path / "home", symlinks=True)
-    company = faults.Company(tmp_path / "home")
+def test_no_invariant_compares_all_with_all(company: faults.Company) -> None:
     loops = ("NESTED_LOOP", "CROSS_PRODUCT", "BLOCKWISE_NL", "IE_JOIN", "PIECEWISE")
     slow = {
         name
