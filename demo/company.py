@@ -6,7 +6,8 @@ they never reach the warehouse.
 
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 SEED = 20260101
 START = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp())
@@ -33,6 +34,10 @@ class Stream:
     constraint: str
     operations: str
     change_board: str
+
+    def day(self, at: int) -> date:
+        """Return the day of a moment where the people of the stream are."""
+        return datetime.fromtimestamp(at, ZoneInfo(self.zone)).date()
 
 
 STREAMS = (

@@ -20,6 +20,14 @@ def main():
         add(jira.render(issue, HORIZON))
         add([jira.history_json(history, []) for history in issue.histories])
         add([visit.__repr__() for visit in truth.visits(issue)])
+        add(
+            [
+                [version.id for version in issue.state(HORIZON)[name]]
+                for name in ("fixVersions", "versions")
+            ]
+        )
+        add([[link.kind, link.end, link.other.id, link.at, link.until] for link in issue.links])
+    add([jira.version(version, HORIZON) for version in world.versions])
     for pull in world.pulls:
         add(github.pull_json(pull, HORIZON))
         add([github_graphql.commit_json(commit) for commit in pull.commits])
