@@ -457,12 +457,15 @@ def waits(issue: Issue, as_of: int = NOW) -> list[tuple[int, int, Issue]]:
 
 
 def _stays(issue: Issue, states: set[str], as_of: int) -> list[tuple[int, int]]:
-    """Return the stays of an issue in such stages."""
-    return [
-        (visit.entered_at, as_of if visit.exited_at is None else visit.exited_at)
-        for visit in visits(issue, as_of)
-        if visit.flow_state in states
-    ]
+    """Return from when until when an issue was in such stages, without a break."""
+    found: list[tuple[int, int]] = []
+    for visit in visits(issue, as_of):
+        if visit.flow_state in states:
+            end = as_of if visit.exited_at is None else visit.exited_at
+            is_next = found and found[-1][1] == visit.entered_at
+            begin = found.pop()[0] if is_next else visit.entered_at
+            found.append((begin, end))
+    return found
 
 
 def _length(spans: list[tuple[int, int]]) -> int:

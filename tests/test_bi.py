@@ -523,12 +523,23 @@ def test_q16_dependencies_are_the_links(ask: Ask, made: world.World) -> None:
 
 def path_back(issue: Issue, end: int, now: int) -> tuple[list[Issue], int]:
     """Return what decided when an issue ended, the first one first, and how long it was held up."""
-    path, held_up = [issue], 0
-    while some := [wait for wait in truth.waits(path[0], now) if wait[0] < end >= wait[1]]:
-        begin, end, other = max(some, key=lambda wait: (wait[1], -wait[0]))
-        path.insert(0, other)
-        held_up += end - begin
-    return path, held_up
+    path, held_up, begin = [issue], 0, None
+    while True:
+        some = [wait for wait in truth.waits(path[0], now) if wait[0] < end >= wait[1]]
+        if some:
+            begin, end, other = max(some, key=lambda wait: (wait[1], -wait[0]))
+            path.insert(0, other)
+            held_up += end - begin
+        elif begin and begun(path[0]) >= begin > begun(path[1]):
+            # It waited for what nobody had begun: before that, it was itself what mattered.
+            path.insert(0, path[1])
+            begin, end = None, begin
+        else:
+            return path, held_up
+
+
+def begun(issue: Issue) -> int:
+    return next(at for at, status in issue.ticket.steps if status == "In Progress")
 
 
 def test_q16_what_decided_the_end_of_an_epic_is_its_last_child(ask: Ask, made: world.World) -> None:
