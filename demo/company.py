@@ -57,9 +57,16 @@ STREAMS = (
         "waiting_release", "Platform Operations", "Platform Change Board",
     ),
 )  # fmt: skip
+INSIGHTS = Stream(
+    "insights", "Insights", "UTC", "utc", "", 0, ("insights", "insights"),
+    ("insights-api", "insights-jobs"), "", "", "",
+)  # fmt: skip
+"""A small stream that has no Jira and no desk: all of its work is in GitLab."""
 STREAM_OF = {stream.key: stream for stream in STREAMS}
 STREAM_OF_PROJECT = {stream.project: stream for stream in STREAMS}
-STREAM_OF_REPOSITORY = {name: stream for stream in STREAMS for name in stream.repositories}
+STREAM_OF_REPOSITORY = {
+    name: stream for stream in (*STREAMS, INSIGHTS) for name in stream.repositories
+}
 REPOSITORIES = tuple(name for stream in STREAMS for name in stream.repositories)
 TEAM_NAMES = {
     "payments-core": "Payments Core",

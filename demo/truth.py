@@ -290,6 +290,15 @@ def counts(world: World, as_of: int = NOW) -> dict[str, int]:
         "servicenow.change_requests": sum(record.created <= as_of for record in world.changes),
         "servicenow.problems": sum(record.created <= as_of for record in world.problems),
         "servicenow.requested_items": sum(record.created <= as_of for record in world.requests),
+        **{
+            f"gitlab.{name}": sum(one.created <= as_of for one in rows)
+            for name, rows in (
+                ("pipelines", world.insights.pipelines),
+                ("deployments", world.insights.deployments),
+                ("merge_requests", world.insights.requests),
+                ("issues", world.insights.tickets),
+            )
+        },
     }
 
 

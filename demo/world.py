@@ -2,7 +2,7 @@
 
 import random
 from bisect import insort
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from demo.assistance import assist
 from demo.ci import Actions, jenkins_builds
@@ -12,6 +12,7 @@ from demo.delivery import Developers
 from demo.delivery import number as number_pulls
 from demo.dependencies import depend
 from demo.flow import Flow
+from demo.insights import Insights, Team
 from demo.issues import Desk, item, make_issues, resolved
 from demo.issues import number as number_issues
 from demo.model import Build, Deployment, History, Issue, Mod, PullRequest, Record, Run, Version
@@ -44,6 +45,7 @@ class World:
     requests: list[Record]
     tasks: list[Record]
     versions: list[Version]
+    insights: Insights
     now: int = NOW
     version: int = 0
     deleted: set[int] = field(default_factory=set)
@@ -51,6 +53,14 @@ class World:
     def records(self) -> list[Record]:
         """Return every task of ServiceNow."""
         return [*self.incidents, *self.changes, *self.problems, *self.requests, *self.tasks]
+
+    def in_gitlab(self) -> "World":
+        """Return what is in GitLab as a world of its own: the same truth is told of it."""
+        return replace(
+            self, pulls=self.insights.requests, deployments=self.insights.deployments,
+            issues=[], runs=[], builds={}, troubles=[], changes=[], incidents=[], problems=[],
+            requests=[], tasks=[],
+        )  # fmt: skip
 
     def issue(self, key: str) -> Issue:
         """Return an issue by its present key.
@@ -120,7 +130,7 @@ class World:
     def planted(self) -> set[str]:
         """Return every text that identifies a person and must never reach the warehouse."""
         texts: set[str] = set()
-        for person in self.people:
+        for person in (*self.people, *self.insights.people):
             if not person.is_bot:
                 texts |= {person.name, person.email, person.login, person.account_id, person.sys_id}
                 texts.add(user_name(person))
@@ -162,4 +172,5 @@ def build(seed: int = SEED) -> World:
         seed, people, issues, pulls, runs, builds, releases.deployments, releases.troubles,
         operations.changes, operations.incidents, operations.groups, operations.services,
         desk_work.problems, desk_work.requests, desk_work.tasks, versions,
+        Team(seed, {person.name for person in people}).run(),
     )  # fmt: skip

@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from demo import github, github_graphql, jenkins, jira, servicenow, truth
+from demo import github, github_graphql, gitlab, jenkins, jira, servicenow, truth
 from demo.company import HORIZON
 from demo.world import build
 
@@ -41,6 +41,15 @@ def main():
         add([github.deployment_json(row, HORIZON), row.statuses])
     for builds in world.builds.values():
         add([[jenkins.build_json(build, HORIZON, ""), build.stages] for build in builds])
+    served = gitlab.GitLab(world.insights)
+    work = world.insights
+    shown = [
+        (served.request_json, work.requests), (gitlab.pipeline_json, work.pipelines),
+        (gitlab.issue_json, work.tickets), (served.deployment_json, work.deployments),
+    ]  # fmt: skip
+    for show, rows in shown:
+        add([show(row, HORIZON) for row in rows if row.created <= HORIZON])
+    add([[job.id for job in pipeline.jobs] for pipeline in work.pipelines])
     tables = servicenow.Tables(world)
     for table in servicenow.COLUMNS:
         add(tables.rows(table, HORIZON))

@@ -11,7 +11,7 @@ import pytest
 
 from demo import truth, world
 from demo.calendars import seed_rows
-from demo.company import NOW, START, STREAMS
+from demo.company import INSIGHTS, NOW, START, STREAMS
 
 ROOT = Path(__file__).parents[2]
 KEY = re.compile(r"\b(?:PAY|SHOP|PLAT)-\d+")
@@ -302,7 +302,10 @@ def test_seeds_name_every_scope_of_the_company():
     streams = {row["value_stream_key"] for row in seed_rows("value_streams")}
     teams = {row["team_key"]: row["value_stream_key"] for row in seed_rows("teams")}
     services = {row["service_key"]: row["team_key"] for row in seed_rows("services")}
-    assert streams == {stream.key for stream in STREAMS}
+    assert streams == {stream.key for stream in (*STREAMS, INSIGHTS)}
+    for name in INSIGHTS.repositories:
+        assert ("gitlab", f"northbank/{name}") in scopes
+        assert services[name] == "insights" and teams["insights"] == "insights"
     for stream in STREAMS:
         wanted = {("jira", stream.project), ("servicenow", stream.operations)}
         wanted.add(("servicenow", stream.change_board))
