@@ -175,7 +175,7 @@ def traces(world: World, as_of: int = NOW) -> dict[str, Trace]:
     asked: dict[int, list[int]] = defaultdict(list)
     for incident in world.incidents:
         if incident.fix and (incident.fix_told or as_of + 1) <= as_of:
-            asked[incident.fix.id].append(incident.created)
+            asked[incident.fix.id].append(opened(incident))
     found = {}
     for issue in world.issues:
         if issue.created > as_of:
@@ -399,6 +399,12 @@ def recoveries(world: World, as_of: int = NOW) -> dict[str, int | None]:
                     over.append(after.succeeded or 0)
                 found[str(one.id)] = min(over, default=None)
     return found
+
+
+def opened(incident: Record) -> int:
+    """Return when an incident began, as its desk wrote it down: seconds before it was there."""
+    moment = datetime.strptime(incident.base["opened_at"], "%Y-%m-%d %H:%M:%S")
+    return int(moment.replace(tzinfo=UTC).timestamp())
 
 
 def resolved(incident: Record, as_of: int) -> int | None:

@@ -117,7 +117,7 @@ def told_to_agents(agent: Agent, metric: str, services: Mapping[str, tuple], sin
     grain = parity.PARITY[metric]
     of_service = {service: key for key in services.values() for service in key[1:]}
     rows = []
-    for entity in sorted(of_service if grain is parity.DORA else STREAMS):
+    for entity in sorted(of_service if grain is parity.DORA else streams_of(metric)):
         answer = agent.ask(
             "metric",
             metric=METRICS[metric].agents,
