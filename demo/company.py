@@ -6,7 +6,8 @@ they never reach the warehouse.
 
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 SEED = 20260101
 START = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp())
@@ -34,6 +35,10 @@ class Stream:
     operations: str
     change_board: str
 
+    def day(self, at: int) -> date:
+        """Return the day of a moment where the people of the stream are."""
+        return datetime.fromtimestamp(at, ZoneInfo(self.zone)).date()
+
 
 STREAMS = (
     Stream(
@@ -52,9 +57,16 @@ STREAMS = (
         "waiting_release", "Platform Operations", "Platform Change Board",
     ),
 )  # fmt: skip
+INSIGHTS = Stream(
+    "insights", "Insights", "UTC", "utc", "", 0, ("insights", "insights"),
+    ("insights-api", "insights-jobs"), "", "", "",
+)  # fmt: skip
+"""A small stream that has no Jira and no desk: all of its work is in GitLab."""
 STREAM_OF = {stream.key: stream for stream in STREAMS}
 STREAM_OF_PROJECT = {stream.project: stream for stream in STREAMS}
-STREAM_OF_REPOSITORY = {name: stream for stream in STREAMS for name in stream.repositories}
+STREAM_OF_REPOSITORY = {
+    name: stream for stream in (*STREAMS, INSIGHTS) for name in stream.repositories
+}
 REPOSITORIES = tuple(name for stream in STREAMS for name in stream.repositories)
 TEAM_NAMES = {
     "payments-core": "Payments Core",

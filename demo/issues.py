@@ -19,13 +19,14 @@ from demo.company import (
     sentence,
 )
 from demo.flow import Ticket
-from demo.model import History, Issue, Json
+from demo.model import History, Issue, Json, Link
 
 EPICS_PER_TEAM = 25
-POINTS_FIELD, FLAGGED_FIELD, TEAM_FIELD = (
+POINTS_FIELD, FLAGGED_FIELD, TEAM_FIELD, DETECTED_FIELD = (
     "customfield_10016",
     "customfield_10021",
     "customfield_10001",
+    "customfield_10050",
 )
 FLAG = "10019"
 PROJECT_IDS = {stream.project: str(stream.project_id) for stream in STREAMS}
@@ -67,6 +68,7 @@ class Desk:
                 "resolved": None, "flagged": False, "points": ticket.points, "parent": parent,
                 "team": ticket.team, "labels": self.labels(ticket),
                 "component": rng.choice(["core", "api", "ui", None]),
+                "fixVersions": (), "versions": (), "detected_in": None,
             },
         )  # fmt: skip
         made.repository = self.repository(ticket)
@@ -290,8 +292,8 @@ def link(rng: random.Random, issues: list[Issue]) -> None:
         if rng.random() < 0.07:
             other = ordered[place - rng.randrange(1, 20)]
             kind = rng.choices(["Blocks", "Relates", "Duplicate"], weights=[5, 4, 1])[0]
-            issue.links.append((kind, "outwardIssue", other, issue.created))
-            other.links.append((kind, "inwardIssue", issue, issue.created))
+            issue.links.append(Link(kind, "outwardIssue", other, issue.created))
+            other.links.append(Link(kind, "inwardIssue", issue, issue.created))
 
 
 def move(desk: Desk, issues: list[Issue]) -> None:
@@ -340,7 +342,12 @@ def number(issues: list[Issue]) -> None:
     for place, (_, _, _, history) in enumerate(ordered):
         history.id = 100_000 + 2 * place
         for change in history.items:
-            if isinstance(change["to"], Issue):
+            if change["field"] == "Link":
+                for side, text in (("from", "fromString"), ("to", "toString")):
+                    if isinstance(change[side], Issue):
+                        change[side] = change[side].key(history.at)
+                        change[text] = f"{change[text]} {change[side]}"
+            elif isinstance(change["to"], Issue):
                 parent = change["to"]
                 change["to"] = str(parent.id)
                 change["toString"] = f"{parent.initial['project']}-{parent.initial['number']}"

@@ -15,16 +15,21 @@ from demo.company import (
     TEAM_NAMES,
     Person,
 )
+from demo.defects import OPTIONS
 from demo.http import Api, Handler, Request, Response, is_basic
-from demo.issues import FLAG, FLAGGED_FIELD, POINTS_FIELD, TEAM_FIELD
+from demo.issues import DETECTED_FIELD, FLAG, FLAGGED_FIELD, POINTS_FIELD, TEAM_FIELD
 from demo.jql import JqlFault, Query
-from demo.model import History, Issue, Json
+from demo.model import History, Issue, Json, Version
 from demo.world import World
 
 USER, TOKEN = "demo@example.com", "demo-token"
 CATEGORIES = {"new": (2, "To Do"), "indeterminate": (4, "In Progress"), "done": (3, "Done")}
 RESOLUTIONS = {"Done": "10000", "Won't Do": "10001"}
 LINK_TYPES = {"Blocks": "10000", "Relates": "10003", "Duplicate": "10002"}
+LINK_WORDS = {
+    "Blocks": ("is blocked by", "blocks"), "Relates": ("relates to", "relates to"),
+    "Duplicate": ("is duplicated by", "duplicates"),
+}  # fmt: skip
 COMPONENTS = {"core": "10300", "api": "10301", "ui": "10302"}
 CUSTOM = "com.atlassian.jira.plugin.system.customfieldtypes"
 FLAG_OPTION = {
@@ -36,12 +41,14 @@ SYSTEM_FIELDS = {
     "summary": "string", "issuetype": "issuetype", "project": "project", "status": "status",
     "priority": "priority", "resolution": "resolution", "created": "datetime",
     "updated": "datetime", "resolutiondate": "datetime", "duedate": "date", "labels": "array",
-    "components": "array", "fixVersions": "array", "issuelinks": "array", "assignee": "user",
+    "components": "array", "fixVersions": "array", "versions": "array", "issuelinks": "array",
+    "assignee": "user",
     "reporter": "user", "creator": "user", "description": "string", "parent": "issuelink",
 }  # fmt: skip
 CUSTOM_FIELDS = {
     POINTS_FIELD: ("Story Points", "number", None, "com.pyxis.greenhopper.jira:jsw-story-points"),
     FLAGGED_FIELD: ("Flagged", "array", "option", f"{CUSTOM}:multicheckboxes"),
+    DETECTED_FIELD: ("Detected in", "option", None, f"{CUSTOM}:select"),
     TEAM_FIELD: ("Team", "team", None, f"{CUSTOM}:atlassian-team"),
     "customfield_10014": ("Epic Link", "any", None, "com.pyxis.greenhopper.jira:gh-epic-link"),
     "customfield_10019": ("Rank", "any", None, "com.pyxis.greenhopper.jira:gh-lexo-rank"),
@@ -89,6 +96,7 @@ class Jira(Api):
             "field": fields(),
             "priority": [named("priority", key, name) for name, key in PRIORITIES.items()],
             "resolution": [named("resolution", key, name) for name, key in RESOLUTIONS.items()],
+            "issueLinkType": {"issueLinkTypes": [link_type(name) for name in LINK_TYPES]},
             "myself": {
                 "self": f"{SITE}{v3}/user?accountId=5demo", "accountId": "5demo",
                 "accountType": "atlassian", "displayName": "Demo reader", "active": True,
@@ -104,6 +112,7 @@ class Jira(Api):
         self.route("GET", f"{v3}/statuses/search", self.statuses_search)
         self.route("GET", f"{v3}/statuses", self.statuses_search)
         self.route("GET", f"{v3}/project/search", self.projects)
+        self.route("GET", rf"{v3}/project/([A-Z]+)/versions", self.versions)
         self.route("POST", f"{v3}/search/jql", self.search)
         self.route("POST", f"{v3}/search/approximate-count", self.count)
         self.route("POST", f"{v3}/issue/bulkfetch", self.bulk_issues)
@@ -148,11 +157,12 @@ class Jira(Api):
         place = (issue.id, issue.revision(now) + 1000 * self.world.version)
         if place not in self.bodies:
             self.bodies[place] = render(issue, now)
-        return (
-            self.bodies[place] | {"issuelinks": links(issue, now)}
-            if issue.links
-            else self.bodies[place]
-        )
+        changing: Json = {"issuelinks": links(issue, now)} if issue.links else {}
+        if issue.plans:
+            state = issue.state(now)
+            for name in ("fixVersions", "versions"):
+                changing[name] = [version_of_issue(one, now) for one in state[name]]
+        return self.bodies[place] | changing
 
     def body(self, issue: Issue, now: int, wanted: list[str]) -> Json:
         """Return an issue with the wanted fields."""
@@ -327,6 +337,14 @@ class Jira(Api):
             200, {"self": f"{SITE}/rest/api/3/project/search", **page(request, rows, 50)}
         )
 
+    def versions(self, request: Request, match: object) -> Response:
+        """The versions of a project, as far as somebody has made them."""
+        key, now = match[1], request.now  # type: ignore[index]
+        if key not in PROJECT_NAMES:
+            return errors(404, f"No project could be found with key '{key}'.")
+        rows = [v for v in self.world.versions if v.stream.project == key and v.known <= now]
+        return Response(200, [version(one, now) for one in rows])
+
 
 # the forms of things
 
@@ -430,6 +448,36 @@ def team(key: str) -> Json:
     }  # fmt: skip
 
 
+def version_of_issue(one: Version, now: int) -> Json:
+    """Return a version as an issue shows it."""
+    return {
+        "self": f"{SITE}/rest/api/3/version/{one.id}", "id": str(one.id), "description": "",
+        "name": one.name, "archived": False, "released": one.released <= now,
+        "releaseDate": one.released_on.isoformat(),
+    }  # fmt: skip
+
+
+def version(one: Version, now: int) -> Json:
+    """Return a version of a project; its day of release is planned until it is released."""
+    is_late = one.released > now and one.released_on < one.stream.day(now)
+    return version_of_issue(one, now) | {
+        "startDate": one.starts_on.isoformat(), "projectId": one.stream.project_id,
+        **({} if one.released <= now else {"overdue": is_late}),
+    }  # fmt: skip
+
+
+def link_type(name: str) -> Json:
+    """Return a type of links."""
+    inward, outward = LINK_WORDS[name]
+    return named("issueLinkType", LINK_TYPES[name], name) | {"inward": inward, "outward": outward}
+
+
+def detected(place: str) -> Json:
+    """Return an option of the list of places in which a defect is found."""
+    key = OPTIONS[place]
+    return {"self": f"{SITE}/rest/api/3/customFieldOption/{key}", "value": place, "id": key}
+
+
 def document(text: str) -> Json:
     """Return text as an Atlassian document."""
     paragraph = {"type": "paragraph", "content": [{"type": "text", "text": text}]}
@@ -437,7 +485,7 @@ def document(text: str) -> Json:
 
 
 def render(issue: Issue, now: int) -> Json:
-    """Return all fields of an issue at a moment, but for its links."""
+    """Return all fields of an issue at a moment, but for its links and versions."""
     state = issue.state(now)
     parent = state["parent"]
     done = state["resolution"]
@@ -452,12 +500,13 @@ def render(issue: Issue, now: int) -> Json:
         "duedate": None, "labels": state["labels"],
         "components": [named("component", COMPONENTS[state["component"]], state["component"])]
         if state["component"] else [],
-        "fixVersions": [], "issuelinks": [], "assignee": user(state["assignee"]),
+        "fixVersions": [], "versions": [], "issuelinks": [], "assignee": user(state["assignee"]),
         "reporter": user(issue.reporter), "creator": user(issue.creator),
         **({"parent": short(parent, now, "Epic")} if parent else {}),
         POINTS_FIELD: None if state["points"] is None else float(state["points"]),
         FLAGGED_FIELD: [FLAG_OPTION] if state["flagged"] else None,
         TEAM_FIELD: team(state["team"]),
+        DETECTED_FIELD: detected(state["detected_in"]) if state["detected_in"] else None,
         "customfield_10014": None,
         "customfield_10019": f"0|i{issue.id:05d}:",
         "customfield_10020": None,
@@ -477,18 +526,13 @@ def short(issue: Issue, now: int, kind: str) -> Json:
 
 def links(issue: Issue, now: int) -> list[Json]:
     """Return the links of an issue to issues that exist."""
-    words = {"Blocks": ("is blocked by", "blocks"), "Relates": ("relates to", "relates to"),
-             "Duplicate": ("is duplicated by", "duplicates")}  # fmt: skip
     rows = []
-    for kind, end, other, at in issue.links:
-        if at <= now:
-            inward, outward = words[kind]
-            low, high = sorted((issue.id, other.id))
+    for link in issue.links:
+        if link.holds(now):
+            low, high = sorted((issue.id, link.other.id))
             rows.append({
                 "id": str(low * 7 + high), "self": f"{SITE}/rest/api/3/issueLink/{low * 7 + high}",
-                "type": named("issueLinkType", LINK_TYPES[kind], kind)
-                | {"inward": inward, "outward": outward},
-                end: short(other, now, other.kind),
+                "type": link_type(link.kind), link.end: short(link.other, now, link.other.kind),
             })  # fmt: skip
     return rows
 

@@ -1,7 +1,8 @@
 """The records of the demo company, each with the moments at which it changed."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import date
+from typing import Any, NamedTuple
 
 from demo.company import STREAM_OF_PROJECT, Person, Stream
 from demo.flow import Ticket
@@ -20,9 +21,55 @@ class History:
     id: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Version:
+    """A version of a Jira project: since when it is listed, and when it is released."""
+
+    id: int
+    stream: Stream
+    name: str
+    starts_on: date
+    known: int
+    released: int
+
+    @property
+    def released_on(self) -> date:
+        """The day of its release, where its people are."""
+        return self.stream.day(self.released)
+
+
+@dataclass(slots=True, eq=False)
+class Plan:
+    """A version that an issue is planned for (`fix`) or is wrong in (`affects`), [since, until)."""
+
+    version: Version
+    role: str
+    since: int
+    until: int | None = None
+
+
+class Link(NamedTuple):
+    """A link as one end sees it; `is_told` if the histories say when it was made and cut."""
+
+    kind: str
+    end: str
+    other: "Issue"
+    at: int
+    until: int | None = None
+    is_told: bool = False
+
+    def holds(self, now: int) -> bool:
+        """Whether it is there at a moment."""
+        return self.at <= now and (self.until is None or now < self.until)
+
+
 @dataclass(slots=True, eq=False)
 class Issue:
-    """A Jira issue: its state at creation and its histories, in order of time."""
+    """A Jira issue: its state at creation and its histories, in order of time.
+
+    `found_in` is where a bug was truly found, `found_way` how somebody says so (if anybody does),
+    and `found_said` since when, if not from the start.
+    """
 
     ticket: Ticket
     kind: str
@@ -33,8 +80,12 @@ class Issue:
     histories: list[History] = field(default_factory=list)
     id: int = 0
     flags: list[tuple[int, int | None]] = field(default_factory=list)
-    links: list[tuple[str, str, "Issue", int]] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
     repository: str = ""
+    plans: list[Plan] = field(default_factory=list)
+    found_in: str = ""
+    found_way: str = ""
+    found_said: int | None = None
 
     def state(self, now: int) -> Json:
         """Return the state at a moment."""
@@ -256,6 +307,7 @@ class Record:
     mods: list[Mod] = field(default_factory=list)
     deployment: Deployment | None = None
     fix: Issue | None = None
+    fix_told: int | None = None
 
     def revision(self, now: int) -> int:
         """Return how many updates there were by then."""

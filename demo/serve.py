@@ -1,4 +1,4 @@
-"""Starts the demo company's four APIs on loopback ports."""
+"""Starts the demo company's five APIs on loopback ports."""
 
 import json
 import threading
@@ -9,7 +9,10 @@ from types import TracebackType
 from demo.company import NOW, OWNER, REPOSITORIES, STREAMS
 from demo.github import TOKEN as GITHUB_TOKEN
 from demo.github import GitHub
+from demo.gitlab import TOKEN as GITLAB_TOKEN
+from demo.gitlab import GitLab
 from demo.http import Clock, Faults, Server
+from demo.insights import PROJECT_IDS
 from demo.jenkins import TOKEN as JENKINS_TOKEN
 from demo.jenkins import USER as JENKINS_USER
 from demo.jenkins import Jenkins
@@ -20,19 +23,20 @@ from demo.servicenow import PASSWORD, ServiceNow, Tables
 from demo.servicenow import USER as SERVICENOW_USER
 from demo.world import World, build
 
-NAMES = ("jira", "github", "jenkins", "servicenow")
+NAMES = ("jira", "github", "jenkins", "servicenow", "gitlab")
 START_DATE = "2024-01-01"
 SITES = {
     "jira": "https://northbank.example",
     "github": "https://github.northbank.example",
     "jenkins": "https://jenkins.northbank.example",
     "servicenow": "https://desk.northbank.example",
+    "gitlab": "https://gitlab.northbank.example",
 }
 """Where the demo's people would open an item: no such host can exist (RFC 2606)."""
 
 
 class Servers:
-    """The four running servers.
+    """The five running servers.
 
     Attributes:
         world: What they serve; change it with its own methods.
@@ -50,7 +54,7 @@ class Servers:
         self.faults = Faults()
         self.apis = {
             "jira": Jira(world), "github": GitHub(world), "jenkins": Jenkins(world),
-            "servicenow": ServiceNow(Tables(world)),
+            "servicenow": ServiceNow(Tables(world)), "gitlab": GitLab(world.insights),
         }  # fmt: skip
         self.servers: dict[str, Server] = {}
         for place, (name, api) in enumerate(self.apis.items()):
@@ -79,6 +83,10 @@ class Servers:
                 "FOLDERS": json.dumps(["platform"]),
             },
             "servicenow": {"USER": SERVICENOW_USER, "PASSWORD": PASSWORD},
+            "gitlab": {
+                "TOKEN": GITLAB_TOKEN,
+                "PROJECTS": json.dumps([f"{OWNER}/{name}" for name in PROJECT_IDS]),
+            },
         }  # fmt: skip
         settings = {}
         for name, values in sources.items():

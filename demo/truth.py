@@ -4,9 +4,9 @@ None of this is read from an API or from the histories that the APIs serve.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from demo.company import NOW, OWNER, STATUSES, STREAM_OF_REPOSITORY, STREAMS
@@ -172,6 +172,10 @@ def traces(world: World, as_of: int = NOW) -> dict[str, Trace]:
     for sha, at in green_builds(world):
         if at <= as_of:
             built[sha] = min(at, built.get(sha, at))
+    asked: dict[int, list[int]] = defaultdict(list)
+    for incident in world.incidents:
+        if incident.fix and (incident.fix_told or as_of + 1) <= as_of:
+            asked[incident.fix.id].append(opened(incident))
     found = {}
     for issue in world.issues:
         if issue.created > as_of:
@@ -182,7 +186,7 @@ def traces(world: World, as_of: int = NOW) -> dict[str, Trace]:
         places = [deployed[str(pull.id)] for pull in merged]
         commits = [c.at for pull in some for c in pull.commits if c.seen_from <= as_of]
         found[str(issue.id)] = Trace(
-            min(one.created for one in behind(issue, as_of)),
+            min(at for one in behind(issue, as_of) for at in (one.created, *asked[one.id])),
             min(commits, default=None),
             min((pull.created for pull in some), default=None),
             max((pull.merged or 0 for pull in merged), default=None),
@@ -193,7 +197,7 @@ def traces(world: World, as_of: int = NOW) -> dict[str, Trace]:
 
 
 def behind(issue: Issue, as_of: int = NOW) -> list[Issue]:
-    """Return an issue and all that it was made for: epics, and what is a duplicate of it."""
+    """Return an issue and all issues that it was made for: epics, and what is a duplicate of it."""
     found, edge = [], [issue]
     while edge:
         one = edge.pop()
@@ -202,9 +206,9 @@ def behind(issue: Issue, as_of: int = NOW) -> list[Issue]:
             epic = one.state(as_of)["parent"]
             edge += [epic] if epic else []
             edge += [
-                other
-                for kind, end, other, at in one.links
-                if kind == "Duplicate" and end == "inwardIssue" and at <= as_of
+                link.other
+                for link in one.links
+                if link.kind == "Duplicate" and link.end == "inwardIssue" and link.holds(as_of)
             ]
     return found
 
@@ -286,6 +290,15 @@ def counts(world: World, as_of: int = NOW) -> dict[str, int]:
         "servicenow.change_requests": sum(record.created <= as_of for record in world.changes),
         "servicenow.problems": sum(record.created <= as_of for record in world.problems),
         "servicenow.requested_items": sum(record.created <= as_of for record in world.requests),
+        **{
+            f"gitlab.{name}": sum(one.created <= as_of for one in rows)
+            for name, rows in (
+                ("pipelines", world.insights.pipelines),
+                ("deployments", world.insights.deployments),
+                ("merge_requests", world.insights.requests),
+                ("issues", world.insights.tickets),
+            )
+        },
     }
 
 
@@ -388,6 +401,12 @@ def recoveries(world: World, as_of: int = NOW) -> dict[str, int | None]:
     return found
 
 
+def opened(incident: Record) -> int:
+    """Return when an incident began, as its desk wrote it down: seconds before it was there."""
+    moment = datetime.strptime(incident.base["opened_at"], "%Y-%m-%d %H:%M:%S")
+    return int(moment.replace(tzinfo=UTC).timestamp())
+
+
 def resolved(incident: Record, as_of: int) -> int | None:
     """Return when an incident was resolved for good."""
     at, codes = None, STATES["incident"]
@@ -398,3 +417,183 @@ def resolved(incident: Record, as_of: int) -> int | None:
             elif mod.values["state"] != codes["Closed"]:
                 at = None
     return at
+
+
+@dataclass(slots=True)
+class Dependencies:
+    """How many items of a stream truly waited for items of another one, and how long."""
+
+    pairs: int = 0
+    dated: int = 0
+    is_open: int = 0
+    blocked: set[int] = field(default_factory=set)
+    spans: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def seconds(self) -> int:
+        """How long all of them waited; of two links at once once."""
+        return sum(_length(some) for some in self.spans.values())
+
+
+def dependencies(world: World, as_of: int = NOW) -> dict[tuple[str, str], Dependencies]:
+    """Return (blocking stream, blocked stream) → what was blocked there, of stories and the like.
+
+    An item waits while its link holds, it is on its way, and the other one is not done.
+    """
+    found: dict[tuple[str, str], Dependencies] = defaultdict(Dependencies)
+    for issue in world.issues:
+        for link in issue.links:
+            if link.kind != "Blocks" or link.end != "inwardIssue" or link.at > as_of:
+                continue
+            sums = found[link.other.stream.key, issue.stream.key]
+            sums.pairs += 1
+            sums.dated += link.is_told
+            sums.blocked.add(issue.id)
+            ends = [visits(one, as_of)[-1].flow_state for one in (issue, link.other)]
+            sums.is_open += link.holds(as_of) and not {"done", "cancelled"} & {*ends}
+            spans = [span for *span, by in waits(issue, as_of) if by is link.other]
+            if link.is_told and spans:
+                sums.spans[issue.id] += [(begin, end) for begin, end in spans]
+    return dict(found)
+
+
+def waits(issue: Issue, as_of: int = NOW) -> list[tuple[int, int, Issue]]:
+    """Return from when until when an issue truly waited for which other one."""
+    found = []
+    for link in issue.links:
+        if link.kind == "Blocks" and link.end == "inwardIssue" and link.is_told:
+            cut = as_of if link.until is None else min(link.until, as_of)
+            for own in _stays(issue, {"wait", "active"}, as_of):
+                for others in _stays(link.other, {"new", "wait", "active"}, as_of):
+                    begin, end = max(link.at, own[0], others[0]), min(cut, own[1], others[1])
+                    if begin < end:
+                        found.append((begin, end, link.other))
+    return found
+
+
+def _stays(issue: Issue, states: set[str], as_of: int) -> list[tuple[int, int]]:
+    """Return from when until when an issue was in such stages, without a break."""
+    found: list[tuple[int, int]] = []
+    for visit in visits(issue, as_of):
+        if visit.flow_state in states:
+            end = as_of if visit.exited_at is None else visit.exited_at
+            is_next = found and found[-1][1] == visit.entered_at
+            begin = found.pop()[0] if is_next else visit.entered_at
+            found.append((begin, end))
+    return found
+
+
+def _length(spans: list[tuple[int, int]]) -> int:
+    """Return how long spans are together, where they overlap once."""
+    total, reached = 0, 0
+    for begin, end in sorted(spans):
+        total += max(0, end - max(begin, reached))
+        reached = max(reached, end)
+    return total
+
+
+def version_contents(world: World, as_of: int = NOW) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """Return (project, version) → issues ever planned for it, those that came late, that left."""
+    rows: dict[tuple[str, str], list[tuple[int, bool, bool]]] = defaultdict(list)
+    for issue in world.issues:
+        for one in issue.plans:
+            if one.role == "fix" and one.since <= as_of:
+                is_late = datetime.fromtimestamp(one.since, UTC).date() > one.version.starts_on
+                is_out = one.until is not None and one.until <= as_of
+                key = one.version.stream.project, one.version.name
+                rows[key].append((issue.id, is_late, is_out))
+    return {
+        key: (
+            len({issue for issue, _, _ in some}),
+            len({issue for issue, is_late, _ in some if is_late}),
+            len({issue for issue, _, is_out in some if is_out}),
+        )
+        for key, some in rows.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """Where a defect was truly found, how somebody says so, and with what it counts."""
+
+    stream: str
+    has_escaped: bool
+    way: str | None
+    environment: str | None
+    incident: str | None
+    cohort: tuple[str, str | None]
+    cohort_on: date
+    found_on: date
+    is_withdrawn: bool
+
+
+def defects(world: World, as_of: int = NOW) -> dict[str, Defect]:
+    """Return issue id → the true defect, of each bug.
+
+    It counts with the version that it is wrong in, or the deployment that broke what the first
+    incident tells of, or the version that it was mended in before that came out, or its own day.
+    """
+    told: dict[int, list[Record]] = defaultdict(list)
+    for incident in sorted(world.incidents, key=lambda one: (one.base["opened_at"], one.sys_id)):
+        if incident.fix and (incident.fix_told or as_of + 1) <= as_of:
+            told[incident.fix.id].append(incident)
+    found = {}
+    for issue in world.issues:
+        if issue.kind != "Bug" or issue.created > as_of:
+            continue
+        has_escaped, day = issue.found_in == "Production", issue.stream.day(issue.created)
+        first = next(iter(told[issue.id]), None)
+        named = {
+            role: sorted(
+                (one.version for one in issue.plans
+                 if one.role == role and one.since <= as_of
+                 and (one.until is None or one.until > as_of)),
+                key=lambda version: version.released,
+            )
+            for role in ("affects", "fix")
+        }  # fmt: skip
+        affected = next((v for v in named["affects"] if v.released <= as_of), None)
+        mended = next(
+            (v for v in named["fix"] if v.released <= as_of and v.released_on >= day), None
+        )
+        way: str | None = None
+        if issue.found_way in ("field", "label") and (issue.found_said or 0) <= as_of:
+            way = issue.found_way
+        elif first:
+            way = "incident"
+        elif named["affects"]:
+            way = "release"
+        cohort, on = ("found", None), day
+        if affected:
+            cohort, on = ("release", str(affected.id)), affected.released_on
+        elif first and first.deployment:
+            cohort = ("deployment", str(first.deployment.id))
+            on = issue.stream.day(first.deployment.ended)
+        elif way and not has_escaped and mended:
+            cohort, on = ("fix", str(mended.id)), mended.released_on
+        found[str(issue.id)] = Defect(
+            issue.stream.key, has_escaped, way,
+            issue.found_in.lower() if way in ("field", "label") else None,
+            first.sys_id if first else None, cohort, on, day,
+            visits(issue, as_of)[-1].flow_state == "cancelled",
+        )  # fmt: skip
+    return found
+
+
+PATIENCE = 30
+"""Days after a release in which what escaped is counted with it."""
+
+
+def escapes(world: World, as_of: int = NOW) -> dict[tuple[str, date], Counter[str]]:
+    """Return (value stream, month) → its defects by where they were found, and those logged."""
+    found: dict[tuple[str, date], Counter[str]] = defaultdict(Counter)
+    for one in defects(world, as_of).values():
+        if one.is_withdrawn:
+            continue
+        words = "not_known" if one.way is None else "found_before"
+        if one.way and one.has_escaped:
+            is_late = (one.found_on - one.cohort_on).days > PATIENCE
+            words = "escaped_late" if is_late else "escaped"
+        found[one.stream, one.cohort_on.replace(day=1)].update(["defects", words])
+        found[one.stream, one.found_on.replace(day=1)].update(["logged_defects"])
+    return dict(found)

@@ -2,20 +2,24 @@
 
 import random
 from bisect import insort
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from demo.assistance import assist
 from demo.ci import Actions, jenkins_builds
 from demo.company import NOW, SEED, STATUSES, STREAMS, TERMINAL, Person, make_people
+from demo.defects import find, tell
 from demo.delivery import Developers
 from demo.delivery import number as number_pulls
+from demo.dependencies import depend
 from demo.flow import Flow
+from demo.insights import Insights, Team
 from demo.issues import Desk, item, make_issues, resolved
 from demo.issues import number as number_issues
-from demo.model import Build, Deployment, History, Issue, Mod, PullRequest, Record, Run
+from demo.model import Build, Deployment, History, Issue, Mod, PullRequest, Record, Run, Version
 from demo.operations import INCIDENT_STATES, Operations
 from demo.releases import Releases, Trouble
 from demo.servicedesk import ServiceDesk
+from demo.versions import make_versions, plan
 
 
 @dataclass
@@ -40,6 +44,8 @@ class World:
     problems: list[Record]
     requests: list[Record]
     tasks: list[Record]
+    versions: list[Version]
+    insights: Insights
     now: int = NOW
     version: int = 0
     deleted: set[int] = field(default_factory=set)
@@ -47,6 +53,14 @@ class World:
     def records(self) -> list[Record]:
         """Return every task of ServiceNow."""
         return [*self.incidents, *self.changes, *self.problems, *self.requests, *self.tasks]
+
+    def in_gitlab(self) -> "World":
+        """Return what is in GitLab as a world of its own: the same truth is told of it."""
+        return replace(
+            self, pulls=self.insights.requests, deployments=self.insights.deployments,
+            issues=[], runs=[], builds={}, troubles=[], changes=[], incidents=[], problems=[],
+            requests=[], tasks=[],
+        )  # fmt: skip
 
     def issue(self, key: str) -> Issue:
         """Return an issue by its present key.
@@ -68,6 +82,9 @@ class World:
         state = issue.state(at)
         issue.ticket.steps[:] = [step for step in issue.ticket.steps if step[0] < at]
         issue.histories[:] = [history for history in issue.histories if history.at < at]
+        issue.plans[:] = [one for one in issue.plans if one.since < at]
+        for one in issue.plans:
+            one.until = one.until if one.until and one.until < at else None
         issue.flags[:] = [(a, b if b and b < at else None) for a, b in issue.flags if a < at]
         issue.ticket.steps.append((at, to_status))
         old = state["status"]
@@ -113,7 +130,7 @@ class World:
     def planted(self) -> set[str]:
         """Return every text that identifies a person and must never reach the warehouse."""
         texts: set[str] = set()
-        for person in self.people:
+        for person in (*self.people, *self.insights.people):
             if not person.is_bot:
                 texts |= {person.name, person.email, person.login, person.account_id, person.sys_id}
                 texts.add(user_name(person))
@@ -137,6 +154,10 @@ def build(seed: int = SEED) -> World:
     releases.run(pulls)
     issues += releases.issues
     pulls += releases.pulls
+    versions = make_versions()
+    plan(issues, versions, people, seed)
+    find(issues, versions, people, seed)
+    depend(issues, people, seed)
     number_issues(issues)
     number_pulls(pulls, random.Random(f"{seed}/titles"))
     assist(pulls, seed)
@@ -146,8 +167,10 @@ def build(seed: int = SEED) -> World:
     operations.run(releases.deployments, releases.troubles)
     desk_work = ServiceDesk(operations, seed)
     desk_work.run()
+    tell(operations.incidents, seed)
     return World(
         seed, people, issues, pulls, runs, builds, releases.deployments, releases.troubles,
         operations.changes, operations.incidents, operations.groups, operations.services,
-        desk_work.problems, desk_work.requests, desk_work.tasks,
+        desk_work.problems, desk_work.requests, desk_work.tasks, versions,
+        Team(seed, {person.name for person in people}).run(),
     )  # fmt: skip

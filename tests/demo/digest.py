@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from demo import github, github_graphql, jenkins, jira, servicenow, truth
+from demo import github, github_graphql, gitlab, jenkins, jira, servicenow, truth
 from demo.company import HORIZON
 from demo.world import build
 
@@ -20,6 +20,14 @@ def main():
         add(jira.render(issue, HORIZON))
         add([jira.history_json(history, []) for history in issue.histories])
         add([visit.__repr__() for visit in truth.visits(issue)])
+        add(
+            [
+                [version.id for version in issue.state(HORIZON)[name]]
+                for name in ("fixVersions", "versions")
+            ]
+        )
+        add([[link.kind, link.end, link.other.id, link.at, link.until] for link in issue.links])
+    add([jira.version(version, HORIZON) for version in world.versions])
     for pull in world.pulls:
         add(github.pull_json(pull, HORIZON))
         add([github_graphql.commit_json(commit) for commit in pull.commits])
@@ -33,6 +41,15 @@ def main():
         add([github.deployment_json(row, HORIZON), row.statuses])
     for builds in world.builds.values():
         add([[jenkins.build_json(build, HORIZON, ""), build.stages] for build in builds])
+    served = gitlab.GitLab(world.insights)
+    work = world.insights
+    shown = [
+        (served.request_json, work.requests), (gitlab.pipeline_json, work.pipelines),
+        (gitlab.issue_json, work.tickets), (served.deployment_json, work.deployments),
+    ]  # fmt: skip
+    for show, rows in shown:
+        add([show(row, HORIZON) for row in rows if row.created <= HORIZON])
+    add([[job.id for job in pipeline.jobs] for pipeline in work.pipelines])
     tables = servicenow.Tables(world)
     for table in servicenow.COLUMNS:
         add(tables.rows(table, HORIZON))

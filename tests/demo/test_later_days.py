@@ -10,7 +10,7 @@ from demo.world import World
 from extract.load import load
 
 
-@pytest.mark.parametrize("source", ["jira", "github", "jenkins", "servicenow"])
+@pytest.mark.parametrize("source", ["jira", "github", "jenkins", "servicenow", "gitlab"])
 def test_a_source_of_the_demo_is_complete_on_later_days(
     company: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:

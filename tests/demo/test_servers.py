@@ -145,6 +145,52 @@ def test_jira_blocked_intervals_are_those_of_the_truth(jira, company):
         assert marks == expected
 
 
+def test_jira_shows_versions_as_far_as_its_clock_has_come(own_servers, client_of):
+    jira, made = client_of(own_servers, "jira"), own_servers.world
+    path = "/rest/api/3/project/SHOP/versions"
+    own = [version for version in made.versions if version.stream.project == "SHOP"]
+    for moment in (own[9].released - 1, own[9].released, own[9].released + 86400):
+        own_servers.clock.set(moment)
+        rows = {row["name"]: row for row in jira.get(path).json()}
+        assert set(rows) == {version.name for version in own if version.known <= moment}
+        assert {name for name, row in rows.items() if row["released"]} == {
+            version.name for version in own if version.released <= moment
+        }
+    assert rows["SHOP 2024.10"]["startDate"] == "2024-10-01"
+    assert rows["SHOP 2024.10"]["releaseDate"] == "2024-10-25"
+    assert jira.get("/rest/api/3/project/NONE/versions").status_code == 404
+
+
+def test_jira_issues_show_the_versions_links_and_places_that_histories_lead_to(jira, company):
+    """What an issue shows is what its history adds up to, from what it had at first."""
+    ids = [str(i.id) for i in company.issues if i.created <= NOW and (i.plans or i.links)]
+    histories = all_histories(jira, ids)
+    fields = ["fixVersions", "issuelinks", "customfield_10050"]
+    moved = linked_ends = 0
+    for place in range(0, len(ids), 100):
+        body = {"issueIdsOrKeys": ids[place : place + 100], "fields": fields}
+        for row in jira.post("/rest/api/3/issue/bulkfetch", body).json()["issues"]:
+            versions, others, detected = set(), set(), None
+            for history in histories.get(row["id"], []):
+                for item in history["items"]:
+                    if item["field"] == "Fix Version":
+                        versions = (versions - {item["from"]}) | ({item["to"]} - {None})
+                        moved += item["from"] is not None
+                    elif item["field"] == "Link":
+                        others = (others - {item["from"]}) | ({item["to"]} - {None})
+                    elif item["field"] == "Detected in":
+                        detected = item["toString"]
+            shown = row["fields"]
+            assert {version["id"] for version in shown["fixVersions"]} == versions
+            # Links that were made with an issue are in no history.
+            ends = {(link.get("inwardIssue") or link.get("outwardIssue"))["key"]
+                    for link in shown["issuelinks"]}  # fmt: skip
+            assert others <= ends
+            linked_ends += len(others)
+            assert detected in (None, (shown["customfield_10050"] or {}).get("value"))
+    assert moved > 500 and linked_ends > 150
+
+
 def test_jira_dimensions(jira):
     assert jira.get("/rest/api/3/serverInfo").json()["deploymentType"] == "Cloud"
     assert len(jira.get("/rest/api/3/status").json()) == 11
@@ -152,6 +198,10 @@ def test_jira_dimensions(jira):
     custom = "com.pyxis.greenhopper.jira:jsw-story-points"
     assert fields["Story Points"]["schema"]["custom"] == custom
     assert fields["Flagged"]["schema"]["items"] == "option"
+    types = jira.get("/rest/api/3/issueLinkType").json()["issueLinkTypes"]
+    assert {row["name"]: (row["inward"], row["outward"]) for row in types}["Blocks"] == (
+        "is blocked by", "blocks",
+    )  # fmt: skip
     first = jira.get("/rest/api/3/project/search", maxResults=2).json()
     rest = jira.get("/rest/api/3/project/search", maxResults=2, startAt=2).json()
     assert (first["isLast"], rest["isLast"]) == (False, True)
@@ -453,7 +503,7 @@ def test_free_text_and_people_are_planted(jira, github, company):
 
 def test_settings_are_complete(servers):
     names = {re.match(r"SOURCES__([A-Z]+)__", name)[1] for name in servers.env}
-    assert names == {"JIRA", "GITHUB", "JENKINS", "SERVICENOW"}
+    assert names == {"JIRA", "GITHUB", "JENKINS", "SERVICENOW", "GITLAB"}
     assert servers.env["SOURCES__JIRA__PROJECTS"] == '["PAY", "SHOP", "PLAT"]'
     assert servers.env["SOURCES__JENKINS__BASE_URL"] == servers.urls["jenkins"]
 

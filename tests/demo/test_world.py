@@ -11,7 +11,7 @@ import pytest
 
 from demo import truth, world
 from demo.calendars import seed_rows
-from demo.company import NOW, START, STREAMS
+from demo.company import INSIGHTS, NOW, START, STREAMS
 
 ROOT = Path(__file__).parents[2]
 KEY = re.compile(r"\b(?:PAY|SHOP|PLAT)-\d+")
@@ -217,6 +217,46 @@ def test_shares_of_true_links(company):
     assert all(chain.merge_sha for chain in deployed)
 
 
+def test_what_was_planned_found_and_linked_changes_nothing_of_the_work():
+    """It is drawn from streams of its own: without it, everything else is as it was."""
+    whole = world.build()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("plan", "find", "depend", "tell"):
+            patch.setattr(world, name, lambda *given: None)
+        plain = world.build()
+    told = {"Fix Version", "Link", "Detected in"}
+    for before, after in zip(plain.issues, whole.issues, strict=True):
+        kept = [
+            history for history in after.histories
+            if not {item["field"] for item in history.items} & told
+        ]  # fmt: skip
+        assert [(h.at, h.items) for h in kept] == [(h.at, h.items) for h in before.histories]
+        assert truth.visits(after) == truth.visits(before) and after.id == before.id
+    assert [(pull.id, pull.title, pull.merge_sha) for pull in plain.pulls] == [
+        (pull.id, pull.title, pull.merge_sha) for pull in whole.pulls
+    ]
+    assert truth.periods(plain) == truth.periods(whole)
+    assert truth.incident_causes(plain) == truth.incident_causes(whole)
+
+
+def test_defects_and_dependencies_of_the_company_are_of_every_kind(company):
+    bugs = [issue for issue in existing(company.issues) if issue.kind == "Bug"]
+    places = Counter(issue.found_in for issue in bugs)
+    assert set(places) == {"Production", "Staging", "Test"}
+    assert 0.25 < places["Production"] / len(bugs) < 0.45
+    assert all(i.found_in == "Production" for i in bugs if i.ticket.is_hotfix)
+    told = [i for i in existing(company.incidents) if i.fix_told and i.fix_told <= NOW]
+    assert 0.6 < len(told) / sum(i.fix is not None for i in existing(company.incidents)) < 0.95
+    for one in told:
+        assert one.fix.created <= one.fix_told
+    for issue in company.issues:
+        spans = sorted((p.since, p.until or 1 << 40) for p in issue.plans if p.role == "fix")
+        assert all(first[1] <= second[0] for first, second in pairwise(spans))
+        for link in issue.links:
+            assert link.at >= max(issue.created, link.other.created)
+            assert link.until is None or link.until > link.at
+
+
 def test_programs_help_with_some_changes_and_write_a_few(company):
     words = Counter(truth.assistance(company).values())
     total = sum(words.values())
@@ -262,7 +302,10 @@ def test_seeds_name_every_scope_of_the_company():
     streams = {row["value_stream_key"] for row in seed_rows("value_streams")}
     teams = {row["team_key"]: row["value_stream_key"] for row in seed_rows("teams")}
     services = {row["service_key"]: row["team_key"] for row in seed_rows("services")}
-    assert streams == {stream.key for stream in STREAMS}
+    assert streams == {stream.key for stream in (*STREAMS, INSIGHTS)}
+    for name in INSIGHTS.repositories:
+        assert ("gitlab", f"northbank/{name}") in scopes
+        assert services[name] == "insights" and teams["insights"] == "insights"
     for stream in STREAMS:
         wanted = {("jira", stream.project), ("servicenow", stream.operations)}
         wanted.add(("servicenow", stream.change_board))

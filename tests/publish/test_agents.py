@@ -263,7 +263,7 @@ def test_the_sql_of_an_answer_finds_the_same_rows(agent: Agent, tool: str, words
     ("tool", "words", "says"),
     [
         ("metric", {"metric": "velocty", "entity": "payments"}, "did you mean velocity"),
-        ("metric", {"metric": "velocity", "entity": "x' or 'a' = 'a"}, "there are: payments"),
+        ("metric", {"metric": "velocity", "entity": "x' or 'a' = 'a"}, "are: insights, payments"),
         ("metric", {"metric": "deployments", "entity": "payments"}, "service by month"),
         ("metric", {"metric": "start_to_done_s", "entity": "payments"}, "not kept by period"),
         ("metric", {"metric": "velocity", "entity": "payments", "period": "day"}, "period"),

@@ -134,7 +134,7 @@ def otherwise(published: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 def test_every_stream_is_told_apart_and_answers_every_question(said: dict) -> None:
-    assert list(said) == ["payments", "platform", "storefront"]
+    assert list(said) == ["insights", "payments", "platform", "storefront"]
     for stream, answers in said.items():
         assert tuple(answers) == QUESTIONS
         others = {*said} - {stream}
@@ -302,7 +302,7 @@ def test_what_is_off_target_is_named_with_its_numbers(said: dict, otherwise: dic
     assert answer.startswith("2 of 5 goals are off target and 1 of 3 guardrails is crossed.")
     assert "payments-change-fail : 33 % where 15 % is expected (lower is better, n = 3)" in answer
     assert "Of so few values this may be chance" in answer
-    assert "payments-debt : debt has 5.2 % of the active time, below the least, 10 %" in answer
+    assert "payments-debt : debt has 5.3 % of the active time, below the least, 10 %" in answer
     assert "On target: payments-efficiency, payments-flow-time, payments-three-weeks." in answer
     assert "of storefront-throughput, because nobody set a target" in said["storefront"][off]
     assert "of payments-flow-time, because the number has no value" in otherwise["payments"][off]

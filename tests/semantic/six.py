@@ -24,8 +24,15 @@ from tests.semantic.compiled import Compiler
 from tests.semantic.parity import Grain, Reading
 
 WAYS = ("MetricFlow", "period table", "observations", "site", "MCP", "Superset")
-STREAMS = {"payments", "platform", "storefront"}
+STREAMS = {"payments", "platform", "storefront", "insights"}
 """The value streams of the demo company that do any work."""
+DESKS = STREAMS - {"insights"}
+"""Those of them that have a service desk, and so agreements on its times."""
+
+
+def streams_of(metric: str) -> set[str]:
+    """Return the value streams that a metric has values of."""
+    return DESKS if parity.PARITY[metric] is parity.SLA else STREAMS
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def told_to_agents(agent: Agent, metric: str, services: Mapping[str, tuple], sin
     grain = parity.PARITY[metric]
     of_service = {service: key for key in services.values() for service in key[1:]}
     rows = []
-    for entity in sorted(of_service if grain is parity.DORA else STREAMS):
+    for entity in sorted(of_service if grain is parity.DORA else streams_of(metric)):
         answer = agent.ask(
             "metric",
             metric=METRICS[metric].agents,

@@ -14,7 +14,7 @@ from tests.publish.agent import Agent
 from tests.semantic import altered, six
 from tests.semantic.compiled import Compiler
 from tests.semantic.parity import Reading
-from tests.semantic.six import METRICS, STREAMS, Sources
+from tests.semantic.six import METRICS, Sources, streams_of
 from tests.semantic.test_parity import opened
 
 FIVE = six.WAYS[:-1]
@@ -49,7 +49,7 @@ def test_a_metric_is_the_same_whatever_way_it_is_asked_for(
 ) -> None:
     assert six.disagreements(ways, metric) == []
     for way in FIVE:
-        assert {key[0] for key in ways[way][metric]} == STREAMS, way
+        assert {key[0] for key in ways[way][metric]} == streams_of(metric), way
 
 
 def test_there_are_eighteen_metrics_with_a_year_of_values(

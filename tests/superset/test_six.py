@@ -15,7 +15,7 @@ from tests.publish.agent import Agent
 from tests.semantic import six
 from tests.semantic.compiled import Compiler
 from tests.semantic.parity import Reading
-from tests.semantic.six import METRICS, STREAMS, Sources
+from tests.semantic.six import METRICS, Sources, streams_of
 from tests.semantic.test_parity import opened
 from tests.superset.conftest import Session
 from tests.superset.test_superset import datasets
@@ -86,7 +86,7 @@ def test_a_metric_is_the_same_in_all_six_ways(ways: Ways, metric: str) -> None:
     assert (*ways,) == six.WAYS
     assert six.disagreements(ways, metric) == []
     for way, read in ways.items():
-        assert {key[0] for key in read[metric]} == STREAMS, way
+        assert {key[0] for key in read[metric]} == streams_of(metric), way
 
 
 @pytest.fixture
