@@ -484,6 +484,16 @@ def test_a_page_has_the_rows_of_the_file(
         assert tab.locator(f"#{section} p.none").count() == 1
 
 
+def test_value_streams_that_serve_customers_come_before_those_that_support_them(
+    tab, site: Path
+) -> None:
+    opened(tab, site, "index")
+    assert tab.locator("#stream option").all_inner_texts() == [
+        "Payments", "Storefront", "Insights", "Platform",
+    ]  # fmt: skip
+    assert "Payments" in tab.locator("#said").inner_text()
+
+
 def test_bars_of_weeks_that_are_over_are_whole(tab, site: Path) -> None:
     opened(tab, site, "throughput", "#stream=payments&work=software/story&range=26")
     dashed = tab.locator('#throughput svg path[stroke-dasharray="4,3"]').count()

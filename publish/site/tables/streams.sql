@@ -1,3 +1,4 @@
+-- The first one is shown to whoever asks for none: what serves customers, before what supports it.
 select
     items.value_stream_key as key,
     coalesce(any_value(streams.name), items.value_stream_key) as name,
@@ -9,4 +10,4 @@ left join marts.dim_value_streams as streams
 left join metrics.metric_unmapped_time as times
     on items.value_stream_key = times.value_stream_key
 group by items.value_stream_key
-order by items.value_stream_key = 'unassigned', name
+order by items.value_stream_key = 'unassigned', coalesce(any_value(streams.kind), 'core'), name
