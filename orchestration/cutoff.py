@@ -46,7 +46,7 @@ class Cutoff:
             reasons: `changes.reasons`: changed inputs, and nodes that ask for one by themselves.
             answered: Tests whose last results are known.
         """
-        self.parents, self.answered = parents, answered
+        self.parents, self.answered = parents, {*answered}
         self.reasons, self.differing = {*reasons}, {*reasons}
         self.news = {key for key in reasons if key.startswith("source.")}
         self.spared: list[str] = []

@@ -7,6 +7,7 @@ import json
 import logging
 import multiprocessing
 import os
+import pickle
 import re
 import shutil
 import sys
@@ -292,9 +293,9 @@ def build(
     began = last_shown = time.monotonic()
     made, done = 0, "0"
     reader, writer = multiprocessing.Pipe(duplex=False)
-    dbt = multiprocessing.Process(
-        target=_run_dbt, args=(words, wanted, target, cutoff, settings, writer)
-    )
+    # The command line forks, a run that Dagster started spawns: both hand over what can be copied.
+    handed = pickle.dumps((words, wanted, target, cutoff, settings))
+    dbt = multiprocessing.Process(target=_run_dbt, args=(handed, writer))
     dbt.start()
     writer.close()
     with dbt_log().open("w") as file, open(reader.fileno(), closefd=False) as lines:
@@ -318,20 +319,14 @@ def build(
     return dbt.exitcode == 0
 
 
-def _run_dbt(
-    words: list[str],
-    wanted: Collection[str] | None,
-    target: Path,
-    cutoff: Cutoff | None,
-    settings: dict[str, str],
-    output: Connection,
-) -> None:
+def _run_dbt(handed: bytes, output: Connection) -> None:
     """Run dbt in a process that has it imported, and ends with it: so does its hold on DuckDB.
 
     It is given what was parsed: to compare that with every file of the project, and the settings
     with those of the last time, would take as long as a small build; so would it to write all of
     that down again beside the results.
     """
+    words, wanted, target, cutoff, settings = pickle.loads(handed)
     end_as_others_do()
     for stream in (1, 2):
         os.dup2(output.fileno(), stream)

@@ -447,7 +447,7 @@ def test_no_lane_is_left_out_and_no_long_file_renamed_away() -> None:
     told = re.findall(r"^ *make (.+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
     assert [words.split()[0] for words in told] == [
         "lint", "demo", "test", "test-serving", "mutate-sample", "test-superset", "bench",
-        "test-long", "invariants", "faults",
+        "test-long", "invariants", "faults", "week",
     ]  # fmt: skip
     files = [path.as_posix() for path in (ROOT / "tests").rglob("test_*.py")]
     assert [name for name in LONG if not any(path.endswith(f"/{name}") for path in files)] == []

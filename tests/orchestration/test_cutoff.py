@@ -3,6 +3,7 @@
 That it comes to the same, row by row, is in tests/flow/test_incremental.py; here is who is spared.
 """
 
+import pickle
 from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
@@ -34,6 +35,13 @@ def left_out(*reasons: str, same: tuple[str, ...] = (), answered: tuple[str, ...
             cutoff.made(key, is_same=key in same)
     assert {*cutoff.same} == {*same} - {*cutoff.spared}
     return {*cutoff.spared}
+
+
+def test_a_build_in_a_run_that_dagster_started_is_handed_it() -> None:
+    """Its workers spawn processes, and do not fork them: what a build is handed is pickled."""
+    results = {"test.facts": "pass"}
+    handed = pickle.loads(pickle.dumps(Cutoff(PARENTS, {"seed.calendars"}, results.keys())))
+    assert handed.answered == {"test.facts"} and handed.parents == PARENTS
 
 
 def test_a_change_goes_on_as_long_as_tables_come_out_as_others() -> None:
