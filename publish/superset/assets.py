@@ -78,9 +78,15 @@ def files(layer: SemanticLayer, published: Path) -> dict[str, dict[str, Any]]:
     }
     with duckdb.connect(str(published.resolve()), read_only=True) as link:
         datasets = {name: Dataset(layer, specification, name, link) for name in used}
-        [(stream,)] = link.execute(
-            "select min(value_stream_key) from metrics.metric_cycle_times"
-        ).fetchall()
+        # The one that the site shows first (publish/site/tables/streams.sql).
+        stream, *_ = link.execute(
+            """
+            select value_stream_key
+            from (select distinct value_stream_key from metrics.metric_cycle_times)
+            left join marts.dim_value_streams using (value_stream_key)
+            order by value_stream_key = 'unassigned', coalesce(kind, 'core'), name
+            """
+        ).fetchone() or (None,)
     for name, dataset in datasets.items():
         found[f"datasets/flowhouse/{name}.yaml"] = dataset.content()
     for dashboard in specification["dashboards"]:
