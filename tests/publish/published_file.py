@@ -20,7 +20,7 @@ TABLES = """
 create schema marts;
 create schema metrics;
 create schema meta;
-create table marts.dim_value_streams (value_stream_key varchar, name varchar);
+create table marts.dim_value_streams (value_stream_key varchar, name varchar, kind varchar);
 create table marts.dim_stages (
     stage_key varchar, workflow varchar, stage varchar, ordinal bigint, flow_state varchar
 );
@@ -85,7 +85,8 @@ create table meta.load_audits (
 """
 
 ROWS = f"""
-insert into marts.dim_value_streams values ('payments', 'Payments'), ('storefront', 'Storefront');
+insert into marts.dim_value_streams values
+('payments', 'Payments', 'core'), ('storefront', 'Storefront', 'core');
 
 insert into marts.dim_stages values
 ('software:unmapped', 'software', 'unmapped', 0, 'wait'),
