@@ -10,6 +10,7 @@ import os
 import pickle
 import re
 import shutil
+import signal
 import sys
 import time
 import zlib
@@ -283,6 +284,9 @@ def build(
         target: Where dbt leaves what it did.
         cutoff: Leaves out, as it goes, what needs not be made; None makes all that is wanted.
         settings: Environment variables of dbt.
+
+    Raises:
+        dg.Failure: A signal ended dbt: it crashed, or somebody or the machine's memory killed it.
     """
     # Unit tests prove the code and not the data: they run in `make test`.
     words = ["build", "--exclude-resource-type", "unit_test", "--target-path", str(target)]
@@ -312,6 +316,9 @@ def build(
                 log.info("dbt: %s of %s models and tests, %.0f s left", done, total, left)
     dbt.join()
     reader.close()
+    if dbt.exitcode < 0:
+        name = signal.Signals(-dbt.exitcode).name
+        raise dg.Failure(f"dbt was ended by {name} (a crash, or too little memory); run it again")
     log.info("dbt: %d models and tests in %.0f s", made, time.monotonic() - began)
     if wanted is not None:
         kept = len(dbt_manifest()["nodes"]) - len(wanted) + len(_left_out(target)["spared"])

@@ -8,8 +8,11 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import dagster as dg
+import pytest
 from dagster._utils.error import SerializableErrorInfo
 
+from orchestration import transformation
 from orchestration.failures import lines_of
 from orchestration.termination import stay_if_asked_to_end
 
@@ -97,6 +100,15 @@ def test_what_is_interrupted_first_does_not_end_before_it_has_been_ended() -> No
 
 def test_who_was_not_asked_to_end_goes_on() -> None:
     stay_if_asked_to_end(patience_s=0.1)
+
+
+def test_a_crash_of_dbt_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says nothing itself, and "nothing was built" would say less than is known."""
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+    crash = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
+    monkeypatch.setattr(transformation, "_run_dbt", crash)
+    with pytest.raises(dg.Failure, match=r"dbt was ended by SIGKILL .*; run it again"):
+        transformation.build(None, tmp_path / "target")
 
 
 def test_an_interrupted_refresh_says_so_and_nothing_of_what_was_published() -> None:
