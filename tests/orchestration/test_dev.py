@@ -24,7 +24,7 @@ from tests.built import DEMO
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 LOCATION, REPOSITORY = "orchestration.definitions", "__repository__"
 PATIENCE_S = 300
-UPSTREAM = "view=lineage&lineageScope=upstream&lineageDepth=2"
+UPSTREAM = "view=lineage&lineageScope=upstream&lineageDepth=1"
 AROUND = "view=lineage&lineageScope=neighborhood&lineageDepth=1"
 READABLE = 20
 """How many points wide a word is at least when Dagster has zoomed the graph to the page."""
