@@ -171,7 +171,8 @@ def test_there_is_a_page_on_every_table_without_a_value_and_without_another_serv
     assert set(pages) == {"index.html", *(f"{name.replace('/', '-')}.html" for name in results)}
     for text in pages.values():
         assert "<script" not in text and "http" not in text.replace("http-equiv", "")
-        assert "ada" not in text.lower().replace("metadata", "") and "LGTM" not in text
+        # As a word: the ids of a page are drawn, and three letters of a name are in some of them.
+        assert not re.search(r"\bada\b", text, re.IGNORECASE) and "LGTM" not in text
     issues = re.sub(r"<[^>]+>|\s+", " ", pages["jira-issues.html"])
     assert "every primary key is there once" in issues and "Failed" in issues
     index = pages["index.html"]
