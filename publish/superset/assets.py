@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import yaml
 
+from publish.report import table
 from publish.semantic import Metric, SemanticLayer
 from publish.superset import spec
 
@@ -78,22 +79,18 @@ def files(layer: SemanticLayer, published: Path) -> dict[str, dict[str, Any]]:
     }
     with duckdb.connect(str(published.resolve()), read_only=True) as link:
         datasets = {name: Dataset(layer, specification, name, link) for name in used}
-        # The one that the site shows first (publish/site/tables/streams.sql).
-        stream, *_ = link.execute(
-            """
-            select value_stream_key
-            from (select distinct value_stream_key from metrics.metric_cycle_times)
-            left join marts.dim_value_streams using (value_stream_key)
-            order by value_stream_key = 'unassigned', coalesce(kind, 'core'), name
-            """
-        ).fetchone() or (None,)
+        finished = link.sql("select distinct value_stream_key from metrics.metric_cycle_times")
+        known = {stream for (stream,) in finished.fetchall()}
+        # The one that the site begins with, of those that have finished anything.
+        in_order = (stream for stream, *_ in table(link, "streams")["rows"] if stream in known)
+        first = next(in_order, None)
     for name, dataset in datasets.items():
         found[f"datasets/flowhouse/{name}.yaml"] = dataset.content()
     for dashboard in specification["dashboards"]:
         for chart in spec.charts(dashboard):
             path = f"charts/{key('chart', dashboard['slug'], chart['name'])}.yaml"
             found[path] = _chart(dashboard, chart, datasets[chart["of"]])
-        found[f"dashboards/{dashboard['slug']}.yaml"] = _dashboard(dashboard, stream)
+        found[f"dashboards/{dashboard['slug']}.yaml"] = _dashboard(dashboard, first)
     return found
 
 

@@ -1,3 +1,7 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
 import pytest
 import requests
 
@@ -13,6 +17,24 @@ def company():
 def servers(company):
     with serve.start(company) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def made() -> world.World:
+    """A world whose clock no test sets on."""
+    return world.build()
+
+
+@pytest.fixture(scope="module")
+def link(demo_build: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The demo company's warehouse."""
+    with duckdb.connect(str(demo_build), read_only=True) as opened:
+        yield opened
+
+
+def plain(key: str | None) -> str | None:
+    """Return an id as its tool has it."""
+    return key and key.rpartition(":")[2]
 
 
 class Client:

@@ -76,6 +76,16 @@ def blocks(window: np.ndarray) -> np.ndarray:
     return weeks
 
 
+def days_off(relation) -> tuple[dict[str, list[int]], dict[str, int]]:  # noqa: ANN001
+    """Return the holidays of each value stream as ordinals, and the working days in its week."""
+    holidays, a_week = collections.defaultdict(list), collections.defaultdict(lambda: 7)
+    rows = relation.project("value_stream_key, holiday_date, working_days_a_week").fetchall()
+    for stream, day, working_days in rows:
+        holidays[stream].append(day.toordinal())
+        a_week[stream] = working_days
+    return holidays, a_week
+
+
 def work_shares(
     holidays: np.ndarray, a_week: int, first: int, count: int, width: int
 ) -> np.ndarray:
@@ -263,15 +273,7 @@ def model(dbt, session):  # noqa: ANN001, ANN201 (dbt's own signature)
         .order("value_stream_key, workflow, level")
         .fetchall()
     )
-    holidays = collections.defaultdict(list)
-    a_week = collections.defaultdict(lambda: 7)
-    for stream, day, working_days in (
-        dbt.ref("measure_holidays")
-        .project("value_stream_key, holiday_date, working_days_a_week")
-        .fetchall()
-    ):
-        holidays[stream].append(day.toordinal())
-        a_week[stream] = working_days
+    holidays, a_week = days_off(dbt.ref("measure_holidays"))
     stays = collections.defaultdict(list)
     for *group, done, undone in (
         dbt.ref("measure_done_stays")

@@ -3,30 +3,11 @@
 What is expected comes from the world that the demo generates, and from no model.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import duckdb
-import pytest
 
 from demo import truth, world
 from demo.company import INSIGHTS
-
-
-@pytest.fixture(scope="module")
-def made() -> world.World:
-    return world.build()
-
-
-@pytest.fixture(scope="module")
-def link(demo_build: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str(demo_build), read_only=True) as opened:
-        yield opened
-
-
-def plain(key: str | None) -> str | None:
-    """Return an id as its tool has it."""
-    return key and key.rpartition(":")[2]
+from tests.demo.conftest import plain
 
 
 def test_everything_that_is_in_gitlab_is_in_the_warehouse(
