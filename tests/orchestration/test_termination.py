@@ -36,15 +36,18 @@ child.wait()
 
 
 LATE = """
-import os, signal, sys, threading, time
+import os, signal, subprocess, sys, threading, time
 from orchestration import termination
+pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=pipe, stderr=nowhere)
+child.stdout.readline()  # it ignores the signal: its end takes longer than a command has patience
 read, may_read = os.read, threading.Event()
-def late(reader, count):  # its thread has no turn for half a second
+def late(reader, count):  # the thread has no turn for half a second
     found = read(reader, count)
     may_read.wait()
     return found
 termination.os.read = late
-termination.end_process_tree(grace_s=1)
+termination.end_process_tree(grace_s=3)
 def interrupt(*_):  # as Dagster does
     raise KeyboardInterrupt
 signal.signal(signal.SIGTERM, interrupt)
@@ -53,7 +56,7 @@ try:
     time.sleep(600)
 except KeyboardInterrupt:
     threading.Timer(0.5, may_read.set).start()
-    termination.stay_if_asked_to_end()
+    termination.stay_if_asked_to_end(patience_s=1)
 print("it went on", flush=True)
 """
 
@@ -89,7 +92,10 @@ def test_what_ignores_the_signal_is_ended_with_its_children() -> None:
 
 def test_what_is_interrupted_first_does_not_end_before_it_has_been_ended() -> None:
     command = subprocess.Popen(
-        [sys.executable, "-c", LATE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", LATE, CHILD],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert command.stdout.readline() == "ready\n"
     os.kill(command.pid, signal.SIGTERM)
