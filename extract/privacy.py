@@ -25,6 +25,7 @@ KEEP = object()
 DROP = object()
 """Shape of a field that we know and do not load."""
 
+_MAIL = re.compile(r"[\w.+-]+@[\w.-]+\.[A-Za-z]{2,}")
 _OF_BRANCH = re.compile(r"(review|preview|[^/]+(?=/))[-_/](.+)", re.IGNORECASE)
 _USUAL_WORD = re.compile(
     r"(?:main|master|trunk|dev|develop|development|next|stable|sandbox|demo|canary|blue|green"
@@ -62,6 +63,11 @@ def forgotten() -> frozenset[str]:
     """Return the keys of forgotten people; read once per process, and again after an erasure."""
     file = forgotten_file()
     return frozenset(file.read_text().split()) if file.exists() else frozenset()
+
+
+def without_mail(source: str, text: str) -> str:
+    """Return a text with the keyed hash of each mail address in its place."""
+    return _MAIL.sub(lambda mail: person_key(source, mail[0]), text) if "@" in text else text
 
 
 def shown_environment(source: str, name: object, is_transient: bool = False) -> str | None:

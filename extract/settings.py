@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from extract.sources import SOURCES, SWITCHES
+from extract import raw_store
+from extract.sources import FOLDERS, SOURCES, SWITCHES
 
 if TYPE_CHECKING:
     from dlt.common.configuration.exceptions import ConfigurationException
@@ -40,12 +41,18 @@ def switch_of(source: str) -> str:
     return setting_name(source, SWITCHES[source])
 
 
+def folder_of(source: str) -> Path | None:
+    """Return the folder in FLOWHOUSE_HOME that turns a source on by being there; most have none."""
+    return raw_store.home() / FOLDERS[source] if source in FOLDERS else None
+
+
 def is_on(source: str) -> bool:
     """Whether a source is configured.
 
     dlt takes a second to import: it is asked where the environment says nothing and a file may.
     """
-    if os.environ.get(switch_of(source)):
+    folder = folder_of(source)
+    if os.environ.get(switch_of(source)) or (folder and folder.is_dir()):
         return True
     if not _may_have_files():
         return False

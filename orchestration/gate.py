@@ -142,7 +142,7 @@ def check(request: RefreshRequest) -> None:
     from extract.load import is_anything_loaded
     from extract.raw_store import fault_of_home
     from extract.settings import file_faults, switch_of, unknown_settings
-    from extract.sources import SOURCES
+    from extract.sources import FOLDERS, SOURCES
     from extract.tables import instant
     from orchestration import access, alerts, open_lineage, seeds, serving, when
     from orchestration.failures import nothing_loaded
@@ -171,8 +171,9 @@ def check(request: RefreshRequest) -> None:
         *when.faults(),
     ]
     on = [name for name, source in SOURCES.items() if source.is_on]
-    if not on:
-        addresses = " or ".join(switch_of(name) for name in SOURCES)
+    tools = [name for name in SOURCES if name not in FOLDERS]
+    if not set(on) & set(tools):
+        addresses = " or ".join(switch_of(name) for name in tools)
         faults.append(f"no source is configured; set {addresses}")
     asked = [name for name in dict.fromkeys(request.sources or on) if name in SOURCES]
     faults += [f"{switch_of(name)} is not set" for name in asked if name not in on]

@@ -588,6 +588,12 @@ NOT_OBSERVED = {
         *("gain_high", "gain_low", "gain_median", "observed", "scenario_cost"),
         *("value_high", "value_low", "value_median"),
     ),
+    "of a team and its people, which metric_team_load tells": (
+        *("available_ftes", "available_hours", "items_per_fte", "mean_active_items"),
+    ),
+    "the numerator, the n or what another number of a feed is held against": (
+        *("learning_days", "measured_days", "previous_value", "spend"),
+    ),
     "a target, or where a number stands beside it": (
         *("active_target_s", "actual_share", "allocated", "allocated_of_all", "baseline"),
         *("expected", "max_share", "mean_before", "min_share", "progress_share", "target"),

@@ -8,5 +8,6 @@
         ('gitlab', 'GitLab'),
         ('servicenow', 'ServiceNow'),
         ('inbox', 'Inbox'),
+        ('feeds', 'Feeds'),
     ]) }}
 {% endmacro %}

@@ -1,6 +1,6 @@
 -- Three histories of stages for each item: what follows from the recorded statuses and the seeds,
--- the stage transitions, and the visits. Each is put together first: to compare ten million steps
--- one by one takes more memory than a build has.
+-- the stage transitions, and the visits. Each is summed up first, as numbers that stand for its
+-- steps: to compare ten million of them one by one takes more memory than a build has.
 with
 
 chained as (
@@ -22,45 +22,54 @@ recounted as (
 
     select
         work_item_key,
-        {{ joined_texts('stage_key', 'transition_seq') }} as stages
+        stage_key,
+        row_number() over (
+            partition by work_item_key
+            order by transition_seq
+        ) as step_no
 
     from chained
 
     where stage_key_before is null or stage_key_before <> stage_key
 
-    group by work_item_key
+),
+
+stages as (
+
+    select * from {{ ref('dim_stages') }}
 
 ),
 
-transitions as (
+steps as (
+
+    select
+        work_item_key,
+        'recounted' as told_by,
+        {{ hash_of("cast(step_no as varchar) || '|' || stage_key") }} as step
+    from recounted
+
+    union all
 
     select
         transitions.work_item_key,
-        {{ joined_texts('stages.stage_key', 'transitions.transition_seq') }} as stages
-
+        'transitions' as told_by,
+        {{ hash_of("cast(transitions.transition_seq as varchar) || '|' || stages.stage_key") }}
+            as step
     from {{ ref('fct_stage_transitions') }} as transitions
-
     inner join {{ ref('dim_work_items') }} as work_items
         on transitions.work_item_key = work_items.work_item_key and work_items.is_current
-
-    inner join {{ ref('dim_stages') }} as stages
+    inner join stages
         on
             work_items.workflow = stages.workflow
             and transitions.to_stage = stages.stage
 
-    group by transitions.work_item_key
-
-),
-
-visits as (
+    union all
 
     select
         work_item_key,
-        {{ joined_texts('stage_key', 'visit_seq') }} as stages
-
+        'visits' as told_by,
+        {{ hash_of("cast(visit_seq as varchar) || '|' || stage_key") }} as step
     from {{ ref('fct_stage_visits') }}
-
-    group by work_item_key
 
 ),
 
@@ -68,18 +77,16 @@ histories as (
 
     select
         work_item_key,
-        stages
-    from recounted
-    union all
-    select
-        work_item_key,
-        stages
-    from transitions
-    union all
-    select
-        work_item_key,
-        stages
-    from visits
+        count(case when told_by = 'recounted' then 1 end) as recounted_steps,
+        count(case when told_by = 'transitions' then 1 end) as transition_steps,
+        count(case when told_by = 'visits' then 1 end) as visit_steps,
+        coalesce(sum(case when told_by = 'recounted' then step end), 0) as recounted_sum,
+        coalesce(sum(case when told_by = 'transitions' then step end), 0) as transition_sum,
+        coalesce(sum(case when told_by = 'visits' then step end), 0) as visit_sum
+
+    from steps
+
+    group by work_item_key
 
 ),
 
@@ -87,7 +94,6 @@ numbered as (
 
     select
         work_item_key,
-        stage_key,
         visit_no,
         coalesce(
             lag(visit_no) over (
@@ -103,21 +109,27 @@ numbered as (
 
 select
     work_item_key,
-    min(stages) as one_history,
-    max(stages) as another_history
+    recounted_steps,
+    transition_steps,
+    visit_steps,
+    'the histories of its stages are not the same' as fault
 
 from histories
 
-group by work_item_key
-
-having count(*) <> 3 or min(stages) <> max(stages)
+where
+    recounted_steps <> transition_steps
+    or recounted_steps <> visit_steps
+    or recounted_sum <> transition_sum
+    or recounted_sum <> visit_sum
 
 union all
 
 select
     work_item_key,
-    stage_key,
-    'the visits of this stage are not numbered one by one'
+    null as recounted_steps,
+    null as transition_steps,
+    visit_no as visit_steps,
+    'the visits of a stage are not numbered one by one' as fault
 
 from numbered
 

@@ -38,13 +38,17 @@
     'progress_share': none,
     'queued_share': ('queued_s', 'window_s'),
     'rework_share': ('rework_s', 'in_flow_s'),
+    'score_share': ('score', 'best_score'),
     'started_share': ('n', 'velocity'),
+    'supported_share': (
+        'supported_experiments', 'supported_experiments + refuted_experiments'
+    ),
     'unmapped_share': ('unmapped_s', 'elapsed_s'),
 } %}
 {#- May be missing where a denominator is there: nothing waits in the workflow, nobody works at a
-    gate, no station follows. -#}
+    gate, no station follows, too few people answered. -#}
 {%- set may_be_missing = [
-    'active_period_share', 'downstream_starved_share', 'flow_efficiency_share'
+    'active_period_share', 'downstream_starved_share', 'flow_efficiency_share', 'score_share'
 ] %}
 {%- for name in published_models() %}
 -- depends_on: {{ ref(name) }}

@@ -14,8 +14,13 @@ SWITCHES = {
     "gitlab": "base_url",
     "servicenow": "base_url",
     "inbox": "path",
+    "feeds": "folder",
 }
 """Every source, and the setting that turns it on."""
+
+FOLDERS = {"feeds": "feeds"}
+"""Folders in FLOWHOUSE_HOME that turn a source on, too. They stand beside the tools: whoever has
+configured nothing else has lost the settings."""
 
 
 class _Sources(Mapping[str, "Source[Any]"]):

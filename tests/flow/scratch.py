@@ -29,6 +29,8 @@ import pyarrow as pa
 
 from extract.load import AUDIT_COLUMNS
 from extract.sources import SOURCES
+from extract.sources.feeds.client import lines
+from extract.sources.feeds.rows import FEEDS, heading_of, raw_row, values_of
 from extract.sources.jira.chains import Chain
 from extract.sources.jira.rows import History
 from extract.sources.jira.rows import Rows as JiraRows
@@ -865,6 +867,41 @@ class Told:
                 }
             ]
         }
+
+
+@dataclass
+class Fed:
+    """A file of a feed; its lines take the way through the extraction.
+
+    Attributes:
+        feed: Name of the feed.
+        text: The file: the columns and the lines.
+        is_there: Whether it is the file that is there now; each feed has one of these.
+    """
+
+    feed: str
+    text: str
+    is_there: bool = True
+
+    def rows(self) -> Rows:
+        """Return the raw rows of the lines, and of the file."""
+        feed, sha = FEEDS[self.feed], "there" if self.is_there else "gone"
+        (_, first), *others = lines(self.text.encode())
+        heading, _ = heading_of(feed, first)
+        rows: Rows = {
+            ("feeds", self.feed): [
+                raw_row(feed, values_of(feed, heading, values), sha, line_no)
+                for line_no, values in others
+            ]
+        }
+        if self.is_there:
+            rows["feeds", "files"] = [
+                {
+                    "feed": self.feed, "sha256": sha, "lines": len(others), "rejected": 0,
+                    "payload": {},
+                }
+            ]  # fmt: skip
+        return rows
 
 
 @dataclass

@@ -1022,13 +1022,13 @@ def environments(tables: Tables) -> Iterator[Row]:
 
 @recounts("dim_source_systems")
 def source_systems(tables: Tables) -> Iterator[Row]:
-    """The six sources, and when each was last loaded."""
+    """The seven sources, and when each was last loaded."""
     loaded: dict[str, datetime] = {}
     for audit in tables.rows("int_load_audits_unioned"):
         if audit["finished_at"]:
             source = audit["source"]
             loaded[source] = max(audit["finished_at"], loaded.get(source, NEVER))
-    for name in ("Jira", "GitHub", "Jenkins", "GitLab", "ServiceNow", "Inbox"):
+    for name in ("Jira", "GitHub", "Jenkins", "GitLab", "ServiceNow", "Inbox", "Feeds"):
         key = name.lower()
         yield {"source_system_key": key, "name": name, "last_loaded_at": loaded.get(key)}
 

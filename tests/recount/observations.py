@@ -209,6 +209,41 @@ def charts(tables: Tables) -> Iterator[Row]:
             )  # fmt: skip
 
 
+def of_feeds(tables: Tables) -> Iterator[Row]:
+    """What feeds bring, month by month; a value is one however many currencies were spent."""
+
+    def month(row: Row, numbers: list[Number], part: str = "all") -> Iterator[Row]:
+        first = row["month_start"]
+        yield from rows_of(
+            row, ("value_stream", row["value_stream_key"]),
+            ("month", first, last_day("month", first)), numbers, row["is_complete_period"],
+            part=part,
+        )  # fmt: skip
+
+    for row in tables.rows("metric_time_to_learning"):
+        learned = row["learned_experiments"]
+        won = row["supported_experiments"]
+        judged = won + row["refuted_experiments"]
+        numbers = [
+            *counts(row, "conceived_experiments", "learned_experiments"),
+            *counts(row, "supported_experiments", "refuted_experiments"),
+            share(row, "mean_learning_days", row["learning_days"], learned, learned),
+            share(row, "supported_share", won, judged, judged),
+        ]
+        yield from month(row, numbers)
+    seen = set()
+    for row in tables.rows("metric_value_per_spend"):
+        what = row["value_stream_key"], row["measure"], row["month_start"]
+        days = row["measured_days"]
+        if what not in seen:
+            seen.add(what)
+            numbers = of("measured_days", row, "measured_value", "improvement")
+            yield from month(row, numbers, row["measure"])
+        if row["value_per_spend"] is not None:
+            number = share(row, "value_per_spend", row["measured_value"], row["spend"], days)
+            yield from month(row, [number], f"{row['measure']}|{row['currency']}")
+
+
 def known_now(tables: Tables) -> Iterator[Row]:
     """What has no period."""
     now = ("as_of", tables.as_of.date(), tables.as_of.date())
@@ -237,5 +272,5 @@ def known_now(tables: Tables) -> Iterator[Row]:
 
 @recounts("fct_metric_observations")
 def observations(tables: Tables) -> Iterator[Row]:
-    for read in (flows, deliveries, agreements, stages, stocks, charts, known_now):
+    for read in (flows, deliveries, agreements, stages, stocks, charts, of_feeds, known_now):
         yield from read(tables)

@@ -75,7 +75,7 @@ final as (
         progress.done_p50_date,
         progress.done_p85_date,
         progress.done_p95_date,
-        cast(progress.done_p95_date - progress.done_p50_date as bigint) as days_between,
+        {{ days_between('progress.done_p50_date', 'progress.done_p95_date') }} as days_between,
         progress.no_forecast_reason as why_no_forecast,
         progress.window_done_count as finished_before,
         coalesce(record.backtests, 0) as backtests,

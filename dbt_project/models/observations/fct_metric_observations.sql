@@ -127,6 +127,61 @@
     where metric = 'flow_time_log_h'
 {% endset -%}
 
+{%- set learnings %}
+    select
+        *,
+        'value_stream' as entity_type,
+        value_stream_key as entity_key,
+        'all' as workflow,
+        'all' as level,
+        'all' as work_type,
+        'all' as part,
+        'month' as period,
+        month_start as period_start,
+        cast(month_start + interval '1' month - interval '1' day as date) as period_end
+
+    from {{ ref('metric_time_to_learning') }}
+{% endset -%}
+
+{#- The same for every currency in which money was spent: once. -#}
+{%- set measures %}
+    select distinct
+        value_stream_key,
+        measured_days,
+        measured_value,
+        improvement,
+        is_complete_period,
+        'value_stream' as entity_type,
+        value_stream_key as entity_key,
+        'all' as workflow,
+        'all' as level,
+        'all' as work_type,
+        measure as part,
+        'month' as period,
+        month_start as period_start,
+        cast(month_start + interval '1' month - interval '1' day as date) as period_end
+
+    from {{ ref('metric_value_per_spend') }}
+{% endset -%}
+
+{%- set spent %}
+    select
+        *,
+        'value_stream' as entity_type,
+        value_stream_key as entity_key,
+        'all' as workflow,
+        'all' as level,
+        'all' as work_type,
+        measure || '|' || currency as part,
+        'month' as period,
+        month_start as period_start,
+        cast(month_start + interval '1' month - interval '1' day as date) as period_end
+
+    from {{ ref('metric_value_per_spend') }}
+
+    where value_per_spend is not null
+{% endset -%}
+
 {#- Without periods: what is known at as_of. -#}
 {%- set as_of_day -%} cast({{ as_of() }} as date) {%- endset -%}
 
@@ -184,6 +239,7 @@
     tables={
         'flows': flows, 'deliveries': deliveries, 'agreements': agreements, 'stays': stays,
         'maps': maps, 'stocks': stocks, 'totals': totals, 'charts': charts,
+        'learnings': learnings, 'measures': measures, 'spent': spent,
         'calibrations': calibrations, 'flaws': flaws, 'unmapped': unmapped,
     },
     numbers={
@@ -293,6 +349,31 @@
             {'metric': 'age_sum_s', 'n': 'wip_items'},
         ],
         'charts': [{'metric': 'flow_time_log_h', 'value': 'value', 'n': 'n'}],
+        'learnings': [
+            {'metric': 'conceived_experiments'},
+            {'metric': 'learned_experiments'},
+            {'metric': 'supported_experiments'},
+            {'metric': 'refuted_experiments'},
+            {
+                'metric': 'mean_learning_days', 'numerator': 'learning_days',
+                'denominator': 'learned_experiments', 'n': 'learned_experiments',
+            },
+            {
+                'metric': 'supported_share', 'numerator': 'supported_experiments',
+                'denominator': 'supported_experiments + refuted_experiments',
+                'n': 'supported_experiments + refuted_experiments',
+            },
+        ],
+        'measures': [
+            {'metric': 'measured_value', 'n': 'measured_days'},
+            {'metric': 'improvement', 'n': 'measured_days'},
+        ],
+        'spent': [
+            {
+                'metric': 'value_per_spend', 'numerator': 'measured_value',
+                'denominator': 'spend', 'n': 'measured_days',
+            },
+        ],
         'calibrations': [
             {'metric': 'coverage_share', 'numerator': 'hits', 'denominator': 'n', 'n': 'n'},
         ],

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from extract.privacy import person_key, pick, shown_environment
+from extract.privacy import person_key, pick, shown_environment, without_mail
 from extract.sources.inbox.tables import NAME
 from extract.tables import decode, instant
 
@@ -32,8 +32,6 @@ UNUSED_TYPES = re.compile(
 
 CDEVENT = re.compile(r"(?:dev\.)?(?:cdevents\.)?([a-z]+\.[a-z]+)(?:\.(\d[\w.+-]*))?")
 
-MAIL = re.compile(r"[\w.+-]+@[\w.-]+\.[A-Za-z]{2,}")
-
 LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -43,7 +41,7 @@ def scrubbed(value: Any) -> Any:
         return None
     if not isinstance(value, str) or "@" not in value:
         return value
-    return MAIL.sub(lambda mail: person_key(NAME, mail[0]), LOGIN.sub("", value))
+    return without_mail(NAME, LOGIN.sub("", value))
 
 
 def environment(value: Any) -> str | None:
