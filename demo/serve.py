@@ -1,11 +1,14 @@
-"""Starts the demo company's five APIs on loopback ports."""
+"""Starts the demo company's five APIs on loopback ports, beside the folder of its feeds."""
 
 import json
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 
+from demo import feeds
 from demo.company import NOW, OWNER, REPOSITORIES, STREAMS
 from demo.github import TOKEN as GITHUB_TOKEN
 from demo.github import GitHub
@@ -45,6 +48,7 @@ class Servers:
         faults: Scripted disturbances.
         urls: Root address of each API.
         apis: The APIs themselves.
+        folder: Where the feeds lie.
     """
 
     def __init__(self, world: World, ports: int | Mapping[str, int] = 0) -> None:
@@ -60,6 +64,8 @@ class Servers:
         for place, (name, api) in enumerate(self.apis.items()):
             port = ports.get(name, 0) if isinstance(ports, Mapping) else ports and ports + place
             self.servers[name] = Server(api, port, self.clock, self.journal, self.faults)
+        self.folder = tempfile.TemporaryDirectory(prefix="demo-feeds-")
+        feeds.write(world, Path(self.folder.name))
         self.urls = {name: server.url for name, server in self.servers.items()}
         for name, server in self.servers.items():
             threading.Thread(
@@ -95,7 +101,7 @@ class Servers:
                 **values, "START_DATE": START_DATE,
             }  # fmt: skip
             settings |= {f"SOURCES__{name.upper()}__{key}": value for key, value in values.items()}
-        return settings
+        return {**settings, "SOURCES__FEEDS__FOLDER": self.folder.name}
 
     def down(self, name: str) -> None:
         """Let a server drop every connection without an answer."""
@@ -110,6 +116,7 @@ class Servers:
         for server in self.servers.values():
             server.shutdown()
             server.server_close()
+        self.folder.cleanup()
 
     def __enter__(self) -> "Servers":
         return self
