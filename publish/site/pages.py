@@ -7,6 +7,7 @@ where that day is in the chosen range.
 
 from publish.site.flow_pages import FLOW_PAGES
 from publish.site.parts import Page, Section
+from publish.site.value_pages import LEARNING, LOADS, PAIRS, VALUE
 
 PAGES = (
     Page("index", "Verdicts", "Verdicts", "Overview"),
@@ -164,6 +165,7 @@ PAGES = (
             ),
         ),
     ),
+    PAIRS,
     Page(
         "interventions",
         "Interventions",
@@ -300,6 +302,9 @@ PAGES = (
         has_works=False,
         has_ranges=False,
     ),
+    VALUE,
+    LEARNING,
+    LOADS,
     Page(
         "items",
         "Items",
