@@ -70,6 +70,13 @@ WANTED = "wanted"
 """The tag of what a build is to do: dbt would hold each name against each node."""
 
 
+CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
+"""What ends a process that is at fault itself: once more is worth a try. What asked it to end, or
+took its memory, would do so again."""
+
+ONCE_MORE = dg.RetryPolicy(max_retries=1, delay=5)
+
+
 def target_folder() -> Path:
     """Return the folder that dbt keeps what it has parsed in."""
     return Path(os.environ["DBT_TARGET_PATH"])
@@ -185,6 +192,8 @@ def web_addresses() -> str:
 
 def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> Iterator:
     """Build what changed among the selected models and test it, then keep every result."""
+    if context.op_execution_context.retry_number:
+        log.warning("dbt crashed, and is run once more")
     as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
     as_of = as_of.replace(tzinfo=None, microsecond=0)
     as_of_text = as_of.isoformat(sep=" ")
@@ -253,9 +262,10 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshOptions) -> It
         raise dg.Failure(
             f"dbt build failed: {why or 'nothing was built'}; more in {kept_log}",
             metadata={WITHOUT_ROWS: f"dbt build failed: {quiet or 'nothing was built'}"},
+            allow_retries=False,
         )
     if gap:
-        raise dg.Failure(gap)
+        raise dg.Failure(gap, allow_retries=False)
     if not context.is_subset:
         changes.note(build_file(), context.run_id, now)
 
@@ -317,8 +327,11 @@ def build(
     dbt.join()
     reader.close()
     if dbt.exitcode < 0:
-        name = signal.Signals(-dbt.exitcode).name
-        raise dg.Failure(f"dbt was ended by {name} (a crash, or too little memory); run it again")
+        ended_by = signal.Signals(-dbt.exitcode)
+        raise dg.Failure(
+            f"dbt was ended by {ended_by.name} (a crash, or too little memory); run it again",
+            allow_retries=ended_by in CRASHES,
+        )
     log.info("dbt: %d models and tests in %.0f s", made, time.monotonic() - began)
     if wanted is not None:
         kept = len(dbt_manifest()["nodes"]) - len(wanted) + len(_left_out(target)["spared"])
@@ -497,6 +510,7 @@ def build_transformation() -> dg.Definitions:
         project=dbt_project(),
         dagster_dbt_translator=translator,
         name="build_models",
+        retry_policy=ONCE_MORE,
         pool=POOL,
     )(dbt_models)
     return dg.Definitions(assets=[models, *build_exposures(dbt_manifest())])

@@ -124,6 +124,18 @@ def spans_of(marks: list[tuple[str, str, float]]) -> dict[str, list[float]]:
     return found
 
 
+def writers_of(file: Path, session: int) -> list[int]:
+    """Return the processes of a session that have a file open."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            is_ours = int(fields[3]) == session
+            if is_ours and any(fd.resolve() == file for fd in (folder / "fd").iterdir()):
+                found.append(int(folder.name))
+    return found
+
+
 def killed(refresh: subprocess.Popen) -> None:
     """End a refresh and all that it started, as `kill -9` of the whole tree does."""
     with contextlib.suppress(ProcessLookupError):
@@ -271,6 +283,20 @@ class Lane:
             raise Missed(f"SIGTERM in {phase}: it had not ended after {GRACE_S} s") from None
         self._expect(refresh, said, 1, "was asked to end (SIGTERM)")
         return f"in {phase}, ended in {time.monotonic() - began:.1f} s"
+
+    def dbt_crashes(self) -> str:
+        """End the process that writes the working warehouse as a fault of its own would."""
+        refresh = self.start()
+        self._wait_within(refresh, "dbt")
+        writers = writers_of(self.home / "build.duckdb", refresh.pid)
+        for pid in writers:
+            os.kill(pid, signal.SIGSEGV)
+        said, _ = refresh.communicate(timeout=PATIENCE_S)
+        if refresh.returncode:
+            raise Missed(f"exit {refresh.returncode}: {said[-1500:]}")
+        if writers and "dbt crashed, and is run once more" not in said:
+            raise Missed(f"it was not run once more: {said[-1500:]}")
+        return "run once more" if writers else "nothing was being written"
 
     def _expect(self, refresh: subprocess.Popen, said: str, code: int, line: str) -> str:
         """Hold the end of a refresh against what it ought to be; return its line."""
@@ -481,6 +507,7 @@ def cases_of(lane: Lane, has_disk: bool) -> list[Case]:
     raw = [f"raw/raw_{source}.duckdb" for source in SOURCES]
     cases += [
         *[("SIGTERM", lane.sigterm)] * 3,
+        *[("dbt crashes", lane.dbt_crashes)] * 2,
         *[("files limited", lane.files_limited)] * 2,
         ("a source fails", lane.failing(0)),
         ("a source refuses", lane.failing(401)),

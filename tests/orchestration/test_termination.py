@@ -108,13 +108,24 @@ def test_who_was_not_asked_to_end_goes_on() -> None:
     stay_if_asked_to_end(patience_s=0.1)
 
 
-def test_a_crash_of_dbt_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "is_crash"),
+    [("SIGSEGV", True), ("SIGABRT", True), ("SIGKILL", False), ("SIGTERM", False)],
+)
+def test_a_crash_of_dbt_is_said_to_be_one_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, is_crash: bool
+) -> None:
     """It says nothing itself, and "nothing was built" would say less than is known."""
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
-    crash = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
+
+    def crash(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.Signals[name])
+
     monkeypatch.setattr(transformation, "_run_dbt", crash)
-    with pytest.raises(dg.Failure, match=r"dbt was ended by SIGKILL .*; run it again"):
+    with pytest.raises(dg.Failure, match=rf"dbt was ended by {name} .*; run it again") as failure:
         transformation.build(None, tmp_path / "target")
+    assert failure.value.allow_retries == is_crash
 
 
 def test_an_interrupted_refresh_says_so_and_nothing_of_what_was_published() -> None:
