@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from demo.company import OWNER, REPOSITORIES, START, TEAM_OF_REPOSITORY, Person
+from demo.github_commits import branch_commit_json, came, main_line, sha_of
 from demo.github_graphql import Graph
 from demo.http import Api, Request, Response
 from demo.model import Attempt, Deployment, Job, Json, PullRequest, Run
@@ -52,6 +53,7 @@ class GitHub(Api):
         self.pulls = {
             name: [p for p in world.pulls if p.repository == name] for name in REPOSITORIES
         }
+        self.lines = {name: main_line(world, name) for name in REPOSITORIES}
         self.runs = {name: [r for r in world.runs if r.repository == name] for name in REPOSITORIES}
         self.starts = {name: [run.created for run in runs] for name, runs in self.runs.items()}
         self.by_id = {run.id: run for run in world.runs}
@@ -223,24 +225,16 @@ class GitHub(Api):
         return paged(request, rows, lambda row: job_json(run, *row, request.now), "jobs")
 
     def list_commits(self, request: Request, match: object, name: str) -> Response:
-        """The commits of main, newest first: every pull request is squashed to one."""
-        merged = sorted(
-            (pull.merged, pull.merge_sha)
-            for pull in self.pulls[name]
-            if pull.merged and pull.merged <= request.now
-        )
-        authors = {pull.merge_sha: pull for pull in self.pulls[name]}
-        rows = [
-            (authors[sha], merged[place - 1][1] if place else None)
-            for place, (_, sha) in enumerate(merged)
-        ][::-1]
-        shas = [pull.merge_sha for pull, _ in rows]
+        """The commits of main, newest first."""
+        line = [entry for entry in self.lines[name] if came(entry) <= request.now]
+        rows = list(zip(line, [None, *line], strict=False))[::-1]
         start = request.query.get("sha", "main")
         if start != "main":
+            shas = [sha_of(entry) for entry, _ in rows]
             if start not in shas:
                 return problem(404, "No commit found for SHA")
             rows = rows[shas.index(start) :]
-        return paged(request, rows, lambda row: branch_commit_json(*row))
+        return paged(request, rows, lambda row: branch_commit_json(*row, user_json(row[0].author)))
 
     # what hardly changes: a tag says whether it did
 
@@ -394,21 +388,6 @@ def repository_json(name: str, place: int) -> Json:
         "description": f"Service of team {TEAM_OF_REPOSITORY[name]}", "default_branch": "main",
         "visibility": "private", "created_at": iso(START - 86400 * (200 + 30 * place)),
         "updated_at": iso(START), "pushed_at": iso(START),
-    }  # fmt: skip
-
-
-def branch_commit_json(pull: PullRequest, parent: str | None) -> Json:
-    """Return the commit that merging a pull request made on main."""
-    author = {"name": pull.author.name, "email": pull.author.email, "date": iso(pull.merged or 0)}
-    return {
-        "sha": pull.merge_sha, "node_id": f"C_kwDO{pull.merge_sha}",
-        "commit": {
-            "author": author, "committer": author,
-            "message": f"Merge pull request #{pull.number}\n\n{pull.title}",
-        },
-        "author": user_json(pull.author),
-        "committer": user_json(pull.author),
-        "parents": [{"sha": parent}] if parent else [],
     }  # fmt: skip
 
 

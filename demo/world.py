@@ -11,11 +11,23 @@ from demo.defects import find, tell
 from demo.delivery import Developers
 from demo.delivery import number as number_pulls
 from demo.dependencies import depend
+from demo.directs import push
 from demo.flow import Flow
 from demo.insights import Insights, Team
 from demo.issues import Desk, item, make_issues, resolved
 from demo.issues import number as number_issues
-from demo.model import Build, Deployment, History, Issue, Mod, PullRequest, Record, Run, Version
+from demo.model import (
+    Build,
+    Deployment,
+    DirectCommit,
+    History,
+    Issue,
+    Mod,
+    PullRequest,
+    Record,
+    Run,
+    Version,
+)
 from demo.operations import INCIDENT_STATES, Operations
 from demo.releases import Releases, Trouble
 from demo.servicedesk import ServiceDesk
@@ -46,6 +58,7 @@ class World:
     tasks: list[Record]
     versions: list[Version]
     insights: Insights
+    directs: list[DirectCommit]
     now: int = NOW
     version: int = 0
     deleted: set[int] = field(default_factory=set)
@@ -59,7 +72,7 @@ class World:
         return replace(
             self, pulls=self.insights.requests, deployments=self.insights.deployments,
             issues=[], runs=[], builds={}, troubles=[], changes=[], incidents=[], problems=[],
-            requests=[], tasks=[],
+            requests=[], tasks=[], directs=[],
         )  # fmt: skip
 
     def issue(self, key: str) -> Issue:
@@ -172,5 +185,5 @@ def build(seed: int = SEED) -> World:
         seed, people, issues, pulls, runs, builds, releases.deployments, releases.troubles,
         operations.changes, operations.incidents, operations.groups, operations.services,
         desk_work.problems, desk_work.requests, desk_work.tasks, versions,
-        Team(seed, {person.name for person in people}).run(),
+        Team(seed, {person.name for person in people}).run(), push(pulls, issues, people, seed),
     )  # fmt: skip

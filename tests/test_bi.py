@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
-from demo import company, truth, world
+from demo import company, truth, truth_defects, world
 from demo.model import Issue
 from demo.servicenow import slas
 
@@ -394,7 +394,7 @@ def test_q10_defects_escape_as_they_truly_did(
     names = {stream.key: stream.name for stream in company.STREAMS}
     versions = {str(version.id): version.name for version in made.versions}
     true: dict[tuple[str, str], Counter] = defaultdict(Counter)
-    for one in truth.defects(made, made.now).values():
+    for one in truth_defects.defects(made, made.now).values():
         if one.is_withdrawn:
             continue
         way, number = one.cohort

@@ -347,7 +347,7 @@ def test_waiting_is_longest_at_the_true_constraint(company: Company) -> None:
 
 
 def test_traces_are_the_true_ones_where_the_links_exist(company: Company) -> None:
-    """Of an issue whose pull requests all say its key, every milestone is the true one.
+    """Of an issue whose changes all say its key, every milestone is the true one.
 
     But for what the first deployment of a repository had behind it: nobody knows since when.
     """
@@ -359,6 +359,11 @@ def test_traces_are_the_true_ones_where_the_links_exist(company: Company) -> Non
     for pull in made.pulls:
         if pull.issue and pull.created <= now:
             pulls[str(pull.issue.id)].append(truth.says_its_issue(pull, now))
+    # Whoever pushes to main names what it is about, or it is about nothing.
+    pushed = [(commit.sha, issue) for commit in made.directs for issue in commit.issues
+              if commit.at <= now]  # fmt: skip
+    for _, issue in pushed:
+        pulls[str(issue.id)].append(True)
     names = ("idea_at", "first_commit_at", "opened_at", "merged_at", "built_at", "deployed_at")
     found = {
         key.rpartition(":")[2]: (changes, truth.Trace(*moments))
@@ -373,17 +378,9 @@ def test_traces_are_the_true_ones_where_the_links_exist(company: Company) -> Non
     assert {key: changes for key, (changes, _) in found.items()} == {
         key: sum(said) for key, said in pulls.items()
     }
-    firsts: dict[str, Any] = {}
-    for made_ in made.deployments:
-        if made_.environment == "production" and made_.succeeded:
-            first = firsts.setdefault(made_.repository, made_)
-            firsts[made_.repository] = min(first, made_, key=lambda one: one.succeeded)
-    first_ids = {str(one.id): one.sha for one in firsts.values()}
-    unknown = {
-        chain.issue_id
-        for chain in truth.chains(made, now)
-        if first_ids.get(chain.deployment_id or "", chain.merge_sha) != chain.merge_sha
-    }
+    behind = truth.carried(made, now).keys() - truth.brought(made, now).keys()
+    unknown = {str(pull.issue.id) for pull in made.pulls if pull.issue and pull.id in behind}
+    unknown |= {str(issue.id) for sha, issue in pushed if sha in behind}
     assert 0 < len(unknown) < 100
     whole = {
         key: true[key] for key, said in pulls.items() if said and all(said) and key not in unknown
@@ -413,6 +410,7 @@ def test_coverage_is_the_known_share_of_the_links(company: Company) -> None:
         for pull in made.pulls
         if pull.issue and pull.created <= now and truth.says_its_issue(pull, now)
     }
+    said |= {str(one.id) for commit in made.directs if commit.at <= now for one in commit.issues}
     found = company.rows(
         """
         select sum(linked_items), sum(finished_items) from metrics.metric_trace_coverage
@@ -474,16 +472,7 @@ def test_every_change_came_with_the_deployment_that_truly_brought_it(company: Co
     from demo import truth
 
     made, now = company.servers.world, company.servers.world.now
-    pulls = {pull.id: pull for pull in made.pulls}
-    firsts: dict[str, int] = {}
-    for one in made.deployments:
-        if one.environment == "production" and one.succeeded:
-            firsts[one.repository] = min(one.succeeded, firsts.get(one.repository, one.succeeded))
-    true = {
-        str(key): str(one.id)
-        for key, one in truth.carried(made, now).items()
-        if one.succeeded != firsts[one.repository] or one.sha == pulls[key].merge_sha
-    }
+    true = {str(key): str(one.id) for key, one in truth.brought(made, now).items()}
     found = company.rows(
         "select change_key, deployment_key from marts.bridge_deployment_changes"
         " where change_key like 'github:%'"

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from demo import truth, world
+from demo import truth, truth_defects, world
 from tests.flow.golden import day
 
 TEXT = (Path(__file__).parents[1] / "docs" / "questions.md").read_text()
@@ -79,7 +79,7 @@ def test_40_services_have_their_five_metrics(ask: Ask, made: world.World) -> Non
 
 
 def test_41_defects_escape_by_release(ask: Ask, ask_golden: Ask, made: world.World) -> None:
-    true = truth.escapes(made, made.now)
+    true = truth_defects.escapes(made, made.now)
     rows = ask(41)
     assert len(rows) > 60
     for row in rows:

@@ -4,8 +4,8 @@ import hashlib
 
 import msgspec
 
-from demo import github, github_graphql, gitlab, jenkins, jira, servicenow, truth
-from demo.company import HORIZON
+from demo import github, github_commits, github_graphql, gitlab, jenkins, jira, servicenow, truth
+from demo.company import HORIZON, REPOSITORIES
 from demo.world import build
 
 
@@ -33,6 +33,9 @@ def main():
         add([github_graphql.commit_json(commit) for commit in pull.commits])
         add([github_graphql.review(review) for review in pull.reviews])
         add([github_graphql.timeline_item(pull, *row) for row in enumerate(pull.events)])
+    for repository in REPOSITORIES:
+        line = github_commits.main_line(world, repository)
+        add([github_commits.branch_commit_json(one, None, {}) for one in line])
     for run in world.runs:
         for number, attempt in enumerate(run.attempts, start=1):
             add(github.run_json(run, HORIZON, number))

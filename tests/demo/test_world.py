@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -221,8 +222,8 @@ def test_what_was_planned_found_and_linked_changes_nothing_of_the_work():
     """It is drawn from streams of its own: without it, everything else is as it was."""
     whole = world.build()
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("plan", "find", "depend", "tell"):
-            patch.setattr(world, name, lambda *given: None)
+        for name in ("plan", "find", "depend", "tell", "push"):
+            patch.setattr(world, name, lambda *given: [])
         plain = world.build()
     told = {"Fix Version", "Link", "Detected in"}
     for before, after in zip(plain.issues, whole.issues, strict=True):
@@ -235,8 +236,34 @@ def test_what_was_planned_found_and_linked_changes_nothing_of_the_work():
     assert [(pull.id, pull.title, pull.merge_sha) for pull in plain.pulls] == [
         (pull.id, pull.title, pull.merge_sha) for pull in whole.pulls
     ]
-    assert truth.periods(plain) == truth.periods(whole)
+    assert [(one.id, one.sha, one.statuses) for one in plain.deployments] == [
+        (one.id, one.sha, one.statuses) for one in whole.deployments
+    ]
+    assert [run.id for run in plain.runs] == [run.id for run in whole.runs]
+    # What was pushed to main is in no period of those who did not push.
+    pushed = {one.repository for one in whole.directs}
+    before, after = truth.periods(plain), truth.periods(whole)
+    assert before.keys() == after.keys() and len(pushed) == 2
+    assert {key for key in before if before[key] != after[key]} <= {
+        key for key in before if key[0] in pushed
+    }
+    assert truth.periods(replace(whole, directs=[])) == before
     assert truth.incident_causes(plain) == truth.incident_causes(whole)
+
+
+def test_commits_outside_of_pull_requests_are_of_every_kind(company):
+    """They name issues that were worked on, and nothing else comes to main within minutes."""
+    merges = [(pull.repository, pull.merged) for pull in company.pulls if pull.merged]
+    assert set(Counter(one.kind for one in company.directs)) == {
+        "named", "none", "typed", "pair", "lookalike", "hotfix", "revert",
+    }  # fmt: skip
+    for one in company.directs:
+        assert one.written < one.at
+        assert all(abs(one.at - at) >= 300 for name, at in merges if name == one.repository)
+        said = [key.upper() for key in re.findall(r"plat-\d+", one.message, re.IGNORECASE)]
+        assert said == [issue.key(one.at) for issue in one.issues]
+        assert len(said) == {"none": 0, "lookalike": 0, "revert": 0, "pair": 2}.get(one.kind, 1)
+        assert all(issue.repository == one.repository for issue in one.issues)
 
 
 def test_defects_and_dependencies_of_the_company_are_of_every_kind(company):
