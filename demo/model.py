@@ -228,6 +228,7 @@ class HubIssue:
     steps: list[tuple[int, str]] = field(default_factory=list)
     events: list[HubEvent] = field(default_factory=list)
     parent: "HubIssue | None" = None
+    parent_since: int = 0
     blocks: list[tuple["HubIssue", int, int | None]] = field(default_factory=list)
     duplicate_of: "HubIssue | None" = None
     duplicate_until: int | None = None

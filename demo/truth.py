@@ -300,17 +300,20 @@ def failed_deployments(world: World, as_of: int = NOW) -> set[str]:
 def counts(world: World, as_of: int = NOW) -> dict[str, int]:
     """Return how many records of each kind exist at a moment, under the raw tables' names."""
     issues = [i for i in world.issues if i.created <= as_of and i.id not in world.deleted]
-    pulls = [pull for pull in world.pulls if pull.created <= as_of]
+    hub = world.on_github()
+    pulls = [pull for pull in hub.pulls if pull.created <= as_of]
     attempts = [a for run in world.runs for a in run.attempts if a.started <= as_of]
-    deployments = [d for d in world.deployments if d.created <= as_of]
+    deployments = [d for d in hub.deployments if d.created <= as_of]
+    tickets = [one for one in world.library.issues if one.created <= as_of]
     builds = [b for row in world.builds.values() for b in row if b.started_ms <= as_of * 1000]
     return {
         "jira.issues": len(issues),
         "jira.histories": sum(issue.revision(as_of) for issue in issues),
         "github.repositories": len({f"{OWNER}/{pull.repository}" for pull in pulls}),
+        "github.issues": len(tickets),
         "github.pull_requests": len(pulls),
         "github.commits": sum((one.merged or as_of + 1) <= as_of for one in world.pulls)
-        + sum(one.at <= as_of for one in world.directs),
+        + sum(one.at <= as_of for one in hub.directs),
         "github.reviews": sum(r.at <= as_of for pull in pulls for r in pull.reviews),
         "github.workflow_runs": len(attempts),
         "github.jobs": sum(job.created <= as_of for a in attempts for job in a.jobs),
