@@ -61,13 +61,16 @@ INSIGHTS = Stream(
     "insights", "Insights", "UTC", "utc", "", 0, ("insights", "insights"),
     ("insights-api", "insights-jobs"), "", "", "",
 )  # fmt: skip
-"""A small stream that has no Jira and no desk: all of its work is in GitLab."""
+"""A small stream that has no Jira and no desk: GitLab has its services, GitHub its library."""
+LIBRARY = "client-sdk"
+"""The one repository of Insights that is on GitHub, with issues there: a library for customers."""
 STREAM_OF = {stream.key: stream for stream in STREAMS}
 STREAM_OF_PROJECT = {stream.project: stream for stream in STREAMS}
 STREAM_OF_REPOSITORY = {
     name: stream for stream in (*STREAMS, INSIGHTS) for name in stream.repositories
-}
+} | {LIBRARY: INSIGHTS}
 REPOSITORIES = tuple(name for stream in STREAMS for name in stream.repositories)
+ON_GITHUB = (*REPOSITORIES, LIBRARY)
 TEAM_NAMES = {
     "payments-core": "Payments Core",
     "payments-checkout": "Payments Checkout",

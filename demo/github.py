@@ -9,8 +9,10 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from demo.company import OWNER, REPOSITORIES, START, TEAM_OF_REPOSITORY, Person
+from demo.company import LIBRARY, ON_GITHUB, OWNER, START, TEAM_OF_REPOSITORY, Person
+from demo.github_commits import branch_commit_json, came, main_line, sha_of
 from demo.github_graphql import Graph
+from demo.github_issues import rest_json
 from demo.http import Api, Request, Response
 from demo.model import Attempt, Deployment, Job, Json, PullRequest, Run
 from demo.world import World
@@ -46,20 +48,19 @@ class GitHub(Api):
         super().__init__()
         self.world, self.used = world, 0
         self.graph = Graph(world)
+        whole = world.on_github()
         self.repositories = {
-            name: repository_json(name, place) for place, name in enumerate(REPOSITORIES)
+            name: repository_json(name, place) for place, name in enumerate(ON_GITHUB)
         }
-        self.pulls = {
-            name: [p for p in world.pulls if p.repository == name] for name in REPOSITORIES
-        }
-        self.runs = {name: [r for r in world.runs if r.repository == name] for name in REPOSITORIES}
+        self.pulls = {name: [p for p in whole.pulls if p.repository == name] for name in ON_GITHUB}
+        self.lines = {name: main_line(whole, name) for name in ON_GITHUB}
+        self.runs = {name: [r for r in world.runs if r.repository == name] for name in ON_GITHUB}
         self.starts = {name: [run.created for run in runs] for name, runs in self.runs.items()}
         self.by_id = {run.id: run for run in world.runs}
         self.deployments = {
-            name: [d for d in world.deployments if d.repository == name][::-1]
-            for name in REPOSITORIES
+            name: [d for d in whole.deployments if d.repository == name][::-1] for name in ON_GITHUB
         }
-        self.deployment_by_id = {d.id: d for d in world.deployments}
+        self.deployment_by_id = {d.id: d for d in whole.deployments}
         self.route("GET", "/user", self.user)
         self.route("GET", "/rate_limit", self.rate_limit)
         self.route("GET", "/orgs/([^/]+)/repos", self.organization)
@@ -70,6 +71,7 @@ class GitHub(Api):
             ("", self.repository),
             ("/pulls", self.list_pulls),
             (r"/pulls/(?P<number>\d+)", self.one_pull),
+            (r"/issues/(?P<number>\d+)", self.one_issue),
             ("/actions/runs", self.list_runs),
             (run, self.one_run),
             (rf"{run}/attempts/(?P<attempt>\d+)", self.one_run),
@@ -173,6 +175,14 @@ class GitHub(Api):
         }  # fmt: skip
         return Response(200, pull_json(pull, now) | detail)
 
+    def one_issue(self, request: Request, match: re.Match[str], name: str) -> Response:
+        """One issue, as far as somebody asks whether it is still there."""
+        now, wanted = request.now, (name, int(match["number"]))
+        for issue in self.world.library.issues:
+            if (issue.repository, issue.number) == wanted and issue.created <= now:
+                return Response(200, rest_json(issue, now))
+        return self.missing()
+
     # Actions
 
     def list_runs(self, request: Request, match: object, name: str) -> Response:
@@ -223,24 +233,16 @@ class GitHub(Api):
         return paged(request, rows, lambda row: job_json(run, *row, request.now), "jobs")
 
     def list_commits(self, request: Request, match: object, name: str) -> Response:
-        """The commits of main, newest first: every pull request is squashed to one."""
-        merged = sorted(
-            (pull.merged, pull.merge_sha)
-            for pull in self.pulls[name]
-            if pull.merged and pull.merged <= request.now
-        )
-        authors = {pull.merge_sha: pull for pull in self.pulls[name]}
-        rows = [
-            (authors[sha], merged[place - 1][1] if place else None)
-            for place, (_, sha) in enumerate(merged)
-        ][::-1]
-        shas = [pull.merge_sha for pull, _ in rows]
+        """The commits of main, newest first."""
+        line = [entry for entry in self.lines[name] if came(entry) <= request.now]
+        rows = list(zip(line, [None, *line], strict=False))[::-1]
         start = request.query.get("sha", "main")
         if start != "main":
+            shas = [sha_of(entry) for entry, _ in rows]
             if start not in shas:
                 return problem(404, "No commit found for SHA")
             rows = rows[shas.index(start) :]
-        return paged(request, rows, lambda row: branch_commit_json(*row))
+        return paged(request, rows, lambda row: branch_commit_json(*row, user_json(row[0].author)))
 
     # what hardly changes: a tag says whether it did
 
@@ -388,27 +390,13 @@ def repository_json(name: str, place: int) -> Json:
     return {
         "id": 600_000_001 + 11 * place, "node_id": f"R_kgDO{600_000_001 + 11 * place}",
         "name": name, "full_name": full, "private": True, "fork": False, "archived": False,
-        "disabled": False, "has_issues": False,
+        "disabled": False, "has_issues": name == LIBRARY,
         "owner": {"login": OWNER, "id": 5_000_001, "type": "Organization"},
         "html_url": f"https://github.com/{full}", "url": f"https://api.github.com/repos/{full}",
-        "description": f"Service of team {TEAM_OF_REPOSITORY[name]}", "default_branch": "main",
+        "description": f"Service of team {TEAM_OF_REPOSITORY.get(name, 'insights')}",
+        "default_branch": "main",
         "visibility": "private", "created_at": iso(START - 86400 * (200 + 30 * place)),
         "updated_at": iso(START), "pushed_at": iso(START),
-    }  # fmt: skip
-
-
-def branch_commit_json(pull: PullRequest, parent: str | None) -> Json:
-    """Return the commit that merging a pull request made on main."""
-    author = {"name": pull.author.name, "email": pull.author.email, "date": iso(pull.merged or 0)}
-    return {
-        "sha": pull.merge_sha, "node_id": f"C_kwDO{pull.merge_sha}",
-        "commit": {
-            "author": author, "committer": author,
-            "message": f"Merge pull request #{pull.number}\n\n{pull.title}",
-        },
-        "author": user_json(pull.author),
-        "committer": user_json(pull.author),
-        "parents": [{"sha": parent}] if parent else [],
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""GitHub's GraphQL API: the part of its schema that describes pull requests."""
+"""GitHub's GraphQL API: the part of its schema that describes pull requests and issues."""
 
 import base64
 import functools
@@ -9,25 +9,25 @@ from typing import Any
 
 import graphql
 
-from demo.company import OWNER, REPOSITORIES, START, Person
+from demo import github_issues
+from demo.company import ON_GITHUB, OWNER, START, Person
 from demo.http import Request, Response
-from demo.model import Commit, Event, Json, PullRequest, Review
+from demo.model import Commit, DirectCommit, Event, HubEvent, HubIssue, Json, PullRequest, Review
 from demo.world import World
 
 EVENTS = {
-    "ClosedEvent": "", "ConvertToDraftEvent": "pullRequest: PullRequest",
+    "ConvertToDraftEvent": "pullRequest: PullRequest",
     "HeadRefForcePushedEvent": "beforeCommit: Commit afterCommit: Commit",
     "MergedEvent": "commit: Commit mergeRefName: String",
-    "ReadyForReviewEvent": "pullRequest: PullRequest", "ReopenedEvent": "",
+    "ReadyForReviewEvent": "pullRequest: PullRequest",
     "ReviewRequestedEvent": "requestedReviewer: RequestedReviewer",
     "ReviewRequestRemovedEvent": "requestedReviewer: RequestedReviewer", "ReviewDismissedEvent": "",
-    "LabeledEvent": "label: Label", "UnlabeledEvent": "label: Label",
     "AssignedEvent": "", "UnassignedEvent": "", "HeadRefDeletedEvent": "headRefName: String",
     "BaseRefForcePushedEvent": "beforeCommit: Commit afterCommit: Commit",
     "BaseRefChangedEvent": "currentRefName: String previousRefName: String",
     "AddedToMergeQueueEvent": "", "RemovedFromMergeQueueEvent": "reason: String",
     "AutoMergeEnabledEvent": "", "AutoMergeDisabledEvent": "reason: String",
-    "CrossReferencedEvent": "", "ConnectedEvent": "", "DisconnectedEvent": "",
+    "ConnectedEvent": "", "DisconnectedEvent": "",
     "RenamedTitleEvent": "currentTitle: String previousTitle: String", "DeployedEvent": "",
 }  # fmt: skip
 PAGE = "first: Int, last: Int, after: String, before: String"
@@ -51,7 +51,6 @@ type Mannequin implements Node & Actor {{ id: ID! login: String! url: URI databa
 type Organization implements Node & Actor {{ id: ID! login: String! url: URI databaseId: BigInt }}
 type EnterpriseUserAccount implements Node & Actor {{ id: ID! login: String! url: URI }}
 union RequestedReviewer = Bot | Mannequin | User
-type Issue implements Node {{ id: ID! number: Int! }}
 type Label implements Node {{ id: ID! name: String! color: String! }}
 type Ref {{ name: String! prefix: String! }}
 type GitActor {{ name: String email: String date: GitTimestamp user: User }}
@@ -76,15 +75,19 @@ type PullRequest implements Node {{ id: ID! databaseId: BigInt fullDatabaseId: B
 type Repository implements Node {{ id: ID! databaseId: BigInt name: String! nameWithOwner: String!
   url: URI isPrivate: Boolean! isFork: Boolean! isArchived: Boolean createdAt: DateTime
   defaultBranchRef: Ref pullRequest(number: Int!): PullRequest
-  pullRequests({PAGE}, states: [PullRequestState!], orderBy: IssueOrder): PullRequestConnection! }}
+  pullRequests({PAGE}, states: [PullRequestState!], orderBy: IssueOrder): PullRequestConnection!
+  issues({PAGE}, states: [IssueState!], orderBy: IssueOrder, filterBy: IssueFilters):
+    IssueConnection! }}
 type Query {{ repository(owner: String!, name: String!, followRenames: Boolean = true): Repository
   node(id: ID!): Node nodes(ids: [ID!]!): [Node]! rateLimit(dryRun: Boolean = false): RateLimit
   viewer: User! }}
 """
 CONNECTIONS = (
     "Issue", "PullRequest", "PullRequestCommit", "PullRequestReview", "Label",
-    "PullRequestTimelineItems",
+    "PullRequestTimelineItems", "IssueTimelineItems",
 )  # fmt: skip
+SHARED = ("ClosedEvent", "ReopenedEvent", "LabeledEvent", "UnlabeledEvent", "CrossReferencedEvent")
+"""Entries that the timelines of pull requests have as well."""
 
 
 def constant(name: str) -> str:
@@ -95,8 +98,8 @@ def constant(name: str) -> str:
 @functools.cache
 def schema() -> graphql.GraphQLSchema:
     """Return the executable schema."""
-    text = SDL
-    for name, fields in EVENTS.items():
+    text = SDL + github_issues.SDL.replace("PAGE", PAGE)
+    for name, fields in (EVENTS | github_issues.EVENTS).items():
         text += (
             f"type {name} implements Node {{ id: ID! createdAt: DateTime actor: Actor {fields} }}\n"
         )
@@ -106,9 +109,12 @@ def schema() -> graphql.GraphQLSchema:
             f"type {name}Connection {{ totalCount: Int! pageInfo: PageInfo! nodes: [{name}] "
             f"edges: [{name}Edge] }}\n"
         )
-    names = [*EVENTS, "PullRequestCommit", "PullRequestReview"]
-    text += f"union PullRequestTimelineItems = {' | '.join(names)}\n"
-    text += f"enum PullRequestTimelineItemsItemType {{ {' '.join(map(constant, names))} }}\n"
+    of_pulls = [*EVENTS, *SHARED, "PullRequestCommit", "PullRequestReview"]
+    for union, names in (
+        ("PullRequestTimelineItems", of_pulls), ("IssueTimelineItems", [*github_issues.EVENTS]),
+    ):  # fmt: skip
+        text += f"union {union} = {' | '.join(names)}\n"
+        text += f"enum {union}ItemType {{ {' '.join(map(constant, names))} }}\n"
     return graphql.build_schema(text)
 
 
@@ -189,8 +195,9 @@ class Graph:
     """The endpoint."""
 
     def __init__(self, world: World) -> None:
-        self.world = world
+        self.world = world = world.on_github()
         self.pulls = {pull.node_id: pull for pull in world.pulls}
+        self.issues = {issue.node_id: issue for issue in world.library.issues}
         self.used = 0
 
     def answer(self, request: Request, match: object) -> Response:
@@ -226,7 +233,7 @@ def failure(error: graphql.GraphQLError) -> Json:
 
 def repository_id(name: str) -> str:
     """Return the global id of a repository."""
-    return f"R_kgDO{600_000_001 + 11 * REPOSITORIES.index(name)}"
+    return f"R_kgDO{600_000_001 + 11 * ON_GITHUB.index(name)}"
 
 
 class View:
@@ -250,17 +257,20 @@ class View:
                 "resetAt": iso(self.now + 3600), "nodeCount": 0}  # fmt: skip
 
     def node(self, key: str) -> Json:
-        """Return a pull request or a repository by its global id."""
-        for name in REPOSITORIES:
+        """Return a pull request, an issue or a repository by its global id."""
+        for name in ON_GITHUB:
             if key == repository_id(name):
                 return self.repository_json(name)
+        issue = self.graph.issues.get(key)
+        if issue and issue.created <= self.now:
+            return self.issue(issue)
         pull = self.graph.pulls.get(key)
         if pull is None or pull.created > self.now:
             raise fault("NOT_FOUND", f"Could not resolve to a node with the global id of '{key}'.")
         return self.pull(pull)
 
     def nodes(self, keys: list[str]) -> list:
-        """Return pull requests by their global ids; an unknown one is an error in its place."""
+        """Return items by their global ids; an unknown one is an error in its place."""
         if len(keys) > 100:
             raise fault("ARGUMENT_LIMIT", "You may not provide more than 100 node ids.")
         found: list = []
@@ -273,14 +283,14 @@ class View:
 
     def repository(self, info: object, owner: str, name: str, followRenames: bool = True) -> Json:  # noqa: N803
         """Return a repository by name."""
-        if owner.lower() != OWNER or name.lower() not in REPOSITORIES:
+        if owner.lower() != OWNER or name.lower() not in ON_GITHUB:
             text = f"Could not resolve to a Repository with the name '{owner}/{name}'."
             raise fault("NOT_FOUND", text)
         return self.repository_json(name.lower())
 
     def repository_json(self, name: str) -> Json:
         """Return a repository."""
-        number = 600_000_001 + 11 * REPOSITORIES.index(name)
+        number = 600_000_001 + 11 * ON_GITHUB.index(name)
         return {
             "__typename": "Repository", "id": repository_id(name), "databaseId": number,
             "name": name,
@@ -289,6 +299,7 @@ class View:
             "defaultBranchRef": {"name": "main", "prefix": "refs/heads/"},
             "pullRequest": lambda info, number: self.numbered(name, number),
             "pullRequests": lambda info, **args: self.pull_page(name, args),
+            "issues": lambda info, **args: self.issue_page(name, args),
         }  # fmt: skip
 
     def visible(self, name: str) -> list[PullRequest]:
@@ -317,6 +328,58 @@ class View:
             reverse=order["direction"] == "DESC",
         )
         return connection(rows, args, self.pull)
+
+    def issue_page(self, name: str, args: Json) -> Json:
+        """Return a page of issues."""
+        now, order = self.now, args.get("orderBy") or {"field": "CREATED_AT", "direction": "ASC"}
+        only = args.get("filterBy") or {}
+        states = args.get("states") or only.get("states") or ("OPEN", "CLOSED")
+        rows = [
+            (at if order["field"] == "UPDATED_AT" else issue.created, issue.number, issue)
+            for issue in self.graph.issues.values()
+            if issue.repository == name and issue.created <= now
+            and (iso(at := github_issues.updated(issue, now)) or "") >= (only.get("since") or "")
+            and github_issues.state(issue, now)[0] in states
+        ]  # fmt: skip
+        rows.sort(key=lambda row: row[:2], reverse=order["direction"] == "DESC")
+        return connection(rows, args, lambda row: self.issue(row[2]))
+
+    def issue(self, issue: HubIssue) -> Json:
+        """Return an issue."""
+        now = self.now
+        return github_issues.issue_json(issue, now) | {
+            "author": actor(issue.author),
+            "repository": lambda info: self.repository_json(issue.repository),
+            "labels": lambda info, **args: connection(
+                github_issues.labels(issue, now), args, label
+            ),
+            "timelineItems": lambda info, **args: self.issue_timeline(issue, args),
+        }
+
+    def issue_timeline(self, issue: HubIssue, args: Json) -> Json:
+        """Return a page of an issue's timeline, by type."""
+        wanted, since = args.get("itemTypes"), args.get("since") or ""
+        rows = [
+            (place, event) for place, event in enumerate(github_issues.seen(issue, self.now))
+            if (not wanted or constant(event.kind) in wanted) and (iso(event.at) or "") >= since
+        ]  # fmt: skip
+        return connection(rows, args, lambda row: self.issue_event(issue, *row))
+
+    def issue_event(self, issue: HubIssue, place: int, event: HubEvent) -> Json:
+        """Return an entry of an issue's timeline, with the item that it leads to."""
+        shown = github_issues.event_json(issue, place, event) | {"actor": actor(event.actor)}
+        if event.other:
+            shown[github_issues.end_of(event)] = self.item(event.other)
+        return shown
+
+    def item(self, other: HubIssue | PullRequest | DirectCommit) -> Callable[..., Json]:
+        """Return what shows an item, once it is asked for."""
+        if isinstance(other, HubIssue):
+            return lambda info: self.issue(other)
+        if isinstance(other, PullRequest):
+            return lambda info: self.pull(other)
+        commit = Commit(other.sha, other.written, other.author, other.message)
+        return lambda info: commit_json(commit) | {"committedDate": iso(other.at)}
 
     def known(self, at: int | None) -> int | None:
         """Return a moment unless it is still to come."""
@@ -359,7 +422,10 @@ class View:
             "deletions": pull.deletions, "changedFiles": pull.files, "isCrossRepository": False,
             "repository": lambda info: self.repository_json(pull.repository),
             "labels": lambda info, **args: connection(list(pull.labels), args, label),
-            "closingIssuesReferences": lambda info, **args: connection([], args, dict),
+            "closingIssuesReferences": lambda info, **args: connection(
+                [one for one in [self.graph.world.library.closes.get(pull.id)] if one],
+                args, self.issue,
+            ),
             "commits": lambda info, **args: connection(commits, args, pull_commit),
             "reviews": lambda info, **args: self.reviews(pull, args),
             "timelineItems": lambda info, **args: self.timeline(events, pull, args),

@@ -1,4 +1,4 @@
-"""The Insights team: a small team with a value stream of its own, all of whose work is in GitLab.
+"""The Insights team: a small team with a value stream of its own, whose services are in GitLab.
 
 It draws from a stream of its own. Its merge requests and deployments are of the same kind as those
 of GitHub, so the same truth is told of them.

@@ -198,6 +198,69 @@ class PullRequest:
 
 
 @dataclass(slots=True, eq=False)
+class HubEvent:
+    """An entry of the timeline of a GitHub issue; `kind` is GitHub's type name.
+
+    `other` is the issue or the pull request that it is about, or what closed the issue.
+    """
+
+    at: int
+    kind: str
+    actor: Person
+    label: str = ""
+    reason: str = ""
+    other: "HubIssue | PullRequest | DirectCommit | None" = None
+
+
+@dataclass(slots=True, eq=False)
+class HubIssue:
+    """A GitHub issue: `steps` are its statuses, with the moments at which it truly came to them.
+
+    What its timeline shows are the `events`. `parent` is what it is a part of, `blocks` what waited
+    for it, from when until when.
+    """
+
+    repository: str
+    created: int
+    author: Person
+    title: str
+    labels: tuple[str, ...]
+    steps: list[tuple[int, str]] = field(default_factory=list)
+    events: list[HubEvent] = field(default_factory=list)
+    parent: "HubIssue | None" = None
+    parent_since: int = 0
+    blocks: list[tuple["HubIssue", int, int | None]] = field(default_factory=list)
+    duplicate_of: "HubIssue | None" = None
+    duplicate_until: int | None = None
+    id: int = 0
+    number: int = 0
+
+    @property
+    def node_id(self) -> str:
+        """GitHub's global id."""
+        return f"I_kwDO{self.id}"
+
+
+@dataclass(slots=True, eq=False)
+class DirectCommit:
+    """A commit that was pushed to main outside of any pull request.
+
+    `at` is when it came there, `written` when it was written. `issues` are the issues of Jira that
+    it truly belongs to, and names; `fixes` is the one of GitHub that it closes.
+    """
+
+    repository: str
+    written: int
+    at: int
+    author: Person
+    kind: str
+    message: str
+    sha: str
+    issues: list[Issue] = field(default_factory=list)
+    fixes: HubIssue | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Job:
     """A job of one attempt of an Actions run."""
 

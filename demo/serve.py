@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from demo import feeds
-from demo.company import NOW, OWNER, REPOSITORIES, STREAMS
+from demo.company import NOW, ON_GITHUB, OWNER, STREAMS
 from demo.github import TOKEN as GITHUB_TOKEN
 from demo.github import GitHub
 from demo.gitlab import TOKEN as GITLAB_TOKEN
@@ -82,7 +82,7 @@ class Servers:
             },
             "github": {
                 "TOKEN": GITHUB_TOKEN,
-                "REPOSITORIES": json.dumps([f"{OWNER}/{name}" for name in REPOSITORIES]),
+                "REPOSITORIES": json.dumps([f"{OWNER}/{name}" for name in ON_GITHUB]),
             },
             "jenkins": {
                 "USER": JENKINS_USER, "API_TOKEN": JENKINS_TOKEN,

@@ -4,13 +4,13 @@ None of this is read from an API or from the histories that the APIs serve.
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from demo.company import NOW, OWNER, STATUSES, STREAM_OF_REPOSITORY, STREAMS
-from demo.model import Deployment, Issue, PullRequest, Record
+from demo.model import Deployment, DirectCommit, Issue, PullRequest, Record
 from demo.operations import STATES
 from demo.world import World
 
@@ -128,30 +128,53 @@ def chains(world: World, as_of: int = NOW) -> list[Chain]:
     return found
 
 
-def carried(world: World, as_of: int = NOW) -> dict[int, Deployment]:
-    """Return pull request id → the first production deployment that ran with it.
+def carried(world: World, as_of: int = NOW) -> dict[int | str, Deployment]:
+    """Return what came to main → the first production deployment that ran with it.
 
-    Main is one line: what was merged before the commit that is deployed is behind it.
+    Of a pull request its id, of a commit outside of any its sha. Main is one line: what came there
+    before the commit that is deployed is behind it.
     """
-    lines: dict[str, list[PullRequest]] = defaultdict(list)
-    for pull in sorted(world.pulls, key=lambda pull: pull.merged or 0):
-        if pull.merged:
-            lines[pull.repository].append(pull)
+    came: list[tuple[int, str, int | str, str]] = [
+        *((one.merged, one.repository, one.id, one.merge_sha or "")
+          for one in world.pulls if one.merged),
+        *((one.at, one.repository, one.sha, one.sha) for one in world.directs),
+    ]  # fmt: skip
+    lines: dict[str, list[int | str]] = defaultdict(list)
+    places: dict[str, int] = {}
+    for _, repository, key, sha in sorted(came, key=lambda one: one[0]):
+        lines[repository].append(key)
+        places[sha] = len(lines[repository])
     ran = [
         deployment for deployment in world.deployments
         if deployment.environment == "production" and (deployment.succeeded or as_of + 1) <= as_of
     ]  # fmt: skip
-    places = {pull.merge_sha: no for line in lines.values() for no, pull in enumerate(line, 1)}
-    found: dict[int, Deployment] = {}
+    found: dict[int | str, Deployment] = {}
     for deployment in sorted(ran, key=lambda one: one.succeeded or 0):
-        for pull in lines[deployment.repository][: places.get(deployment.sha, 0)]:
-            found.setdefault(pull.id, deployment)
+        for key in lines[deployment.repository][: places.get(deployment.sha, 0)]:
+            found.setdefault(key, deployment)
     return found
+
+
+def brought(world: World, as_of: int = NOW) -> dict[int | str, Deployment]:
+    """Return the same, but for what the first deployment of a repository had behind it.
+
+    Since when that had been there, nobody can know from outside.
+    """
+    begun: dict[str, int] = {}
+    shas: dict[int | str, str] = {one.id: one.merge_sha or "" for one in world.pulls}
+    for one in world.deployments:
+        if one.environment == "production" and one.succeeded:
+            begun[one.repository] = min(one.succeeded, begun.get(one.repository, one.succeeded))
+    return {
+        key: one
+        for key, one in carried(world, as_of).items()
+        if one.succeeded != begun[one.repository] or one.sha == shas.get(key, key)
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The true milestones of an issue, of several pull requests the last; None = not yet."""
+    """The true milestones of an issue, of several changes the last; None = not yet."""
 
     idea_at: int
     first_commit_at: int | None
@@ -162,11 +185,16 @@ class Trace:
 
 
 def traces(world: World, as_of: int = NOW) -> dict[str, Trace]:
-    """Return issue id → its true trace, by all its pull requests, whatever they say of it."""
+    """Return issue id → its true trace, by all its changes, whatever pull requests say of it."""
     pulls = defaultdict(list)
     for pull in world.pulls:
         if pull.issue and pull.created <= as_of:
             pulls[pull.issue.id].append(pull)
+    pushed: dict[int, dict[str, DirectCommit]] = defaultdict(dict)
+    for commit in world.directs:
+        for issue in commit.issues if commit.at <= as_of else ():
+            pushed[issue.id][commit.sha] = commit
+    shipped = carried(world, as_of)
     deployed = {chain.pull_request_id: chain.deployed_at for chain in chains(world, as_of)}
     built: dict[str, int] = {}
     for sha, at in green_builds(world):
@@ -180,16 +208,18 @@ def traces(world: World, as_of: int = NOW) -> dict[str, Trace]:
     for issue in world.issues:
         if issue.created > as_of:
             continue
-        some = pulls[issue.id]
+        some, own = pulls[issue.id], pushed[issue.id]
         merged = [pull for pull in some if pull.merged and pull.merged <= as_of]
-        builds = [built.get(pull.merge_sha or "") for pull in merged]
+        builds = [built.get(sha) for sha in (*(p.merge_sha or "" for p in merged), *own)]
         places = [deployed[str(pull.id)] for pull in merged]
+        places += [one and one.succeeded for one in map(shipped.get, own)]
         commits = [c.at for pull in some for c in pull.commits if c.seen_from <= as_of]
+        commits += [commit.written for commit in own.values()]
         found[str(issue.id)] = Trace(
             min(at for one in behind(issue, as_of) for at in (one.created, *asked[one.id])),
             min(commits, default=None),
             min((pull.created for pull in some), default=None),
-            max((pull.merged or 0 for pull in merged), default=None),
+            max([*(p.merged or 0 for p in merged), *(c.at for c in own.values())], default=None),
             None if None in builds else max(filter(None, builds), default=None),
             None if None in places else max(filter(None, places), default=None),
         )  # fmt: skip
@@ -270,15 +300,20 @@ def failed_deployments(world: World, as_of: int = NOW) -> set[str]:
 def counts(world: World, as_of: int = NOW) -> dict[str, int]:
     """Return how many records of each kind exist at a moment, under the raw tables' names."""
     issues = [i for i in world.issues if i.created <= as_of and i.id not in world.deleted]
-    pulls = [pull for pull in world.pulls if pull.created <= as_of]
+    hub = world.on_github()
+    pulls = [pull for pull in hub.pulls if pull.created <= as_of]
     attempts = [a for run in world.runs for a in run.attempts if a.started <= as_of]
-    deployments = [d for d in world.deployments if d.created <= as_of]
+    deployments = [d for d in hub.deployments if d.created <= as_of]
+    tickets = [one for one in world.library.issues if one.created <= as_of]
     builds = [b for row in world.builds.values() for b in row if b.started_ms <= as_of * 1000]
     return {
         "jira.issues": len(issues),
         "jira.histories": sum(issue.revision(as_of) for issue in issues),
         "github.repositories": len({f"{OWNER}/{pull.repository}" for pull in pulls}),
+        "github.issues": len(tickets),
         "github.pull_requests": len(pulls),
+        "github.commits": sum((one.merged or as_of + 1) <= as_of for one in world.pulls)
+        + sum(one.at <= as_of for one in hub.directs),
         "github.reviews": sum(r.at <= as_of for pull in pulls for r in pull.reviews),
         "github.workflow_runs": len(attempts),
         "github.jobs": sum(job.created <= as_of for a in attempts for job in a.jobs),
@@ -347,13 +382,16 @@ def periods(world: World, as_of: int = NOW) -> dict[tuple[str, date], Period]:
         )
         of_deployment |= {one.id: period for one in some}
         begun[repository] = min([begun.get(repository, as_of), *ends])
-    pulls = {pull.id: pull for pull in world.pulls}
+    written: dict[int | str, int] = {one.sha: one.written for one in world.directs}
+    shas: dict[int | str, str] = {one.id: one.merge_sha or "" for one in world.pulls}
+    for pull in world.pulls:
+        seen = [commit.at for commit in pull.commits if commit.seen_from <= as_of]
+        written[pull.id] = min(seen, default=pull.created)
     for key, deployment in carried(world, as_of).items():
-        pull, period = pulls[key], of_deployment[deployment.id]
+        period = of_deployment[deployment.id]
         if deployment.succeeded != begun[deployment.repository]:
-            written = min(commit.at for commit in pull.commits if commit.seen_from <= as_of)
-            period.lead_times.append((deployment.succeeded or 0) - written)
-        elif deployment.sha != pull.merge_sha:
+            period.lead_times.append((deployment.succeeded or 0) - written[key])
+        elif deployment.sha != shas.get(key, key):
             continue
         period.deployed += 1
     return dict(found)
@@ -510,90 +548,3 @@ def version_contents(world: World, as_of: int = NOW) -> dict[tuple[str, str], tu
         )
         for key, some in rows.items()
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Defect:
-    """Where a defect was truly found, how somebody says so, and with what it counts."""
-
-    stream: str
-    has_escaped: bool
-    way: str | None
-    environment: str | None
-    incident: str | None
-    cohort: tuple[str, str | None]
-    cohort_on: date
-    found_on: date
-    is_withdrawn: bool
-
-
-def defects(world: World, as_of: int = NOW) -> dict[str, Defect]:
-    """Return issue id → the true defect, of each bug.
-
-    It counts with the version that it is wrong in, or the deployment that broke what the first
-    incident tells of, or the version that it was mended in before that came out, or its own day.
-    """
-    told: dict[int, list[Record]] = defaultdict(list)
-    for incident in sorted(world.incidents, key=lambda one: (one.base["opened_at"], one.sys_id)):
-        if incident.fix and (incident.fix_told or as_of + 1) <= as_of:
-            told[incident.fix.id].append(incident)
-    found = {}
-    for issue in world.issues:
-        if issue.kind != "Bug" or issue.created > as_of:
-            continue
-        has_escaped, day = issue.found_in == "Production", issue.stream.day(issue.created)
-        first = next(iter(told[issue.id]), None)
-        named = {
-            role: sorted(
-                (one.version for one in issue.plans
-                 if one.role == role and one.since <= as_of
-                 and (one.until is None or one.until > as_of)),
-                key=lambda version: version.released,
-            )
-            for role in ("affects", "fix")
-        }  # fmt: skip
-        affected = next((v for v in named["affects"] if v.released <= as_of), None)
-        mended = next(
-            (v for v in named["fix"] if v.released <= as_of and v.released_on >= day), None
-        )
-        way: str | None = None
-        if issue.found_way in ("field", "label") and (issue.found_said or 0) <= as_of:
-            way = issue.found_way
-        elif first:
-            way = "incident"
-        elif named["affects"]:
-            way = "release"
-        cohort, on = ("found", None), day
-        if affected:
-            cohort, on = ("release", str(affected.id)), affected.released_on
-        elif first and first.deployment:
-            cohort = ("deployment", str(first.deployment.id))
-            on = issue.stream.day(first.deployment.ended)
-        elif way and not has_escaped and mended:
-            cohort, on = ("fix", str(mended.id)), mended.released_on
-        found[str(issue.id)] = Defect(
-            issue.stream.key, has_escaped, way,
-            issue.found_in.lower() if way in ("field", "label") else None,
-            first.sys_id if first else None, cohort, on, day,
-            visits(issue, as_of)[-1].flow_state == "cancelled",
-        )  # fmt: skip
-    return found
-
-
-PATIENCE = 30
-"""Days after a release in which what escaped is counted with it."""
-
-
-def escapes(world: World, as_of: int = NOW) -> dict[tuple[str, date], Counter[str]]:
-    """Return (value stream, month) → its defects by where they were found, and those logged."""
-    found: dict[tuple[str, date], Counter[str]] = defaultdict(Counter)
-    for one in defects(world, as_of).values():
-        if one.is_withdrawn:
-            continue
-        words = "not_known" if one.way is None else "found_before"
-        if one.way and one.has_escaped:
-            is_late = (one.found_on - one.cohort_on).days > PATIENCE
-            words = "escaped_late" if is_late else "escaped"
-        found[one.stream, one.cohort_on.replace(day=1)].update(["defects", words])
-        found[one.stream, one.found_on.replace(day=1)].update(["logged_defects"])
-    return dict(found)

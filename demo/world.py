@@ -11,11 +11,24 @@ from demo.defects import find, tell
 from demo.delivery import Developers
 from demo.delivery import number as number_pulls
 from demo.dependencies import depend
+from demo.directs import push
 from demo.flow import Flow
 from demo.insights import Insights, Team
 from demo.issues import Desk, item, make_issues, resolved
 from demo.issues import number as number_issues
-from demo.model import Build, Deployment, History, Issue, Mod, PullRequest, Record, Run, Version
+from demo.library import Library, Maintainers
+from demo.model import (
+    Build,
+    Deployment,
+    DirectCommit,
+    History,
+    Issue,
+    Mod,
+    PullRequest,
+    Record,
+    Run,
+    Version,
+)
 from demo.operations import INCIDENT_STATES, Operations
 from demo.releases import Releases, Trouble
 from demo.servicedesk import ServiceDesk
@@ -46,6 +59,8 @@ class World:
     tasks: list[Record]
     versions: list[Version]
     insights: Insights
+    directs: list[DirectCommit]
+    library: Library
     now: int = NOW
     version: int = 0
     deleted: set[int] = field(default_factory=set)
@@ -56,10 +71,27 @@ class World:
 
     def in_gitlab(self) -> "World":
         """Return what is in GitLab as a world of its own: the same truth is told of it."""
+        return self._of_insights(self.insights.requests, self.insights.deployments, [])
+
+    def in_library(self) -> "World":
+        """Return what is in the repository of the library as a world of its own."""
+        own = self.library
+        return self._of_insights(own.requests, own.deployments, own.directs)
+
+    def _of_insights(
+        self, pulls: list[PullRequest], deployments: list[Deployment], directs: list[DirectCommit]
+    ) -> "World":
         return replace(
-            self, pulls=self.insights.requests, deployments=self.insights.deployments,
-            issues=[], runs=[], builds={}, troubles=[], changes=[], incidents=[], problems=[],
-            requests=[], tasks=[],
+            self, pulls=pulls, deployments=deployments, directs=directs, issues=[], runs=[],
+            builds={}, troubles=[], changes=[], incidents=[], problems=[], requests=[], tasks=[],
+        )  # fmt: skip
+
+    def on_github(self) -> "World":
+        """Return it with what comes to all repositories of GitHub, that of the library too."""
+        own = self.library
+        return replace(
+            self, pulls=[*self.pulls, *own.requests], directs=[*self.directs, *own.directs],
+            deployments=[*self.deployments, *own.deployments],
         )  # fmt: skip
 
     def issue(self, key: str) -> Issue:
@@ -168,9 +200,10 @@ def build(seed: int = SEED) -> World:
     desk_work = ServiceDesk(operations, seed)
     desk_work.run()
     tell(operations.incidents, seed)
+    insights = Team(seed, {person.name for person in people}).run()
     return World(
         seed, people, issues, pulls, runs, builds, releases.deployments, releases.troubles,
         operations.changes, operations.incidents, operations.groups, operations.services,
-        desk_work.problems, desk_work.requests, desk_work.tasks, versions,
-        Team(seed, {person.name for person in people}).run(),
+        desk_work.problems, desk_work.requests, desk_work.tasks, versions, insights,
+        push(pulls, issues, people, seed), Maintainers(insights.people, seed).run(),
     )  # fmt: skip

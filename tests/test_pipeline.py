@@ -144,7 +144,8 @@ def test_nothing_of_the_world_is_missing(company: Company) -> None:
             "select item_kind, count(*) from marts.dim_work_items where is_current group by 1"
         )
     )
-    tickets, requests = made.insights.tickets, made.insights.requests
+    tickets = [*made.insights.tickets, *made.library.issues]
+    requests = [*made.insights.requests, *made.library.requests]
     assert kinds["issue"] == sum(issue.created <= now for issue in [*made.issues, *tickets])
     assert kinds["pull_request"] == sum(pull.created <= now for pull in [*made.pulls, *requests])
     assert kinds["incident"] == sum(record.created <= now for record in made.incidents)
@@ -162,7 +163,7 @@ def test_nothing_of_the_world_is_missing(company: Company) -> None:
         build.started_ms <= now * 1000 for builds in made.builds.values() for build in builds
     )
     deployments = company.rows("select count(*) from marts.fct_deployments")
-    everything = [*made.deployments, *made.insights.deployments]
+    everything = [*made.on_github().deployments, *made.insights.deployments]
     assert deployments == [(sum(d.created <= now for d in everything),)]
 
 
@@ -347,7 +348,7 @@ def test_waiting_is_longest_at_the_true_constraint(company: Company) -> None:
 
 
 def test_traces_are_the_true_ones_where_the_links_exist(company: Company) -> None:
-    """Of an issue whose pull requests all say its key, every milestone is the true one.
+    """Of an issue whose changes all say its key, every milestone is the true one.
 
     But for what the first deployment of a repository had behind it: nobody knows since when.
     """
@@ -359,6 +360,11 @@ def test_traces_are_the_true_ones_where_the_links_exist(company: Company) -> Non
     for pull in made.pulls:
         if pull.issue and pull.created <= now:
             pulls[str(pull.issue.id)].append(truth.says_its_issue(pull, now))
+    # Whoever pushes to main names what it is about, or it is about nothing.
+    pushed = [(commit.sha, issue) for commit in made.directs for issue in commit.issues
+              if commit.at <= now]  # fmt: skip
+    for _, issue in pushed:
+        pulls[str(issue.id)].append(True)
     names = ("idea_at", "first_commit_at", "opened_at", "merged_at", "built_at", "deployed_at")
     found = {
         key.rpartition(":")[2]: (changes, truth.Trace(*moments))
@@ -373,17 +379,9 @@ def test_traces_are_the_true_ones_where_the_links_exist(company: Company) -> Non
     assert {key: changes for key, (changes, _) in found.items()} == {
         key: sum(said) for key, said in pulls.items()
     }
-    firsts: dict[str, Any] = {}
-    for made_ in made.deployments:
-        if made_.environment == "production" and made_.succeeded:
-            first = firsts.setdefault(made_.repository, made_)
-            firsts[made_.repository] = min(first, made_, key=lambda one: one.succeeded)
-    first_ids = {str(one.id): one.sha for one in firsts.values()}
-    unknown = {
-        chain.issue_id
-        for chain in truth.chains(made, now)
-        if first_ids.get(chain.deployment_id or "", chain.merge_sha) != chain.merge_sha
-    }
+    behind = truth.carried(made, now).keys() - truth.brought(made, now).keys()
+    unknown = {str(pull.issue.id) for pull in made.pulls if pull.issue and pull.id in behind}
+    unknown |= {str(issue.id) for sha, issue in pushed if sha in behind}
     assert 0 < len(unknown) < 100
     whole = {
         key: true[key] for key, said in pulls.items() if said and all(said) and key not in unknown
@@ -413,6 +411,7 @@ def test_coverage_is_the_known_share_of_the_links(company: Company) -> None:
         for pull in made.pulls
         if pull.issue and pull.created <= now and truth.says_its_issue(pull, now)
     }
+    said |= {str(one.id) for commit in made.directs if commit.at <= now for one in commit.issues}
     found = company.rows(
         """
         select sum(linked_items), sum(finished_items) from metrics.metric_trace_coverage
@@ -461,7 +460,7 @@ def test_deployments_are_blamed_for_what_they_truly_caused(company: Company) -> 
         {key.rpartition(":")[2] for (key,) in company.rows(f"{deployments} and {condition}")}
         for condition in ("is_failed", "is_assumed_failed", "is_retried")
     )
-    true = truth.failed_deployments(made, now)
+    true = truth.failed_deployments(made.on_github(), now)
     # What counts is true; what is only guessed is often not, and holds all that is left but for
     # attempts that another one of the same commit made good within the hour.
     assert failed <= true and len(failed) / len(true) >= 0.85
@@ -474,16 +473,7 @@ def test_every_change_came_with_the_deployment_that_truly_brought_it(company: Co
     from demo import truth
 
     made, now = company.servers.world, company.servers.world.now
-    pulls = {pull.id: pull for pull in made.pulls}
-    firsts: dict[str, int] = {}
-    for one in made.deployments:
-        if one.environment == "production" and one.succeeded:
-            firsts[one.repository] = min(one.succeeded, firsts.get(one.repository, one.succeeded))
-    true = {
-        str(key): str(one.id)
-        for key, one in truth.carried(made, now).items()
-        if one.succeeded != firsts[one.repository] or one.sha == pulls[key].merge_sha
-    }
+    true = {str(key): str(one.id) for key, one in truth.brought(made.on_github(), now).items()}
     found = company.rows(
         "select change_key, deployment_key from marts.bridge_deployment_changes"
         " where change_key like 'github:%'"
@@ -497,7 +487,7 @@ def test_the_five_metrics_of_dora_are_the_true_ones(company: Company) -> None:
     from demo import truth
 
     made, now = company.servers.world, company.servers.world.now
-    true = truth.periods(made, now)
+    true = truth.periods(made.on_github(), now)
     rows = company.rows(
         """
         select service_key, period_start, deployments, rework_deployments, deployed_changes,
@@ -520,7 +510,7 @@ def test_the_five_metrics_of_dora_are_the_true_ones(company: Company) -> None:
             assert failed == period.failed, (service, month)
     assert certain > 50
     # The time to recover, of each failed deployment all of whose incidents name it.
-    ends = truth.recoveries(made, now)
+    ends = truth.recoveries(made.on_github(), now)
     found = {
         key.rpartition(":")[2]: (incidents, recovered)
         for key, incidents, recovered in company.rows(
@@ -532,7 +522,7 @@ def test_the_five_metrics_of_dora_are_the_true_ones(company: Company) -> None:
     }
     caused = {
         str(one.id): sum(incident.created <= now for incident in one.incidents)
-        for one in made.deployments
+        for one in made.on_github().deployments
     }
     known = {key for key, (incidents, _) in found.items() if incidents == caused[key]}
     assert len(known) > 80
@@ -542,7 +532,8 @@ def test_the_five_metrics_of_dora_are_the_true_ones(company: Company) -> None:
 def test_what_programs_wrote_is_known_by_what_they_sign(company: Company) -> None:
     from demo import truth
 
-    true = truth.assistance(company.servers.world, company.servers.world.now)
+    made = company.servers.world
+    true = truth.assistance(made.on_github(), made.now)
     found = company.rows(
         "select change_key, ai_assistance from marts.fct_changes"
         " where kind = 'pull_request' and change_key like 'github:%'"
@@ -567,10 +558,13 @@ def test_every_production_deployment_has_its_evidence(company: Company) -> None:
         for key, change, item, *_ in rows
     }
     assert len(brought) == len(rows) > 300
+    hub, own = made.on_github(), made.library
+    has_item: dict[int | str, bool] = {
+        one.id: one.issue is not None or one.id in own.closes for one in hub.pulls
+    }
+    has_item |= {one.sha: bool(one.issues or one.fixes) for one in hub.directs}
     chains = {
-        (chain.deployment_id, chain.pull_request_id): chain.issue_id is not None
-        for chain in truth.chains(made, now)
-        if chain.deployment_id
+        (str(one.id), str(key)): has_item[key] for key, one in truth.carried(hub, now).items()
     }
     # Some come with another deployment than the true one; what is found has its true item.
     both = brought.keys() & chains.keys()

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from demo import feeds, truth, world
+from demo import feeds, truth, truth_defects, truth_library, world
 from tests.flow.golden import day
 
 TEXT = (Path(__file__).parents[1] / "docs" / "questions.md").read_text()
@@ -55,7 +55,7 @@ def test_every_question_of_the_tables_has_one_query() -> None:
 
 
 def test_40_services_have_their_five_metrics(ask: Ask, made: world.World) -> None:
-    true = truth.periods(made, made.now) | truth.periods(made.in_gitlab(), made.now)
+    true = truth.periods(made.on_github(), made.now) | truth.periods(made.in_gitlab(), made.now)
     rows = ask(40)
     assert {(row["service_key"], row["period_start"]) for row in rows if row["deployments"]} <= set(
         true
@@ -79,7 +79,7 @@ def test_40_services_have_their_five_metrics(ask: Ask, made: world.World) -> Non
 
 
 def test_41_defects_escape_by_release(ask: Ask, ask_golden: Ask, made: world.World) -> None:
-    true = truth.escapes(made, made.now)
+    true = truth_defects.escapes(made, made.now)
     rows = ask(41)
     assert len(rows) > 60
     for row in rows:
@@ -150,6 +150,9 @@ def test_47_speed_and_quality_stand_side_by_side(ask: Ask, made: world.World) ->
     )
     done["insights"] = sum(
         (one.closed or made.now + 1) <= made.now for one in made.insights.tickets
+    ) + sum(
+        truth_library.flow(one, made.now).outcome == "done"
+        for one in truth_library.existing(made.library, made.now)
     )
     found = Counter[str]()
     rows = ask(47)

@@ -4,8 +4,18 @@ import hashlib
 
 import msgspec
 
-from demo import github, github_graphql, gitlab, jenkins, jira, servicenow, truth
-from demo.company import HORIZON
+from demo import (
+    github,
+    github_commits,
+    github_graphql,
+    github_issues,
+    gitlab,
+    jenkins,
+    jira,
+    servicenow,
+    truth,
+)
+from demo.company import HORIZON, ON_GITHUB
 from demo.world import build
 
 
@@ -28,16 +38,23 @@ def main():
         )
         add([[link.kind, link.end, link.other.id, link.at, link.until] for link in issue.links])
     add([jira.version(version, HORIZON) for version in world.versions])
-    for pull in world.pulls:
+    hub = world.on_github()
+    for issue in world.library.issues:
+        add([github_issues.rest_json(issue, HORIZON), github_issues.issue_json(issue, HORIZON)])
+        add([github_issues.event_json(issue, *row) for row in enumerate(issue.events)])
+    for pull in hub.pulls:
         add(github.pull_json(pull, HORIZON))
         add([github_graphql.commit_json(commit) for commit in pull.commits])
         add([github_graphql.review(review) for review in pull.reviews])
         add([github_graphql.timeline_item(pull, *row) for row in enumerate(pull.events)])
+    for repository in ON_GITHUB:
+        line = github_commits.main_line(hub, repository)
+        add([github_commits.branch_commit_json(one, None, {}) for one in line])
     for run in world.runs:
         for number, attempt in enumerate(run.attempts, start=1):
             add(github.run_json(run, HORIZON, number))
             add([github.job_json(run, job, number, HORIZON) for job in attempt.jobs])
-    for row in world.deployments:
+    for row in hub.deployments:
         add([github.deployment_json(row, HORIZON), row.statuses])
     for builds in world.builds.values():
         add([[jenkins.build_json(build, HORIZON, ""), build.stages] for build in builds])

@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from demo import truth, world
 from demo.calendars import seed_rows
-from demo.company import INSIGHTS, NOW, START, STREAMS
+from demo.company import INSIGHTS, LIBRARY, NOW, START, STREAMS
+from demo.library import Library
 
 ROOT = Path(__file__).parents[2]
 KEY = re.compile(r"\b(?:PAY|SHOP|PLAT)-\d+")
@@ -221,8 +223,8 @@ def test_what_was_planned_found_and_linked_changes_nothing_of_the_work():
     """It is drawn from streams of its own: without it, everything else is as it was."""
     whole = world.build()
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("plan", "find", "depend", "tell"):
-            patch.setattr(world, name, lambda *given: None)
+        for name in ("plan", "find", "depend", "tell", "push"):
+            patch.setattr(world, name, lambda *given: [])
         plain = world.build()
     told = {"Fix Version", "Link", "Detected in"}
     for before, after in zip(plain.issues, whole.issues, strict=True):
@@ -235,8 +237,75 @@ def test_what_was_planned_found_and_linked_changes_nothing_of_the_work():
     assert [(pull.id, pull.title, pull.merge_sha) for pull in plain.pulls] == [
         (pull.id, pull.title, pull.merge_sha) for pull in whole.pulls
     ]
-    assert truth.periods(plain) == truth.periods(whole)
+    assert [(one.id, one.sha, one.statuses) for one in plain.deployments] == [
+        (one.id, one.sha, one.statuses) for one in whole.deployments
+    ]
+    assert [run.id for run in plain.runs] == [run.id for run in whole.runs]
+    # What was pushed to main is in no period of those who did not push.
+    pushed = {one.repository for one in whole.directs}
+    before, after = truth.periods(plain), truth.periods(whole)
+    assert before.keys() == after.keys() and len(pushed) == 2
+    assert {key for key in before if before[key] != after[key]} <= {
+        key for key in before if key[0] in pushed
+    }
+    assert truth.periods(replace(whole, directs=[])) == before
     assert truth.incident_causes(plain) == truth.incident_causes(whole)
+
+
+def test_commits_outside_of_pull_requests_are_of_every_kind(company):
+    """They name issues that were worked on, and nothing else comes to main within minutes."""
+    merges = [(pull.repository, pull.merged) for pull in company.pulls if pull.merged]
+    assert set(Counter(one.kind for one in company.directs)) == {
+        "named", "none", "typed", "pair", "lookalike", "hotfix", "revert",
+    }  # fmt: skip
+    for one in company.directs:
+        assert one.written < one.at
+        assert all(abs(one.at - at) >= 300 for name, at in merges if name == one.repository)
+        said = [key.upper() for key in re.findall(r"plat-\d+", one.message, re.IGNORECASE)]
+        assert said == [issue.key(one.at) for issue in one.issues]
+        assert len(said) == {"none": 0, "lookalike": 0, "revert": 0, "pair": 2}.get(one.kind, 1)
+        assert all(issue.repository == one.repository for issue in one.issues)
+
+
+def test_the_library_changes_nothing_of_the_rest():
+    """It is drawn from a stream of its own, with the people of Insights."""
+    whole = world.build()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.Maintainers, "run", lambda maintainers: Library())
+        plain = world.build()
+    assert not plain.library.issues and whole.library.issues
+    assert whole.people == plain.people and whole.insights.people == plain.insights.people
+    for before, after in (
+        (plain, whole), (plain.in_gitlab(), whole.in_gitlab()),
+    ):  # fmt: skip
+        for name in ("pulls", "deployments", "issues", "directs", "runs"):
+            rows = [[(one.id, one.created) for one in getattr(made, name)] if name != "directs"
+                    else [(one.sha, one.message) for one in made.directs]
+                    for made in (before, after)]  # fmt: skip
+            assert rows[0] == rows[1], name
+        assert truth.periods(before) == truth.periods(after)
+
+
+def test_the_library_has_hard_cases(company):
+    """What its issues tell is what its people did, and main is one line."""
+    own = company.library
+    line = [one.merged for one in own.requests if one.merged] + [one.at for one in own.directs]
+    assert len(line) == len({*line})
+    numbers = [one.number for one in (*own.issues, *own.requests)]
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))
+    for issue in own.issues:
+        times = [at for at, _ in issue.steps]
+        assert times == sorted({*times}) and times[0] == issue.created
+        assert all(event.at >= issue.created for event in issue.events)
+    for one in own.requests:
+        end = one.closed or 1 << 40
+        assert all(one.created <= moment <= end for moment in one.moments())
+    for commit in own.directs:
+        said = re.findall(r"[Ff]ixes #(\d+)", commit.message)
+        assert said == ([str(commit.fixes.number)] if commit.fixes else [])
+    discarded = [one for one in own.requests if one.closed and not one.merged]
+    assert len(discarded) > 3 and all(one.id in own.closes for one in discarded)
+    assert any(label.startswith("ask ") for issue in own.issues for label in issue.labels)
 
 
 def test_defects_and_dependencies_of_the_company_are_of_every_kind(company):
@@ -306,6 +375,7 @@ def test_seeds_name_every_scope_of_the_company():
     for name in INSIGHTS.repositories:
         assert ("gitlab", f"northbank/{name}") in scopes
         assert services[name] == "insights" and teams["insights"] == "insights"
+    assert ("github", f"northbank/{LIBRARY}") in scopes and services[LIBRARY] == "insights"
     for stream in STREAMS:
         wanted = {("jira", stream.project), ("servicenow", stream.operations)}
         wanted.add(("servicenow", stream.change_board))

@@ -240,7 +240,7 @@ class Hub:
         if self.events is None:
             return {"pull_requests": None, "issues": None, "issue": None, "projects": None}
         fields = ["label", "status", "previousStatus", "project", "source", "canonical", "parent"]
-        fields += ["stateReason", "fromRepository", "beforeCommit"]
+        fields += ["stateReason", "closer", "fromRepository", "beforeCommit"]
         fields += ["blockingIssue", "blockedIssue", "subIssue", "issueType", "prevIssueType"]
         fields += ["issueField", "value", "previousValue", "newValue"]
         types = [

@@ -755,10 +755,10 @@ def test_the_repositories_of_an_owner_are_found(
     only(monkeypatch, "northbank/*")
     monkeypatch.setenv("SOURCES__GITHUB__START_DATE", "2025-12-31")
     home.load("github")
-    from demo.company import REPOSITORIES
+    from demo.company import ON_GITHUB
 
     names = home.rows("github", "select full_name from github.repositories")
-    assert {name for (name,) in names} == {f"northbank/{name}" for name in REPOSITORIES}
+    assert {name for (name,) in names} == {f"northbank/{name}" for name in ON_GITHUB}
 
 
 # a GitHub of which tests script every word

@@ -321,6 +321,21 @@ def test_what_a_token_may_not_see_of_a_timeline_does_not_hide_the_issue(
     assert home.rows("github", "select id, type from github.issue_events") == [("E_2", "reopened")]
 
 
+def test_the_commit_that_closed_an_issue_is_loaded(hub: Hub, home: Any) -> None:
+    """A pull request says so itself, and a person is no commit."""
+    at, sha = "2025-05-02T00:00:00Z", "c" * 40
+    closers = ({"__typename": "Commit", "oid": sha}, {"__typename": "PullRequest"}, None)
+    for no, closer in enumerate(closers, start=1):
+        closed = event(no, "ClosedEvent", at, stateReason="COMPLETED", closer=closer)
+        hub.add_issue(no, at, closed, state="CLOSED", closedAt=at)
+    home.load("github")
+    assert any(
+        "closer { __typename ... on Commit { oid } }" in str(b) for b in hub.asked("graphql")
+    )
+    found = "select payload->>'$.closer_sha' from github.issue_events order by id"
+    assert home.rows("github", found) == [(sha,), (None,), (None,)]
+
+
 def test_t2e_a_listing_that_is_stopped_goes_on_where_it_was(
     hub: Hub, home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from tests.flow.scratch import (
     Ticket,
 )
 
-TRAIL = "lab/trail"
+TRAIL, CLOSERS = "lab/trail", "field/closers"
 
 
 def named(number: int, key: str, first: str, merged: str | None, **more: Any) -> Delivery:
@@ -370,6 +370,47 @@ CASES: list[Case] = [
                 ("github:issue:I9711", 0, None),
             ],
             "select count(*) from marts.fct_traces where work_item_key like 'servicenow:%'": [(0,)],
+        },
+    ),
+    Case(
+        "a commit that closes an issue implements it, or its pull request does",
+        [
+            # Pushed; the merge of a pull request that does not say so, and of one that does.
+            commits(CLOSERS, (0x711, (), "05-20 09:00"), authored="05-20 08:00"),
+            commits(CLOSERS, (0x712, (0x711,), "05-20 10:00"), (0x713, (0x712,), "05-20 11:00")),
+            line(CLOSERS, 0x711, 0x712, 0x713),
+            pull(CLOSERS, 1, "05-20 09:30", "05-20 10:00", merged_as=0x712),
+            pull(CLOSERS, 2, "05-20 10:30", "05-20 11:00", merged_as=0x713, closes=("I9732",)),
+            # The last one was closed by a commit that is not loaded.
+            *(
+                GitHubIssue(
+                    number, "2024-05-19 09:00",
+                    ((f"2024-{when}", "closed",
+                      {"stateReason": "COMPLETED", "closer_sha": sha(commit)}),),
+                    closed=(f"2024-{when}", "COMPLETED"),
+                )
+                for number, when, commit in (
+                    (9730, "05-20 09:00", 0x711), (9731, "05-20 10:00", 0x712),
+                    (9732, "05-20 11:00", 0x713), (9733, "05-20 12:00", 0x714),
+                )
+            ),
+        ],
+        rows={
+            """select from_key, to_key, link_type, method, confidence, valid_from
+               from marts.bridge_work_item_links
+               where to_key in ('github:issue:I9730', 'github:issue:I9731', 'github:issue:I9732',
+                   'github:issue:I9733') order by 2""": [
+                (f"github:commit:{CLOSERS}:{sha(0x711)}", "github:issue:I9730", "implements",
+                 "closing_commit", 1.0, at("05-20 09:00")),
+                (f"github:pr:{CLOSERS}-1", "github:issue:I9731", "implements", "closing_commit",
+                 1.0, at("05-20 09:30")),
+                (f"github:pr:{CLOSERS}-2", "github:issue:I9732", "implements",
+                 "closing_reference", 1.0, at("05-20 10:30")),
+            ],
+            """select change_count, change_method, first_commit_at, opened_at, merged_at
+               from marts.fct_traces where work_item_key = 'github:issue:I9730'""": [
+                (1, "closing_commit", at("05-20 08:00"), None, at("05-20 09:00")),
+            ],
         },
     ),
     Case(

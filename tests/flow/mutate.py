@@ -115,6 +115,20 @@ MUTATIONS = [
         "when issue_keys.is_written_as_key then split", "when true then split",
     ),
     Mutation(
+        "what a pull request says itself, its commit need not say again",
+        f"{INTERMEDIATE}/int_work_item_links_unioned.sql",
+        "where events.event = 'closed' and closings.work_item_key is null",
+        "where events.event = 'closed'",
+    ),
+    Mutation(
+        "a commit that closes an issue was there before the issue was closed",
+        f"{INTERMEDIATE}/int_work_item_links_unioned.sql",
+        "        'closing_commit' as method,\n        cast(1 as double) as confidence,\n"
+        "        changes.begins_at as valid_from,",
+        "        'closing_commit' as method,\n        cast(1 as double) as confidence,\n"
+        "        events.happened_at as valid_from,",
+    ),
+    Mutation(
         "a renamed repository has its commits once",
         "models/staging/github/stg_github__commits.sql",
         "where repositories.full_name is not null or read_again.sha is null", "where true",

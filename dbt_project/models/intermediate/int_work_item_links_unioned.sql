@@ -339,6 +339,39 @@ github_closings as (
 
 ),
 
+-- A commit whose message closes an issue implements it; that of a pull request does so for it.
+github_closing_commits as (
+
+    select
+        'github:closing_commit:' || events.issue_event_id || ':' || commits.change_key
+            as source_link_id,
+        commits.change_key as from_key,
+        events.work_item_key as to_key,
+        cast(null as varchar) as to_item_key,
+        'implements' as link_type,
+        'closing_commit' as method,
+        cast(1 as double) as confidence,
+        changes.begins_at as valid_from,
+        cast(null as timestamp) as valid_to,
+        cast(null as varchar) as key_project
+
+    from github_events as events
+
+    inner join commits
+        on events.closing_sha = commits.sha
+
+    inner join changes
+        on commits.change_key = changes.change_key
+
+    left join closings
+        on
+            commits.change_key = closings.work_item_key
+            and events.work_item_key = closings.issue_work_item_key
+
+    where events.event = 'closed' and closings.work_item_key is null
+
+),
+
 github_unmarks as (
 
     select
@@ -479,6 +512,8 @@ final as (
     select * from github
     union all
     select * from github_closings
+    union all
+    select * from github_closing_commits
     union all
     select * from github_references
     union all

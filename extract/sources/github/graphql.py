@@ -71,7 +71,7 @@ _FIELD_KINDS = ("IssueFieldSingleSelect", "IssueFieldNumber", "IssueFieldDate")
 """Kinds of fields whose names and values are asked for: texts are free, and may name people."""
 _OF_EVENT: Mapping[str, Mapping[str, str]] = {
     "HEAD_REF_FORCE_PUSHED_EVENT": {"beforeCommit": "{ ...What }"},
-    "CLOSED_EVENT": {"stateReason": ""},
+    "CLOSED_EVENT": {"stateReason": "", "closer": "{ __typename ... on Commit { oid } }"},
     "LABELED_EVENT": {"label": "{ name }"},
     "UNLABELED_EVENT": {"label": "{ name }"},
     "ADDED_TO_PROJECT_V2_EVENT": _PROJECT,

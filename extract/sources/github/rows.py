@@ -253,6 +253,7 @@ def issue_event_rows(node: Mapping[str, Any]) -> list[Row]:
                     "actor": event["actor"],
                     "label": label,
                     "stateReason": entry.get("stateReason"),
+                    "closer_sha": (entry.get("closer") or {}).get("oid"),
                     "project_id": (entry.get("project") or {}).get("id"),
                     "status": entry.get("status"),
                     "previousStatus": entry.get("previousStatus"),
