@@ -16,6 +16,63 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+RIVALS = """
+with
+
+children as (
+
+    select
+        known.*,
+        outcome = 'open' as is_open,
+        case when outcome <> 'open' then coalesce(last_done_at, created_at) end as ended_at,
+        bool_or(outcome = 'open' and started_at is not null)
+            over (partition by parent_work_item_key) as is_under_way
+
+    from known
+
+    where
+        outcome in ('open', 'done')
+        and parent_work_item_key in (select work_item_key from known)
+
+),
+
+-- Of an open epic those that are under way, if any is.
+rivals as (
+
+    select
+        parent_work_item_key,
+        work_item_key,
+        is_open,
+        coalesce(ended_at, timestamp '9999-12-31') as ends_at
+
+    from children
+
+    where not is_under_way or started_at is not null
+
+),
+
+latest as (
+
+    select
+        *,
+        max(ends_at) over (partition by parent_work_item_key) as last_ends_at
+
+    from rivals
+
+)
+
+select
+    parent_work_item_key,
+    work_item_key
+
+from latest
+
+where ends_at = last_ends_at
+
+order by 1, 2
+"""
+"""The children that may have ended an item last, of all items that have children."""
+
 MOST_STEPS = 100
 """A path that is longer begins with what is told of it."""
 
@@ -112,42 +169,46 @@ def path_back(key: str, items: dict[str, Item], blocks: dict[str, list[Block]]) 
 
 
 def path_of(
-    children: list[str], items: dict[str, Item], blocks: dict[str, list[Block]]
+    rivals: list[str], items: dict[str, Item], blocks: dict[str, list[Block]]
 ) -> list[Step]:
-    """Return the path to the end of the last child; of several the longest."""
-    is_started = any(items[key].is_open and items[key].started_at for key in children)
-    rivals = [key for key in children if not is_started or items[key].started_at]
-    end = max(items[key].ends_at for key in rivals)
-    paths = [path_back(key, items, blocks) for key in rivals if items[key].ends_at == end]
+    """Return the path to the end of the child that ended last; of several the longest."""
+    paths = [path_back(key, items, blocks) for key in rivals]
     return min(paths, key=lambda steps: (steps[0].begins_at, steps[-1].item))
 
 
 def model(dbt, session):  # noqa: ANN001, ANN201 (dbt's own signature)
     """Walk back from the end of every item that has children."""
-    items, children = {}, collections.defaultdict(list)
     flows = dbt.ref("fct_work_item_flows").set_alias("flows")
     current = dbt.ref("dim_work_items").filter("is_current").set_alias("current")
-    rows = flows.join(current, "flows.work_item_key = current.work_item_key").project(
+    known = flows.join(current, "flows.work_item_key = current.work_item_key").project(
         "flows.work_item_key, current.parent_work_item_key, flows.outcome, flows.created_at,"
         " flows.started_at, flows.last_done_at"
     )
-    for key, parent, outcome, created, started, done in rows.fetchall():
+    rivals, blocks = collections.defaultdict(list), collections.defaultdict(list)
+    for epic, key in known.query("known", RIVALS).fetchall():
+        rivals[epic].append(key)
+    dated = dbt.ref("fct_blocked_intervals").filter("source = 'link'").set_alias("dated")
+    dated = dated.join(
+        known.set_alias("holders"), "dated.blocking_work_item_key = holders.work_item_key"
+    ).project("dated.work_item_key, blocking_work_item_key, blocked_from, blocked_to")
+    for key, by, since, until in dated.fetchall():
+        blocks[key].append(Block(since, until or GOES_ON, by))
+    # No step is of any other item: a million of them need not come to Python.
+    held = {block.by for of in blocks.values() for block in of} | blocks.keys()
+    wanted = pa.table({"wanted": sorted(held.union(*rivals.values()))})  # noqa: F841 (DuckDB's)
+    rows = known.query(
+        "known",
+        "select work_item_key, outcome, created_at, started_at, last_done_at from known"
+        " where work_item_key in (select wanted from wanted)",
+    )
+    items = {}
+    for key, outcome, created, started, done in rows.fetchall():
         is_open = outcome == "open"
         items[key] = Item(created, started, GOES_ON if is_open else done or created, is_open)
-        if parent and outcome in ("open", "done"):
-            children[parent].append(key)
-    blocks = collections.defaultdict(list)
-    dated = dbt.ref("fct_blocked_intervals").filter("source = 'link'")
-    for key, by, since, until in dated.project(
-        "work_item_key, blocking_work_item_key, blocked_from, blocked_to"
-    ).fetchall():
-        if by in items:
-            blocks[key].append(Block(since, until or GOES_ON, by))
     found = [
         (epic, no, step.item, ended(step.begins_at), ended(step.ends_at), step.held_up_from)
-        for epic in sorted(children)
-        if epic in items
-        for no, step in enumerate(path_of(children[epic], items, blocks), start=1)
+        for epic, keys in rivals.items()
+        for no, step in enumerate(path_of(keys, items, blocks), start=1)
     ]
     columns = zip(*found, strict=True) if found else [[]] * len(SCHEMA)
     return pa.table([pa.array(list(c), t.type) for c, t in zip(columns, SCHEMA)], schema=SCHEMA)
