@@ -28,6 +28,12 @@ KEPT_VERSIONS = 7
 LEAST_KEPT = 2
 """Whoever has just followed the link still opens the version before."""
 
+MEMORY_LIMIT = "3GB"
+"""As dbt_project/profiles.yml has it."""
+
+SPILL = ".warehouse.tmp"
+"""Where DuckDB writes what does not fit into memory; `clear` removes what a kill left there."""
+
 LINK, PARQUET_LINK, ROLLED_BACK = "warehouse.duckdb", "parquet", "rolled_back.json"
 SEMANTICS = "flowhouse.ossie.yaml"
 """The semantic layer (publish/ossie.py), beside the Parquet files."""
@@ -101,6 +107,22 @@ def note_published(build: Path, version: Path) -> None:
             " where list_contains($2, schema_name) and table_name <> 'quality_results'",
             [version.name, list(SCHEMAS)],
         )
+
+
+def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
+    """Open an empty database that takes no more memory than a build, and spills beside versions.
+
+    By itself DuckDB takes four fifths of the machine's. Nobody relies on the order of rows.
+    """
+    link = duckdb.connect(
+        config={
+            "memory_limit": os.environ.get("FLOWHOUSE_MEMORY_LIMIT") or MEMORY_LIMIT,
+            "temp_directory": os.environ.get("FLOWHOUSE_SPILL") or str(folder / SPILL),
+            "preserve_insertion_order": False,
+        }
+    )
+    link.execute("set enable_progress_bar = false")
+    return link
 
 
 def publish(
@@ -251,7 +273,7 @@ def write_parquet(
         same: Tables that are as they were then: their files, and those of views that rest on no
             others, are linked, not written.
     """
-    with duckdb.connect() as warehouse:
+    with _opened(tables.parent) as warehouse:
         warehouse.execute(f"attach '{file}' as copy (read_only)")
         if before:
             warehouse.execute(f"attach '{before}' as before (read_only)")
@@ -373,8 +395,7 @@ def _copy(
 
     What a draft holds already is replaced, but for the tables that are the same.
     """
-    with duckdb.connect() as link:
-        link.execute("set enable_progress_bar = false")
+    with _opened(draft.parent) as link:
         link.execute(f"attach '{build}' as build (read_only)")
         link.execute(f"attach '{draft}' as copy (storage_version '{STORAGE_VERSION}')")
         if before:

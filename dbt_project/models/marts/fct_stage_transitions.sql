@@ -102,6 +102,19 @@ dated as (
 
 ),
 
+-- There are few statuses and many transitions: each is brought into its form once.
+statuses as (
+
+    select
+        to_status,
+        {{ known_as('to_status') }} as status
+
+    from transitions
+
+    group by 1
+
+),
+
 -- What a project says of its own statuses wins over what everybody says.
 mapped as (
 
@@ -120,12 +133,15 @@ mapped as (
 
     from dated
 
+    left join statuses
+        on dated.to_status = statuses.to_status
+
     left join status_stages as own_stages
         on
             dated.source_system = own_stages.source_system
             and dated.workflow = own_stages.workflow
             and dated.scope = own_stages.scope
-            and {{ known_as('dated.to_status') }} = own_stages.status
+            and statuses.status = own_stages.status
             and dated.changed_date >= coalesce(own_stages.valid_from, date '0001-01-01')
             and dated.changed_date < coalesce(own_stages.valid_to, date '9999-12-31')
 
@@ -134,7 +150,7 @@ mapped as (
             dated.source_system = status_stages.source_system
             and dated.workflow = status_stages.workflow
             and status_stages.scope = '*'
-            and {{ known_as('dated.to_status') }} = status_stages.status
+            and statuses.status = status_stages.status
             and dated.changed_date >= coalesce(status_stages.valid_from, date '0001-01-01')
             and dated.changed_date < coalesce(status_stages.valid_to, date '9999-12-31')
 
@@ -255,25 +271,13 @@ placed as (
 
 ),
 
-turned as (
-
-    select
-        *,
-        lag(reached) over (
-            partition by work_item_key
-            order by stage_transition_seq
-        ) as reached_before
-
-    from placed
-
-),
-
 -- An end that stood for long stands: what comes after it, work that is taken up again or another
 -- end, is another attempt. A deletion is not an attempt.
 attempted as (
 
     select
         *,
+        lag(reached) over in_order as reached_before,
         1 + sum(
             case
                 when
@@ -285,13 +289,20 @@ attempted as (
                     then 1
                 else 0
             end
-        ) over (
+        ) over so_far as attempt_no
+
+    from placed
+
+    window
+        in_order as (
+            partition by work_item_key
+            order by stage_transition_seq
+        ),
+        so_far as (
             partition by work_item_key
             order by stage_transition_seq
             rows between unbounded preceding and current row
-        ) as attempt_no
-
-    from turned
+        )
 
 ),
 
