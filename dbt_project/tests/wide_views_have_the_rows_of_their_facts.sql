@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 -- The wide views join a fact with what its keys mean: a key that means two things makes a row two.
 -- To count the rows of all views takes more memory at a million items than a build has; that each
 -- view has those of its fact, whatever the data, tests/test_bi.py holds on two companies.
