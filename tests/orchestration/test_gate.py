@@ -67,6 +67,13 @@ def refused(job: str, **config: Any) -> tuple[str, dict[str, str]]:
     [
         ("refresh", {}, {}, "no source is configured; set SOURCES__"),
         ("button", {}, {}, "no source is configured; set SOURCES__"),
+        # Feeds stand beside the tools: whoever has nothing else has lost the settings.
+        (
+            "refresh",
+            {},
+            {"SOURCES__FEEDS__FOLDER": "/tmp"},
+            "no source is configured; set SOURCES__JIRA__BASE_URL or",
+        ),
         ("refresh_jira", {}, {}, "SOURCES__JIRA__BASE_URL is not set"),
         ("backfill", {"sources": ["jira"]}, {}, "the job backfill reads a window: set `span`"),
         (
@@ -92,7 +99,7 @@ def refused(job: str, **config: Any) -> tuple[str, dict[str, str]]:
         ),
         ("refresh", {}, {"FLOWHOUSE_ALERT_WEBHOOK": "hush"}, "FLOWHOUSE_ALERT_WEBHOOK is not a"),
     ],
-    ids=["nothing", "a button", "one source", "no window", "a window", "token", "time", "alerts"],
+    ids=["nothing", "a button", "feeds", "one source", "no window", "a window", "token", "time", "alerts"],
 )
 def test_a_faulty_configuration_is_named_and_nothing_is_published(
     home: Path, monkeypatch: pytest.MonkeyPatch, job: str, config: dict, settings: dict, says: str
