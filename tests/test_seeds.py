@@ -423,7 +423,7 @@ ONE_FAULT: list[tuple[str, str, str, str, list[str]]] = [
     (
         "a source", "own/scopes", "jira,SHOP", "jria,SHOP",
         [f"{C}/scopes.csv line 2: source_system 'jria' is not one of jira, github, jenkins,"
-         " gitlab, servicenow, inbox; did you mean 'jira'?"],
+         " gitlab, servicenow, inbox, feeds; did you mean 'jira'?"],
     ),
     (
         "a work type", "defaults/work_types", "jira,issue,Bug,defect,", "jira,issue,Bug,defekt,",

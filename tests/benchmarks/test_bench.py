@@ -11,6 +11,7 @@ from dbt.config.profile import read_profile
 from dbt.config.renderer import ProfileRenderer
 from dbt_common.context import set_invocation_context
 
+from extract.sources import SOURCES
 from tests.benchmarks.generate import AS_OF, Generator
 from tests.benchmarks.run import Size, exponents, too_steep
 from tests.flow.scratch import PROJECT
@@ -232,7 +233,7 @@ def opened(home: Path, **settings: str) -> Environment:
     """Open the warehouse as dbt does, by its own reading of profiles.yml."""
     raw_folder = home / "raw"
     raw_folder.mkdir()
-    for source in ("jira", "github", "jenkins", "gitlab", "servicenow", "inbox"):
+    for source in SOURCES:
         duckdb.connect(str(raw_folder / f"raw_{source}.duckdb")).close()
     environment = {
         "FLOWHOUSE_BUILD": str(home / "build.duckdb"),

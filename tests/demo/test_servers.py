@@ -503,7 +503,7 @@ def test_free_text_and_people_are_planted(jira, github, company):
 
 def test_settings_are_complete(servers):
     names = {re.match(r"SOURCES__([A-Z]+)__", name)[1] for name in servers.env}
-    assert names == {"JIRA", "GITHUB", "JENKINS", "SERVICENOW", "GITLAB"}
+    assert names == {"JIRA", "GITHUB", "JENKINS", "SERVICENOW", "GITLAB", "FEEDS"}
     assert servers.env["SOURCES__JIRA__PROJECTS"] == '["PAY", "SHOP", "PLAT"]'
     assert servers.env["SOURCES__JENKINS__BASE_URL"] == servers.urls["jenkins"]
 

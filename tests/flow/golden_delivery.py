@@ -842,7 +842,7 @@ CASES = [
                from marts.dim_services
                where
                    service_key not in (
-                       'app', 'shop', 'corsvc', 'skiff', 'harbour', 'mole', 'trail',
+                       'app', 'shop', 'corsvc', 'skiff', 'harbour', 'mole', 'trail', 'reef',
                        'unassigned:github:lab/desk')
                    and service_key not like 'unassigned:%:field/%'
                    and service_key not in ('crane', 'barge', 'slip', 'skid')

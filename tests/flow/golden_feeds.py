@@ -1,6 +1,6 @@
 """Golden cases of the feeds: what no tool of the pipeline knows.
 
-The value stream `tide` keeps UTC and the hours of the office; `past` keeps the time of Auckland,
+The value stream `reef` keeps UTC and the hours of the office; `past` keeps the time of Auckland,
 twelve hours ahead: what is deployed there at 23:30 UTC is deployed on the next day.
 """
 
@@ -9,68 +9,68 @@ from typing import Any
 from tests.flow.golden import Case, day
 from tests.flow.scratch import Delivery, Fed, Issue
 
-TIDE = "lab/tide"
+REEF = "lab/reef"
 
 EXPERIMENTS = """\
 experiment_key,value_stream_key,hypothesis,measure,better,expected_delta,work_item,owner_team_key,\
 conceived_on,first_use_on,due_on,learned_on,observed_delta,verdict,decided_on,decision
-one-click,tide,"If paying takes one click, then more orders are paid",conversion,higher,2,tid-1,\
+one-click,reef,"If paying takes one click, then more orders are paid",conversion,higher,2,tid-1,\
 hands,2024-05-10,2024-06-06,2024-06-10,2024-06-20,2.5,supported,2024-06-24,keep
-late,tide,If we write then they answer,answers,higher,10,,nobody,2024-06-01,,2024-06-15,,,,,
-fewer-fields,tide,If forms are short then fewer give up,given up,lower,-5,,,\
+late,reef,If we write then they answer,answers,higher,10,,nobody,2024-06-01,,2024-06-15,,,,,
+fewer-fields,reef,If forms are short then fewer give up,given up,lower,-5,,,\
 2024-05-20,2024-06-01,2024-07-01,2024-06-30,1,refuted,,
 to-come,nowhere,If it is quick then it is used,use,higher,3,,,2024-06-02,2024-06-20,2024-06-20,\
 2024-07-15,4,supported,2024-07-16,keep
-unborn,tide,Nobody has thought of it yet,use,higher,3,,,2024-07-05,,2024-08-01,,,,,
-no-item,tide,If it is blue then they like it,likes,higher,3,XXX-1,hands,\
+unborn,reef,Nobody has thought of it yet,use,higher,3,,,2024-07-05,,2024-08-01,,,,,
+no-item,reef,If it is blue then they like it,likes,higher,3,XXX-1,hands,\
 2024-06-03,,2024-06-12,2024-06-10,,inconclusive,2024-06-10,stop
 abroad,past,If it works here then it works there,conversion,higher,1,TID-1,hands,\
 2024-05-11,,2024-07-01,,,,,
-due-today,tide,If we ask then we know,answers,higher,1,,,2024-06-30,,2024-07-01,,,,,
+due-today,reef,If we ask then we know,answers,higher,1,,,2024-06-30,,2024-07-01,,,,,
 """
 
 MEASURES = """\
 value_stream_key,measure,measured_on,value,kind,unit,better,measured_by,owner_team_key
-tide,conversion,2024-02-29,0.05,level,share,higher,shop,crew
-tide,conversion,2024-04-30,0.10,level,share,higher,shop,crew
-tide,conversion,2024-05-31,0.12,level,share,higher,shop,crew
-tide,conversion,2024-05-15,0.2,level,share,higher,shop,crew
-tide,conversion,2024-06-30,0.15,level,share,higher,shop,crew
-tide,orders,2024-05-10,100,amount,orders,higher,,
-tide,orders,2024-05-20,150,amount,orders,higher,,
-tide,orders,2024-06-05,300,amount,orders,higher,,
-tide,orders,2024-07-02,900,amount,orders,higher,,
-tide,complaints,2024-05-31,8,amount,letters,lower,,
-tide,complaints,2024-06-30,5,amount,letters,lower,,
+reef,conversion,2024-02-29,0.05,level,share,higher,shop,crew
+reef,conversion,2024-04-30,0.10,level,share,higher,shop,crew
+reef,conversion,2024-05-31,0.12,level,share,higher,shop,crew
+reef,conversion,2024-05-15,0.2,level,share,higher,shop,crew
+reef,conversion,2024-06-30,0.15,level,share,higher,shop,crew
+reef,orders,2024-05-10,100,amount,orders,higher,,
+reef,orders,2024-05-20,150,amount,orders,higher,,
+reef,orders,2024-06-05,300,amount,orders,higher,,
+reef,orders,2024-07-02,900,amount,orders,higher,,
+reef,complaints,2024-05-31,8,amount,letters,lower,,
+reef,complaints,2024-06-30,5,amount,letters,lower,,
 nowhere,orders,2024-06-05,7,amount,orders,higher,,nobody
 """
 
 FINANCIALS = """\
 value_stream_key,month_start,currency,budget,spend,revenue
-tide,2024-05-01,EUR,1000,500,700
-tide,2024-05-01,USD,,50,
-tide,2024-06-01,EUR,100,150,
-tide,2024-07-01,EUR,100,,
-tide,2024-08-01,EUR,100,,
+reef,2024-05-01,EUR,1000,500,700
+reef,2024-05-01,USD,,50,
+reef,2024-06-01,EUR,100,150,
+reef,2024-07-01,EUR,100,,
+reef,2024-08-01,EUR,100,,
 nowhere,2024-06-01,EUR,,10,
 """
 
 RISKS = """\
 risk,value_stream_key,name,category,work_item,assessed_on,likelihood,impact,status,response,\
 owner_team_key,due_on
-lock-in,tide,The one supplier leaves,supplier,Tid-1,2024-06-01,2,5,mitigated,A second one,hands,
-lock-in,tide,The one supplier leaves,supplier,Tid-1,2024-05-01,4,5,open,,hands,2024-08-01
-lock-in,tide,The one supplier leaves,supplier,,2024-07-05,1,5,closed,,hands,
+lock-in,reef,The one supplier leaves,supplier,Tid-1,2024-06-01,2,5,mitigated,A second one,hands,
+lock-in,reef,The one supplier leaves,supplier,Tid-1,2024-05-01,4,5,open,,hands,2024-08-01
+lock-in,reef,The one supplier leaves,supplier,,2024-07-05,1,5,closed,,hands,
 sprints,nowhere,Sprints do not match,planning,,2024-06-15,3,3,closed,,,
 """
 
 ASSESSMENTS = """\
 assessment,value_stream_key,dimension,assessed_on,score,best_score,respondents
-lpm,tide,strategy,2024-03-01,2,5,4
-lpm,tide,strategy,2024-06-01,3,5,5
-lpm,tide,operations,2024-06-01,4,5,
+lpm,reef,strategy,2024-03-01,2,5,4
+lpm,reef,strategy,2024-06-01,3,5,5
+lpm,reef,operations,2024-06-01,4,5,
 lpm,nowhere,strategy,2024-06-01,1,5,9
-lpm,tide,strategy,2024-07-02,5,5,9
+lpm,reef,strategy,2024-07-02,5,5,9
 """
 
 CAPACITIES = """\
@@ -105,22 +105,22 @@ CASES: list[Case] = [
                 team="Hands",
             ),
             Delivery(
-                8800,
+                7980,
                 (),
                 "2024-05-31 08:00",
                 "2024-05-31 08:00",
                 "2024-05-31 09:00",
                 "2024-06-01 09:00",
-                TIDE,
+                REEF,
             ),
             Delivery(
-                8801,
+                7981,
                 ("TID-1",),
                 "2024-06-04 08:00",
                 "2024-06-04 08:00",
                 "2024-06-04 09:00",
                 "2024-06-05 23:30",
-                TIDE,
+                REEF,
             ),
             Fed("experiments", EXPERIMENTS),
             Fed("value_measures", MEASURES),
@@ -128,7 +128,7 @@ CASES: list[Case] = [
             Fed(
                 "value_measures",
                 "value_stream_key,measure,measured_on,value,kind,unit,better\n"
-                "tide,orders,2024-05-25,1000,amount,orders,higher\n",
+                "reef,orders,2024-05-25,1000,amount,orders,higher\n",
                 is_there=False,
             ),
             Fed("stream_financials", FINANCIALS),
@@ -158,7 +158,7 @@ CASES: list[Case] = [
                 ),
                 (
                     "due-today",
-                    "tide",
+                    "reef",
                     None,
                     None,
                     day("06-30"),
@@ -172,7 +172,7 @@ CASES: list[Case] = [
                 ),
                 (
                     "fewer-fields",
-                    "tide",
+                    "reef",
                     None,
                     None,
                     day("05-20"),
@@ -186,7 +186,7 @@ CASES: list[Case] = [
                 ),
                 (
                     "late",
-                    "tide",
+                    "reef",
                     None,
                     "unassigned",
                     day("06-01"),
@@ -200,7 +200,7 @@ CASES: list[Case] = [
                 ),
                 (
                     "no-item",
-                    "tide",
+                    "reef",
                     None,
                     "hands",
                     day("06-03"),
@@ -214,7 +214,7 @@ CASES: list[Case] = [
                 ),
                 (
                     "one-click",
-                    "tide",
+                    "reef",
                     "jira:TID-1",
                     "hands",
                     day("05-01"),
@@ -260,8 +260,8 @@ CASES: list[Case] = [
                    supported_share, is_complete_period
                from metrics.metric_time_to_learning order by 1, 2""": [
                 ("past", day("05-01"), 1, 0, 0, 0, 0, None, None, True),
-                ("tide", day("05-01"), 2, 0, 0, 0, 0, None, None, True),
-                ("tide", day("06-01"), 3, 3, 1, 1, 98, 98 / 3, 0.5, True),
+                ("reef", day("05-01"), 2, 0, 0, 0, 0, None, None, True),
+                ("reef", day("06-01"), 3, 3, 1, 1, 98, 98 / 3, 0.5, True),
                 ("unassigned", day("06-01"), 1, 0, 0, 0, 0, None, None, True),
             ],
             # Nobody measured conversion in March: April has no month before. The 25 May of the
@@ -269,7 +269,7 @@ CASES: list[Case] = [
             """select measure, month_start, currency, measured_days, measured_value,
                    round(previous_value, 9), round(improvement, 9), spend, value_per_spend
                from metrics.metric_value_per_spend
-               where value_stream_key = 'tide' order by 1, 2, 3""": [
+               where value_stream_key = 'reef' order by 1, 2, 3""": [
                 ("complaints", day("05-01"), "EUR", 1, 8.0, None, None, 500.0, None),
                 ("complaints", day("05-01"), "USD", 1, 8.0, None, None, 50.0, None),
                 ("complaints", day("06-01"), "EUR", 1, 5.0, 8.0, 3.0, 150.0, None),
@@ -290,7 +290,7 @@ CASES: list[Case] = [
             ],
             """select part, period_start, value, numerator, denominator, n
                from marts.fct_metric_observations
-               where metric in ('improvement', 'value_per_spend') and entity_key = 'tide'
+               where metric in ('improvement', 'value_per_spend') and entity_key = 'reef'
                  and part like 'orders%' order by 1, 2""": [
                 ("orders", day("05-01"), None, None, None, 2),
                 ("orders", day("06-01"), 50.0, None, None, 1),
@@ -301,10 +301,10 @@ CASES: list[Case] = [
             """select value_stream_key, month_start, currency, budget, spend, revenue, margin,
                    is_over_budget
                from marts.fct_stream_financials order by 1, 2, 3""": [
-                ("tide", day("05-01"), "EUR", 1000.0, 500.0, 700.0, 200.0, False),
-                ("tide", day("05-01"), "USD", None, 50.0, None, None, None),
-                ("tide", day("06-01"), "EUR", 100.0, 150.0, None, None, True),
-                ("tide", day("07-01"), "EUR", 100.0, None, None, None, None),
+                ("reef", day("05-01"), "EUR", 1000.0, 500.0, 700.0, 200.0, False),
+                ("reef", day("05-01"), "USD", None, 50.0, None, None, None),
+                ("reef", day("06-01"), "EUR", 100.0, 150.0, None, None, True),
+                ("reef", day("07-01"), "EUR", 100.0, None, None, None, None),
                 ("unassigned", day("06-01"), "EUR", None, 10.0, None, None, None),
             ],
             # On 5 July it will be closed.
@@ -313,7 +313,7 @@ CASES: list[Case] = [
                from marts.fct_risks order by 1, 3""": [
                 (
                     "lock-in",
-                    "tide",
+                    "reef",
                     day("05-01"),
                     20,
                     "open",
@@ -325,7 +325,7 @@ CASES: list[Case] = [
                 ),
                 (
                     "lock-in",
-                    "tide",
+                    "reef",
                     day("06-01"),
                     10,
                     "mitigated",
@@ -341,9 +341,9 @@ CASES: list[Case] = [
             """select value_stream_key, dimension, assessed_on, score, best_score, score_share,
                    respondents, is_latest
                from marts.fct_assessments order by 1, 2, 3""": [
-                ("tide", "operations", day("06-01"), 4.0, 5.0, 0.8, None, True),
-                ("tide", "strategy", day("03-01"), None, 5.0, None, None, False),
-                ("tide", "strategy", day("06-01"), 3.0, 5.0, 0.6, 5, True),
+                ("reef", "operations", day("06-01"), 4.0, 5.0, 0.8, None, True),
+                ("reef", "strategy", day("03-01"), None, 5.0, None, None, False),
+                ("reef", "strategy", day("06-01"), 3.0, 5.0, 0.6, 5, True),
                 ("unassigned", "strategy", day("06-01"), 1.0, 5.0, 0.2, 9, True),
             ],
         },

@@ -99,7 +99,17 @@ def refused(job: str, **config: Any) -> tuple[str, dict[str, str]]:
         ),
         ("refresh", {}, {"FLOWHOUSE_ALERT_WEBHOOK": "hush"}, "FLOWHOUSE_ALERT_WEBHOOK is not a"),
     ],
-    ids=["nothing", "a button", "feeds", "one source", "no window", "a window", "token", "time", "alerts"],
+    ids=[
+        "nothing",
+        "a button",
+        "feeds",
+        "one source",
+        "no window",
+        "a window",
+        "token",
+        "time",
+        "alerts",
+    ],
 )
 def test_a_faulty_configuration_is_named_and_nothing_is_published(
     home: Path, monkeypatch: pytest.MonkeyPatch, job: str, config: dict, settings: dict, says: str

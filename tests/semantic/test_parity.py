@@ -11,7 +11,7 @@ import pytest
 from publish.semantic import SemanticLayer
 from tests.semantic import parity
 from tests.semantic.compiled import Compiler
-from tests.semantic.six import DESKS, streams_of
+from tests.semantic.six import streams_of
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,7 @@ def test_a_metric_is_the_same_wherever_it_stands(
     if parity.PARITY[metric].observed:
         assert [*parity.differences(found, parity.observed(demo, metric))] == []
     # No service of the demo has ten recoveries in a month: test_percentiles_of_few has more.
-    # Nothing is ever blocked in the stream that has all of its work in GitLab.
-    known = {"recovery_time_p50_s": set(), "blocked_items": DESKS}.get(metric, streams_of(metric))
+    known = {"recovery_time_p50_s": set()}.get(metric, streams_of(metric))
     assert {key[0] for key in found} == known
 
 

@@ -2,9 +2,14 @@
 
 with
 
+-- As they are read, there are few texts of statuses: here each is brought into its form once.
 transitions as (
 
-    select * from {{ ref('int_status_transitions') }}
+    select
+        *,
+        {{ known_as('to_status') }} as status
+
+    from {{ ref('int_status_transitions') }}
     {{ only_touched() }}
 
 ),
@@ -76,6 +81,7 @@ dated as (
         transitions.work_item_key,
         transitions.transition_seq,
         transitions.to_status,
+        transitions.status,
         transitions.is_deletion,
         transitions.changed_at,
         lead(transitions.changed_at) over (
@@ -102,19 +108,6 @@ dated as (
 
 ),
 
--- There are few statuses and many transitions: each is brought into its form once.
-statuses as (
-
-    select
-        to_status,
-        {{ known_as('to_status') }} as status
-
-    from transitions
-
-    group by 1
-
-),
-
 -- What a project says of its own statuses wins over what everybody says.
 mapped as (
 
@@ -133,15 +126,12 @@ mapped as (
 
     from dated
 
-    left join statuses
-        on dated.to_status = statuses.to_status
-
     left join status_stages as own_stages
         on
             dated.source_system = own_stages.source_system
             and dated.workflow = own_stages.workflow
             and dated.scope = own_stages.scope
-            and statuses.status = own_stages.status
+            and dated.status = own_stages.status
             and dated.changed_date >= coalesce(own_stages.valid_from, date '0001-01-01')
             and dated.changed_date < coalesce(own_stages.valid_to, date '9999-12-31')
 
@@ -150,7 +140,7 @@ mapped as (
             dated.source_system = status_stages.source_system
             and dated.workflow = status_stages.workflow
             and status_stages.scope = '*'
-            and statuses.status = status_stages.status
+            and dated.status = status_stages.status
             and dated.changed_date >= coalesce(status_stages.valid_from, date '0001-01-01')
             and dated.changed_date < coalesce(status_stages.valid_to, date '9999-12-31')
 
