@@ -17,7 +17,7 @@ shown as (
 
     select
         *,
-        case when coalesce(respondents, 5) >= 5 then score end as shown_score,
+        case when respondents >= 5 or respondents is null then score end as shown_score,
         case when respondents >= 5 then respondents end as shown_respondents,
         row_number() over (
             partition by assessment, value_stream_key, dimension
@@ -39,7 +39,7 @@ final as (
         shown.assessed_on,
         shown.shown_score as score,
         shown.best_score,
-        shown.shown_score / nullif(shown.best_score, 0) as score_share,
+        shown.shown_score / shown.best_score as score_share,
         cast(shown.shown_respondents as bigint) as respondents,
         shown.latest_no = 1 as is_latest
 

@@ -59,10 +59,7 @@ dated as (
 
     select
         *,
-        least(
-            conceived_on,
-            coalesce(cast({{ local_time('idea_at', 'time_zone') }} as date), conceived_on)
-        ) as idea_on,
+        least(conceived_on, cast({{ local_time('idea_at', 'time_zone') }} as date)) as idea_on,
         cast({{ local_time('deployed_at', 'time_zone') }} as date) as released_on
 
     from joined

@@ -108,7 +108,7 @@ spans as (
         stepped.workflow,
         stepped.level,
         min(stepped.week_start) as first_week,
-        cast(date_trunc('week', max(teams.today_at)) as date) as last_week
+        cast(date_trunc('week', max(teams.today_at) - interval '1' second) as date) as last_week
 
     from stepped
 
@@ -119,7 +119,8 @@ spans as (
 
 ),
 
--- Weeks in which nobody came or went, too: work lies in them all the same.
+-- Weeks in which nobody came or went, too: work lies in them all the same. One that begins at as_of
+-- has no second yet.
 weeks as (
 
     select
@@ -192,8 +193,6 @@ capacities as (
 
     from {{ ref('fct_team_capacities') }}
 
-    where team_key <> 'unassigned'
-
     group by 1, 2
 
 ),
@@ -218,7 +217,7 @@ joined as (
     select
         measured.*,
         cast(measured.items_before * measured.week_s + measured.item_s as double)
-        / nullif(measured.week_s, 0) as mean_active_items,
+        / measured.week_s as mean_active_items,
         capacities.available_hours,
         capacities.available_hours / nullif({{ hours_of('hours.open_s') }}, 0) as available_ftes
 
@@ -254,8 +253,6 @@ final as (
         week_start
 
     from joined
-
-    where week_s > 0
 
 )
 
