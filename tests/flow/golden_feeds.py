@@ -52,6 +52,7 @@ reef,orders,2024-06-05,300,amount,orders,higher,,
 reef,orders,2024-07-02,900,amount,orders,higher,,
 reef,complaints,2024-05-31,8,amount,letters,lower,,
 reef,complaints,2024-06-30,5,amount,letters,lower,,
+strait,conversion,2024-03-15,0.35,level,share,higher,shop,hands
 strait,conversion,2024-04-15,0.4,level,share,higher,shop,hands
 strait,conversion,2024-06-10,0.5,level,share,higher,shop,hands
 nowhere,orders,2024-06-05,7,amount,orders,higher,,nobody
@@ -228,14 +229,15 @@ CASES: list[Case] = [
                 ("orders", day("06-01"), "EUR", 1, 300.0, 250.0, 50.0, 150.0, 2.0),
             ],
             # What is of no value stream stands in the fact alone.
-            "select count(*) from metrics.metric_value_per_spend": [(14,)],
+            "select count(*) from metrics.metric_value_per_spend": [(15,)],
             """select month_start, measured_value, previous_value, is_complete_period
                from metrics.metric_value_per_spend
                where value_stream_key = 'strait' order by 1""": [
-                (day("04-01"), 0.4, None, True),
+                (day("03-01"), 0.35, None, True),
+                (day("04-01"), 0.4, 0.35, True),
                 (day("06-01"), 0.5, None, False),
             ],
-            "select count(*) from marts.fct_value_measures where owner_team_key = 'hands'": [(7,)],
+            "select count(*) from marts.fct_value_measures where owner_team_key = 'hands'": [(8,)],
             """select value_stream_key, named_value_stream, owner_team_key, named_team, value
                from marts.fct_value_measures where named_value_stream = 'nowhere'""": [
                 ("unassigned", "nowhere", "unassigned", "nobody", 7.0)
