@@ -125,7 +125,7 @@ def backfill(source: str, first: str, last: str) -> None:
 def doctor() -> None:
     """Check seeds, settings, credentials, permissions, clocks and counts; read-only."""
     from extract import probes, settings
-    from extract.sources import SOURCES
+    from extract.sources import FOLDERS, SOURCES
     from orchestration import seeds, serving
 
     if faults := settings.file_faults():
@@ -135,8 +135,8 @@ def doctor() -> None:
 
     on = [name for name, source in SOURCES.items() if source.is_on]
     answers = [("flowhouse", probe) for probe in probes.of_flowhouse()] if on else []
-    if not on:
-        answers = [("flowhouse", probes.Probe(False, "no source is configured"))]
+    if not set(on) - set(FOLDERS):
+        answers += [("flowhouse", probes.Probe(False, "no source is configured"))]
     answers += [("settings", probes.Probe(False, line)) for line in settings.unknown_settings()]
     found = seeds.checked()
     answers += [("seeds", probes.Probe(False, fault)) for fault in found.lines_shown()]

@@ -150,6 +150,11 @@ def test_the_doctor_says_what_is_missing_a_line_each_and_exits_with_one(tmp_path
     home = tmp_path / "home"
     done = flowhouse(home, "doctor", FLOWHOUSE_PSEUDONYM_KEY="")
     assert (done.returncode, done.stdout) == (1, "FAIL  flowhouse   no source is configured\n")
+    (tmp_path / "feeds").mkdir()  # beside the tools, and none itself
+    done = flowhouse(home, "doctor", SOURCES__FEEDS__FOLDER=str(tmp_path / "feeds"))
+    assert done.returncode == 1
+    assert "FAIL  flowhouse   no source is configured" in done.stdout.splitlines()
+    assert "ok    feeds       no file yet" in done.stdout.splitlines()
     jira = {**JIRA, "SOURCES__JIRA__EMAIL": "", "SOURCES__JIRA__DEPLOYMENT": "moon"}
     done = flowhouse(home, "doctor", **{**jira, "FLOWHOUSE_PSEUDONYM_KEY": "flowhouse-demo-key"})
     answers = done.stdout.splitlines()
