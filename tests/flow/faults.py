@@ -673,6 +673,12 @@ FAULTS = [
         " repository, 'unassigned:github:lost/app' as service_key",
     ),
     Fault(
+        "every_feed_names_what_is_there",
+        "a value stream of a feed that is none is told",
+        "fct_risks",
+        changed("value_stream_key", "'unassigned'", "named_value_stream = 'reef'"),
+    ),
+    Fault(
         "every_incident_has_a_service",
         "every incident without a service is told",
         "dim_work_items",
