@@ -6,7 +6,9 @@ with
 
 named as (
 
-    {%- for feed in ['experiments', 'value_measures', 'stream_financials', 'risks', 'assessments'] %}
+    {%- for feed in [
+        'experiments', 'value_measures', 'stream_financials', 'risks', 'assessments'
+    ] %}
     select
         '{{ feed }}' as feed,
         'value stream' as what,
