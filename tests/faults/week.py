@@ -188,7 +188,7 @@ def main() -> None:
             env={**told, "FLOWHOUSE_HOME": str(whole), "FLOWHOUSE_AS_OF": as_of.isoformat()},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        if done.returncode:
+        if done.returncode not in (0, 3):  # the recorded Jenkins has no job so early
             raise SystemExit(f"the full load ended with {done.returncode}: {done.stderr[-2000:]}")
         differ = homes_differ(week, whole)
     print(f"after {NIGHTS} nights:", f"differs from one full load: {differ}" if differ else
