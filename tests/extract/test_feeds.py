@@ -161,7 +161,7 @@ BAD = [
     ("risks", {"impact": "2.5"}, "impact is not a whole number from 1 to 5"),
     ("risks", {"status": "gone"}, "status is not one of open"),
     ("assessments", {"score": "5.1"}, "score is higher than best_score"),
-    ("assessments", {"best_score": "0"}, "best_score is not a number above 0"),
+    ("assessments", {"best_score": "0"}, "best_score is not a positive number"),
     ("assessments", {"respondents": "0"}, "respondents is not a whole number of 1 or more"),
     ("team_capacities", {"week_start": "2025-01-07"}, "week_start is not a Monday"),
     ("team_capacities", {"available_hours": "-8"}, "available_hours is not a number of 0"),

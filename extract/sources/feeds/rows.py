@@ -49,7 +49,7 @@ TEXT = Form(Annotated[str, Meta(max_length=2000)], "a text of up to 2,000 signs"
 DAY = Form(date, "a day, for example 2026-01-31")
 NUMBER = Form(Annotated[float, Meta(ge=-_MOST, le=_MOST)], "a number, for example 1234.5")
 AMOUNT = Form(Annotated[float, Meta(ge=0, le=_MOST)], "a number of 0 or more, for example 1234.5")
-BEST = Form(Annotated[float, Meta(gt=0, le=_MOST)], "a number above 0, for example 5")
+BEST = Form(Annotated[float, Meta(gt=0, le=_MOST)], "a positive number, for example 5")
 COUNT = Form(Annotated[int, Meta(ge=1, le=10**9)], "a whole number of 1 or more")
 DEGREE = Form(Annotated[int, Meta(ge=1, le=5)], "a whole number from 1 to 5")
 CURRENCY = Form(Annotated[str, Meta(pattern=r"^[A-Z]{3}$")], "a currency, for example EUR")
