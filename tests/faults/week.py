@@ -34,6 +34,10 @@ NIGHTS = int(os.environ.get("NIGHTS") or 7)
 BEFORE_S = 10
 """The clock is set to so many seconds before each night's refresh."""
 
+SEEN_BY_LOADS = ("raw/raw_jira.duckdb: jira.snapshots",)
+"""Its rows have the time of the load that saw them first, which is another night's. What is made of
+them is compared as all else is."""
+
 PATIENCE_S = 3_600
 
 
@@ -191,6 +195,8 @@ def main() -> None:
         if done.returncode not in (0, 3):  # the recorded Jenkins has no job so early
             raise SystemExit(f"the full load ended with {done.returncode}: {done.stderr[-2000:]}")
         differ = homes_differ(week, whole)
+        for raw in SEEN_BY_LOADS:
+            differ.pop(raw, None)
     print(f"after {NIGHTS} nights:", f"differs from one full load: {differ}" if differ else
           "every table is what one full load finds")  # fmt: skip
     sys.exit(bool(differ))
