@@ -46,6 +46,13 @@ def folder_of(source: str) -> Path | None:
     return raw_store.home() / FOLDERS[source] if source in FOLDERS else None
 
 
+def fault_of_folder(source: str, field: str, folder: str) -> list[str]:
+    """Return a line where a folder cannot be read: to a listing it would look empty."""
+    if Path(folder).is_dir() and os.access(folder, os.R_OK | os.X_OK):
+        return []
+    return [f"{setting_name(source, field)} is not a folder that can be read"]
+
+
 def is_on(source: str) -> bool:
     """Whether a source is configured.
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +282,46 @@ def test_a_file_of_no_feed_is_named(folder: Path, home: Any) -> None:
     found = audit(home.load("feeds"), "files")
     assert (found.status, found.rejected) == ("incomplete", 1)
     assert found.message == "risk.csv is no feed; did you mean risks.csv?"
+
+
+@pytest.mark.parametrize("name", ["risks.xlsx", "Risks.csv", "risks.CSV"])
+def test_what_is_meant_as_a_feed_and_not_read_as_one_is_named(
+    folder: Path, home: Any, name: str
+) -> None:
+    """Whoever saved it there believes that it is read."""
+    (folder / "README.md").write_text("ours")
+    (folder / ".risks.csv.swp").write_text("an editor's")
+    (folder / name).write_text(text(GOOD["risks"]))
+    found = audit(home.load("feeds"), "files")
+    assert (found.status, found.rejected) == ("incomplete", 1)
+    assert found.message == f"{name} is no feed; did you mean risks.csv?"
+    assert home.rows("feeds", "select risk from feeds.risks") == []
+
+
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(
+    folder: Path, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "risks.csv").write_text(text(GOOD["risks"]))
+    home.load("feeds")
+    monkeypatch.setattr("extract.settings.os.access", lambda *_: False)
+    [found] = home.load("feeds").audits
+    assert (found.object, found.status) == ("*", "failed")
+    assert found.message.startswith("SOURCES__FEEDS__FOLDER is not a folder that can be read")
+    assert published(home, "risks", "risk") == [("lock-in",)]
+
+
+def test_a_folder_that_goes_away_meanwhile_takes_nothing_along(
+    folder: Path, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "risks.csv").write_text(text(GOOD["risks"]))
+    home.load("feeds")
+    shutil.rmtree(folder)
+    monkeypatch.setattr("extract.sources.feeds.settings.fault_of_folder", lambda *_: [])
+    monkeypatch.setenv("SOURCES__FEEDS__FOLDER", str(folder))
+    [found] = home.load("feeds").audits
+    assert found.status == "failed"
+    assert found.message.startswith("feeds: the folder cannot be read (No such file")
+    assert published(home, "risks", "risk") == [("lock-in",)]
 
 
 def test_of_many_bad_lines_the_first_are_named_and_the_rest_is_counted(

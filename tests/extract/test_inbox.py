@@ -262,6 +262,11 @@ def test_a_folder_that_is_not_there_is_a_fault_of_the_setting(
     with pytest.raises(SettingFault, match="SOURCES__INBOX__PATH") as fault:
         inbox.SOURCE.checked_settings()
     assert "nowhere" not in str(fault.value)
+    monkeypatch.setenv("SOURCES__INBOX__PATH", str(tmp_path))
+    inbox.SOURCE.checked_settings()
+    monkeypatch.setattr("extract.settings.os.access", lambda *_: False)  # root may read all
+    with pytest.raises(SettingFault, match="SOURCES__INBOX__PATH is not a folder that can be read"):
+        inbox.SOURCE.checked_settings()
 
 
 def wrapped(data: Any, **more: Any) -> dict[str, Any]:

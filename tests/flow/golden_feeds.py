@@ -316,6 +316,15 @@ CASES: list[Case] = [
             worked(3, "06-06 12:00", "06-10 12:00"),
             worked(4, "06-25 00:00", None),
             worked(5, "06-09 00:00", "06-09 12:00", kind="Sub-task"),
+            # On 31 March the clocks of Berlin go from 2 to 3: a day of 23 hours, a week of 167.
+            Issue(
+                "CAY-1",
+                """
+                2024-03-30 23:00 created in In Progress
+                2024-03-31 22:00 Done
+                """,
+                team="Oars",
+            ),
         ],
         rows={
             # 2 + 3.5 item-days of 7 in the week from 3 June on, half a day in the next, 6 in the
@@ -352,6 +361,11 @@ CASES: list[Case] = [
                 ("hands", "hands", "developer", day("06-24"), 0.0),
                 ("hands", "hands", "developer", day("07-01"), 40.0),
                 ("unassigned", "nobody", "developer", day("06-03"), 40.0),
+            ],
+            """select week_start, round(mean_active_items * 167, 6)
+               from metrics.metric_team_load
+               where team_key = 'oars' and mean_active_items > 0 order by 1""": [
+                (day("03-25"), 23.0)
             ],
             # Whoever has no feed still has a load.
             """select mean_active_items > 0, available_ftes, items_per_fte

@@ -297,7 +297,7 @@ CASES: list[Case] = [
         rows={
             """select team_key, name, value_stream_key, is_current, valid_from, valid_to
                from marts.dim_teams
-               where team_key not in ('beta', 'gamma', 'delta', 'hands', 'loners')
+               where team_key not in ('beta', 'gamma', 'delta', 'hands', 'loners', 'oars')
                  and team_key <> 'servicenow:group:Crew'
                  and team_key not like 'servicenow:group:edge-%'
                  and team_key not in ('servicenow:group:g-haven', 'servicenow:group:field-desk')

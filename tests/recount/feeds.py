@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from tests.recount.calendars import utc
 from tests.recount.plain import grouped, local_day, staged
 from tests.recount.registry import Row, Tables, recounts
 
@@ -286,11 +286,6 @@ def values(tables: Tables) -> Iterator[Row]:
                 }
 
 
-def there(moment: datetime, zone: str) -> datetime:
-    """Return what clocks of a zone show at a moment of UTC."""
-    return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-
-
 @recounts("metric_team_load")
 def loads(tables: Tables) -> Iterator[Row]:
     """Weeks of each team: how long each of its items lay in an active stage."""
@@ -309,29 +304,27 @@ def loads(tables: Tables) -> Iterator[Row]:
         item = items[row["work_item_version_key"]]
         if row["flow_state"] != "active" or item["team_key"] == NOBODY:
             continue
-        zone = streams[teams[item["team_key"]]["value_stream_key"]]["time_zone"]
-        begins, ends = (
-            there(moment, zone) for moment in (row["entered_at"], row["exited_at"] or tables.as_of)
-        )
-        spans[item["team_key"], item["workflow"], item["level"]].append((begins, ends))
+        span = row["entered_at"], row["exited_at"] or tables.as_of
+        spans[item["team_key"], item["workflow"], item["level"]].append(span)
     for (team, workflow, level), some in spans.items():
         stream = streams[teams[team]["value_stream_key"]]
-        now = there(tables.as_of, stream["time_zone"])
-        begun = min(begins for begins, _ in some)
-        week = datetime(begun.year, begun.month, begun.day) - begun.weekday() * DAY
-        while week < now:
-            end = min(week + WEEK, now)
+        zone, now = stream["time_zone"], tables.as_of
+        begun = local_day(min(begins for begins, _ in some), zone)
+        monday = begun - begun.weekday() * DAY
+        while (start := utc(monday, "00:00", zone)) < now:
+            week_end = utc(monday + WEEK, "00:00", zone)
+            end = min(week_end, now)
             lain = sum(
-                (min(ends, end) - max(begins, week)).total_seconds()
+                (min(ends, end) - max(begins, start)).total_seconds()
                 for begins, ends in some
-                if begins < end and ends > week
+                if begins < end and ends > start
             )
-            mean = lain / (end - week).total_seconds()
-            available = hours.get((team, week.date()))
-            worked = open_s[stream["calendar"], stream["time_zone"], week.date()] / 3600
+            mean = lain / (end - start).total_seconds()
+            available = hours.get((team, monday))
+            worked = open_s[stream["calendar"], zone, monday] / 3600
             ftes = available / worked if available is not None and worked else None
             yield {
-                "metric_team_load_key": f"{team}|{workflow}|{level}|{week.date()}",
+                "metric_team_load_key": f"{team}|{workflow}|{level}|{monday}",
                 "team_key": team,
                 "value_stream_key": stream["value_stream_key"],
                 "workflow": workflow,
@@ -340,7 +333,7 @@ def loads(tables: Tables) -> Iterator[Row]:
                 "available_hours": available,
                 "available_ftes": ftes,
                 "items_per_fte": mean / ftes if ftes else None,
-                "is_complete_period": week + WEEK <= now,
-                "week_start": week.date(),
+                "is_complete_period": week_end <= now,
+                "week_start": monday,
             }
-            week += WEEK
+            monday += WEEK

@@ -43,8 +43,8 @@ final as (
         case when experiments.decided_on <= today.today then experiments.decided_on end
             as decided_on,
         case when experiments.decided_on <= today.today then experiments.decision end as decision,
-        experiments.learned_on is null and experiments.due_on < today.today
-        or experiments.learned_on > today.today and experiments.due_on < today.today as is_overdue
+        experiments.due_on < today.today
+        and (experiments.learned_on is null or experiments.learned_on > today.today) as is_overdue
 
     from experiments
 

@@ -6,8 +6,7 @@ teams as (
         teams.team_key,
         teams.value_stream_key,
         value_streams.calendar,
-        value_streams.time_zone,
-        {{ local_time(as_of(), 'value_streams.time_zone') }} as today_at
+        value_streams.time_zone
 
     from {{ ref('dim_teams') }} as teams
 
@@ -22,16 +21,13 @@ visits as (
         items.team_key,
         items.workflow,
         items.level,
-        {{ local_time('visits.entered_at', 'teams.time_zone') }} as entered_at,
-        {{ local_time('visits.exited_at', 'teams.time_zone') }} as exited_at
+        visits.entered_at,
+        visits.exited_at
 
     from {{ ref('fct_stage_visits') }} as visits
 
     inner join {{ ref('dim_work_items') }} as items
         on visits.work_item_version_key = items.work_item_version_key
-
-    inner join teams
-        on items.team_key = teams.team_key
 
     where visits.flow_state = 'active' and items.team_key <> 'unassigned'
 
@@ -64,24 +60,37 @@ steps as (
 
 ),
 
--- What a step adds to the item-seconds of its own week: from it to the week's end, or to as_of.
-weighed as (
+dated as (
 
     select
-        steps.team_key,
-        steps.workflow,
-        steps.level,
-        cast(date_trunc('week', steps.at_time) as date) as week_start,
-        steps.change,
-        steps.change * {{ seconds_between(
-            'steps.at_time',
-            "least(date_trunc('week', steps.at_time) + interval '7' day, teams.today_at)"
-        ) }} as item_s
+        steps.*,
+        teams.time_zone,
+        cast(
+            date_trunc('week', {{ local_time('steps.at_time', 'teams.time_zone') }}) as date
+        ) as week_start
 
     from steps
 
     inner join teams
         on steps.team_key = teams.team_key
+
+),
+
+-- What a step adds to the item-seconds of its own week: from it to the week's end, or to as_of.
+-- A week of the value stream's has an hour less or more when its clocks are changed.
+weighed as (
+
+    select
+        team_key,
+        workflow,
+        level,
+        week_start,
+        change,
+        change * {{ seconds_between('at_time', 'least(' ~ utc_of_local(
+            "cast(week_start + interval '7' day as timestamp)", 'time_zone'
+        ) ~ ', ' ~ as_of() ~ ')') }} as item_s
+
+    from dated
 
 ),
 
@@ -107,15 +116,21 @@ spans as (
         stepped.team_key,
         stepped.workflow,
         stepped.level,
+        teams.time_zone,
         min(stepped.week_start) as first_week,
-        cast(date_trunc('week', max(teams.today_at) - interval '1' second) as date) as last_week
+        cast(
+            date_trunc(
+                'week',
+                {{ local_time(as_of() ~ " - interval '1' second", 'teams.time_zone') }}
+            ) as date
+        ) as last_week
 
     from stepped
 
     inner join teams
         on stepped.team_key = teams.team_key
 
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
 
 ),
 
@@ -164,23 +179,34 @@ carried as (
 
 ),
 
-measured as (
+placed as (
 
     select
         carried.*,
         teams.value_stream_key,
         teams.calendar,
         teams.time_zone,
-        {{ seconds_between(
-            'cast(carried.week_start as timestamp)',
-            "least(cast(carried.week_start + interval '7' day as timestamp), teams.today_at)"
-        ) }} as week_s,
-        carried.week_start + interval '7' day <= teams.today_at as is_complete_period
+        {{ utc_of_local('cast(carried.week_start as timestamp)', 'teams.time_zone') }}
+            as begins_at,
+        {{ utc_of_local(
+            "cast(carried.week_start + interval '7' day as timestamp)", 'teams.time_zone'
+        ) }} as ends_at
 
     from carried
 
     inner join teams
         on carried.team_key = teams.team_key
+
+),
+
+measured as (
+
+    select
+        *,
+        {{ seconds_between('begins_at', 'least(ends_at, ' ~ as_of() ~ ')') }} as week_s,
+        ends_at <= {{ as_of() }} as is_complete_period
+
+    from placed
 
 ),
 

@@ -5,16 +5,29 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+from extract.api import Unavailable
 from extract.sources.feeds.settings import FeedsSettings
+from extract.sources.feeds.tables import NAME
 
 
 class Unreadable(Exception):
     """A file is no CSV file in UTF-8 that can be read; the message says why."""
 
 
-def files(folder: Path) -> dict[str, Path]:
-    """Return the CSV files of the folder by the name of the feed that they should be."""
-    return {path.stem: path for path in sorted(folder.glob("*.csv")) if path.is_file()}
+def files(folder: Path) -> list[Path]:
+    """Return the files of the folder that are not hidden.
+
+    Raises:
+        Unavailable: The folder cannot be read: no file of it is known to be gone.
+    """
+    try:
+        return [
+            path
+            for path in sorted(folder.iterdir())
+            if path.is_file() and not path.name.startswith(".")
+        ]
+    except OSError as error:
+        raise Unavailable(f"{NAME}: the folder cannot be read ({error.strerror})") from None
 
 
 def content_of(path: Path) -> bytes:

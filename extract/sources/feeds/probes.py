@@ -4,19 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from extract.probes import Probe
-from extract.sources.feeds.client import Unreadable, files
-from extract.sources.feeds.reader import read, stranger
+from extract.sources.feeds.client import Unreadable
+from extract.sources.feeds.reader import found_in, read
 from extract.sources.feeds.rows import FEEDS
 from extract.sources.feeds.settings import FeedsSettings
 
 
 def doctor_probes(config: FeedsSettings) -> Iterator[Probe]:
     """Hold every file against its contract; name the first line that breaks it."""
-    found = files(Path(config.folder))
+    found, strangers = found_in(Path(config.folder))
+    for line in strangers:
+        yield Probe(False, line)
     for name, path in found.items():
-        if name not in FEEDS:
-            yield Probe(False, stranger(name))
-            continue
         try:
             file = read(FEEDS[name], path)
         except Unreadable as fault:
@@ -26,5 +25,5 @@ def doctor_probes(config: FeedsSettings) -> Iterator[Probe]:
         for line_no, reason in file.faults[:1]:
             said += f", {len(file.faults):,} not as they should be, first line {line_no}: {reason}"
         yield Probe(not file.faults, said)
-    if not found:
+    if not found and not strangers:
         yield Probe(True, "no file yet")

@@ -71,7 +71,7 @@ class Reader:
 
     def everything(self) -> Iterator[Batch]:
         """Yield the rows of each file that changed, its bad lines, and that it was read."""
-        found = files(self.folder)
+        found, strangers = found_in(self.folder)
         known = dict(
             raw_store.rows(
                 NAME, f"select feed, sha256 from {NAME}.files where {raw_store.committed(NAME)}"
@@ -83,11 +83,10 @@ class Reader:
             elif known.get(name):
                 yield FILES, FILES.batch([_file_row(name, "", 0, 0)])
                 self.run.audit(name, message=f"{name}.csv is gone: its lines are not published now")
-        strangers = [stranger(name) for name in found if name not in FEEDS]
         self.run.audit(
             FILES.name,
-            api_count=len(found),
-            extracted=len(found) - len(strangers),
+            api_count=len(found) + len(strangers),
+            extracted=len(found),
             rejected=len(strangers),
             status="incomplete" if strangers else "complete",
             message="; ".join(strangers),
@@ -138,12 +137,22 @@ def _said(name: str, file: File) -> Iterator[str]:
         yield f"{name}: {len(file.unknown)} columns are of no feed and are not loaded"
 
 
-def stranger(name: str) -> str:
-    """Say that a file is named like no feed, and which one may be meant."""
-    near = get_close_matches(name, FEEDS, n=1)
-    return f"{name}.csv is no feed; " + (
-        f"did you mean {near[0]}.csv?" if near else f"there are {', '.join(FEEDS)}"
-    )
+def found_in(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """Return the file of each feed that has one, and a line for each that seems to be meant as one.
+
+    A spreadsheet and a name in capitals are told: whoever put them there believes they are read.
+    """
+    feeds, strangers = {}, []
+    for path in files(folder):
+        if path.suffix == ".csv" and path.stem in FEEDS:
+            feeds[path.stem] = path
+        elif path.suffix.lower() == ".csv" or path.stem.lower() in FEEDS:
+            near = get_close_matches(path.stem.lower(), FEEDS, n=1)
+            strangers.append(
+                f"{path.name} is no feed; "
+                + (f"did you mean {near[0]}.csv?" if near else f"there are {', '.join(FEEDS)}")
+            )
+    return feeds, strangers
 
 
 def build(run: LoadRun, config: FeedsSettings) -> DltSource:

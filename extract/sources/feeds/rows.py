@@ -103,15 +103,16 @@ def both_or_none(row: Row, first: str, second: str) -> str | None:
 def _experiment(row: Row) -> str | None:
     return (
         in_order(row, "conceived_on", "first_use_on", "learned_on", "decided_on")
-        or (in_order(row, "conceived_on", "due_on"))
+        or in_order(row, "conceived_on", "due_on")
         or both_or_none(row, "learned_on", "verdict")
         or both_or_none(row, "decided_on", "decision")
-        or ("learned_on is empty, but decided_on is not" if _is_hasty(row) else None)
+        or _hasty(row)
     )
 
 
-def _is_hasty(row: Row) -> bool:
-    return bool(row.get("decided_on")) and not row.get("learned_on")
+def _hasty(row: Row) -> str | None:
+    is_hasty = row.get("decided_on") and not row.get("learned_on")
+    return "learned_on is empty, but decided_on is not" if is_hasty else None
 
 
 def _month(row: Row) -> str | None:

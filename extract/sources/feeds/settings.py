@@ -1,11 +1,10 @@
 """The settings of the feeds."""
 
-from pathlib import Path
 from typing import ClassVar
 
 from dlt.common.configuration import configspec
 
-from extract.settings import folder_of, setting_name
+from extract.settings import fault_of_folder, folder_of
 from extract.source import SourceSettings
 from extract.sources.feeds.tables import NAME
 
@@ -24,6 +23,4 @@ class FeedsSettings(SourceSettings):
         It is not called `path`: dlt would take PATH of the environment for one that is not set.
         """
         self.folder = self.folder or str(folder_of(NAME))
-        if Path(self.folder).is_dir():
-            return []
-        return [f"{setting_name(NAME, 'folder')} is not a folder that can be read"]
+        return fault_of_folder(NAME, "folder", self.folder)

@@ -1,11 +1,10 @@
 """The settings of the inbox."""
 
-from pathlib import Path
 from typing import ClassVar
 
 from dlt.common.configuration import configspec
 
-from extract.settings import setting_name
+from extract.settings import fault_of_folder
 from extract.source import SourceSettings
 from extract.sources.inbox.tables import NAME
 
@@ -20,6 +19,4 @@ class InboxSettings(SourceSettings):
 
     def complete(self) -> list[str]:
         """Look at the folder."""
-        if Path(self.path).is_dir():
-            return []
-        return [f"{setting_name(NAME, 'path')} is not a folder that can be read"]
+        return fault_of_folder(NAME, "path", self.path)
