@@ -19,7 +19,7 @@ experiment_key,value_stream_key,hypothesis,measure,better,expected_delta,work_it
 conceived_on,first_use_on,due_on,learned_on,observed_delta,verdict,decided_on,decision
 one-click,reef,"If paying takes one click, then more orders are paid",conversion,higher,2,tid-1,\
 hands,2024-05-10,2024-06-06,2024-06-10,2024-06-20,2.5,supported,2024-06-24,keep
-late,reef,If we write then they answer,answers,higher,10,,nobody,2024-06-01,,2024-06-15,,,,,
+late,reef,If we write then they answer,answers,higher,10,,strangers,2024-06-01,,2024-06-15,,,,,
 fewer-fields,reef,If forms are short then fewer give up,given up,lower,-5,,,\
 2024-05-20,2024-06-01,2024-07-01,2024-06-30,1,refuted,,
 to-come,nowhere,If it is quick then it is used,use,higher,3,,,2024-06-02,2024-06-20,2024-06-20,\
@@ -55,7 +55,7 @@ reef,complaints,2024-06-30,5,amount,letters,lower,,
 strait,conversion,2024-03-15,0.35,level,share,higher,shop,hands
 strait,conversion,2024-04-15,0.4,level,share,higher,shop,hands
 strait,conversion,2024-06-10,0.5,level,share,higher,shop,hands
-nowhere,orders,2024-06-05,7,amount,orders,higher,,nobody
+nowhere,orders,2024-06-05,7,amount,orders,higher,,strangers
 """
 
 FINANCIALS = """\
@@ -77,7 +77,7 @@ lock-in,reef,The one supplier leaves,supplier,Tid-1,2024-06-01,2,5,mitigated,A s
 lock-in,reef,The one supplier leaves,supplier,Tid-1,2024-05-01,4,5,open,,hands,2024-08-01
 lock-in,reef,The one supplier leaves,supplier,,2024-07-05,1,5,closed,,hands,
 old,reef,The old one breaks,supplier,,2024-06-11,2,2,accepted,,,
-peak,strait,It does not stand the peak,integration,,2024-06-10,1,4,open,,nobody,
+peak,strait,It does not stand the peak,integration,,2024-06-10,1,4,open,,strangers,
 sprints,nowhere,Sprints do not match,planning,,2024-06-15,3,3,closed,,,
 """
 
@@ -100,7 +100,7 @@ hands,tester,2024-06-03,40
 hands,developer,2024-06-24,0
 hands,developer,2024-07-01,40
 hands,developer,2024-07-08,40
-nobody,developer,2024-06-03,40
+strangers,developer,2024-06-03,40
 """
 
 
@@ -240,7 +240,7 @@ CASES: list[Case] = [
             "select count(*) from marts.fct_value_measures where owner_team_key = 'hands'": [(8,)],
             """select value_stream_key, named_value_stream, owner_team_key, named_team, value
                from marts.fct_value_measures where named_value_stream = 'nowhere'""": [
-                ("unassigned", "nowhere", "unassigned", "nobody", 7.0)
+                ("unassigned", "nowhere", "unassigned", "strangers", 7.0)
             ],
             """select part, period_start, value, numerator, denominator, n
                from marts.fct_metric_observations
@@ -356,11 +356,11 @@ CASES: list[Case] = [
             ],
             """select team_key, named_team, role, week_start, available_hours
                from marts.fct_team_capacities
-               where week_start >= date '2024-06-24' or named_team = 'nobody'
+               where week_start >= date '2024-06-24' or named_team = 'strangers'
                order by 1, 4""": [
                 ("hands", "hands", "developer", day("06-24"), 0.0),
                 ("hands", "hands", "developer", day("07-01"), 40.0),
-                ("unassigned", "nobody", "developer", day("06-03"), 40.0),
+                ("unassigned", "strangers", "developer", day("06-03"), 40.0),
             ],
             """select week_start, round(mean_active_items * 167, 6)
                from metrics.metric_team_load
