@@ -5,7 +5,7 @@ import duckdb
 import pytest
 import requests
 
-from demo import serve, world
+from demo import serve, truth, world
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +35,34 @@ def link(demo_build: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def plain(key: str | None) -> str | None:
     """Return an id as its tool has it."""
     return key and key.rpartition(":")[2]
+
+
+def dora_is_true(
+    link: duckdb.DuckDBPyConnection, true: dict[tuple, truth.Period], services: str
+) -> None:
+    """Hold every month of some services in metric_dora against what truly happened.
+
+    Args:
+        link: The demo company's warehouse.
+        true: The months, by service and first day.
+        services: Pattern of the keys of the services.
+    """
+    rows = link.execute(
+        """
+        select service_key, period_start, deployments, rework_deployments, deployed_changes,
+            changes, lead_time_p50_s, failed_deployments
+        from metrics.metric_dora where service_key like $1
+        """,
+        [services],
+    ).fetchall()
+    assert {row[:2] for row in rows if row[2]} == set(true)
+    for service, month, *numbers in rows:
+        one = true.get((service, month), truth.Period())
+        times = sorted(one.lead_times)
+        median = times[-(-len(times) // 2) - 1] if len(times) >= 10 else None
+        assert numbers == [
+            one.deployments, one.rework, one.deployed, len(times), median, one.failed,
+        ], (service, month)  # fmt: skip
 
 
 class Client:

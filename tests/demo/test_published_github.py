@@ -14,7 +14,7 @@ from demo import truth, truth_library, world
 from demo.company import LIBRARY, OWNER, Person
 from demo.model import DirectCommit, HubIssue
 from demo.truth_library import commit_key, issue_key, pull_key
-from tests.demo.conftest import plain
+from tests.demo.conftest import dora_is_true, plain
 
 
 def person_key(person: Person) -> str:
@@ -303,20 +303,5 @@ def test_dora_of_the_library_is_the_true_one(
 ) -> None:
     """What is pushed counts as what is merged does; a hotfix that is deployed alone is rework."""
     true = truth.periods(made.in_library(), made.now)
-    rows = link.execute(
-        """
-        select service_key, period_start, deployments, rework_deployments, deployed_changes,
-            changes, lead_time_p50_s, failed_deployments
-        from metrics.metric_dora where service_key = $1
-        """,
-        [LIBRARY],
-    ).fetchall()
-    assert {row[:2] for row in rows if row[2]} == set(true)
-    for service, month, *numbers in rows:
-        one = true.get((service, month), truth.Period())
-        times = sorted(one.lead_times)
-        median = times[-(-len(times) // 2) - 1] if len(times) >= 10 else None
-        assert numbers == [
-            one.deployments, one.rework, one.deployed, len(times), median, one.failed,
-        ], (service, month)  # fmt: skip
+    dora_is_true(link, true, LIBRARY)
     assert sum(one.rework for one in true.values()) > 5

@@ -7,7 +7,7 @@ import duckdb
 
 from demo import truth, world
 from demo.company import INSIGHTS
-from tests.demo.conftest import plain
+from tests.demo.conftest import dora_is_true, plain
 
 
 def test_everything_that_is_in_gitlab_is_in_the_warehouse(
@@ -56,21 +56,7 @@ def test_dora_of_its_services_is_the_true_one(
 ) -> None:
     """It has no desk: what failed are attempts that did not reach production."""
     true = truth.periods(made.in_gitlab(), made.now)
-    rows = link.execute(
-        """
-        select service_key, period_start, deployments, rework_deployments, deployed_changes,
-            changes, lead_time_p50_s, failed_deployments
-        from metrics.metric_dora where service_key like 'insights-%'
-        """
-    ).fetchall()
-    assert {row[:2] for row in rows if row[2]} == set(true)
-    for service, month, *numbers in rows:
-        one = true.get((service, month), truth.Period())
-        times = sorted(one.lead_times)
-        median = times[-(-len(times) // 2) - 1] if len(times) >= 10 else None
-        assert numbers == [
-            one.deployments, one.rework, one.deployed, len(times), median, one.failed,
-        ], (service, month)  # fmt: skip
+    dora_is_true(link, true, "insights-%")
     assert sum(one.failed for one in true.values()) > 3
 
 

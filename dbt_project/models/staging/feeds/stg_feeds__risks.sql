@@ -1,3 +1,6 @@
+-- Read twice, and its payloads parsed once.
+{{ config(materialized='table') }}
+
 with
 
 source as (
