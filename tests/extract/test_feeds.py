@@ -217,6 +217,7 @@ def test_a_file_is_all_that_is_true_of_a_feed(folder: Path, home: Any) -> None:
     path.write_text(text(january, february))
     home.load("feeds")
     assert audit(home.load("feeds"), "value_measures").written == 0  # as it was
+    assert audit(home.load("feeds", full=True), "value_measures").written == 2
     # A value is corrected, a line goes, another one comes: by its key a row is one.
     march = {**january, "measured_on": "2025-03-31", "value": "0.3"}
     path.write_text(text({**february, "value": "0.25"}, march))

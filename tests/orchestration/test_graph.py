@@ -51,6 +51,12 @@ def test_the_report_traces_back_to_every_source(graph: Any) -> None:
     }
 
 
+def test_models_are_built_once_more_where_dbt_crashes(defs: dg.Definitions) -> None:
+    """What is no crash allows no retry itself; the lane of faults crashes it in the middle."""
+    models = defs.resolve_assets_def(dg.AssetKey(["marts", "fct_stage_visits"]))
+    assert models.op.retry_policy.max_retries == 1
+
+
 def test_every_asset_is_in_a_group(graph: Any) -> None:
     keys = graph.get_all_asset_keys()
     assert names({key for key in keys if graph.get(key).group_name == "default"}) == set()

@@ -469,6 +469,55 @@ def test_a_key_shows_its_way_with_the_methods(tab, site: Path, published: Path) 
             """,
         ),
         ("quality", "flaws", "select count(*) from metrics.metric_data_quality"),
+        (
+            "pairs",
+            "speed",
+            """
+            select count(*) from metrics.metric_flow_month_totals
+            where value_stream_key = 'platform' and workflow = 'software' and level = 'story'
+                and month_start >= date '2025-06-01'
+            """,
+        ),
+        (
+            "value",
+            "values",
+            """
+            select count(*) from metrics.metric_value_per_spend
+            where value_stream_key = 'platform' and month_start >= date '2025-06-01'
+            """,
+        ),
+        (
+            "value",
+            "money",
+            """
+            select count(*) from marts.fct_stream_financials
+            where value_stream_key = 'platform' and month_start >= date '2025-06-01'
+            """,
+        ),
+        (
+            "learning",
+            "experiments",
+            "select count(*) from marts.fct_experiments where value_stream_key = 'platform'",
+        ),
+        (
+            "learning",
+            "risks",
+            "select count(distinct risk) from marts.fct_risks where value_stream_key = 'platform'",
+        ),
+        (
+            "learning",
+            "assessments",
+            "select count(*) from marts.fct_assessments where value_stream_key = 'platform'",
+        ),
+        (
+            "loads",
+            "loads",
+            """
+            select count(*) from metrics.metric_team_load
+            where value_stream_key = 'platform' and workflow = 'software' and level = 'story'
+                and week_start >= date '2025-12-29' - 182
+            """,
+        ),
     ],
 )
 def test_a_page_has_the_rows_of_the_file(
