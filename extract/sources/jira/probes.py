@@ -102,7 +102,8 @@ def _endpoint_probes(site: "Site") -> Iterator[Probe]:
         ("resolutions", f"{site.root}/resolution"),
         ("types of links", f"{site.root}/issueLinkType"),
     ):
-        status = site.api.get(path, allow=(400, 401, 403, 404)).status
+        # Some of them answer with an object, some with a list.
+        status = site.api.get(path, allow=(400, 401, 403, 404), type=Any).status
         denied = f"{scope_of(path)}, " if status in (401, 403) else ""
         yield Probe(
             True, f"{what}: {'readable' if status == 200 else f'not readable ({denied}{status})'}"
