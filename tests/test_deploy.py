@@ -61,7 +61,9 @@ def test_compose_has_the_four_services_and_only_this_machine_reaches_them() -> N
     for name in ("code", "web", "daemon"):
         service = services[name]
         assert service["read_only"] and service["cap_drop"] == ["ALL"]
-        assert service["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+        before = "postgres" if name == "code" else "code"
+        assert service["depends_on"] == {before: {"condition": "service_healthy"}}
+        assert "healthcheck" in services[before]
         python, module, serve_module, server, *_ = service["command"]
         assert (python, module, serve_module) == ("python", "-m", "orchestration.serve")
         assert server == name
