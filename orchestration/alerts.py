@@ -3,9 +3,11 @@
 Plain text, without a secret and without a value of any row: it leaves the machine.
 """
 
+import logging
 import os
 import smtplib
 import ssl
+import sys
 from collections.abc import Callable
 from email.message import EmailMessage
 from urllib.parse import urlsplit
@@ -19,6 +21,8 @@ WEBHOOK, MAIL, SENDER = "FLOWHOUSE_ALERT_WEBHOOK", "FLOWHOUSE_ALERT_MAIL", "FLOW
 SMTP, USER = "FLOWHOUSE_ALERT_SMTP", "FLOWHOUSE_ALERT_SMTP_USER"
 PASSWORD = "FLOWHOUSE_ALERT_SMTP_PASSWORD"
 
+log = logging.getLogger("flowhouse")
+
 TIMEOUT_S = 15
 
 TRIES, WAIT_S = 3, 0.5
@@ -31,6 +35,20 @@ class NotSent(Exception):
 def is_on() -> bool:
     """Whether a webhook or a mail address is set."""
     return bool(os.environ.get(WEBHOOK) or os.environ.get(MAIL))
+
+
+def from_command(tell: Callable[[], None]) -> None:
+    """Have something told, unless the command runs at a terminal, where a person reads its lines.
+
+    Args:
+        tell: Sends the alert; where it reaches nobody, a line says so.
+    """
+    if not is_on() or sys.stderr.isatty():
+        return
+    try:
+        tell()
+    except NotSent as why:
+        log.warning("nobody was told: %s", why)
 
 
 def faults() -> list[str]:
@@ -92,6 +110,8 @@ def _post(text: str) -> None:
 
 
 def _mail(subject: str, text: str) -> None:
+    if wrong := [fault for fault in faults() if not fault.startswith(WEBHOOK)]:
+        raise NotSent(wrong[0])
     host, _, port = os.environ[SMTP].partition(":")
     message = EmailMessage()
     message["Subject"] = subject.splitlines()[0]

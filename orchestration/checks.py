@@ -18,6 +18,7 @@ from extract.load import is_anything_loaded
 from extract.raw_store import ROOT
 from extract.sources import SOURCES
 from extract.tables import instant
+from orchestration import access
 from orchestration.environment import expectation_docs_folder, expectation_results_file
 from orchestration.failures import EXPECTATIONS as CHECK
 from orchestration.failures import nothing_loaded
@@ -126,9 +127,10 @@ def build_checks() -> dg.AssetChecksDefinition:
         if not is_anything_loaded():
             raise NothingLoaded(_why_nothing_is_loaded(context.run.run_id), allow_retries=False)
         as_of = instant(refresh.as_of or os.environ.get("FLOWHOUSE_AS_OF")) or datetime.now(UTC)
-        results = evaluated(
-            expectation_results_file(context.run.run_id), expectation_docs_folder(), as_of
-        )
+        with access.for_readers():  # of the pages; all else lies where nobody else may look
+            results = evaluated(
+                expectation_results_file(context.run.run_id), expectation_docs_folder(), as_of
+            )
         for spec in specs:
             result = results["/".join(spec.asset_key.path)]
             failures, warnings = result["failures"], result["warnings"]

@@ -137,7 +137,7 @@ def doctor() -> None:
     answers = [("flowhouse", probe) for probe in probes.of_flowhouse()] if on else []
     if not set(on) - set(FOLDERS):
         answers += [("flowhouse", probes.Probe(False, "no source is configured"))]
-    answers += [("settings", probes.Probe(False, line)) for line in settings.unknown_settings()]
+    answers += [("settings", probes.Probe(False, line)) for line in gate.faults_of_settings()]
     found = seeds.checked()
     answers += [("seeds", probes.Probe(False, fault)) for fault in found.lines_shown()]
     if on and not found.faults:
@@ -255,7 +255,7 @@ def status(as_json: bool, as_seeds: bool) -> None:
     console.print(table)
     for source in facts["sources"]:
         for gap in source["gaps"]:
-            say(f"gap  {source['source']} {gap}")
+            say(f"gap  {gap}")
         for note in source["notes"]:
             say(f"note {source['source']} {note}")
         if gaps := source["history_gaps"]:
@@ -271,6 +271,8 @@ def status(as_json: bool, as_seeds: bool) -> None:
     for line in facts["refreshes"]["lines"]:
         say(line)
     say(f"published  {facts['published'] or 'nothing yet'}")
+    if facts["of_when"]:
+        say(f"           {facts['of_when']}")
     if facts["restated"]:
         say(f"restated   {facts['restated']}")
     if facts["rolled_back"]:

@@ -18,6 +18,8 @@ BAD = ("fail", "error", "runtime error")
 
 NOT_PUBLISHED = "nothing was published"
 
+STILL_PUBLISHED = "the warehouse was published; what failed after it is as it was before"
+
 INTERRUPTED = "the refresh was interrupted; `flowhouse status` says what is published"
 
 EXPECTATIONS = "meets_expectations"
@@ -60,14 +62,17 @@ def nothing_loaded(reasons: Mapping[str, Iterable[str]], answering: Iterable[str
     return f"nothing was loaded from any source yet, so nothing is published: {'; '.join(lines)}"
 
 
-def lines_of(entries: Iterable[Any], *, with_rows: bool = True) -> list[str]:
-    """Return one line per failed step and check of a run, and that nothing was published.
+def lines_of(
+    entries: Iterable[Any], *, with_rows: bool = True, is_published: bool = False
+) -> list[str]:
+    """Return one line per failed step and check of a run, and whether something was published.
 
     Of a run that was interrupted only that is known: it may have been while it published.
 
     Args:
         entries: What Dagster has logged of the run.
         with_rows: Whether the lines may show keys of rows; what leaves the machine must not.
+        is_published: Whether the run had published a new file before it failed.
     """
     lines = []
     for event in (entry.dagster_event for entry in entries if entry.dagster_event):
@@ -90,7 +95,8 @@ def lines_of(entries: Iterable[Any], *, with_rows: bool = True) -> list[str]:
                 where = check.asset_key.to_user_string()
                 reason = f": {check.description}" if check.description and with_rows else ""
                 lines.append(f"{where}: the check {check.check_name} failed{reason}")
-    return [*(lines or ["the refresh failed; see `make dev`"]), NOT_PUBLISHED]
+    last = STILL_PUBLISHED if is_published else NOT_PUBLISHED
+    return [*(lines or ["the refresh failed; see `make dev`"]), last]
 
 
 def text_of_error(error: Any) -> str:

@@ -21,16 +21,24 @@ FAILED, BAD_CONFIGURATION = 1, 2
 """Why a refresh does not begin, as the exit codes of the command."""
 
 
+AS_OF = "FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z"
+
 PEEK_S = 0.5
 """How long the lock is waited for: a process that only tests it holds it for an instant."""
 
 
 class Stopped(Exception):
-    """A refresh must not begin: the exit code of the command, and a line per reason."""
+    """A refresh must not begin.
 
-    def __init__(self, code: int, lines: Sequence[str]) -> None:
+    Attributes:
+        code: The exit code of the command.
+        lines: A line per reason.
+        is_busy: Another refresh runs: what comes of that one is what people want to know.
+    """
+
+    def __init__(self, code: int, lines: Sequence[str], *, is_busy: bool = False) -> None:
         super().__init__("; ".join(lines))
-        self.code, self.lines = code, list(lines)
+        self.code, self.lines, self.is_busy = code, list(lines), is_busy
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,7 @@ def hold_lock(message: str) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise Stopped(FAILED, [message]) from None
+        raise Stopped(FAILED, [message], is_busy=True) from None
     try:
         yield
     finally:
@@ -141,12 +149,11 @@ def check(request: RefreshRequest) -> None:
     from extract.api import Unauthorized, offline
     from extract.load import is_anything_loaded
     from extract.raw_store import fault_of_home
-    from extract.settings import file_faults, switch_of, unknown_settings
+    from extract.settings import file_faults, switch_of
     from extract.sources import FOLDERS, SOURCES
     from extract.tables import instant
-    from orchestration import access, alerts, open_lineage, seeds, serving, when
+    from orchestration import seeds, serving
     from orchestration.failures import nothing_loaded
-    from orchestration.versions import fault_of_kept
 
     faults = file_faults()
     if faults:  # what is set in them is not known
@@ -157,19 +164,13 @@ def check(request: RefreshRequest) -> None:
         if name not in SOURCES
     ]
     if request.as_of and instant(request.as_of) is None:
-        faults.append("FLOWHOUSE_AS_OF (--as-of) is not an ISO time, for example 2026-01-31T00:00Z")
+        faults.append(AS_OF)
     faults += [
         *_faults_of_span(request.span),
-        *unknown_settings(),
-        *fault_of_kept(),
-        *_faults_of_forms(),
+        *filter(None, [fault_of_home(), serving.fault_of_postgres()]),
+        *faults_of_settings(),
     ]
-    faults += [
-        *filter(None, [fault_of_home(), serving.fault_of_postgres(), open_lineage.fault()]),
-        *access.faults(),
-        *alerts.faults(),
-        *when.faults(),
-    ]
+    faults = [*dict.fromkeys(faults)]  # FLOWHOUSE_AS_OF is what is requested, unless --as-of is
     on = [name for name, source in SOURCES.items() if source.is_on]
     tools = [name for name in SOURCES if name not in FOLDERS]
     if not set(on) & set(tools):
@@ -198,18 +199,41 @@ def check(request: RefreshRequest) -> None:
 
 
 FORMS = {
+    "FLOWHOUSE_OWNER": (
+        r"team:.+|[\w.%+-]+@[A-Z0-9.-]+\.[A-Z]{2,7}",
+        "a mail address, or team:name",
+    ),
     "FLOWHOUSE_KEEP_RUNS": (r"0*[1-9]\d*", "a whole number of 1 or more"),
     "FLOWHOUSE_MEMORY_LIMIT": (r"\d+(\.\d+)? ?[KMGT]i?B", "a size, for example 3GB"),
     "FLOWHOUSE_SPILL": (r"[^'\"`;\r\n]+", "a path without quotes"),
 }
-"""What settings look like that are written into statements, or counted to."""
+"""What settings look like that are written into statements, counted to, or refused by Dagster."""
 
 
-def _faults_of_forms() -> list[str]:
+def is_well_formed(name: str) -> bool:
+    """Whether a setting with a form of its own has it, or is not set."""
+    form, _ = FORMS[name]
+    value = os.environ.get(name)
+    return not value or bool(re.fullmatch(form, value, re.IGNORECASE))
+
+
+def faults_of_settings() -> list[str]:
+    """Return one line per faulty setting of a refresh, and per one that does not exist."""
+    from extract.settings import unknown_settings
+    from extract.tables import instant
+    from orchestration import access, alerts, open_lineage, when
+    from orchestration.versions import fault_of_kept
+
+    as_of = os.environ.get("FLOWHOUSE_AS_OF")
     return [
-        f"{name} is not {what}"
-        for name, (form, what) in FORMS.items()
-        if os.environ.get(name) and not re.fullmatch(form, os.environ[name], re.IGNORECASE)
+        *([AS_OF] if as_of and instant(as_of) is None else []),
+        *unknown_settings(),
+        *fault_of_kept(),
+        *(f"{name} is not {what}" for name, (_, what) in FORMS.items() if not is_well_formed(name)),
+        *filter(None, [open_lineage.fault()]),
+        *access.faults(),
+        *alerts.faults(),
+        *when.faults(),
     ]
 
 

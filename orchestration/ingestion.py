@@ -5,6 +5,7 @@ they were, and its check `is_complete` says why. Only what was loaded is materia
 table grows stale when its source is down; the rest is built on its last good rows.
 """
 
+import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -28,8 +29,8 @@ from extract.run import Audit, LoadRun
 from extract.sources import SOURCES
 from extract.tables import instant
 from extract.windows import Window
-from orchestration import gate, life, outcome, retention
-from orchestration.failures import lines_of
+from orchestration import duty, gate, life, outcome, retention
+from orchestration.failures import STILL_PUBLISHED
 from orchestration.termination import end_as_others_do
 
 AT_ONCE = 4
@@ -43,7 +44,8 @@ ENDED = (
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36))
 """A daily load that did not come is noticed before the next one would."""
 
-OWNERS = [os.environ.get("FLOWHOUSE_OWNER") or "team:flowhouse"]
+_OWNER = os.environ.get("FLOWHOUSE_OWNER") if gate.is_well_formed("FLOWHOUSE_OWNER") else ""
+OWNERS = [_OWNER or "team:flowhouse"]
 """Who is asked about an asset."""
 
 POOL = "duckdb"
@@ -119,18 +121,17 @@ class RefreshOptions(dg.ConfigurableResource):
         except gate.Stopped as stopped:
             for line in stopped.lines:
                 context.log.error(line)
-            if stopped.code == gate.BAD_CONFIGURATION:
-                _note(instance, began, outcome.FAILED, stopped.lines)
+            if not stopped.is_busy:
+                outcome.note_refusal(began, stopped.lines)
+                instance.add_run_tags(run.run_id, {outcome.TAG: outcome.FAILED})
             raise dg.Failure(str(stopped), allow_retries=False) from None
 
     def _came_to(self, instance: dg.DagsterInstance, run_id: str) -> tuple[str, list[str]]:
         """Return in a word and in lines what became of a run whose steps have ended."""
-        if instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-            of_type = {
-                dg.DagsterEventType.STEP_FAILURE,
-                dg.DagsterEventType.ASSET_CHECK_EVALUATION,
-            }
-            return outcome.FAILED, lines_of(instance.all_logs(run_id, of_type=of_type))
+        if failed := duty.reasons(instance, run_id, with_rows=True):
+            if STILL_PUBLISHED not in failed:
+                return outcome.FAILED, failed
+            return outcome.PARTIAL, [*failed, *(self._gaps or []), *self._not_served]
         if self._gaps is None:
             return outcome.BUILT, []
         gaps = [*self._gaps, *self._not_served]
@@ -176,16 +177,22 @@ class RefreshOptions(dg.ConfigurableResource):
         """
         waiting, ended = [*names], []
         running: dict[Future[Loaded], tuple[str, ProcessPoolExecutor]] = {}
-        while waiting or running:
-            while waiting and len(running) < at_once:
-                name, pool = waiting.pop(0), ProcessPoolExecutor(1, initializer=end_as_others_do)
-                self._loads[name] = pool.submit(task, name, *words)
-                running[self._loads[name]] = name, pool
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                name, pool = running.pop(future)
-                pool.shutdown()
-                if isinstance(future.exception(), BrokenProcessPool):
-                    ended.append(name)
+        try:
+            while waiting or running:
+                while waiting and len(running) < at_once:
+                    name = waiting.pop(0)
+                    pool = ProcessPoolExecutor(1, initializer=end_as_others_do)
+                    self._loads[name] = pool.submit(task, name, *words)
+                    running[self._loads[name]] = name, pool
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    name, pool = running.pop(future)
+                    pool.shutdown()
+                    if isinstance(future.exception(), BrokenProcessPool):
+                        ended.append(name)
+        except BaseException:  # the run is ended: its loads would go on, and hold the raw files
+            for child in multiprocessing.active_children():
+                child.kill()
+            raise
         return ended
 
 

@@ -6,6 +6,7 @@ Dagster knows it too; who only asks for it need not wait for Dagster.
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ TAG = "flowhouse/outcome"
 """The tag of a Dagster run that says what came of it; `partial` is a success with gaps."""
 
 STARTED_BY = "flowhouse/started_by"
+
+COMMAND = "the command line"
 
 NEEDED = {"refresh_id", "started_by", "began_at"}
 """What an outcome that is noted says at least."""
@@ -72,6 +75,16 @@ def note(outcome: Outcome) -> None:
     draft.replace(_file())
 
 
+def note_refusal(began: Outcome, lines: Sequence[str]) -> None:
+    """Keep why a refresh did not begin, as that of the last one, where there is a home to keep it.
+
+    A home that cannot be written is one of the reasons why none begins.
+    """
+    if home().exists():
+        with suppress(OSError):
+            note(replace(began, ended_at=now(), outcome=FAILED, lines=lines))
+
+
 def last() -> Outcome | None:
     """Return what came of the last refresh; one that was killed has failed."""
     found = _known("last")
@@ -107,7 +120,8 @@ def _line(word: str, of: Outcome) -> str:
     until = (
         f"{of.outcome} at {of.ended_at}" if of.ended_at else f"{of.outcome}, since {of.began_at}"
     )
-    return f"{word:<10} {of.refresh_id} {until}, started by {of.started_by}"
+    name = of.refresh_id or "did not begin,"
+    return f"{word:<10} {name} {until}, started by {of.started_by}"
 
 
 def _known(which: str) -> Outcome | None:

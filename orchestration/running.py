@@ -8,7 +8,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from orchestration import gate
 from orchestration.gate import FAILED
 
 PARTIAL = 3
+
+DAMAGED_STORE = "Dagster's store was damaged; run the refresh again"
 
 log = logging.getLogger("flowhouse")
 
@@ -34,19 +36,38 @@ def refresh(
     try:
         with gate.pass_gate(request):
             return run_job(job, request, full)
-    except gate.Stopped:
+    except gate.Stopped as stopped:
+        from orchestration import outcome
+
+        if not stopped.is_busy:
+            outcome.note_refusal(outcome.Outcome("", outcome.COMMAND, outcome.now()), stopped.lines)
+            _tell("a refresh did not begin", stopped.lines)
         raise
     except Exception as error:
-        if "DatabaseError" not in type(error).__name__:
+        lines = [DAMAGED_STORE] if _has_damaged_store(error) else []
+        _tell("a refresh failed", lines or [type(error).__name__])
+        if not lines:
             raise
-        from orchestration import event_log
+        return FAILED, lines
 
-        broken = event_log.damaged(Path(os.environ["DAGSTER_HOME"]), to_the_end=True)
-        if not broken:
-            raise
-        for folder in broken:
-            event_log.set_aside(folder)
-        return FAILED, ["Dagster's store was damaged; run the refresh again"]
+
+def _tell(what: str, lines: Sequence[str]) -> None:
+    """Tell of what never came to a run, or has broken one off."""
+    from orchestration import alerts
+
+    alerts.from_command(lambda: alerts.send(f"flowhouse: {what} (the command line)", [*lines]))
+
+
+def _has_damaged_store(error: Exception) -> bool:
+    """Whether an error comes of Dagster's store, which is damaged; it is set aside."""
+    if "DatabaseError" not in type(error).__name__:
+        return False
+    from orchestration import event_log
+
+    broken = event_log.damaged(Path(os.environ["DAGSTER_HOME"]), to_the_end=True)
+    for folder in broken:
+        event_log.set_aside(folder)
+    return bool(broken)
 
 
 def run_job(
@@ -59,7 +80,7 @@ def run_job(
     end_process_tree()
     import dagster as dg
 
-    from orchestration import environment, outcome
+    from orchestration import alerts, duty, environment, outcome
     from orchestration.definitions import loaded
     from orchestration.failures import INTERRUPTED, NOT_PUBLISHED
     from orchestration.status import warnings
@@ -83,11 +104,16 @@ def run_job(
                 },
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
-            tags={outcome.STARTED_BY: "the command line"},
+            tags={outcome.STARTED_BY: outcome.COMMAND},
         )
-    came = outcome.last()
-    lines = list(came.lines) if came and came.refresh_id == result.run_id else []
-    if not result.success:
+        came = outcome.last()
+        if came and came.refresh_id != result.run_id:
+            came = None
+        lines = list(came.lines) if came else []
+        if not result.success and INTERRUPTED not in lines:
+            alerts.from_command(lambda: duty.tell_of_run(instance, result.run_id))
+    is_published = result.success or (came and came.outcome == outcome.PARTIAL)
+    if not is_published:
         if INTERRUPTED in lines:
             stay_if_asked_to_end()
         return FAILED, lines or ["the refresh failed; see `make dev`", NOT_PUBLISHED]

@@ -1,4 +1,4 @@
-"""Sends alerts on runs that failed, and on tables and files that became stale."""
+"""Send alerts on runs that failed, and on tables and files that became stale."""
 
 import json
 from collections.abc import Iterator
@@ -8,13 +8,10 @@ from dagster._core.definitions.freshness import FreshnessState
 
 from extract.settings import is_on
 from extract.sources import SOURCES
-from orchestration import alerts, outcome
-from orchestration.failures import NOT_PUBLISHED, lines_of, text_of_error
+from orchestration import alerts, duty, serving
 from orchestration.ingestion import FRESHNESS
 
 PUBLISHED = "published"
-
-OF_FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
 
 
 @dg.run_failure_sensor(
@@ -28,18 +25,24 @@ def failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     """Send an alert on a run that failed, was killed, or was refused for its configuration."""
     if not alerts.is_on():
         return dg.SkipReason("no alert address is set")
-    run = context.dagster_run
-    steps = context.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
-    if steps:
-        entries = context.instance.all_logs(run.run_id, of_type=OF_FAILURES)
-        lines = lines_of(entries, with_rows=False)
-    else:
-        error = getattr(context.failure_event.event_specific_data, "error", None)
-        said = text_of_error(error) if error else context.failure_event.message
-        lines = [str(said), NOT_PUBLISHED]
-    by = outcome.starter(run.tags)
-    alerts.send(f"flowhouse: {run.job_name} failed ({run.run_id}, started by {by})", lines)
+    run = context.instance.get_run_by_id(context.dagster_run.run_id)
+    if run.tags.get(duty.TOLD) == duty.YES:
+        return dg.SkipReason("the command has told of it")
+    duty.tell_of_run(context.instance, run.run_id)
     return None
+
+
+@dg.sensor(
+    name="tell_again",
+    description="Tells of failed runs whose alert did not reach everybody.",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=300,
+)
+def alerts_not_sent(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Send the alerts again that did not reach everybody: Dagster asks for each failure once."""
+    if not alerts.is_on():
+        return dg.SkipReason("no alert address is set")
+    return dg.SkipReason(f"{duty.tell_again(context.instance)} told of")
 
 
 def stale(instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
@@ -49,7 +52,8 @@ def stale(instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
         for name, source in SOURCES.items()
         if is_on(name)
     }
-    groups[PUBLISHED] = [dg.AssetKey([PUBLISHED, "warehouse"]), dg.AssetKey([PUBLISHED, "report"])]
+    published = ["warehouse", "report", *(["postgres"] if serving.is_postgres_on() else [])]
+    groups[PUBLISHED] = [dg.AssetKey([PUBLISHED, name]) for name in published]
     states = instance.get_freshness_state_records([key for of in groups.values() for key in of])
     hours = FRESHNESS.fail_window.to_timedelta().total_seconds() / 3600
     for name, keys in groups.items():
@@ -82,4 +86,4 @@ def stale_tables(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason(f"{len(now)} stale, {len(new)} of them new")
 
 
-defs = dg.Definitions(sensors=[failed_runs, stale_tables])
+defs = dg.Definitions(sensors=[failed_runs, alerts_not_sent, stale_tables])

@@ -243,9 +243,20 @@ def _unless_locked(read: Callable[[], list[Any]]) -> list[Any]:
 def _of_the_file(link: Path) -> dict[str, Any]:
     """Return what the published file says of itself; nothing of one that is none, or damaged."""
     try:
-        return {"publication": facts(link), "restated": restated(link)}
+        found = facts(link)
+        return {"publication": found, "of_when": _of_when(found), "restated": restated(link)}
     except duckdb.Error:
-        return {"publication": {}, "restated": ""}
+        return {"publication": {}, "of_when": "", "restated": ""}
+
+
+def _of_when(publication: Mapping[str, Any]) -> str:
+    """Say which instant a publication is of, when it was made, and how long ago that was."""
+    as_of, at = publication.get("as_of"), publication.get("published_at")
+    if not as_of:
+        return ""
+    age = str(datetime.now(UTC).replace(tzinfo=None) - at).split(".")[0] if at else ""
+    made = f", published {at:%Y-%m-%d %H:%M} UTC ({age} ago)" if at else ""
+    return f"as of {as_of:%Y-%m-%d %H:%M} UTC{made}"
 
 
 def status() -> dict[str, Any]:
@@ -256,7 +267,9 @@ def status() -> dict[str, Any]:
     sources = []
     for source in SOURCES:
         own = [row for row in rows if row["source"] == source]
-        last = datetime.fromtimestamp(own[-1]["finished_s"], UTC) if own else None
+        # A load that failed brought nothing: what is there is of the last one that did.
+        read_at = [row["finished_s"] for row in own if row["status"] == "complete"]
+        last = datetime.fromtimestamp(read_at[-1], UTC) if read_at else None
         last_refresh = own[-1]["refresh_id"] if own else None
         latest = [row for row in own if row["refresh_id"] == last_refresh]
         sources.append(
@@ -268,7 +281,7 @@ def status() -> dict[str, Any]:
                 "extracted": sum(row["extracted"] for row in latest),
                 "hidden": sum(row["acl_gap"] for row in latest),
                 "gaps": [
-                    f"{row['object']} {row['scope']}: {row['status']}: {row['message']}"
+                    _gap(row, read_at[-1] if read_at else None)
                     for row in latest
                     if row["status"] != "complete"
                 ],

@@ -10,7 +10,7 @@ from publish.snapshot import KEPT_VERSIONS, LEAST_KEPT, linked, number_of, rolle
 
 
 class Unknown(Exception):
-    """The version to go back to does not exist; the message lists those that do."""
+    """The version to go back to does not exist, or is damaged; the message says which there are."""
 
 
 def fault_of_kept() -> list[str]:
@@ -76,7 +76,11 @@ def shown(folder: Path) -> list[str]:
     now = linked(folder)
     lines = []
     for version in reversed(versions(folder)):
-        about = facts(version)
+        try:
+            about = facts(version)
+        except duckdb.Error:
+            lines.append(f"{'*' if version == now else ' '} {number_of(version):>6}  is damaged")
+            continue
         says = [
             f"{'*' if version == now else ' '} {number_of(version):>6}",
             f"published {_minute(about.get('published_at'))}",
@@ -106,8 +110,20 @@ def chosen(folder: Path, number: str | None) -> Path:
     """Return the version of a number, or the one before the one that readers have.
 
     Raises:
-        Unknown: There is none.
+        Unknown: There is none, or it cannot be read.
     """
+    version = _named(folder, number)
+    try:
+        facts(version)
+    except duckdb.Error:
+        others = [str(number_of(one)) for one in versions(folder) if one != version]
+        raise Unknown(
+            f"version {number_of(version)} is damaged; there are besides: {', '.join(others)}"
+        ) from None
+    return version
+
+
+def _named(folder: Path, number: str | None) -> Path:
     there, now = versions(folder), linked(folder)
     if now is None:
         raise Unknown("nothing is published yet; run `flowhouse refresh` first")

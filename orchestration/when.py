@@ -5,7 +5,6 @@ import os
 from collections import Counter
 from zoneinfo import ZoneInfo
 
-from extract.settings import SettingFault
 from orchestration.seeds import FOLDER
 
 CRON = "0 4 * * *"
@@ -14,11 +13,11 @@ CRON = "0 4 * * *"
 def schedule() -> tuple[str, str]:
     """Return the cron line and the time zone of the daily refresh.
 
-    Raises:
-        SettingFault: One of them is none.
+    Where one of them is none, it is another time at which the gate refuses the refresh for it: with
+    no schedule at all nobody would be told.
     """
-    if found := faults():
-        raise SettingFault("\n".join(found))
+    if faults():
+        return CRON, "UTC"
     return _cron() or CRON, _zone()
 
 

@@ -1,4 +1,4 @@
-"""What `flowhouse doctor` asks of five servers that answer everything: nothing is wrong with them."""
+"""What `flowhouse doctor` asks of servers that answer everything: nothing is wrong with them."""
 
 from collections.abc import Callable
 
@@ -18,9 +18,7 @@ OPTIONAL = {
 
 
 @pytest.fixture
-def lines(
-    servers: Servers, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], dict[str, bool]]:
+def lines(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, bool]]:
     """Ask a source's probes; whether each line is well. The clock of the demo stands still."""
     for name, value in servers.env.items():
         monkeypatch.setenv(name, value)

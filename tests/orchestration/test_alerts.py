@@ -131,6 +131,9 @@ def test_a_faulty_setting_is_named(
         monkeypatch.setenv(f"FLOWHOUSE_ALERT_{name}", value)
     [fault] = alerts.faults()
     assert fault.startswith(says)
+    if alerts.is_on():  # a command that the gate refuses for it sends an alert, if it can
+        with pytest.raises(alerts.NotSent):
+            alerts.send("it failed", [])
 
 
 @dg.op
@@ -174,6 +177,96 @@ def test_a_failed_run_is_reported_by_its_causes_and_without_rows(hook: Any, pars
     ]
 
 
+def fail(instance: dg.DagsterInstance) -> Any:
+    """Have the job fail; return what came of it."""
+    return refresh.execute_in_process(instance=instance, raise_on_error=False)
+
+
+def sense(instance: dg.DagsterInstance, done: Any) -> Any:
+    """Have Dagster's daemon ask for a run that failed."""
+    from orchestration.sensors import failed_runs
+
+    context = dg.build_run_status_sensor_context(
+        "tell_of_failed_runs", done.get_run_failure_event(), instance, done.dagster_run
+    )
+    return failed_runs(context.for_run_failure())
+
+
+def test_an_alert_that_reached_nobody_is_sent_again_until_it_does(hook: Any, parsed: Any) -> None:
+    """Dagster asks for a run that failed once, whatever becomes of that."""
+    from orchestration.sensors import alerts_not_sent
+
+    with dg.instance_for_test() as instance:
+        hook.failures = 2 * alerts.TRIES
+        done = fail(instance)
+        with pytest.raises(alerts.NotSent):
+            sense(instance, done)
+        context = dg.build_sensor_context(instance=instance)
+        with pytest.raises(alerts.NotSent):
+            alerts_not_sent(context)
+        assert hook.got == []
+        assert alerts_not_sent(context).skip_message == "1 told of"
+        assert alerts_not_sent(context).skip_message == "0 told of"
+    [text] = hook.got
+    assert text.startswith(f"flowhouse: refresh failed ({done.run_id}")
+
+
+def test_what_a_command_has_told_is_not_told_again(hook: Any, parsed: Any) -> None:
+    from orchestration import duty
+
+    with dg.instance_for_test() as instance:
+        done = fail(instance)
+        alerts.from_command(lambda: duty.tell_of_run(instance, done.run_id))
+        assert len(hook.got) == 1
+        assert sense(instance, done).skip_message == "the command has told of it"
+    assert len(hook.got) == 1
+
+
+def test_who_sits_at_a_terminal_is_not_sent_an_alert(
+    hook: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    alerts.from_command(lambda: alerts.send("it failed", []))
+    assert hook.got == []
+
+
+def test_a_command_whose_alert_reaches_nobody_says_so_and_goes_on(
+    hook: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook.failures = 99
+    alerts.log.addHandler(caplog.handler)
+    try:
+        alerts.from_command(lambda: alerts.send("it failed", []))
+    finally:
+        alerts.log.removeHandler(caplog.handler)
+    [said] = set(caplog.messages)
+    assert said == "nobody was told: FLOWHOUSE_ALERT_WEBHOOK: it answered 503"
+
+
+@dg.asset(key=["published", "warehouse"])
+def warehouse() -> None: ...
+
+
+@dg.asset(key=["published", "report"], deps=[warehouse])
+def report() -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_run_that_failed_after_it_published_says_so(hook: Any, parsed: Any) -> None:
+    """Readers have a new file: that nothing was published would send people to look for it."""
+    from orchestration import duty
+
+    job = dg.Definitions(
+        assets=[warehouse, report], jobs=[dg.define_asset_job("refresh")]
+    ).resolve_job_def("refresh")
+    with dg.instance_for_test() as instance:
+        done = job.execute_in_process(instance=instance, raise_on_error=False)
+        duty.tell_of_run(instance, done.run_id)
+    [_, failed, last] = hook.got[0].splitlines()
+    assert failed.startswith("- published__report: OSError")
+    assert last == "- the warehouse was published; what failed after it is as it was before"
+
+
 def test_a_run_that_was_killed_is_reported(hook: Any, parsed: Any) -> None:
     from orchestration.outcome import KILLED
     from orchestration.sensors import failed_runs
@@ -196,6 +289,7 @@ def test_what_has_become_stale_is_reported_once(
     from orchestration.sensors import stale_tables
 
     monkeypatch.setenv("SOURCES__JIRA__BASE_URL", "https://jira.example")
+    monkeypatch.setenv("FLOWHOUSE_POSTGRES_URL", "postgresql://me@127.0.0.1/warehouse")
 
     def becomes(instance: dg.DagsterInstance, state: FreshnessState, *path: str) -> None:
         instance._report_runless_asset_event(
@@ -227,7 +321,12 @@ def test_what_has_become_stale_is_reported_once(
         look(instance)
         becomes(instance, FreshnessState.FAIL, "jira", "issues")
         look(instance)
+        becomes(instance, FreshnessState.PASS, "published", "warehouse")
+        look(instance)
+        becomes(instance, FreshnessState.FAIL, "published", "postgres")
+        look(instance)
     assert [text.splitlines()[1] for text in hook.got[1:]] == [
         "- nothing new was published for more than 36 hours: published/warehouse",
         "- nothing was loaded for more than 36 hours: jira/issues",
+        "- nothing new was published for more than 36 hours: published/postgres",
     ]

@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,28 @@ def test_a_faulty_configuration_is_named_and_nothing_is_published(
 
 
 @pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What a webhook gets."""
+    got: list[str] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            got.append(json.loads(body)["text"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("FLOWHOUSE_ALERT_WEBHOOK", f"http://127.0.0.1:{server.server_port}/x")
+        yield got
+        server.shutdown()
+
+
+@pytest.fixture
 def held(home: Path) -> Iterator[None]:
     """Another process refreshes."""
     outcome.note(outcome.Outcome("another", "the command line", outcome.now()))
@@ -155,6 +179,62 @@ def test_a_command_while_a_run_refreshes_is_refused_at_once(home: Path, held: No
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == "flowhouse: a refresh is running already; wait until it has ended\n"
+    assert (outcome.last().refresh_id, outcome.last().outcome) == ("another", "running")
+
+
+def command(home: Path, *words: str, **settings: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [Path(sys.executable).with_name("flowhouse"), *words],
+        env={**os.environ, "FLOWHOUSE_HOME": str(home), **settings},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_command_that_is_refused_is_the_last_refresh_of_status_and_people_are_told(
+    home: Path, told: list[str]
+) -> None:
+    """A timer starts it at night: nobody sees what it prints, and no run of Dagster failed."""
+    assert command(home, "refresh").returncode == 2
+    assert (outcome.last().outcome, outcome.last().started_by) == ("failed", "the command line")
+    assert outcome.last().lines[0].startswith("no source is configured; set SOURCES__")
+    [first, reason, *_] = command(home, "status").stdout.partition("refresh    ")[2].splitlines()
+    assert first.startswith("did not begin, failed at ")
+    assert reason.startswith("  no source is configured; set SOURCES__")
+    [alert] = told
+    assert alert.startswith("flowhouse: a refresh did not begin (the command line)\n- no source is")
+
+
+def test_a_command_that_is_refused_makes_no_home(tmp_path: Path) -> None:
+    assert command(tmp_path / "new", "refresh").returncode == 2
+    assert not (tmp_path / "new").exists()
+
+
+BAD = {
+    "FLOWHOUSE_SCHEDULE": "at noon", "FLOWHOUSE_TIME_ZONE": "Mars/Base",
+    "FLOWHOUSE_OWNER": "nobody at all", "FLOWHOUSE_COMPANY": "nowhere",
+    "FLOWHOUSE_POSTGRES_URL": "bad", "FLOWHOUSE_READERS": "me", "FLOWHOUSE_KEEP_RUNS": "x",
+    "FLOWHOUSE_KEEP_VERSIONS": "x", "FLOWHOUSE_MEMORY_LIMIT": "x", "FLOWHOUSE_SPILL": "a'b",
+    "FLOWHOUSE_AS_OF": "x", "FLOWHOUSE_ALERT_MAIL": "x",
+}  # fmt: skip
+
+
+def test_no_setting_keeps_dagster_from_having_its_jobs(home: Path) -> None:
+    """Without them no schedule refreshes, no gate refuses, and nobody is told."""
+    done = subprocess.run(
+        [sys.executable, "-c",
+         "from orchestration.definitions import loaded;"
+         " print(loaded().resolve_schedule_def('refresh_daily').cron_schedule)"],
+        env={**os.environ, "FLOWHOUSE_HOME": str(home), **BAD},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout == "0 4 * * *\n", done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("words", [["refresh"], ["doctor"]])
+def test_each_of_these_settings_is_named(home: Path, words: list[str]) -> None:
+    done = command(home, *words, **BAD)
+    said = done.stderr if words == ["refresh"] else done.stdout
+    assert [name for name in BAD if name not in said] == []
 
 
 def test_whoever_passes_keeps_others_out_and_lets_its_own_job_in(

@@ -55,6 +55,51 @@ def test_loads_run_side_by_side_in_other_processes_and_none_stops_another(option
         options.loaded("github", run)
 
 
+class Ended(BaseException):
+    """What Dagster raises in a step whose run somebody terminates."""
+
+
+def raises(*_: Any, **__: Any) -> Any:
+    raise Ended
+
+
+def are_no_children_left() -> bool:
+    until = time.monotonic() + 10
+    while multiprocessing.active_children() and time.monotonic() < until:
+        time.sleep(0.05)
+    return not multiprocessing.active_children()
+
+
+def test_who_ends_a_run_ends_its_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would hold the raw files while the next refresh begins."""
+    from orchestration import ingestion
+
+    monkeypatch.setattr(ingestion, "load", lambda *_: time.sleep(300))
+    monkeypatch.setattr(ingestion, "wait", raises)
+    options = ingestion.RefreshOptions()
+    with pytest.raises(Ended):
+        options.loaded("jira", of_a_run("jira", "github"))
+    assert are_no_children_left()
+
+
+def test_who_ends_a_run_ends_dbt(
+    parsed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would hold the working warehouse."""
+    from orchestration import transformation
+
+    def goes_on(handed: bytes, output: Any) -> None:
+        os.write(output.fileno(), b"12:00:00  1 of 9 OK\n")
+        time.sleep(300)
+
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+    monkeypatch.setattr(transformation, "_run_dbt", goes_on)
+    monkeypatch.setattr(transformation, "ENDED", SimpleNamespace(match=raises))
+    with pytest.raises(Ended):
+        transformation.build(None, tmp_path / "target")
+    assert are_no_children_left()
+
+
 def test_only_what_a_run_is_to_load_is_loaded(options: Any) -> None:
     run = of_a_run("jira", "github", "gitlab", steps=["load_jira", "load_gitlab"])
     assert {options.loaded(name, run).run.source for name in ("jira", "gitlab")} == {

@@ -126,3 +126,37 @@ def test_status_while_everything_is_written(home: Path) -> None:
         [loaded] = [source for source in facts["sources"] if source["source"] == "jira"]
         assert loaded["last_load_at"] == "2026-01-01T00:00:00+00:00"
     assert (now["warnings"], now["marked"]) == ([], [])
+
+
+FAILED_SINCE = """
+delete from jira.load_audits;
+insert into jira.load_audits values
+    ('r1', 'jira', 'issues', 'SHOP', 'complete', '', 7, 0, timestamptz '2026-01-01 04:00:00+00'),
+    ('r2', 'jira', '*', '', 'failed', 'no token', 0, 0, timestamptz '2026-01-09 04:00:00+00');
+"""
+
+
+def test_a_source_that_fails_is_as_old_as_what_was_read_of_it_last(home: Path) -> None:
+    """The attempt of last night is no load; and who has never been read is not stale but empty."""
+    with duckdb.connect(str(home / FILES["raw"])) as raw:
+        raw.execute(FAILED_SINCE)
+    [jira] = [source for source in said(home)["sources"] if source["source"] == "jira"]
+    assert jira["last_load_at"] == "2026-01-01T04:00:00+00:00"
+    assert jira["gaps"] == ["jira is stale since 2026-01-01 04:00 UTC: no token"]
+    text = CliRunner().invoke(main, ["status"]).stdout
+    assert "gap  jira is stale since 2026-01-01 04:00 UTC: no token" in text.splitlines()
+    with duckdb.connect(str(home / FILES["raw"])) as raw:
+        raw.execute("delete from jira.load_audits where refresh_id = 'r1'")
+    [jira] = [source for source in said(home)["sources"] if source["source"] == "jira"]
+    assert (jira["last_load_at"], jira["age"]) == (None, "")
+    assert jira["gaps"] == ["jira * : failed: no token"]
+
+
+def test_status_says_of_when_the_file_is(home: Path) -> None:
+    with duckdb.connect(str(home / FILES["published"])) as published:
+        published.execute(
+            "create table meta.publications as select 1 as version_no,"
+            " timestamp '2026-01-02 04:10' as published_at, timestamp '2026-01-02 04:00' as as_of"
+        )
+    text = CliRunner().invoke(main, ["status"]).stdout
+    assert "           as of 2026-01-02 04:00 UTC, published 2026-01-02 04:10 UTC (" in text

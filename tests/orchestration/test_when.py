@@ -44,3 +44,5 @@ def test_what_is_no_time_is_named_without_its_value(
     monkeypatch.setenv(f"FLOWHOUSE_{name}", value)
     [fault] = when.faults()
     assert fault.startswith(f"FLOWHOUSE_{name} is not a") and value not in fault
+    # The schedule stands all the same: the gate refuses its refresh, and people are told.
+    assert when.schedule() == ("0 4 * * *", "UTC")

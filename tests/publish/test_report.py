@@ -435,3 +435,33 @@ def test_values_are_said_by_what_they_are() -> None:
     assert words.measure(0.05, "change_fail_share") == "5.0 %"
     assert words.measure(51.5, None) == "51.5"
     assert words.measure(None, "velocity") == DASH
+
+
+def test_the_page_says_by_how_much_values_of_the_past_changed() -> None:
+    """Of the last publication alone; the value that changed most, and a row that is new or gone."""
+    with duckdb.connect() as link:
+        link.execute(
+            """
+            create schema meta;
+            create table meta.publications as from (values (1), (2)) as of (version_no);
+            create table meta.restatements as
+            select * from (
+                values
+                (1, 'metric_wip', 'wip', 90.0, 1.0, 'late_data', date '2024-01-01'),
+                (2, 'metric_wip', 'wip', 5.0, 6.0, 'late_data', date '2024-01-01'),
+                (2, 'metric_wip', 'wip', 9.0, 4.0, 'late_data', date '2024-02-01'),
+                (2, 'metric_flow', 'throughput', null, 3.0, 'mapping_change', date '2024-01-01')
+            ) as of (
+                version_no, table_name, value_name, old_value, new_value, cause, period_start
+            )
+            """
+        )
+        found = table(link, "restatements")
+    names = (
+        "metric_table", "restated_values", "most_changed_period", "old_value", "new_value"
+    )  # fmt: skip
+    at = [found["columns"].index(name) for name in names]
+    assert [[str(row[place]) for place in at] for row in found["rows"]] == [
+        ["metric_wip", "2", "2024-02-01", "9.0", "4.0"],
+        ["metric_flow", "1", "2024-01-01", "0.0", "3.0"],
+    ]

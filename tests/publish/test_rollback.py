@@ -14,6 +14,7 @@ from filelock import FileLock
 from orchestration.cli import main
 from orchestration.versions import fault_of_kept, kept_versions
 from publish.snapshot import linked, number_of, publish, versions
+from tests.faults.test_archive import fill_with_rubbish
 from tests.publish.published_file import embedded_data, write_published_file
 
 
@@ -110,6 +111,20 @@ def test_what_is_not_there_is_said_in_one_line(home: Path, words: tuple, says: s
     done = flowhouse("rollback", *words)
     assert (done.exit_code, done.stderr) == (1, f"flowhouse: {says}\n")
     assert published(home) == 3
+
+
+def test_a_version_that_is_damaged_is_named_and_given_to_nobody(home: Path) -> None:
+    second = versions(home / "published")[1]
+    second.chmod(0o644)
+    fill_with_rubbish(second)
+    for words in ((), ("2",)):
+        done = flowhouse("rollback", *words)
+        says = "flowhouse: version 2 is damaged; there are besides: 1, 3\n"
+        assert (done.exit_code, done.stderr, published(home)) == (1, says, 3)
+    done = flowhouse("rollback", "1")
+    assert (done.exit_code, published(home)) == (0, 1)
+    listed = flowhouse("rollback", "--list").output.splitlines()
+    assert "       2  is damaged" in listed and len(listed) == 4
 
 
 def test_there_is_nothing_before_the_first(home: Path) -> None:

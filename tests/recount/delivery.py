@@ -1022,10 +1022,10 @@ def environments(tables: Tables) -> Iterator[Row]:
 
 @recounts("dim_source_systems")
 def source_systems(tables: Tables) -> Iterator[Row]:
-    """The seven sources, and when each was last loaded."""
+    """The seven sources, and when something was last read of each."""
     loaded: dict[str, datetime] = {}
     for audit in tables.rows("int_load_audits_unioned"):
-        if audit["finished_at"]:
+        if audit["finished_at"] and audit["status"] == "complete":
             source = audit["source"]
             loaded[source] = max(audit["finished_at"], loaded.get(source, NEVER))
     for name in ("Jira", "GitHub", "Jenkins", "GitLab", "ServiceNow", "Inbox", "Feeds"):

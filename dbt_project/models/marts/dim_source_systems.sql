@@ -22,6 +22,9 @@ loads as (
 
     from {{ ref('int_load_audits_unioned') }}
 
+    -- A load that failed brought nothing: what is there is of before.
+    where status = 'complete'
+
     group by 1
 
 ),

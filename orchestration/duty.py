@@ -1,0 +1,68 @@
+"""Tells who is on duty of runs that failed, once, and again where it reached nobody.
+
+Dagster's daemon tells of them (orchestration/sensors.py); a command tells of its own, for there may
+be no daemon.
+"""
+
+import dagster as dg
+
+from orchestration import alerts, outcome
+from orchestration.failures import NOT_PUBLISHED, lines_of, text_of_error
+
+TOLD = "flowhouse/told"
+"""The tag of a run that failed: whether an alert on it has reached somebody."""
+
+YES, NOT_YET = "yes", "not yet"
+
+OF_FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
+
+PUBLISHED_FILE = dg.AssetKey(["published", "warehouse"])
+
+
+def has_published(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether a run got as far as a new published file, whatever failed after it."""
+    made = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    return any(entry.dagster_event.asset_key == PUBLISHED_FILE for entry in made)
+
+
+def reasons(instance: dg.DagsterInstance, run_id: str, *, with_rows: bool) -> list[str]:
+    """Return a line per step and check of a run that failed; none where no step did."""
+    if not instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        return []
+    entries = instance.all_logs(run_id, of_type=OF_FAILURES)
+    is_published = has_published(instance, run_id)
+    return lines_of(entries, with_rows=with_rows, is_published=is_published)
+
+
+def tell_of_run(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Send an alert on a run that failed, was killed, or was refused for its configuration.
+
+    Raises:
+        NotSent: It has not reached everybody; the run is tagged, and `tell_again` tries it again.
+    """
+    run = instance.get_run_by_id(run_id)
+    lines = reasons(instance, run_id, with_rows=False)
+    if not lines:
+        [*_, ended] = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+        error = getattr(ended.dagster_event.event_specific_data, "error", None)
+        said = text_of_error(error) if error else ended.dagster_event.message
+        lines = [str(said), NOT_PUBLISHED]
+    subject = f"flowhouse: {run.job_name} failed ({run_id}, started by {outcome.starter(run.tags)})"
+    try:
+        alerts.send(subject, lines)
+    except alerts.NotSent:
+        instance.add_run_tags(run_id, {TOLD: NOT_YET})
+        raise
+    instance.add_run_tags(run_id, {TOLD: YES})
+
+
+def tell_again(instance: dg.DagsterInstance) -> int:
+    """Send the alerts that have not reached everybody yet; return how many.
+
+    Raises:
+        NotSent: One of them has not this time either.
+    """
+    untold = instance.get_runs(dg.RunsFilter(tags={TOLD: NOT_YET}))
+    for run in untold:
+        tell_of_run(instance, run.run_id)
+    return len(untold)
