@@ -137,7 +137,8 @@ def doctor() -> None:
     answers = [("flowhouse", probe) for probe in probes.of_flowhouse()] if on else []
     if not set(on) - set(FOLDERS):
         answers += [("flowhouse", probes.Probe(False, "no source is configured"))]
-    answers += [("settings", probes.Probe(False, line)) for line in settings.unknown_settings()]
+    faults = [*settings.unknown_settings(), *access.faults()]
+    answers += [("settings", probes.Probe(False, line)) for line in faults]
     found = seeds.checked()
     answers += [("seeds", probes.Probe(False, fault)) for fault in found.lines_shown()]
     if on and not found.faults:
