@@ -188,11 +188,13 @@ def prepare(source: str) -> None:
         wanted = {(table.name, name) for table in SOURCES[source].tables for name in table.columns}
         wanted |= {(AUDITS, name) for name in AUDIT_COLUMNS}
         if raw_store.raw_file(source).exists():
-            there = raw_store.rows(
-                source,
-                "select table_name, column_name from duckdb_columns() where schema_name = $schema",
-                schema=source,
-            )
+            with raw_store.reading(source):
+                there = raw_store.rows(
+                    source,
+                    "select table_name, column_name from duckdb_columns()"
+                    " where schema_name = $schema",
+                    schema=source,
+                )
             if wanted <= set(there):
                 return
         _with_tables(source)
