@@ -291,7 +291,7 @@ class Api:
                     allow_redirects=False,
                     stream=True,
                 )
-                self._read(reply, path)
+                read_body(reply, f"{self.source}: {_shown_path(path)}")
             except (requests.RequestException, OSError) as error:
                 why, may_pass = failure_of(error)
                 setting = self._setting_of(error)
@@ -308,20 +308,6 @@ class Api:
         url = getattr(getattr(error, "request", None), "url", None) or self.base_url
         is_base = urlsplit(url).netloc == urlsplit(self.base_url).netloc
         return setting_name(self.source, "base_url" if is_base else "token_url")
-
-    def _read(self, reply: requests.Response, path: str) -> None:
-        """Read the body to its end, unless it is larger than any answer is."""
-        chunks, size = [], 0
-        for chunk in reply.iter_content(2**16):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > LARGEST_ANSWER:
-                reply.close()
-                raise Unavailable(
-                    f"{self.source}: {_shown_path(path)} answers with more than"
-                    f" {LARGEST_ANSWER // 2**20} MB; not read"
-                )
-        reply._content = b"".join(chunks)  # what `reply.content` would have read without a limit
 
     def _classify_response(
         self,
@@ -386,6 +372,28 @@ class Api:
         with self.lock:
             if self.quiet_until <= until:
                 self.quiet_until = 0.0
+
+
+def read_body(reply: requests.Response, sender: str) -> None:
+    """Read the body of an answer that is streamed to its end.
+
+    Args:
+        reply: The answer.
+        sender: What answers, for the message.
+
+    Raises:
+        Unavailable: It is larger than any answer is.
+    """
+    chunks, size = [], 0
+    for chunk in reply.iter_content(2**16):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_ANSWER:
+            reply.close()
+            raise Unavailable(
+                f"{sender} answers with more than {LARGEST_ANSWER // 2**20} MB; not read"
+            )
+    reply._content = b"".join(chunks)  # what `reply.content` would have read without a limit
 
 
 def backoff(attempt: int) -> float:

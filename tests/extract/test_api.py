@@ -437,6 +437,24 @@ def test_a_token_that_is_not_minted_says_why(
         api.get("/x")
 
 
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_an_answer_of_the_server_of_tokens_that_would_fill_the_memory_is_not_read(
+    script: Script, waits: list[float], monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("extract.api.LARGEST_ANSWER", 2**20)
+    token = client_token("jira", f"{script.url}/token", "id", "secret")
+    api = Api("jira", script.url, credential="X", authorize=token.headers, sleep=waits.append)
+    packed = gzip.compress(b'{"access_token": "' + b"a" * 3 * 2**20 + b'"}')
+    script.will(status, {"Content-Encoding": "gzip"}, packed)
+    with pytest.raises(Unavailable) as failed:
+        api.get("/x")
+    assert str(failed.value) == f"jira: {script.url}/token answers with more than 1 MB; not read"
+    assert waits == []
+    script.will(200, {}, b'{"access_token": "good"}' + b" " * 2**19)
+    script.will(body={"ok": True})
+    assert api.get("/x").data == {"ok": True}
+
+
 def test_a_server_of_tokens_elsewhere_that_is_not_there_has_a_setting_of_its_own(
     script: Script, waits: list[float]
 ) -> None:
