@@ -321,11 +321,20 @@ def test_who_is_forgotten_is_gone_from_the_archive_and_does_not_come_back(
     company.load()
     people = set(re.findall(r"branch-([a-z2-7]{20})", company.home.texts("jenkins")))
     assert people
-    damaged = company.raw.with_suffix(".damaged")
-    damaged.write_bytes(b"what was set aside")
+    left = [
+        company.home.folder / name
+        for name in (
+            "build.damaged", "build.copy", "build.copy.wal", ".build.duckdb.draft",
+            "raw/raw_jenkins.damaged", "raw/raw_jenkins.copy", "raw/raw_jenkins.draft.wal",
+        )
+    ]  # fmt: skip
+    for file in left:
+        file.write_bytes(b"what was set aside, or left by who was killed")
+    (company.home.folder / "dagster").mkdir(exist_ok=True)
     remember(people)
     erase_raw([*people])
-    assert not damaged.exists()
+    assert not [file for file in left if file.exists()]
+    assert company.raw.exists() and (company.home.folder / "dagster").is_dir()
     files = list((company.home.folder / "archive").rglob("*.parquet"))
     texts = [str(duckdb.sql(f"from '{file}'").fetchall()) for file in files]
     assert files and not any(key in text for key in people for text in texts)
