@@ -34,7 +34,8 @@ def main() -> int:
         }
         print(f"demo company: serving after {time.monotonic() - began:.0f} s", flush=True)
         flowhouse = str(Path(sys.executable).with_name("flowhouse"))
-        code = subprocess.run([flowhouse, "refresh"], cwd=ROOT, env=environment).returncode
+        # Not in ROOT: settings of the real tools lie there, in `.env` and `.dlt`.
+        code = subprocess.run([flowhouse, "refresh"], cwd=home, env=environment).returncode
     finally:
         servers.send_signal(signal.SIGTERM)
         servers.wait(10)

@@ -146,11 +146,14 @@ class Reply:
 
 
 class _Passing(Exception):
-    """A failure that may pass: after `wait_s`, as the server asks; after a backoff where None."""
+    """A failure that may pass: after `wait_s`, as the server asks; after a backoff where None.
 
-    def __init__(self, reason: str, wait_s: float | None = None) -> None:
+    `setting` is what to check where it does not pass: the address, if that may be wrong.
+    """
+
+    def __init__(self, reason: str, wait_s: float | None = None, setting: str = "") -> None:
         super().__init__(reason)
-        self.wait_s = wait_s
+        self.wait_s, self.setting = wait_s, setting
 
 
 class Api:
@@ -246,7 +249,8 @@ class Api:
                 elif attempt < TRIES:
                     self.sleep(backoff(attempt))
                 else:
-                    line = f"{self.source}: no answer from {_shown_path(path)}: {failure}"
+                    check = f" (check {failure.setting})" if failure.setting else ""
+                    line = f"{self.source}: no answer from {_shown_path(path)}: {failure}{check}"
                     raise Unavailable(line) from None
 
     def _send(
@@ -287,31 +291,23 @@ class Api:
                     allow_redirects=False,
                     stream=True,
                 )
-                self._read(reply, path)
+                read_body(reply, f"{self.source}: {_shown_path(path)}")
             except (requests.RequestException, OSError) as error:
                 why, may_pass = failure_of(error)
+                setting = self._setting_of(error)
                 if not may_pass:
-                    setting = setting_name(self.source, "base_url")
                     raise Unavailable(f"{self.source}: {why} ({setting})") from None
-                raise _Passing(why) from None
+                raise _Passing(why, setting=setting if why in OF_AN_ADDRESS else "") from None
             if reply.status_code not in (301, 302, 307, 308) or "Location" not in reply.headers:
                 return reply
             url, params = urljoin(url, reply.headers["Location"]), None
         raise Unavailable(f"{self.source}: {_shown_path(path)} redirects without end")
 
-    def _read(self, reply: requests.Response, path: str) -> None:
-        """Read the body to its end, unless it is larger than any answer is."""
-        chunks, size = [], 0
-        for chunk in reply.iter_content(2**16):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > LARGEST_ANSWER:
-                reply.close()
-                raise Unavailable(
-                    f"{self.source}: {_shown_path(path)} answers with more than"
-                    f" {LARGEST_ANSWER // 2**20} MB; not read"
-                )
-        reply._content = b"".join(chunks)  # what `reply.content` would have read without a limit
+    def _setting_of(self, error: Exception) -> str:
+        """Return the setting with the address that failed: another server may give the tokens."""
+        url = getattr(getattr(error, "request", None), "url", None) or self.base_url
+        is_base = urlsplit(url).netloc == urlsplit(self.base_url).netloc
+        return setting_name(self.source, "base_url" if is_base else "token_url")
 
     def _classify_response(
         self,
@@ -328,6 +324,9 @@ class Api:
         if status in allow and not is_throttle:
             return Reply(status, _decoded(reply, lenient=True), reply.headers, server_time)
         if 200 <= status < 300:
+            if reply.content.lstrip()[:1] == b"<":
+                page = "the answer is a web page and not JSON, as of a login"
+                raise _Passing(page, setting=setting_name(self.source, "base_url"))
             data = _decoded(reply, type)
             why = reject(data) if reject else None
             if why:
@@ -373,6 +372,28 @@ class Api:
         with self.lock:
             if self.quiet_until <= until:
                 self.quiet_until = 0.0
+
+
+def read_body(reply: requests.Response, sender: str) -> None:
+    """Read the body of an answer that is streamed to its end.
+
+    Args:
+        reply: The answer.
+        sender: What answers, for the message.
+
+    Raises:
+        Unavailable: It is larger than any answer is.
+    """
+    chunks, size = [], 0
+    for chunk in reply.iter_content(2**16):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_ANSWER:
+            reply.close()
+            raise Unavailable(
+                f"{sender} answers with more than {LARGEST_ANSWER // 2**20} MB; not read"
+            )
+    reply._content = b"".join(chunks)  # what `reply.content` would have read without a limit
 
 
 def backoff(attempt: int) -> float:
@@ -454,8 +475,6 @@ def _decoded(reply: requests.Response, type: Any = Any, lenient: bool = False) -
     except ValueError:
         if lenient:
             return None
-        if content.lstrip()[:1] == b"<":
-            raise _Passing("the answer is a web page and not JSON, as of a login") from None
         raise _Passing("the answer is not JSON") from None
 
 
@@ -489,14 +508,19 @@ def opened(url: str) -> requests.Session:
     return session
 
 
+UNKNOWN_HOST, REFUSED = "the host is not known", "connection refused"
+
+OF_AN_ADDRESS = (UNKNOWN_HOST, REFUSED)
+"""Reasons that may be a wrong address: who is slow, or cut off midway, was found at a right one."""
+
 CAUSES = (
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted: REQUESTS_CA_BUNDLE names the"
      " file with your own CA's", False),
     ("WRONG_VERSION_NUMBER", "it does not speak TLS: is its address http?", False),
     ("record layer failure", "it does not speak TLS: is its address http?", False),
-    ("ProxyError", "the proxy does not answer", True),
-    ("NameResolutionError", "the host is not known", True),
-    ("Connection refused", "connection refused", True),
+    ("ProxyError", "the proxy of HTTPS_PROXY or HTTP_PROXY does not answer", True),
+    ("NameResolutionError", UNKNOWN_HOST, True),
+    ("Connection refused", REFUSED, True),
     ("IncompleteRead", "the answer was cut", True),
     ("ContentDecodingError", "the answer cannot be unpacked", True),
 )  # fmt: skip

@@ -14,6 +14,9 @@ import duckdb
 from extract import archive, raw_store
 from extract.privacy import ERASED, forgotten, forgotten_file
 
+LEFT = ("*.damaged", "*.copy", "*.copy.wal", "*.draft", "*.draft.wal")
+"""Names of DuckDB files that nothing reads any more: set aside, or of who was killed."""
+
 PERSON_KEY = re.compile(r"[a-z2-7]{20}")
 
 
@@ -29,14 +32,16 @@ def remember(keys: Iterable[str]) -> None:
 def erase_raw(keys: list[str]) -> int:
     """Erase keys from all raw files, their archive, and what is left of packages of loads.
 
-    The files are written again, because a row that was changed leaves its old bytes behind. Raw
-    files and archives that were damaged and set aside go.
+    The files are written again, because a row that was changed leaves its old bytes behind. What
+    was damaged and set aside goes, of raw files, archives and the working warehouse, and so does
+    what a command left half written that was killed.
 
     Returns:
         Number of rows that named one of them.
     """
-    for damaged in raw_store.raw_folder().glob("*.damaged"):
-        damaged.unlink()
+    for folder in (raw_store.home(), raw_store.raw_folder()):
+        for file in [file for pattern in LEFT for file in folder.glob(pattern) if file.is_file()]:
+            file.unlink()
     for folder in archive.damaged():
         shutil.rmtree(folder)
     for file in archive.files():

@@ -2,7 +2,9 @@
 
 import errno
 import logging
+import os
 import shutil
+import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from extract import archive, raw_store, soundness
 from extract.api import SourceError, Unauthorized, WaitBudgetExceeded, misread
+from extract.redaction import redact
 from extract.run import Audit, LoadRun, merged
 from extract.settings import SettingFault, switch_of
 from extract.source import Source
@@ -188,11 +191,13 @@ def prepare(source: str) -> None:
         wanted = {(table.name, name) for table in SOURCES[source].tables for name in table.columns}
         wanted |= {(AUDITS, name) for name in AUDIT_COLUMNS}
         if raw_store.raw_file(source).exists():
-            there = raw_store.rows(
-                source,
-                "select table_name, column_name from duckdb_columns() where schema_name = $schema",
-                schema=source,
-            )
+            with raw_store.reading(source):
+                there = raw_store.rows(
+                    source,
+                    "select table_name, column_name from duckdb_columns()"
+                    " where schema_name = $schema",
+                    schema=source,
+                )
             if wanted <= set(there):
                 return
         _with_tables(source)
@@ -286,6 +291,8 @@ def _commit(pipeline: dlt.Pipeline) -> dict[str, int]:
 
 def _note_failure(pipeline: dlt.Pipeline, run: LoadRun, failure: Exception) -> None:
     message = _in_words(run.source, failure)
+    if _cause(failure) is None:  # the line is no more than a name, for who is to mend it
+        message += f"; where it failed: {_keep_traceback(run.source, failure)}"
     is_late = isinstance(_cause(failure), WaitBudgetExceeded)
     run.audit("*", status="partial" if is_late else "failed", message=message)
     log.warning("%s", message)
@@ -326,6 +333,22 @@ def _in_words(source: str, failure: BaseException) -> str:
     if isinstance(cause, Unauthorized):
         return f"{text}; set it to one that is valid"
     return text
+
+
+def _keep_traceback(source: str, failure: BaseException) -> str:
+    """Write where the last load of a source failed to a file in the home, and name the file.
+
+    Errors are named by their classes alone, as their texts may quote a row.
+    """
+    file = raw_store.home() / f"failure-{source}.txt"
+    chain = [
+        f"{''.join(traceback.format_tb(error.__traceback__))}{type(error).__name__}\n"
+        for error in _chain(failure)
+    ]
+    file.unlink(missing_ok=True)  # a file that is there keeps its mode
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as kept:
+        kept.write(redact("\nof which the cause is\n\n".join(chain)))
+    return f"{file.name} in FLOWHOUSE_HOME"
 
 
 def tables_of(source: str) -> dlt.sources.DltSource:

@@ -71,10 +71,10 @@ def is_on(source: str) -> bool:
 def _may_have_files() -> bool:
     """Whether dlt has a file to read settings from, or knows where one could be."""
     is_moved = any(name.startswith(("DLT_", "XDG_DATA_HOME")) for name in os.environ)
-    return is_moved or any(True for _ in _files())
+    return is_moved or any(True for _ in files())
 
 
-def _files() -> Iterator[Path]:
+def files() -> Iterator[Path]:
     """Yield the files that dlt reads settings from."""
     folders = (Path(".dlt"), Path.home() / ".dlt", Path("/var/dlt"))
     for folder in {folder.resolve(): folder for folder in reversed(folders)}.values():
@@ -84,7 +84,7 @@ def _files() -> Iterator[Path]:
 def file_faults() -> list[str]:
     """Return a line for each file of settings that no one may use as it is."""
     faults = []
-    for file in _files():
+    for file in files():
         if file.name == "secrets.toml" and file.stat().st_mode & 0o077:
             faults.append(f"{file} can be read by others: chmod 600 {file}")
         try:
@@ -107,7 +107,7 @@ def unknown_settings() -> list[str]:
     shared = {f"SOURCES__{field.upper()}" for of in fields.values() for field in of}
     ours = re.compile(rf"SOURCES?_+({'|'.join(fields)})_.*|SOURCES__(?!DATA_WRITER__).*", re.I)
     given = [(name, name) for name in sorted(os.environ) if ours.fullmatch(name)]
-    for file in _files():
+    for file in files():
         of_sources = tomllib.loads(file.read_text()).get("sources")
         for source, of in (of_sources if isinstance(of_sources, dict) else {}).items():
             for field in of if isinstance(of, dict) and source != "data_writer" else ():

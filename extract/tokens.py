@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from extract.api import TIMEOUT_S, Unauthorized, opened
+from extract.api import TIMEOUT_S, Unauthorized, opened, read_body
 from extract.settings import setting_name
 
 MARGIN_S = 300
@@ -61,7 +61,9 @@ def client_token(source: str, url: str, client_id: str, client_secret: str) -> M
                 data={"grant_type": "client_credentials", **client},
                 timeout=TIMEOUT_S,
                 allow_redirects=False,
+                stream=True,
             )
+            read_body(reply, f"{source}: {url}")
         if 300 <= reply.status_code < 500:
             raise Unauthorized(f"{name}: {url} refused the client ({reply.status_code})")
         reply.raise_for_status()

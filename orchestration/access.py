@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from extract.redaction import is_secret
+
 READERS = {"": 0, "group": 0o050, "all": 0o055}
 """FLOWHOUSE_READERS, and what others than the owner may do in the folders of what is published."""
 
@@ -16,24 +18,37 @@ PUBLISHED = ("published", "report")
 """Folders of the home that are for readers."""
 
 
+ENV_FILE = Path(".env")
+"""Settings, of the folder that a command is given in, as Dagster would read them."""
+
+
 def read_env_file() -> None:
-    """Read `.env` of the folder that a command is given in, as Dagster would.
+    """Read `.env`.
 
     What the environment says wins. No shell reads the file, so a value may hold any character.
     """
-    if not os.path.isfile(".env"):
-        return
+    for name, value in _in_env_file().items():
+        os.environ.setdefault(name, value)
+
+
+def _in_env_file() -> dict[str, str]:
+    if not ENV_FILE.is_file():
+        return {}
     from dotenv import dotenv_values
 
-    for name, value in dotenv_values(".env", interpolate=False).items():
-        os.environ.setdefault(name, value or "")
+    found = dotenv_values(ENV_FILE, interpolate=False)
+    return {name: value or "" for name, value in found.items()}
 
 
 def faults() -> list[str]:
-    """Return one line if FLOWHOUSE_READERS says nothing that we know."""
-    if os.environ.get("FLOWHOUSE_READERS", "") in READERS:
-        return []
-    return ["FLOWHOUSE_READERS is neither group nor all; empty: the owner alone reads"]
+    """Return a line for an `.env` with secrets that is open, and for unknown FLOWHOUSE_READERS."""
+    found = []
+    if os.environ.get("FLOWHOUSE_READERS", "") not in READERS:
+        found += ["FLOWHOUSE_READERS is neither group nor all; empty: the owner alone reads"]
+    has_secret = any(is_secret(name, value) for name, value in _in_env_file().items())
+    if has_secret and ENV_FILE.stat().st_mode & 0o077:
+        found += [f"{ENV_FILE} can be read by others: chmod 600 {ENV_FILE}"]
+    return found
 
 
 def keep_private() -> None:

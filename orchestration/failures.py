@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from extract.settings import switch_of
+from extract.settings import setting_name, switch_of
 
 MOST_NAMED = 3
 """How many failed models and tests a message names."""
@@ -55,9 +55,10 @@ def nothing_loaded(reasons: Mapping[str, Iterable[str]], answering: Iterable[str
     lines = []
     for source, messages in reasons.items():
         shown = _listed([text.removeprefix(f"{source}: ") for text in dict.fromkeys(messages)], 2)
-        setting = switch_of(source)
+        setting, of_tokens = switch_of(source), setting_name(source, "token_url")
         rights = " and what its user may see" if source in answering else ""
-        check = "" if setting in shown else f" (check {setting}{rights})"
+        is_named = setting in shown or of_tokens in shown
+        check = "" if is_named else f" (check {setting}{rights})"
         lines.append(f"{source}: {shown}{check}")
     return f"nothing was loaded from any source yet, so nothing is published: {'; '.join(lines)}"
 

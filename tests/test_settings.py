@@ -9,6 +9,7 @@ import pytest
 
 from extract.api import offline
 from extract.settings import file_faults, unknown_settings
+from orchestration import access
 from orchestration.gate import RefreshRequest, Stopped, check, check_sources, pass_gate
 
 HUSH = "hush-hush-1"
@@ -272,6 +273,54 @@ def test_secrets_that_others_can_read_are_refused(secrets: Path, mode: int) -> N
     assert (done.returncode, done.stderr.splitlines()) == (2, [f"flowhouse: {line}"])
     done = flowhouse("doctor")
     assert (done.returncode, done.stdout.splitlines()) == (1, [f"FAIL  settings    {line}"])
+
+
+ENV_FILE = "SOURCES__GITLAB__BASE_URL=http://127.0.0.1:9\nFLOWHOUSE_TIME_ZONE=Europe/Berlin\n"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "SOURCES__GITLAB__TOKEN=hush-hush-1",
+        "FLOWHOUSE_POSTGRES_URL=postgresql://me:hush-hush-1@127.0.0.1:9/x",
+        "FLOWHOUSE_ALERT_WEBHOOK=https://hooks.example.com/hush-hush-1",
+        "FLOWHOUSE_SUPERSET_SECRET_KEY=hush-hush-1",
+    ],
+)
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_an_env_file_with_secrets_that_others_can_read_is_refused(
+    tmp_path: Path, secret: str, mode: int
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"{ENV_FILE}{secret}\n")
+    file.chmod(mode)
+    assert access.faults() == [".env can be read by others: chmod 600 .env"]
+    file.chmod(0o600)
+    assert access.faults() == []
+
+
+def test_an_env_file_without_a_secret_may_be_open(tmp_path: Path) -> None:
+    assert access.faults() == []
+    file = tmp_path / ".env"
+    file.write_text(f"{ENV_FILE}SOURCES__GITLAB__TOKEN=\nFLOWHOUSE_ALERT_SMTP_PASSWORD=''\n")
+    file.chmod(0o644)
+    assert access.faults() == []
+
+
+def test_commands_refuse_an_open_env_file(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"{ENV_FILE}SOURCES__GITLAB__TOKEN=hush-hush-1\n")
+    file.chmod(0o644)
+    line = ".env can be read by others: chmod 600 .env"
+    done = flowhouse("refresh")
+    assert (done.returncode, done.stderr.splitlines()) == (2, [f"flowhouse: {line}"])
+    done = flowhouse("doctor")
+    assert done.returncode == 1
+    assert f"FAIL  settings    {line}" in done.stdout.splitlines()
+    file.chmod(0o600)
+    done = flowhouse("refresh")
+    assert done.returncode == 1
+    assert "gitlab: no answer from /projects: connection refused" in done.stderr
 
 
 def test_secrets_of_their_owner_alone_are_read(secrets: Path) -> None:

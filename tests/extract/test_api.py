@@ -344,10 +344,16 @@ def test_what_a_connection_fails_with_is_said_with_its_setting(
         "jenkins: it does not speak TLS: is its address http? (SOURCES__JENKINS__BASE_URL)"
     )
     assert waits == []  # neither passes
-    assert "the host is not known" in failure("http://no-such-host.invalid")
-    assert "connection refused" in failure("http://127.0.0.1:9")
+    assert failure("http://no-such-host.invalid", "servicenow") == (
+        "servicenow: no answer from /x: the host is not known (check SOURCES__SERVICENOW__BASE_URL)"
+    )
+    assert failure("http://127.0.0.1:9") == (
+        "gitlab: no answer from /x: connection refused (check SOURCES__GITLAB__BASE_URL)"
+    )
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    assert "the proxy does not answer" in failure("http://192.0.2.1")
+    assert failure("http://192.0.2.1") == (
+        "gitlab: no answer from /x: the proxy of HTTPS_PROXY or HTTP_PROXY does not answer"
+    )
     monkeypatch.setenv("HTTP_PROXY", "http://")
     assert "HTTP_PROXY is not the address of a proxy" in failure("http://192.0.2.1")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
@@ -401,7 +407,8 @@ def test_an_answer_that_would_fill_the_memory_is_not_read(
 def test_a_page_in_the_place_of_an_answer_is_called_so(api: Api, script: Script) -> None:
     for _ in range(5):
         script.will(200, {"Content-Type": "text/html"}, b"<html><title>Log in</title></html>")
-    with pytest.raises(Unavailable, match="a web page and not JSON"):
+    login = r"a web page and not JSON, as of a login \(check SOURCES__JIRA__BASE_URL\)$"
+    with pytest.raises(Unavailable, match=login):
         api.get("/x")
     script.will(404)
     with pytest.raises(SourceError, match=r"404: does SOURCES__JIRA__BASE_URL name the root"):
@@ -428,6 +435,45 @@ def test_a_token_that_is_not_minted_says_why(
         script.will(status, {}, body)
     with pytest.raises(SourceError, match=told):
         api.get("/x")
+
+
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_an_answer_of_the_server_of_tokens_that_would_fill_the_memory_is_not_read(
+    script: Script, waits: list[float], monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("extract.api.LARGEST_ANSWER", 2**20)
+    token = client_token("jira", f"{script.url}/token", "id", "secret")
+    api = Api("jira", script.url, credential="X", authorize=token.headers, sleep=waits.append)
+    packed = gzip.compress(b'{"access_token": "' + b"a" * 3 * 2**20 + b'"}')
+    script.will(status, {"Content-Encoding": "gzip"}, packed)
+    with pytest.raises(Unavailable) as failed:
+        api.get("/x")
+    assert str(failed.value) == f"jira: {script.url}/token answers with more than 1 MB; not read"
+    assert waits == []
+    script.will(200, {}, b'{"access_token": "good"}' + b" " * 2**19)
+    script.will(body={"ok": True})
+    assert api.get("/x").data == {"ok": True}
+
+
+def test_a_server_of_tokens_elsewhere_that_is_not_there_has_a_setting_of_its_own(
+    script: Script, waits: list[float]
+) -> None:
+    token = client_token("jira", "http://127.0.0.1:9/token", "id", "secret")
+    api = Api("jira", script.url, credential="X", authorize=token.headers, sleep=waits.append)
+    with pytest.raises(Unavailable) as failed:
+        api.get("/x")
+    assert str(failed.value) == (
+        "jira: no answer from /x: connection refused (check SOURCES__JIRA__TOKEN_URL)"
+    )
+    assert script.seen == []
+
+
+def test_whoever_is_cut_off_has_a_right_address(api: Api, script: Script) -> None:
+    for _ in range(5):
+        script.will(200, {"Content-Length": "999"}, b"{")
+    with pytest.raises(Unavailable) as failed:
+        api.get("/x")
+    assert "SOURCES__" not in str(failed.value)
 
 
 def test_a_redirect_on_the_same_host_is_followed(api: Api, script: Script) -> None:

@@ -1,6 +1,7 @@
 """Secrets never reach a log, an exception or the terminal."""
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,28 @@ def test_the_value_of_a_secret_setting_is_redacted_wherever_it_stands(
     monkeypatch.setenv("SOURCES__JENKINS__API_TOKEN", "plain words here")
     monkeypatch.setenv("SOURCES__JENKINS__USER", "flowhouse")
     assert redact("flowhouse said plain words here") == "flowhouse said ***"
+    monkeypatch.setenv("FLOWHOUSE_ALERT_WEBHOOK", "https://hooks.example.com/T0/B0")
+    assert redact("not sent to https://hooks.example.com/T0/B0") == "not sent to ***"
+
+
+def test_the_secrets_of_dlts_files_are_redacted_like_those_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    folder = tmp_path / ".dlt"
+    folder.mkdir()
+    (folder / "config.toml").write_text("[sources.jira\napi_token = 'of no form'\n")
+    secrets = folder / "secrets.toml"
+    secrets.write_text(
+        "password = 'shared words'\n"
+        "[sources.jira]\napi_token = 'plain words'\nemail = 'flowhouse'\nprojects = ['PAY']\n"
+        "[sources.github]\nprivate_key = '-----BEGIN of one line'\n"
+    )
+    said = "flowhouse: PAY plain words, shared words, -----BEGIN of one line"
+    assert redact(said) == "flowhouse: PAY ***, ***, ***"
+    secrets.write_text("[sources.jira]\napi_token = 'other words'\n")
+    assert redact("plain words and other words") == "plain words and ***"
 
 
 def test_a_log_record_and_its_exception_are_redacted(

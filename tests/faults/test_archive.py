@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -264,22 +265,51 @@ def test_a_damaged_folder_of_dlt_is_rebuilt(company: Company) -> None:
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); input()"
 
 
-def test_a_raw_file_that_another_program_holds_is_loaded_all_the_same(company: Company) -> None:
-    company.monkeypatch.setattr(raw_store, "WAIT_S", 0.5)
-    company.controller.add("job", range(1, 30))
-    company.load()
+@contextmanager
+def held(file: Path) -> Iterator[None]:
+    """Let another program keep a DuckDB file open, as if it wrote to it."""
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(company.raw)],
+        [sys.executable, "-c", HOLD, str(file)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         assert holder.stdout.readline() == "held\n"
+        yield
+    finally:
+        holder.communicate("\n")
+
+
+def test_a_raw_file_that_another_program_holds_is_loaded_all_the_same(company: Company) -> None:
+    company.monkeypatch.setattr(raw_store, "WAIT_S", 0.5)
+    company.controller.add("job", range(1, 30))
+    company.load()
+    with held(company.raw):
         company.controller.add("job", range(30, 35))
         work = company.load()
         assert {audit.status for audit in work.audits} == {"complete"}
         assert company.home.value("jenkins", "select count(*) from jenkins.builds") == 34
-    finally:
-        holder.communicate("\n")
+    assert company.home.value("jenkins", "select count(*) from jenkins.builds") == 34
+
+
+def test_a_raw_file_that_another_program_holds_stops_no_refresh_of_other_sources(
+    company: Company,
+) -> None:
+    """Its tables are looked at, and read by the models, in a refresh that does not ask it."""
+    company.monkeypatch.setattr(raw_store, "WAIT_S", 0.5)
+    company.controller.add("job", range(1, 30))
+    company.load()
+    asked = len(company.controller.asked)
+    with held(company.raw):
+        prepare("jenkins")
+        with duckdb.connect() as model:
+            model.execute(f"attach '{company.raw}' as raw_jenkins (read_only)")
+            assert model.execute("select count(*) from raw_jenkins.jenkins.builds").fetchone() == (
+                29,
+            )
+    assert len(company.controller.asked) == asked
+    company.controller.add("job", range(30, 35))
+    work = company.load()
+    assert {audit.status for audit in work.audits} == {"complete"}
     assert company.home.value("jenkins", "select count(*) from jenkins.builds") == 34
 
 
@@ -291,11 +321,20 @@ def test_who_is_forgotten_is_gone_from_the_archive_and_does_not_come_back(
     company.load()
     people = set(re.findall(r"branch-([a-z2-7]{20})", company.home.texts("jenkins")))
     assert people
-    damaged = company.raw.with_suffix(".damaged")
-    damaged.write_bytes(b"what was set aside")
+    left = [
+        company.home.folder / name
+        for name in (
+            "build.damaged", "build.copy", "build.copy.wal", ".build.duckdb.draft",
+            "raw/raw_jenkins.damaged", "raw/raw_jenkins.copy", "raw/raw_jenkins.draft.wal",
+        )
+    ]  # fmt: skip
+    for file in left:
+        file.write_bytes(b"what was set aside, or left by who was killed")
+    (company.home.folder / "dagster").mkdir(exist_ok=True)
     remember(people)
     erase_raw([*people])
-    assert not damaged.exists()
+    assert not [file for file in left if file.exists()]
+    assert company.raw.exists() and (company.home.folder / "dagster").is_dir()
     files = list((company.home.folder / "archive").rglob("*.parquet"))
     texts = [str(duckdb.sql(f"from '{file}'").fetchall()) for file in files]
     assert files and not any(key in text for key in people for text in texts)

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -82,15 +83,38 @@ def test_credentials_that_are_refused_midway_are_named_by_their_setting(loaded: 
 def test_a_fault_of_our_own_is_one_of_the_source_too(
     loaded: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Its traceback is kept, its owner's alone, without what the errors quote."""
+
     def build(run: Any, settings: Any) -> Any:
-        raise RuntimeError("Ada Planted")
+        try:
+            raise KeyError("Ada Planted")
+        except KeyError as error:
+            raise RuntimeError("of Ada Planted") from error
 
     monkeypatch.setattr(jenkins, "SOURCE", replace(jenkins.SOURCE, build=build))
+    kept = loaded.home.folder / "failure-jenkins.txt"
+    kept.write_text("of the load before")
+    kept.chmod(0o644)
     message = failed(loaded.load())
     assert message == (
-        "jenkins: an answer cannot be loaded (RuntimeError); check SOURCES__JENKINS__BASE_URL, and"
-        " report this line where it is right"
+        "jenkins: an answer cannot be loaded (KeyError); check SOURCES__JENKINS__BASE_URL, and"
+        " report this line where it is right; where it failed: failure-jenkins.txt in"
+        " FLOWHOUSE_HOME"
     )
+    text = kept.read_text()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert "load before" not in text
+    assert [line for line in text.splitlines() if line.endswith("Error")] == [
+        "RuntimeError", "KeyError",
+    ]  # fmt: skip
+    assert text.count(f'File "{__file__}"') == 2
+    assert "of which the cause is" in text
+
+
+def test_a_source_that_fails_by_itself_leaves_no_traceback(loaded: Company) -> None:
+    loaded.faults.add("jenkins", "/job/", 401, 99)
+    assert "FLOWHOUSE_HOME" not in failed(loaded.load())
+    assert not [*loaded.home.folder.glob("failure*")]
 
 
 def test_a_wrong_token_of_several_stops_only_its_own_source(
