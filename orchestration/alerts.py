@@ -100,9 +100,11 @@ def send(subject: str, lines: list[str]) -> None:
 def _post(text: str) -> None:
     """Post to the webhook; `text` is what chat servers show."""
     try:
-        reply = requests.post(
-            os.environ[WEBHOOK], json={"text": text}, timeout=TIMEOUT_S, allow_redirects=False
-        )
+        with requests.post(
+            os.environ[WEBHOOK], json={"text": text}, timeout=TIMEOUT_S, allow_redirects=False,
+            stream=True,  # what it answers is not read, however much that is
+        ) as reply:  # fmt: skip
+            pass
     except requests.RequestException as error:  # its text has the address, which is a secret
         raise NotSent(f"{WEBHOOK}: {type(error).__name__}") from None
     if not reply.ok or reply.is_redirect:

@@ -992,6 +992,27 @@ def test_what_is_published_is_what_was_built(company: Company, backfill: Backfil
     assert lying_beside == published and len(published) > 60
 
 
+def test_a_report_that_cannot_be_written_is_a_gap_of_what_was_published(company: Company) -> None:
+    """Readers have a new file: the refresh has not failed, and does not say so."""
+    version, page = company.link.resolve(), company.home / "report" / "index.html"
+    aside = page.rename(page.with_name("aside"))
+    page.mkdir()  # root may write anywhere else
+    done = company.refresh("refresh", "--source", "servicenow")
+    page.rmdir()
+    aside.rename(page)
+    assert done.returncode == 3, done.stderr[-4000:]
+    assert company.link.resolve() != version
+    lines = [line for line in done.stderr.splitlines() if line.startswith("flowhouse: ")]
+    assert lines[0].startswith("flowhouse: published__report: IsADirectoryError")
+    assert lines[1] == (
+        "flowhouse: the warehouse was published; what failed after it is as it was before"
+    )
+    last = json.loads(company.refresh("status", "--json").stdout)["refreshes"]["last"]
+    assert (last["outcome"], last["lines"][:2]) == (
+        "partial", [line.removeprefix("flowhouse: ") for line in lines[:2]]
+    )  # fmt: skip
+
+
 def test_a_violated_invariant_stops_publication_and_keeps_its_rows(company: Company) -> None:
     version = company.link.resolve()
     path = company.home / "raw" / "raw_jira.duckdb"

@@ -30,6 +30,7 @@ class Hook(BaseHTTPRequestHandler):
         if is_well:
             self.server.got.append(json.loads(body)["text"])
         self.send_response(200 if is_well else 503)
+        self.send_header("Content-Length", str(self.server.answers_with))
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -39,7 +40,7 @@ class Hook(BaseHTTPRequestHandler):
 @pytest.fixture
 def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
-        server.got, server.asked, server.failures = [], 0, 0
+        server.got, server.asked, server.failures, server.answers_with = [], 0, 0, 0
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/services/hush-hush"
         monkeypatch.setenv("FLOWHOUSE_ALERT_WEBHOOK", address)
@@ -94,6 +95,13 @@ def test_a_webhook_that_is_down_for_a_moment_is_asked_again(hook: Any) -> None:
     hook.failures = 2
     alerts.send("once more", [])
     assert hook.got == ["once more"]
+
+
+def test_what_a_webhook_answers_is_not_read(hook: Any) -> None:
+    """Nobody needs it, and it may be without end."""
+    hook.answers_with = 1 << 40
+    alerts.send("once", [])
+    assert hook.got == ["once"]
 
 
 def test_one_way_that_fails_does_not_stop_the_other_and_shows_no_address(
