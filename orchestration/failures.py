@@ -155,12 +155,24 @@ def summary_of_build(
 
 
 def keep_log(log: Path, refresh_id: str) -> Path:
-    """Give the log of a build the name of its refresh, and return it; the last 30 stay."""
-    kept = log.with_name(f"{log.stem}-{refresh_id}.log")
+    """Give the log of a build a number and its refresh, and return it; the last 30 stay.
+
+    What is last is counted: a clock may have been set back.
+    """
+
+    def number_of(kept: Path) -> int:
+        found = re.match(r"-(\d{6})-", kept.name.removeprefix(log.stem))
+        return int(found[1]) if found else 0  # from before they were counted
+
+    others = sorted(
+        log.parent.glob(f"{log.stem}-*.log"),
+        key=lambda kept: (number_of(kept), kept.stat().st_mtime),
+    )
+    number = number_of(others[-1]) + 1 if others else 1
+    kept = log.with_name(f"{log.stem}-{number:06}-{refresh_id}.log")
     if log.exists():
         log.replace(kept)
-    others = sorted(log.parent.glob(f"{log.stem}-*.log"), key=lambda path: path.stat().st_mtime)
-    for old in others[:-KEPT_LOGS]:
+    for old in others[: 1 - KEPT_LOGS]:
         old.unlink()
     return kept
 

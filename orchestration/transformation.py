@@ -418,7 +418,14 @@ def events(
 ) -> Iterator[dg.Output | dg.AssetCheckResult | dg.AssetObservation]:
     """Tell Dagster what became of each node: left as it is, made, tested."""
     nodes = dbt_manifest()["nodes"]
-    rows = rows_of_tables(build_file())
+    rows = rows_of_tables(
+        build_file(),
+        {
+            (node["schema"], node["name"])
+            for node in nodes.values()
+            if node["config"].get("materialized") == "incremental"
+        },
+    )
 
     def made(key: str, metadata: dict[str, Any]) -> dg.Output:
         table = nodes[key]["schema"], nodes[key]["name"]
@@ -450,13 +457,24 @@ def events(
             yield made(key, {**stays})
 
 
-def rows_of_tables(build: Path) -> dict[tuple[str, str], int]:
-    """Return how many rows the tables of the working warehouse have, by schema and name."""
+def rows_of_tables(
+    build: Path, counted: Collection[tuple[str, str]] = ()
+) -> dict[tuple[str, str], int]:
+    """Return how many rows the tables of a file have, by schema and name.
+
+    Args:
+        build: The working warehouse, or a published file.
+        counted: Tables that rows are deleted from: what DuckDB knows without counting has these.
+    """
     with duckdb.connect(str(build), read_only=True) as warehouse:
         found = warehouse.execute(
             "select schema_name, table_name, estimated_size from duckdb_tables()"
         ).fetchall()
-    return {(schema, name): rows for schema, name, rows in found}
+        rows = {(schema, name): size for schema, name, size in found}
+        for schema, name in rows.keys() & counted:
+            query = f'select count(*) from "{schema}"."{name}"'
+            [(rows[schema, name],)] = warehouse.execute(query).fetchall()
+    return rows
 
 
 def _tested(

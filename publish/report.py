@@ -7,11 +7,13 @@ specifications, `site/verdicts.html.j2` the sentences of the first page.
 """
 
 import base64
+import fcntl
 import gzip
 import hashlib
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from functools import cache, lru_cache
 from importlib.metadata import version
@@ -61,6 +63,7 @@ def write_report(warehouse: Path, target: Path) -> Path:
             page last, so nobody ever sees half of one.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_drafts(target)
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         beside = {
             name for name in (PAGES_ON_RAW_TABLES, LINEAGE, DBT_DOCS)
@@ -210,10 +213,22 @@ def _section_settings(section: Section) -> Mapping[str, Any]:
 def _replace(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
+        with draft.open("w", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # as long as somebody writes it
+            file.write(text)
+            file.flush()
+            os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _remove_drafts(target: Path) -> None:
+    """Remove what killed reports left beside their pages, and nothing that is not theirs."""
+    names = [target.name, *(page.file for page in PAGES), ".vega-*.js"]
+    for draft in [rest for name in names for rest in target.parent.glob(f".{name}.*.draft")]:
+        with suppress(OSError), draft.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            draft.unlink(missing_ok=True)
 
 
 def _vega(folder: Path) -> str:

@@ -797,7 +797,9 @@ def test_a_partial_refresh_is_seen_in_dagster(
             )
         ]
         made = {
-            entry.dagster_event.asset_key.to_user_string()
+            entry.dagster_event.asset_key.to_user_string(): {
+                name: of.value for name, of in entry.asset_materialization.metadata.items()
+            }
             for entry in instance.all_logs(
                 run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
             )
@@ -810,8 +812,19 @@ def test_a_partial_refresh_is_seen_in_dagster(
     assert run.status == dg.DagsterRunStatus.SUCCESS
     assert not gaps.passed and "jenkins " in gaps.description
     # What is down is not fresh, and what rests on it is built all the same; the inbox is off.
-    assert {"jira/issues", "gitlab/pipelines", "staging/stg_jenkins__builds"} <= made
-    assert "published/report" in made and not {"jenkins/builds", "inbox/events"} & made
+    assert {"jira/issues", "gitlab/pipelines", "staging/stg_jenkins__builds"} <= made.keys()
+    assert "published/report" in made and not {"jenkins/builds", "inbox/events"} & made.keys()
+    # What was made says how long that took, and how large it is.
+    items, file = made["marts/dim_work_items"], made["published/warehouse"]
+    rows = company.rows("select count(*) from marts.dim_work_items")
+    assert items["seconds"] > 0 and [(items["dagster/row_count"],)] == rows
+    assert file["path"] == str(company.link.resolve())
+    assert file["bytes"] == company.link.stat().st_size
+    report = company.home / "report" / "index.html"
+    assert made["published/report"]["bytes"] == report.stat().st_size
+    assert file["seconds"] > 0 and made["published/report"]["seconds"] > 0
+    raw = company.home / "raw" / "raw_jira.duckdb"
+    assert made["jira/issues"]["source_bytes"] == raw.stat().st_size
 
 
 def test_a_second_refresh_reads_only_what_changed_and_a_change_arrives(

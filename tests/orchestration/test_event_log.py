@@ -1,8 +1,9 @@
 """The event log that keeps its files open is Dagster's own in all that it holds."""
 
+import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,12 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.plan.objects import StepSuccessData
 from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.test_utils import create_run_for_test
 
 from extract.raw_store import ROOT
-from orchestration import event_log
+from orchestration import event_log, gate, running
 from orchestration.event_log import EventLog
+from tests.faults.test_archive import cut_short, fill_with_rubbish, overwrite_the_middle
 
 
 @pytest.fixture
@@ -176,3 +179,102 @@ def test_a_batch_is_one_transaction_or_none(log: EventLog, tmp_path: Path) -> No
     assert assets(SqliteEventLogStorage(str(tmp_path)), "a_run") == ["before"]
     log.store_event_batch([planned("a_run", "one"), planned("a_run", "two")])
     assert assets(SqliteEventLogStorage(str(tmp_path)), "a_run") == ["before", "one", "two"]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The store of an instance with a run and the file of schedules, all closed."""
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+    store = tmp_path / "dagster"
+    monkeypatch.setenv("DAGSTER_HOME", str(store))
+    store.mkdir()
+    (store / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    with dg.DagsterInstance.get() as instance:
+        create_run_for_test(instance, job_name="refresh")
+        instance.report_runless_asset_event(dg.AssetMaterialization("made"))
+        assert instance.all_instigator_state() == []
+    return store
+
+
+INDEX = "history/runs/index.db"
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [(INDEX, "history"), ("history/runs.db", "history"), ("schedules/schedules.db", "schedules")],
+)
+def test_rubbish_in_the_store_is_noticed_at_once(store: Path, name: str, folder: str) -> None:
+    assert event_log.damaged(store) == event_log.damaged(store, to_the_end=True) == []
+    fill_with_rubbish(store / name)
+    assert event_log.damaged(store) == [store / folder]
+
+
+@pytest.mark.parametrize("harm", [cut_short, overwrite_the_middle])
+def test_damage_behind_the_beginning_is_noticed_by_who_reads_to_the_end(
+    store: Path, harm: Callable[[Path], None]
+) -> None:
+    harm(store / INDEX)
+    assert event_log.damaged(store, to_the_end=True) == [store / "history"]
+
+
+def test_only_who_reads_to_the_end_notices_what_is_damaged_there(store: Path) -> None:
+    """Who opens the store looks no further than the names of its tables: that costs nothing."""
+    with (store / INDEX).open("r+b") as index:
+        index.seek(-8192, os.SEEK_END)
+        index.write(os.urandom(8192))
+    assert event_log.damaged(store) == []
+    assert event_log.damaged(store, to_the_end=True) == [store / "history"]
+
+
+def test_a_damaged_store_is_set_aside_when_it_is_opened_and_begun_again(
+    store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):  # the second one takes the place of the first
+        fill_with_rubbish(store / INDEX)
+        rubbish = (store / INDEX).read_bytes()
+        caplog.clear()
+        with dg.DagsterInstance.get() as instance:
+            assert instance.get_runs() == []
+            run = create_run_for_test(instance, job_name="refresh")
+            instance.report_runless_asset_event(dg.AssetMaterialization("made"))
+            assert [there.run_id for there in instance.get_runs()] == [run.run_id]
+        aside = store / "history.damaged"
+        assert (aside / "runs" / "index.db").read_bytes() == rubbish
+        said = f"Dagster's store is damaged: it is now {aside}, and begun again"
+        assert [line for line in caplog.messages if "damaged" in line] == [said]
+    assert (store / "schedules").exists() and not (store / "schedules.damaged").exists()
+
+
+@pytest.fixture
+def refreshed(store: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple]:
+    """Refresh; meanwhile something happens to the store, and Dagster cannot read it."""
+    monkeypatch.setattr(gate, "check", lambda wish: None)
+
+    def refresh(happens: Callable[[Path], None]) -> tuple[int, list[str]]:
+        def run_job(*_: Any) -> None:
+            happens(store / INDEX)
+            raise sqlite3.DatabaseError("database disk image is malformed")
+
+        monkeypatch.setattr(running, "run_job", run_job)
+        return running.refresh(running.refresh_job, gate.RefreshRequest())
+
+    return refresh
+
+
+@pytest.mark.parametrize("harm", [cut_short, overwrite_the_middle, fill_with_rubbish])
+def test_a_store_that_is_damaged_while_a_refresh_runs_is_set_aside_and_it_is_to_be_run_again(
+    refreshed: Callable[..., tuple], store: Path, harm: Callable[[Path], None]
+) -> None:
+    lines = ["Dagster's store was damaged; run the refresh again"]
+    assert refreshed(harm) == (gate.FAILED, lines)
+    assert not (store / "history").exists() and (store / "history.damaged").exists()
+    with dg.DagsterInstance.get() as instance:
+        assert instance.get_runs() == []
+
+
+def test_another_fault_than_damage_takes_no_history_away(
+    refreshed: Callable[..., tuple], store: Path
+) -> None:
+    with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+        refreshed(lambda index: None)
+    assert (store / INDEX).exists()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -249,6 +250,17 @@ def test_whoever_passes_keeps_others_out_and_lets_its_own_job_in(
         assert gate.is_held(gate.lock_file())
     assert not gate.is_held(gate.lock_file())
     assert asked == [gate.RefreshRequest(("jira",))]  # sources are asked once
+
+
+def test_whoever_passes_takes_from_others_what_an_older_version_let_them_read(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "check", lambda wish: None)
+    raw = home / "raw_jira.duckdb"
+    raw.touch()
+    raw.chmod(0o644)
+    with gate.pass_gate(gate.RefreshRequest()):
+        assert stat.S_IMODE(raw.stat().st_mode) == 0o600
 
 
 def test_a_refresh_that_was_killed_has_failed(home: Path) -> None:

@@ -57,6 +57,32 @@ def test_models_are_built_once_more_where_dbt_crashes(defs: dg.Definitions) -> N
     assert models.op.retry_policy.max_retries == 1
 
 
+def test_a_load_that_met_another_one_of_its_source_waits_and_is_tried_twice_more(
+    defs: dg.Definitions,
+) -> None:
+    from extract.sources import SOURCES
+
+    for source, module in SOURCES.items():
+        loads = defs.resolve_assets_def(dg.AssetKey([source, module.tables[0].name]))
+        policy = loads.op.retry_policy
+        assert policy is not None, source
+        waits = [policy.calculate_delay(attempt) for attempt in (1, 2)]
+        assert (policy.max_retries, waits) == (2, [20, 60]), source
+
+
+def test_what_is_to_run_by_itself_is_on_without_a_click(defs: dg.Definitions) -> None:
+    schedule = defs.resolve_schedule_def("refresh_daily")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    for name in ("tell_of_failed_runs", "tell_of_stale_tables"):
+        sensor = defs.resolve_sensor_def(name)
+        assert sensor.default_status == dg.DefaultSensorStatus.RUNNING, name
+
+
+def test_failed_runs_of_the_command_line_are_told_too(defs: dg.Definitions) -> None:
+    """They belong to no code location; Dagster shows this setting nowhere else."""
+    assert defs.resolve_sensor_def("tell_of_failed_runs")._monitor_all_code_locations is True
+
+
 def test_every_asset_is_in_a_group(graph: Any) -> None:
     keys = graph.get_all_asset_keys()
     assert names({key for key in keys if graph.get(key).group_name == "default"}) == set()

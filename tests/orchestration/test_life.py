@@ -140,6 +140,32 @@ def test_a_run_that_was_killed_before_its_sign_is_ended_later(
     assert life.end_dead_runs(instance) == ([other] if ends else [])
 
 
+def test_a_refresh_begins_with_its_sign_and_the_end_of_the_dead_and_ends_with_the_oldest(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration import gate
+    from orchestration.ingestion import RefreshOptions
+
+    monkeypatch.setenv("FLOWHOUSE_KEEP_RUNS", "1")
+    monkeypatch.setattr(gate, "check", lambda wish: None)
+    for _ in range(2):
+        create_run_for_test(instance, status=dg.DagsterRunStatus.SUCCESS)
+    free = tmp_path / "runs" / "dead.lock"
+    free.parent.mkdir()
+    free.touch()
+    dead = started(instance, "refresh", {life.LIFE_SIGN: str(free)})
+    found = []
+
+    @dg.asset(required_resource_keys={"refresh"})
+    def step(context: dg.AssetExecutionContext) -> None:
+        sign = instance.get_run_by_id(context.run_id).tags.get(life.LIFE_SIGN, "none")
+        found.extend([Path(sign), is_held(Path(sign)), status(instance, dead)])
+
+    done = dg.materialize([step], instance=instance, resources={"refresh": RefreshOptions()})
+    assert found == [tmp_path / "runs" / f"{done.run_id}.lock", True, "FAILURE"]
+    assert {run.run_id for run in instance.get_runs()} == {dead, done.run_id}
+
+
 def test_a_run_whose_sign_lies_in_another_container_is_not_judged(
     instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import duckdb
@@ -212,11 +213,27 @@ def test_the_log_of_a_build_is_kept_by_its_refresh(tmp_path: Path) -> None:
     for number in range(32):
         log.write_text(f"build {number}")
         kept = keep_log(log, f"refresh-{number}")
-        os.utime(kept, (number, number))
+    assert kept.name == "build-000032-refresh-31.log"
     assert kept.read_text() == "build 31" and not log.exists()
     assert len(list(tmp_path.iterdir())) == 30
-    assert not (tmp_path / "build-refresh-1.log").exists()
-    assert (tmp_path / "build-refresh-2.log").exists()
+    assert not list(tmp_path.glob("*-refresh-1.log"))
+    assert list(tmp_path.glob("*-refresh-2.log"))
+
+
+def test_the_log_of_the_last_build_stays_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    """Those of an older version have no number: the youngest of them stay beside it."""
+    log, tomorrow = tmp_path / "build.log", time.time() + 86_400
+    older = [tmp_path / f"build-1234567{digit}-ab.log" for digit in range(10)]
+    for age, old in enumerate(older):
+        old.touch()
+        os.utime(old, (tomorrow - age, tomorrow - age))
+    for number in range(28):
+        log.write_text(f"build {number}")
+        kept = keep_log(log, f"refresh-{number}")
+        assert kept.read_text() == f"build {number}"
+        os.utime(kept, (tomorrow - number, tomorrow - number))
+    assert sorted(tmp_path.glob("build-1234*")) == older[:2]
+    assert len(list(tmp_path.iterdir())) == 30
 
 
 def test_scopes_that_stand_for_themselves_are_a_note_of_one_line(foreign: Path) -> None:

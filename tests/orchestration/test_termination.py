@@ -1,10 +1,12 @@
 """C10: who is told to end takes along what it started, whoever waits for what."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -61,6 +63,18 @@ print("it went on", flush=True)
 """
 
 
+JOB = """
+import subprocess, sys, time, types
+from orchestration import gate, running
+definitions = sys.modules["orchestration.definitions"] = types.ModuleType("definitions")
+def loaded():  # where a refresh begins to work
+    subprocess.Popen([sys.executable, "-c", sys.argv[1]])
+    time.sleep(600)
+definitions.loaded = loaded
+running.run_job(None, gate.RefreshRequest(), False)
+"""
+
+
 def running(session: int) -> list[str]:
     """Return the processes of a session."""
     found = []
@@ -88,6 +102,71 @@ def test_what_ignores_the_signal_is_ended_with_its_children() -> None:
     assert time.monotonic() - began < 10
     assert "was asked to end (SIGTERM)" in command.stderr.read()
     assert running(command.pid) == []
+
+
+def test_a_refresh_of_the_command_line_takes_along_what_it_started() -> None:
+    command = subprocess.Popen(
+        [sys.executable, "-c", JOB, CHILD.replace("SIG_IGN", "SIG_DFL")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        assert command.stdout.readline() == "ready\n"
+        os.kill(command.pid, signal.SIGTERM)
+        assert command.wait(timeout=60) == 1
+        assert running(command.pid) == []
+        assert "was asked to end (SIGTERM)" in command.stderr.read()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(command.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def in_a_refresh() -> Iterator[None]:
+    """This process has the handlers of one that ends its process tree, which forks inherit."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    signal.set_wakeup_fd(writer)
+    yield
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, before)
+    os.close(reader)
+    os.close(writer)
+
+
+def test_the_process_of_a_load_ends_when_it_is_told_to(
+    in_a_refresh: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from extract.run import LoadRun
+    from orchestration import ingestion
+
+    def told_to_end(source: str, refresh_id: str, full: bool, span: object) -> LoadRun:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return LoadRun(source, refresh_id, rows={"went on": 1})
+
+    def noted(source: str, refresh_id: str, line: str) -> LoadRun:
+        return LoadRun(source, refresh_id, rows={"was ended": 1})
+
+    monkeypatch.setattr(ingestion, "load", told_to_end)
+    monkeypatch.setattr(ingestion, "note_failure", noted)
+    step = SimpleNamespace(
+        run_id="a_run", retry_number=0, run=SimpleNamespace(step_keys_to_execute=["load_jira"])
+    )
+    assert ingestion.RefreshOptions().loaded("jira", step).run.rows == {"was ended": 1}
+
+
+def test_the_process_of_dbt_ends_when_it_is_told_to(
+    in_a_refresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+
+    def told_to_end() -> Path:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return tmp_path / "it went on"
+
+    monkeypatch.setattr(transformation, "parsed_file", told_to_end)
+    with pytest.raises(dg.Failure, match="dbt was ended by SIGTERM"):
+        transformation.build(None, tmp_path / "target")
 
 
 def test_what_is_interrupted_first_does_not_end_before_it_has_been_ended() -> None:

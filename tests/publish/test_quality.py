@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from publish.quality import NOT_ENDED, begin, lack_of_proof, record_results
 from publish.snapshot import publish
+from tests.publish.published_file import write_published_file
 
 FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
 ADA, BOB = "a" * 20, "b" * 20
@@ -103,6 +105,35 @@ def test_many_bad_results_are_counted(tmp_path: Path) -> None:
     assert lack_of_proof(build).endswith("rule_5 (fail) and 2 more")
 
 
+def test_what_was_expected_of_raw_tables_is_kept_beside_the_results_of_dbt(tmp_path: Path) -> None:
+    build = built(tmp_path, "first", 1)
+    (tmp_path / "manifest.json").write_text(json.dumps({"nodes": {}}))
+    found = {
+        "jira/issues": {"evaluated": 5, "rows": 9, "failures": [], "warnings": []},
+        "jira/sprints": {"evaluated": 5, "rows": 9, "failures": [], "warnings": ["2 are odd"]},
+        "github/pulls": {
+            "evaluated": 5, "rows": 9, "failures": ["no key", "no time"], "warnings": ["1 is odd"],
+        },
+    }  # fmt: skip
+    (tmp_path / "expectations.json").write_text(json.dumps(found))
+    count = record_results(
+        build,
+        "first",
+        dbt_results=tmp_path / "none.json",
+        manifest=tmp_path / "manifest.json",
+        expectation_results=tmp_path / "expectations.json",
+    )
+    with duckdb.connect(str(build), read_only=True) as warehouse:
+        rows = warehouse.execute("from meta.quality_results order by test").fetchall()
+    assert rows == [
+        ("first", "expectation:github/pulls", "error", "fail", 2),
+        ("first", "expectation:jira/issues", "error", "pass", 0),
+        ("first", "expectation:jira/sprints", "warn", "warn", 1),
+    ]
+    assert count == 3
+    assert "not proven: expectation:github/pulls (fail)" in lack_of_proof(build)
+
+
 def forget(home: Path, *keys: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [FLOWHOUSE, "forget", *keys],
@@ -170,5 +201,40 @@ def test_dagsters_asset_alone_publishes_nothing_unproven(
     assert (folder / "warehouse.duckdb").resolve() == first
     results(tmp_path, "second", "pass")
     monkeypatch.setattr(publication, "drop_strangers", lambda *_: [])
-    assert dg.materialize([publication.build_warehouse([])], resources=resources).success
-    assert (folder / "warehouse.duckdb").resolve() != first
+    done = dg.materialize([publication.build_warehouse([])], resources=resources)
+    version = (folder / "warehouse.duckdb").resolve()
+    assert done.success and version != first
+    told = metadata_of(done)
+    assert (told["path"], told["bytes"]) == (str(version), version.stat().st_size)
+    assert told["dagster/row_count"] == rows_of(version) and told["seconds"] > 0
+
+
+def metadata_of(done: Any) -> dict[str, Any]:
+    [event] = done.get_asset_materialization_events()
+    return {name: of.value for name, of in event.materialization.metadata.items()}
+
+
+def rows_of(file: Path) -> int:
+    """Count the rows of all tables of a file."""
+    with duckdb.connect(str(file), read_only=True) as link:
+        tables = link.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+        return sum(
+            link.table(f"{schema}.{name}").count("*").fetchone()[0] for schema, name in tables
+        )
+
+
+def test_the_report_says_where_it_is_how_large_and_how_long_it_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parsed: Path
+) -> None:
+    import dagster as dg
+
+    from orchestration import publication
+
+    write_published_file(tmp_path / "warehouse.duckdb")
+    page = tmp_path / "report" / "index.html"
+    monkeypatch.setattr(publication, "published_folder", lambda: tmp_path)
+    monkeypatch.setattr(publication, "report_file", lambda: page)
+    done = dg.materialize([publication.published_report], resources={"refresh": object()})
+    told = metadata_of(done)
+    assert (told["path"], told["bytes"]) == (str(page), page.stat().st_size)
+    assert told["seconds"] > 0

@@ -1,3 +1,4 @@
+import fcntl
 import re
 from pathlib import Path
 
@@ -379,6 +380,19 @@ def test_a_failed_report_leaves_no_page_of_another_refresh_first(
     with pytest.raises(ZeroDivisionError):
         write_report(file, target)
     assert target.read_text() == "the last one"
+
+
+def test_drafts_of_killed_reports_go_and_what_is_of_others_stays(
+    warehouse: Path, tmp_path: Path
+) -> None:
+    left = [".index.html.7.draft", ".map.html.8.draft", "..vega-1.0.js.9.draft"]
+    stay = [".notes.draft", ".index.html.10.draft", "map.html.draft"]
+    for name in (*left, *stay):
+        (tmp_path / name).write_text("half a page")
+    with (tmp_path / stay[1]).open() as at_work:  # another report writes it
+        fcntl.flock(at_work, fcntl.LOCK_EX)
+        write_report(warehouse, tmp_path / "index.html")
+    assert sorted(path.name for path in tmp_path.glob("*draft")) == sorted(stay)
 
 
 def test_a_publication_of_an_older_version_is_told_as_such(data: dict, html: str) -> None:
