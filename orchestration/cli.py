@@ -76,11 +76,14 @@ def line_of_error(error: Exception) -> str:
 
     What an error quotes is left out: it may be a value of a row.
     """
+    from orchestration.failures import with_advice
+
     if isinstance(error, OSError) and error.strerror:
         name = f"{error.filename}: " if isinstance(error.filename, str) else ""
-        return f"{name}{error.strerror}"
+        return with_advice(f"{name}{error.strerror}")
     lines = str(error).strip().splitlines() or [""]
     text = f"{type(error).__name__}: " + re.sub(r"\"[^\"]*\"?|'[^']*'?", "…", lines[0])[:200]
+    text = with_advice(text)
     frames = "".join(traceback.format_tb(error.__traceback__))
     try:
         from extract.raw_store import home

@@ -39,6 +39,11 @@ KEPT_LOGS = 30
 MOST_ROWS = 3
 """How many rows of a failed test a message shows."""
 
+NO_ROOM = re.compile(
+    r"disk I/O error|disk is full|No space left|File too large|could not write", re.IGNORECASE
+)
+"""What SQLite, DuckDB and the system say where a disk is full, or a file may not grow."""
+
 _HEADING = re.compile(r"\w+ Error in \w+ \S+ \(.*\)")
 
 _SQL_ERRORS = ("Binder Error", "Catalog Error", "Parser Error", "Compilation Error")
@@ -117,7 +122,14 @@ def _cause_of(error: Any) -> tuple[str, str]:
     said = lines[0] if lines else str(error.cls_name)
     if error.cls_name in SAFE_ERRORS:
         return str(error.cls_name), said
-    return str(error.cls_name), f"{error.cls_name}: {_without_values(said)}"
+    return str(error.cls_name), with_advice(f"{error.cls_name}: {_without_values(said)}")
+
+
+def with_advice(text: str) -> str:
+    """Add to an error what to do, where it is one of a disk and does not say so."""
+    return (
+        f"{text} (is there room on the disk of FLOWHOUSE_HOME?)" if NO_ROOM.search(text) else text
+    )
 
 
 def _without_values(text: str) -> str:
@@ -238,4 +250,4 @@ def line_of_node(result: dict, node: dict, build: Path | None) -> str:
         return f"{name}: {count:,} failing row{'' if count == 1 else 's'}{where}{shown}"
     lines = [line.strip() for line in str(result["message"] or "").splitlines()]
     lines = [line for line in lines if line and not _HEADING.fullmatch(line)]
-    return f"{name}: {_without_values(lines[0] if lines else 'no reason given')}"
+    return with_advice(f"{name}: {_without_values(lines[0] if lines else 'no reason given')}")

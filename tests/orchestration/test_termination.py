@@ -15,6 +15,7 @@ import pytest
 from dagster._utils.error import SerializableErrorInfo
 
 from orchestration import transformation
+from orchestration.cli import line_of_error
 from orchestration.failures import lines_of
 from orchestration.termination import stay_if_asked_to_end
 
@@ -205,6 +206,35 @@ def test_a_crash_of_dbt_is_said_to_be_one_and_tried_again(
     with pytest.raises(dg.Failure, match=rf"dbt was ended by {name} .*; run it again") as failure:
         transformation.build(None, tmp_path / "target")
     assert failure.value.allow_retries == is_crash
+
+
+@pytest.mark.parametrize(
+    ("text", "is_of_a_disk"),
+    [
+        ("OperationalError: disk I/O error", True),
+        ("OperationalError: (sqlite3.OperationalError) database or disk is full", True),
+        ("IOException: IO Error: Could not write file …: No space left on device", True),
+        ("OSError: [Errno 27] File too large", True),
+        ("ValueError: could not convert … to a number", False),
+    ],
+)
+def test_a_full_disk_is_named_in_words_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, is_of_a_disk: bool
+) -> None:
+    """SQLite calls it an error of input and output."""
+    monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
+    name, _, message = text.partition(": ")
+    step = SimpleNamespace(
+        is_step_failure=True,
+        step_key="load_jira",
+        step_failure_data=SimpleNamespace(
+            error=SerializableErrorInfo(f"{name}: {message}\n", [], name), user_failure_data=None
+        ),
+    )
+    [line, _] = lines_of([SimpleNamespace(dagster_event=step)])
+    advice = " (is there room on the disk of FLOWHOUSE_HOME?)"
+    assert line == f"load_jira: {text}{advice if is_of_a_disk else ''}"
+    assert ("room on the disk" in line_of_error(RuntimeError(message))) is is_of_a_disk
 
 
 def test_an_interrupted_refresh_says_so_and_nothing_of_what_was_published() -> None:
