@@ -9,10 +9,10 @@ import dagster as dg
 from orchestration import alerts, outcome
 from orchestration.failures import NOT_PUBLISHED, lines_of, text_of_error
 
-TOLD = "flowhouse/told"
-"""The tag of a run that failed: whether an alert on it has reached somebody."""
+ALERT = "flowhouse/alert"
+"""The tag of a run that failed: whether an alert on it has reached everybody."""
 
-YES, NOT_YET = "yes", "not yet"
+SENT, NOT_SENT = "sent", "not sent"
 
 OF_FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
 
@@ -51,9 +51,9 @@ def tell_of_run(instance: dg.DagsterInstance, run_id: str) -> None:
     try:
         alerts.send(subject, lines)
     except alerts.NotSent:
-        instance.add_run_tags(run_id, {TOLD: NOT_YET})
+        instance.add_run_tags(run_id, {ALERT: NOT_SENT})
         raise
-    instance.add_run_tags(run_id, {TOLD: YES})
+    instance.add_run_tags(run_id, {ALERT: SENT})
 
 
 def tell_again(instance: dg.DagsterInstance) -> int:
@@ -62,7 +62,7 @@ def tell_again(instance: dg.DagsterInstance) -> int:
     Raises:
         NotSent: One of them has not this time either.
     """
-    untold = instance.get_runs(dg.RunsFilter(tags={TOLD: NOT_YET}))
-    for run in untold:
+    unsent = instance.get_runs(dg.RunsFilter(tags={ALERT: NOT_SENT}))
+    for run in unsent:
         tell_of_run(instance, run.run_id)
-    return len(untold)
+    return len(unsent)

@@ -26,7 +26,7 @@ def failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     if not alerts.is_on():
         return dg.SkipReason("no alert address is set")
     run = context.instance.get_run_by_id(context.dagster_run.run_id)
-    if run.tags.get(duty.TOLD) == duty.YES:
+    if run.tags.get(duty.ALERT) == duty.SENT:
         return dg.SkipReason("the command has told of it")
     duty.tell_of_run(context.instance, run.run_id)
     return None

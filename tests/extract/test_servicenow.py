@@ -1,5 +1,6 @@
 """ServiceNow: what is loaded, what an access rule hides, and what never gets lost."""
 
+import io
 import json
 import random
 import re
@@ -391,23 +392,17 @@ def test_a_wrong_password_is_refused_by_the_name_of_its_setting(
         assert "SOURCES__SERVICENOW__PASSWORD" in said and "a-wrong-password" not in said
 
 
-class Answer:
-    """What the token endpoint says."""
-
-    def __init__(self, status: int, token: str = "") -> None:
-        self.status_code = status
-        self.token = token
-
-    def raise_for_status(self) -> None:
-        assert self.status_code == 200
-
-    def json(self) -> dict[str, Any]:
-        return {"access_token": self.token, "expires_in": 1800}
+def answer(status: int, token: str = "") -> requests.Response:
+    """Return what the token endpoint says."""
+    reply = requests.Response()
+    reply.status_code = status
+    reply.raw = io.BytesIO(json.dumps({"access_token": token, "expires_in": 1800}).encode())
+    return reply
 
 
 @pytest.fixture
-def tokens(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
-    answers: list[Answer] = []
+def tokens(monkeypatch: pytest.MonkeyPatch) -> list[requests.Response]:
+    answers: list[requests.Response] = []
     monkeypatch.setenv("SOURCES__SERVICENOW__CLIENT_ID", "a-client")
     monkeypatch.setenv("SOURCES__SERVICENOW__CLIENT_SECRET", "a-secret")
     monkeypatch.setattr(requests.Session, "post", lambda self, url, **facts: answers.pop(0))
@@ -415,17 +410,19 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
 
 
 @real
-def test_t1_an_expired_token_is_minted_again(instance: Any, tokens: list[Answer]) -> None:
-    tokens += [Answer(200, "an-old-token"), Answer(200, PASSWORD)]
+def test_t1_an_expired_token_is_minted_again(
+    instance: Any, tokens: list[requests.Response]
+) -> None:
+    tokens += [answer(200, "an-old-token"), answer(200, PASSWORD)]
     servicenow.SOURCE.checked_settings()
     assert tokens == []
 
 
 @real
 def test_t1b_a_client_that_is_refused_is_named_by_its_setting(
-    instance: Any, tokens: list[Answer]
+    instance: Any, tokens: list[requests.Response]
 ) -> None:
-    tokens.append(Answer(401))
+    tokens.append(answer(401))
     with pytest.raises(Unauthorized, match="SOURCES__SERVICENOW__CLIENT_SECRET") as refused:
         servicenow.SOURCE.checked_settings()
     assert "a-secret" not in str(refused.value)
