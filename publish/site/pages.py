@@ -367,7 +367,8 @@ PAGES = (
                 "restatements",
                 ("restatements",),
                 "Values of the past that are other than before",
-                "By the last publication, with what caused it. Source: meta.restatements.",
+                "By the last publication, with what caused it; old and new are those of the period"
+                " that changed most. Source: meta.restatements.",
                 "No value of the past is other than in the publication before.",
             ),
         ),

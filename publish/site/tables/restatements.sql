@@ -1,5 +1,5 @@
--- One row per table, value and cause: values of the past that the last publication has otherwise,
--- and the one among them that changed most.
+-- One row per table, value and cause: how many values of the past the last publication has
+-- otherwise, and the one among them that changed most.
 select
     table_name as metric_table,
     value_name,
