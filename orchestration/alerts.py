@@ -1,15 +1,22 @@
 """Sends alerts: by a webhook, by mail, or by both.
 
-Plain text, without a secret and without a value of any row: it leaves the machine.
+Plain text, without a secret and without a value of any row: it leaves the machine. What does not
+reach everybody is kept in the home, and sent again by the ways that did not work.
 """
 
+import json
 import logging
 import os
 import smtplib
 import ssl
 import sys
+import time
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -27,9 +34,12 @@ TIMEOUT_S = 15
 
 TRIES, WAIT_S = 3, 0.5
 
+KEPT_S = 2 * 86_400
+"""How long an alert is sent again: what is older is no news, and `flowhouse status` knows it."""
+
 
 class NotSent(Exception):
-    """An alert reached nobody; the message says why, and no address."""
+    """An alert has not reached everybody; the message says why, and no address."""
 
 
 def is_on() -> bool:
@@ -41,14 +51,14 @@ def from_command(tell: Callable[[], None]) -> None:
     """Have something told, unless the command runs at a terminal, where a person reads its lines.
 
     Args:
-        tell: Sends the alert; where it reaches nobody, a line says so.
+        tell: Sends the alert; where it does not reach everybody, a line says so.
     """
     if not is_on() or sys.stderr.isatty():
         return
     try:
         tell()
     except NotSent as why:
-        log.warning("nobody was told: %s", why)
+        log.warning("an alert did not reach everybody: %s", why)
 
 
 def faults() -> list[str]:
@@ -74,30 +84,68 @@ def send(subject: str, lines: list[str]) -> None:
     """Send an alert by every way that is set; each is tried, whatever happens to the other.
 
     Raises:
-        NotSent: One of the ways did not work.
+        NotSent: One of the ways did not work; `send_again` tries it again.
     """
     subject = redact(subject)
     text = redact("\n".join([subject, *(f"- {line}" for line in lines)]))
-    ways: list[Callable[[], None]] = []
-    if os.environ.get(WEBHOOK):
-        ways.append(lambda: _post(text))
-    if os.environ.get(MAIL):
-        ways.append(lambda: _mail(subject, text))
-    failed = []
-    for way in ways:
+    ways = [way for way in WAYS if os.environ.get(way)]
+    message = {"subject": subject, "text": text, "ways": ways, "at": time.time()}
+    _deliver(message, _outbox() / f"{uuid.uuid4().hex}.json")
+
+
+def send_again() -> int:
+    """Send what has not reached everybody yet, by the ways that did not work; return how many.
+
+    Raises:
+        NotSent: Some of it has not this time either.
+    """
+    waiting, failed = sorted(_outbox().glob("*.json")), []
+    for file in waiting:
+        try:
+            message = json.loads(file.read_text())
+            is_news = abs(time.time() - message["at"]) < KEPT_S  # also after a clock was set back
+        except (ValueError, LookupError, TypeError):  # cut off by a full disk
+            is_news = False
+        if not is_news:
+            file.unlink()
+            continue
+        try:
+            _deliver(message, file)
+        except NotSent as why:
+            failed.append(str(why))
+    if failed:
+        raise NotSent("; ".join(dict.fromkeys(failed)))
+    return len(waiting)
+
+
+def _deliver(message: dict[str, Any], kept: Path) -> None:
+    """Send a message by its ways, and keep it in a file for those that do not work."""
+    failed = {}
+    for way in filter(os.environ.get, message["ways"]):
         try:
             tenacity.Retrying(
                 stop=tenacity.stop_after_attempt(TRIES),
                 wait=tenacity.wait_exponential(multiplier=WAIT_S),
                 reraise=True,
-            )(way)
+            )(WAYS[way], message["subject"], message["text"])
         except NotSent as why:
-            failed.append(str(why))
-    if failed:
-        raise NotSent("; ".join(failed))
+            failed[way] = str(why)
+    if not failed:
+        kept.unlink(missing_ok=True)
+        return
+    with suppress(OSError):  # the alert may be that the disk is full; and no home is made for it
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps({**message, "ways": [*failed]}))
+    raise NotSent("; ".join(failed.values()))
 
 
-def _post(text: str) -> None:
+def _outbox() -> Path:
+    from extract.raw_store import home  # imports DuckDB, which `flowhouse --help` need not wait for
+
+    return home() / "alerts"
+
+
+def _post(subject: str, text: str) -> None:
     """Post to the webhook; `text` is what chat servers show."""
     try:
         with requests.post(
@@ -137,3 +185,7 @@ def _mail(subject: str, text: str) -> None:
 
 def _receivers() -> list[str]:
     return [to.strip() for to in os.environ.get(MAIL, "").split(",") if to.strip()]
+
+
+WAYS: dict[str, Callable[[str, str], None]] = {WEBHOOK: _post, MAIL: _mail}
+"""The ways of an alert, by the setting that turns one on."""

@@ -1,4 +1,4 @@
-"""Tells who is on duty of runs that failed, once, and again where it reached nobody.
+"""Tells who is on duty of runs that failed, once.
 
 Dagster's daemon tells of them (orchestration/sensors.py); a command tells of its own, for there may
 be no daemon.
@@ -9,10 +9,8 @@ import dagster as dg
 from orchestration import alerts, outcome
 from orchestration.failures import NOT_PUBLISHED, lines_of, text_of_error
 
-ALERT = "flowhouse/alert"
-"""The tag of a run that failed: whether an alert on it has reached everybody."""
-
-SENT, NOT_SENT = "sent", "not sent"
+ALERTED = "flowhouse/alerted"
+"""The tag of a run that failed, once an alert on it was sent, or is kept to be sent again."""
 
 OF_FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
 
@@ -35,12 +33,14 @@ def reasons(instance: dg.DagsterInstance, run_id: str, *, with_rows: bool) -> li
 
 
 def tell_of_run(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Send an alert on a run that failed, was killed, or was refused for its configuration.
+    """Send an alert on a run that failed, was killed, or was refused; none where one was sent.
 
     Raises:
-        NotSent: It has not reached everybody; the run is tagged, and `tell_again` tries it again.
+        NotSent: It has not reached everybody.
     """
     run = instance.get_run_by_id(run_id)
+    if ALERTED in run.tags:
+        return
     lines = reasons(instance, run_id, with_rows=False)
     if not lines:
         [*_, ended] = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
@@ -50,19 +50,5 @@ def tell_of_run(instance: dg.DagsterInstance, run_id: str) -> None:
     subject = f"flowhouse: {run.job_name} failed ({run_id}, started by {outcome.starter(run.tags)})"
     try:
         alerts.send(subject, lines)
-    except alerts.NotSent:
-        instance.add_run_tags(run_id, {ALERT: NOT_SENT})
-        raise
-    instance.add_run_tags(run_id, {ALERT: SENT})
-
-
-def tell_again(instance: dg.DagsterInstance) -> int:
-    """Send the alerts that have not reached everybody yet; return how many.
-
-    Raises:
-        NotSent: One of them has not this time either.
-    """
-    unsent = instance.get_runs(dg.RunsFilter(tags={ALERT: NOT_SENT}))
-    for run in unsent:
-        tell_of_run(instance, run.run_id)
-    return len(unsent)
+    finally:
+        instance.add_run_tags(run_id, {ALERTED: "yes"})

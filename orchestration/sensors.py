@@ -1,7 +1,7 @@
 """Send alerts on runs that failed, and on tables and files that became stale."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 from dagster._core.definitions.freshness import FreshnessState
@@ -21,28 +21,31 @@ PUBLISHED = "published"
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
 )
-def failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-    """Send an alert on a run that failed, was killed, or was refused for its configuration."""
-    if not alerts.is_on():
-        return dg.SkipReason("no alert address is set")
-    run = context.instance.get_run_by_id(context.dagster_run.run_id)
-    if run.tags.get(duty.ALERT) == duty.SENT:
-        return dg.SkipReason("the command has told of it")
-    duty.tell_of_run(context.instance, run.run_id)
-    return None
+def failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason:
+    """Send an alert on a run that failed, unless the command that started it has."""
+    return _ticked(lambda: duty.tell_of_run(context.instance, context.dagster_run.run_id))
 
 
 @dg.sensor(
     name="tell_again",
-    description="Tells of failed runs whose alert did not reach everybody.",
+    description="Tells what has not reached everybody yet, by webhook or mail.",
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=300,
 )
-def alerts_not_sent(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Send the alerts again that did not reach everybody: Dagster asks for each failure once."""
+def alerts_kept() -> dg.SkipReason:
+    """Send the alerts again that are kept, those of commands too."""
+    return _ticked(alerts.send_again)
+
+
+def _ticked(tell: Callable[[], object]) -> dg.SkipReason:
+    """Have something told; return what the tick says of it."""
     if not alerts.is_on():
         return dg.SkipReason("no alert address is set")
-    return dg.SkipReason(f"{duty.tell_again(context.instance)} told of")
+    try:
+        tell()
+    except alerts.NotSent as why:
+        return dg.SkipReason(f"kept, to be sent again: {why}")
+    return dg.SkipReason("all that there was to tell is told")
 
 
 def stale(instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
@@ -74,16 +77,12 @@ def stale(instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
     minimum_interval_seconds=300,
 )
 def stale_tables(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Send an alert on what has become stale since the last alert."""
-    if not alerts.is_on():
-        return dg.SkipReason("no alert address is set")
+    """Send an alert on what has become stale since the last one."""
     reported = set(json.loads(context.cursor or "[]"))
-    now = dict(stale(context.instance))
-    new = [line for name, line in now.items() if name not in reported]
-    if new:
-        alerts.send("flowhouse: data is stale", new)
+    now = dict(stale(context.instance)) if alerts.is_on() else {}
     context.update_cursor(json.dumps(sorted(now)))
-    return dg.SkipReason(f"{len(now)} stale, {len(new)} of them new")
+    new = [line for name, line in now.items() if name not in reported]
+    return _ticked(lambda: new and alerts.send("flowhouse: data is stale", new))
 
 
-defs = dg.Definitions(sensors=[failed_runs, alerts_not_sent, stale_tables])
+defs = dg.Definitions(sensors=[failed_runs, alerts_kept, stale_tables])
