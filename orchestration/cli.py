@@ -271,8 +271,10 @@ def status(as_json: bool, as_seeds: bool) -> None:
         say(f"note {line}")
     for warning in facts["warnings"]:
         say(f"warning {warning}")
+    already = {gap for source in facts["sources"] for gap in source["gaps"]} | {*facts["marked"]}
     for line in facts["refreshes"]["lines"]:
-        say(line)
+        if line.strip() not in already:
+            say(line)
     say(f"published  {facts['published'] or 'nothing yet'}")
     if facts["of_when"]:
         say(f"           {facts['of_when']}")

@@ -200,7 +200,7 @@ def check(request: RefreshRequest) -> None:
 
 FORMS = {
     "FLOWHOUSE_OWNER": (
-        r"team:.+|[\w.%+-]+@[A-Z0-9.-]+\.[A-Z]{2,7}",
+        r"team:.+|[A-Z0-9_][A-Z0-9._%+-]*@[A-Z0-9.-]+\.[A-Z]{2,7}",
         "a mail address, or team:name",
     ),
     "FLOWHOUSE_KEEP_RUNS": (r"0*[1-9]\d*", "a whole number of 1 or more"),
@@ -214,7 +214,7 @@ def is_well_formed(name: str) -> bool:
     """Whether a setting with a form of its own has it, or is not set."""
     form, _ = FORMS[name]
     value = os.environ.get(name)
-    return not value or bool(re.fullmatch(form, value, re.IGNORECASE))
+    return not value or bool(re.fullmatch(form, value, re.IGNORECASE | re.ASCII))
 
 
 def faults_of_settings() -> list[str]:

@@ -105,6 +105,8 @@ def last_refreshes() -> dict[str, Any]:
     lines = []
     if newest:
         lines.append(_line("refresh", newest))
+        if newest.outcome == PARTIAL:
+            lines += [f"  {line}" for line in newest.lines]
     if bad and bad != newest:
         lines.append(_line("before that", bad))
     if bad:

@@ -1,12 +1,15 @@
 """Great Expectations is started only for tables of which it could find something else."""
 
 import json
+import os
 import shutil
+import stat
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from tests.flow import scratch
@@ -32,7 +35,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parsed: Path) -> list
         late = more["FLOWHOUSE_AS_OF"] > stale["jira/issues"]
         told = {name: {**found, "stale_from": None if late else stale.get(name)} for name in names}
         target.write_text(json.dumps(told))
-        docs.mkdir(exist_ok=True)
+        docs.mkdir(parents=True, exist_ok=True)
         (docs / "index.html").touch()
         return SimpleNamespace(returncode=0)
 
@@ -69,3 +72,27 @@ def test_only_what_changed_or_is_due_is_evaluated(asked: list[set[str]], tmp_pat
         memory.write_bytes(spoilt)
         assert evaluated(4) == [everything]
         assert evaluated(4) == []
+
+
+def test_whom_the_report_is_for_can_read_the_pages_on_raw_tables(
+    asked: list[set[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are made anew during a refresh, after the modes in the home were repaired."""
+    from orchestration import checks, gate
+    from orchestration.ingestion import RefreshOptions
+
+    monkeypatch.setenv("FLOWHOUSE_READERS", "all")
+    monkeypatch.setattr(gate, "check", lambda request: None)
+    monkeypatch.setattr(checks, "is_anything_loaded", lambda: True)
+    before = os.umask(0o077)
+    try:
+        dg.Definitions(
+            asset_checks=[checks.build_checks()],
+            resources={"refresh": RefreshOptions()},
+            jobs=[dg.define_asset_job("checked", dg.AssetSelection.all_asset_checks())],
+        ).resolve_job_def("checked").execute_in_process()
+    finally:
+        os.umask(before)
+    page = tmp_path / "report" / "expectations" / "index.html"
+    assert stat.S_IMODE(page.stat().st_mode) == 0o644
+    assert stat.S_IMODE((tmp_path / "refreshes.json").stat().st_mode) == 0o600

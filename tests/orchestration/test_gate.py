@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.utils import is_valid_owner
 
 from orchestration import gate, outcome
 
@@ -217,6 +218,23 @@ BAD = {
     "FLOWHOUSE_KEEP_VERSIONS": "x", "FLOWHOUSE_MEMORY_LIMIT": "x", "FLOWHOUSE_SPILL": "a'b",
     "FLOWHOUSE_AS_OF": "x", "FLOWHOUSE_ALERT_MAIL": "x",
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("owner", "is_one"),
+    [
+        ("team:data-flow", True), ("duty@example.com", True), ("Duty.1+x@mail.example.com", True),
+        ("team:", False), ("duty", False), ("duty@example", False), ("mü@example.com", False),
+        ("-duty@example.com", False), ("duty@example.com ", False), ("team:a\nb", False),
+    ],
+)  # fmt: skip
+def test_an_owner_is_one_for_dagster_too(
+    monkeypatch: pytest.MonkeyPatch, owner: str, is_one: bool
+) -> None:
+    """What Dagster refuses would keep it from loading."""
+    monkeypatch.setenv("FLOWHOUSE_OWNER", owner)
+    assert gate.is_well_formed("FLOWHOUSE_OWNER") is is_one
+    assert not is_one or is_valid_owner(owner)
 
 
 def test_no_setting_keeps_dagster_from_having_its_jobs(home: Path) -> None:

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
+from orchestration import outcome
 from orchestration.cli import main
 
 WRITER = """
@@ -150,6 +151,17 @@ def test_a_source_that_fails_is_as_old_as_what_was_read_of_it_last(home: Path) -
     [jira] = [source for source in said(home)["sources"] if source["source"] == "jira"]
     assert (jira["last_load_at"], jira["age"]) == (None, "")
     assert jira["gaps"] == ["jira * : failed: no token"]
+
+
+def test_what_failed_after_a_publication_is_said_and_gaps_once(home: Path) -> None:
+    with duckdb.connect(str(home / FILES["raw"])) as raw:
+        raw.execute(FAILED_SINCE)
+    gap = "jira is stale since 2026-01-01 04:00 UTC: no token"
+    lines = ["published__report: OSError: no", gap]
+    outcome.note(outcome.Outcome("r2", "Dagster", "then", "now", outcome.PARTIAL, lines))
+    text = CliRunner().invoke(main, ["status"]).stdout.splitlines()
+    assert "  published__report: OSError: no" in text
+    assert [line for line in text if gap in line] == [f"gap  {gap}"]
 
 
 def test_status_says_of_when_the_file_is(home: Path) -> None:

@@ -461,12 +461,14 @@ def test_the_page_says_by_how_much_values_of_the_past_changed() -> None:
             create table meta.restatements as
             select * from (
                 values
-                (1, 'metric_wip', 'wip', 90.0, 1.0, 'late_data', date '2024-01-01'),
-                (2, 'metric_wip', 'wip', 5.0, 6.0, 'late_data', date '2024-01-01'),
-                (2, 'metric_wip', 'wip', 9.0, 4.0, 'late_data', date '2024-02-01'),
-                (2, 'metric_flow', 'throughput', null, 3.0, 'mapping_change', date '2024-01-01')
+                (1, 'metric_wip', 'a', 'wip', 90.0, 1.0, 'late_data', date '2024-01-01'),
+                (2, 'metric_wip', 'a', 'wip', 5.0, 6.0, 'late_data', date '2024-01-01'),
+                (2, 'metric_wip', 'b', 'wip', 9.0, 4.0, 'late_data', date '2024-02-01'),
+                (2, 'metric_wip', 'c', 'wip', 5.0, 10.0, 'late_data', date '2024-03-01'),
+                (2, 'metric_flow', 'a', 'done', null, 3.0, 'mapping_change', date '2024-01-01')
             ) as of (
-                version_no, table_name, value_name, old_value, new_value, cause, period_start
+                version_no, table_name, row_key, value_name, old_value, new_value, cause,
+                period_start
             )
             """
         )
@@ -476,6 +478,6 @@ def test_the_page_says_by_how_much_values_of_the_past_changed() -> None:
     )  # fmt: skip
     at = [found["columns"].index(name) for name in names]
     assert [[str(row[place]) for place in at] for row in found["rows"]] == [
-        ["metric_wip", "2", "2024-02-01", "9.0", "4.0"],
-        ["metric_flow", "1", "2024-01-01", "0.0", "3.0"],
+        ["metric_wip", "3", "2024-02-01", "9.0", "4.0"],  # the first of two that changed as much
+        ["metric_flow", "1", "2024-01-01", "None", "3.0"],  # there was none, and not a zero
     ]
