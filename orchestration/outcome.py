@@ -76,13 +76,12 @@ def note(outcome: Outcome) -> None:
 
 
 def note_refusal(began: Outcome, lines: Sequence[str]) -> None:
-    """Keep why a refresh did not begin, as that of the last one, where there is a home to keep it.
+    """Keep why a refresh did not begin, as that of the last one.
 
-    A home that cannot be written is one of the reasons why none begins.
+    Where there is no home yet, or it cannot be written, which is such a reason, nothing is kept.
     """
-    if home().exists():
-        with suppress(OSError):
-            note(replace(began, ended_at=now(), outcome=FAILED, lines=lines))
+    with suppress(OSError):
+        note(replace(began, ended_at=now(), outcome=FAILED, lines=lines))
 
 
 def last() -> Outcome | None:
