@@ -90,7 +90,8 @@ def test_who_ends_a_run_ends_dbt(
 
     def goes_on(handed: bytes, output: Any) -> None:
         os.write(output.fileno(), b"12:00:00  1 of 9 OK\n")
-        time.sleep(300)
+        time.sleep(20)
+        (tmp_path / "went_on").touch()
 
     monkeypatch.setenv("FLOWHOUSE_HOME", str(tmp_path))
     monkeypatch.setattr(transformation, "_run_dbt", goes_on)
@@ -98,6 +99,7 @@ def test_who_ends_a_run_ends_dbt(
     with pytest.raises(Ended):
         transformation.build(None, tmp_path / "target")
     assert are_no_children_left()
+    assert not (tmp_path / "went_on").exists()
 
 
 def test_only_what_a_run_is_to_load_is_loaded(options: Any) -> None:
